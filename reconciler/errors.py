@@ -1,0 +1,122 @@
+"""Every deliberate exception, split by what the reader does next.
+
+    ReconcilerError                  exit 1
+    ├── UsageError                   call it differently                  exit 64
+    ├── SourceError                  fix the files it names               exit 1
+    ├── ProviderError                what a server answered, or did not
+    │   ├── NotSent                  nothing left this machine: try again
+    │   ├── Refused                  the server said no: nothing was created
+    │   │   └── RateLimited          ... and when it may be asked again
+    │   ├── OutcomeUnknown           it may have happened: look before doing anything
+    │   └── Unreadable               an answer that cannot be true: no listing, no writes
+    ├── JournalError                 the memory cannot be trusted: ask a human
+    │   └── Locked                   another process holds it: wait
+    ├── GateRefused                  read the numbers, then approve or change   exit 3
+    └── StalePlan                    the world moved on: plan again       exit 4
+
+Raised everywhere, caught by `reconcile` (per change) and by `cli` (which turns ``exit_code``
+into the process's exit code). A library's own exceptions never pass the module that owns it.
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Long enough for any honest message, short enough for a log line and a terminal.
+FOREIGN_TEXT_LIMIT = 256
+
+
+def foreign(text: str) -> str:
+    """Text that a server or a file chose: control characters escaped, cut at 256 characters (S14)."""
+    shown = text[: FOREIGN_TEXT_LIMIT + 1]
+    escaped = "".join(ch if ch.isprintable() else f"\\x{ord(ch):02x}" for ch in shown)
+    return escaped if len(escaped) <= FOREIGN_TEXT_LIMIT else escaped[: FOREIGN_TEXT_LIMIT - 1] + "…"
+
+
+class ReconcilerError(Exception):
+    """The root: anything the program itself decided to raise."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(ReconcilerError):
+    """The command line or the environment asks for something that cannot be done."""
+
+    exit_code = 64
+
+
+class SourceError(ReconcilerError):
+    """The manifests or training files are wrong; ``problems`` holds one line for each error."""
+
+    def __init__(self, problems: "Sequence[str]") -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class ProviderError(ReconcilerError):
+    """What came of a request.
+
+    Attributes:
+        status: the HTTP status, or None where there was no readable answer.
+        code: the error's code as the server gave it ("" where it gave none).
+        request_id: the server's own name for the request ("" where it gave none).
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, code: str = "", request_id: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+
+class NotSent(ProviderError):
+    """No connection could be made: the server has seen nothing."""
+
+
+class Refused(ProviderError):
+    """The server read the request and said no (400, 401, 403, 404, 413, 422): nothing was created."""
+
+
+class RateLimited(Refused):
+    """429. ``retry_after`` is the wait the server asked for, in seconds, or None."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = 429,
+        code: str = "",
+        request_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, status=status, code=code, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(ProviderError):
+    """Time-out, reset, 408, 409, 5xx or an answer that cannot be read: the request may have taken effect."""
+
+
+class Unreadable(ProviderError):
+    """An answer to a read that cannot be true or cannot be read: treated as no answer at all."""
+
+
+class JournalError(ReconcilerError):
+    """The journal is corrupt, of another version, or cannot be written: no write may follow."""
+
+
+class Locked(JournalError):
+    """Another process works on this state directory."""
+
+
+class GateRefused(ReconcilerError):
+    """A gate of CONTRACT section 6 refused part of the plan."""
+
+    exit_code = 3
+
+
+class StalePlan(ReconcilerError):
+    """The plan that was approved is not the plan that would run now."""
+
+    exit_code = 4

@@ -1,0 +1,91 @@
+"""Creating a job: a checked request and what exists, made into a job's record.
+
+Called by `app`. It asks `store` for the files and models a request names, looks
+up the script it follows, and leaves the last word on twins to the store's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from . import method, models, scripts
+from .errors import RefusalError
+from .job import Failure, Job
+
+if TYPE_CHECKING:
+    from .request import JobRequest
+    from .store import File, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What a request does not say: identity, time and chance."""
+
+    id: str
+    now: float
+    speed: float
+    seed: int
+
+
+def create(store: Store, asked: JobRequest, birth: Birth) -> Job:
+    """Keep a new job; raise RefusalError when it names what is not there, or when its script says so."""
+    script = scripts.find(suffix=asked.suffix, model=asked.model)
+    if script is not None and script.refused is not None:
+        raise script.refused.error()
+    _check_model(store, asked.model, birth.now)
+    training = _file(store, asked.training_file, "training_file")
+    validation = _file(store, asked.validation_file, "validation_file") if asked.validation_file else None
+    draft = Job(
+        id=birth.id,
+        created=birth.now,
+        speed=birth.speed,
+        model=models.snapshot(asked.model),
+        training_file=asked.training_file,
+        validation_file=asked.validation_file,
+        suffix=asked.suffix,
+        seed=birth.seed if asked.seed is None else asked.seed,
+        metadata=asked.metadata,
+        integrations=asked.integrations,
+        method=method.resolve(asked.method, training.examples),
+        examples=training.examples,
+        tokens=training.tokens,
+        failure=_failure(training, validation),
+        script=None if script is None else script.name,
+        endless=script is not None and script.endless,
+    )
+    return store.add_job(draft, lambda job, has_older_twin: _scripted(job, script, has_older_twin=has_older_twin))
+
+
+def _scripted(job: Job, script: scripts.Script | None, *, has_older_twin: bool) -> Job:
+    """A bad file fails before a script can."""
+    if script is None or job.failure is not None or (script.once and has_older_twin):
+        return job
+    return replace(job, failure=script.failure)
+
+
+def _check_model(store: Store, model: str, now: float) -> None:
+    if not models.is_base(model) and not models.is_ready(model, now, store.job_by_model):
+        raise models.unknown(model, status=400)
+
+
+def _file(store: Store, file_id: str, param: str) -> File:
+    file = store.file(file_id)
+    if file is None:
+        raise RefusalError(f"Invalid '{param}': no file '{file_id[:256]}' exists.", param=param, code="invalid_file")
+    if file.purpose != "fine-tune":
+        raise RefusalError(
+            f"Invalid '{param}': file '{file_id}' has purpose '{file.purpose}', not 'fine-tune'.",
+            param=param,
+            code="invalid_file",
+        )
+    return file
+
+
+def _failure(training: File, validation: File | None) -> Failure | None:
+    if (failure := training.dataset.failure()) is not None:
+        return failure
+    if validation is not None and validation.problem is not None:
+        message = f"The job failed due to an invalid validation file. {validation.problem}"
+        return Failure("invalid_validation_file", message, "validation_file")
+    return None

@@ -1,0 +1,181 @@
+"""The official client as a judge: what it can read and walk is the API."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import openai
+import pytest
+
+from reconciler.sandbox import EmbeddedSandbox
+
+from .builders import A_LIFE, Clock, examples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def _client(directory: Path, clock: Clock) -> Iterator[openai.OpenAI]:
+    with (
+        EmbeddedSandbox(directory, clock=clock) as sandbox,
+        openai.OpenAI(base_url=sandbox.base_url, api_key="sk-any", max_retries=0) as client,
+    ):
+        yield client
+
+
+def _upload(client: openai.OpenAI, count: int = 12) -> str:
+    return client.files.create(file=("train.jsonl", examples(count)), purpose="fine-tune").id
+
+
+def test_job_is_created_and_retrieved_as_it_was_sent(tmp_path: Path) -> None:
+    with _client(tmp_path, Clock()) as client:
+        created = client.fine_tuning.jobs.create(
+            model="gpt-4o-mini",
+            training_file=_upload(client),
+            suffix="weather",
+            seed=42,
+            metadata={"team": "maps"},
+            method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2}}},
+            integrations=[{"type": "wandb", "wandb": {"project": "maps", "tags": ["a"]}}],
+        )
+        job = client.fine_tuning.jobs.retrieve(created.id)
+    assert job == created
+    assert (job.model, job.seed, job.metadata, job.status) == (
+        "gpt-4o-mini-2024-07-18",
+        42,
+        {"team": "maps"},
+        "validating_files",
+    )
+    assert (job.hyperparameters.n_epochs, job.hyperparameters.batch_size) == (2, 1)
+    assert job.integrations is not None
+    assert job.integrations[0].wandb.project == "maps"
+
+
+def test_finished_job_names_its_model(tmp_path: Path) -> None:
+    clock = Clock()
+    with _client(tmp_path, clock) as client:
+        job = client.fine_tuning.jobs.create(model="gpt-4.1", training_file=_upload(client), suffix="weather")
+        clock.advance(A_LIFE)
+        job = client.fine_tuning.jobs.retrieve(job.id)
+        names = {model.id for model in client.models.list()}
+    assert job.status == "succeeded"
+    assert job.fine_tuned_model is not None
+    assert job.fine_tuned_model.startswith("ft:gpt-4.1-2025-04-14:sandbox:weather:")
+    assert job.trained_tokens
+    assert job.fine_tuned_model in names
+
+
+def test_listing_walks_over_every_page_newest_first(tmp_path: Path) -> None:
+    with _client(tmp_path, Clock()) as client:
+        training_file = _upload(client)
+        created = [
+            client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=training_file).id for _ in range(23)
+        ]
+        listed = [job.id for job in client.fine_tuning.jobs.list()]
+    assert listed == created[::-1]
+
+
+def test_listing_is_filtered_by_metadata(tmp_path: Path) -> None:
+    with _client(tmp_path, Clock()) as client:
+        training_file = _upload(client)
+        client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=training_file)
+        job = client.fine_tuning.jobs.create(
+            model="gpt-4o-mini", training_file=training_file, metadata={"team": "maps"}
+        )
+        listed = [found.id for found in client.fine_tuning.jobs.list(metadata={"team": "maps"})]
+    assert listed == [job.id]
+
+
+def test_cancelled_job_stays_cancelled_and_cannot_be_cancelled_again(tmp_path: Path) -> None:
+    clock = Clock()
+    with _client(tmp_path, clock) as client:
+        job = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=_upload(client))
+        clock.advance(3)
+        cancelled = client.fine_tuning.jobs.cancel(job.id)
+        clock.advance(A_LIFE)
+        later = client.fine_tuning.jobs.retrieve(job.id)
+        with pytest.raises(openai.BadRequestError, match="cancelled already"):
+            client.fine_tuning.jobs.cancel(job.id)
+    assert cancelled.status == "cancelled"
+    assert cancelled.finished_at == job.created_at + 3
+    assert later == cancelled
+
+
+def test_paused_job_waits_until_it_is_resumed(tmp_path: Path) -> None:
+    clock = Clock()
+    with _client(tmp_path, clock) as client:
+        job = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=_upload(client))
+        clock.advance(3)
+        client.fine_tuning.jobs.pause(job.id)
+        clock.advance(A_LIFE)
+        waiting = client.fine_tuning.jobs.retrieve(job.id)
+        resumed = client.fine_tuning.jobs.resume(job.id)
+        clock.advance(A_LIFE)
+        finished = client.fine_tuning.jobs.retrieve(job.id)
+    assert str(waiting.status) == "paused"
+    assert (resumed.status, finished.status) == ("running", "succeeded")
+
+
+def test_events_are_walked_newest_first_without_gap_or_repeat(tmp_path: Path) -> None:
+    clock = Clock()
+    with _client(tmp_path, clock) as client:
+        job = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=_upload(client))
+        clock.advance(A_LIFE)
+        events = list(client.fine_tuning.jobs.list_events(job.id, limit=7))
+    assert len(events) > 100
+    assert len({event.id for event in events}) == len(events)
+    assert [event.created_at for event in events] == sorted((event.created_at for event in events), reverse=True)
+    assert events[0].message == "The job has successfully completed"
+    assert {event.type for event in events} == {"message", "metrics"}
+
+
+def test_checkpoints_are_the_last_three_and_the_highest_is_the_model(tmp_path: Path) -> None:
+    clock = Clock()
+    with _client(tmp_path, clock) as client:
+        job = client.fine_tuning.jobs.create(
+            model="gpt-4o-mini", training_file=_upload(client), hyperparameters={"n_epochs": 4}
+        )
+        clock.advance(A_LIFE)
+        model = client.fine_tuning.jobs.retrieve(job.id).fine_tuned_model
+        saved = list(client.fine_tuning.jobs.checkpoints.list(job.id, limit=2))
+    assert [checkpoint.step_number for checkpoint in saved] == [48, 36, 24]
+    assert [checkpoint.fine_tuned_model_checkpoint for checkpoint in saved] == [
+        model,
+        f"{model}:ckpt-step-36",
+        f"{model}:ckpt-step-24",
+    ]
+    assert saved[0].metrics.train_loss is not None
+
+
+def test_file_is_uploaded_listed_read_and_deleted(tmp_path: Path) -> None:
+    with _client(tmp_path, Clock()) as client:
+        other = client.files.create(file=("notes.txt", b"notes"), purpose="assistants")
+        file = client.files.create(file=("../train.jsonl", examples()), purpose="fine-tune")
+        listed = [found.id for found in client.files.list(purpose="fine-tune")]
+        retrieved = client.files.retrieve(file.id)
+        content = client.files.content(file.id).read()
+        deleted = client.files.delete(file.id)
+        with pytest.raises(openai.NotFoundError):
+            client.files.retrieve(file.id)
+        rest = [found.id for found in client.files.list()]
+    assert listed == [file.id]
+    assert retrieved == file
+    assert (file.filename, file.bytes, file.status) == ("train.jsonl", len(examples()), "processed")
+    assert content == examples()
+    assert deleted.deleted
+    assert rest == [other.id]
+
+
+def test_refusals_reach_the_client_as_its_own_errors(tmp_path: Path) -> None:
+    with _client(tmp_path, Clock()) as client:
+        training_file = _upload(client)
+        with pytest.raises(openai.RateLimitError) as quota:
+            client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=training_file, suffix="refuse-quota")
+        with pytest.raises(openai.NotFoundError) as missing:
+            client.fine_tuning.jobs.retrieve("ftjob-none")
+    assert quota.value.code == "insufficient_quota"
+    assert missing.value.code == "fine_tune_not_found"
+    assert (missing.value.request_id or "").startswith("req_")
