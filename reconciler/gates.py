@@ -1,0 +1,165 @@
+"""May this plan run? Limits and evidence, as verdicts.
+
+Pure. `reconcile` puts every plan through `gate` before it acts. What a gate refuses is turned
+into a wait with the reason `Blocked`; everything else goes on. The message of a verdict says
+which gate, the numbers, and the way on. There is no force: a person's approval of exactly
+these writes is the only waiver, and it never waives evidence.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from reconciler.manifest import Expect
+from reconciler.plan import Action, Change, Plan, Reason
+from reconciler.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the person in front of it, or the situation, allows.
+
+    ``first_run``: a fleet without a single job may be begun (asked for, or the sandbox).
+    ``steady``: manifests and training files were the same in two reads.
+    ``whole``: additionally every manifest was read and is valid (needed for `Removed`).
+    ``approved``: `approval_key` of every write that a person agreed to; limits do not count these.
+    """
+
+    first_run: bool = False
+    steady: bool = True
+    whole: bool = True
+    approved: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One gate over one plan: ``count`` against ``limit`` (None where the gate has no number)."""
+
+    gate: str
+    limit: int | None
+    count: int
+    refused: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """The plan that may run, and what each gate said."""
+
+    plan: Plan
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def refusals(self) -> tuple[Verdict, ...]:
+        return tuple(v for v in self.verdicts if v.refused)
+
+
+def approval_key(change: Change) -> str | None:
+    """What a person's yes names: this very create, or the end of this very job."""
+    if change.write is Action.CREATE:
+        return f"create {change.name} {change.revision} {change.attempt}"
+    return f"cancel {change.job_id}" if change.write is Action.CANCEL else None
+
+
+def gate(plan: Plan, world: World, permission: Permission) -> Gated:
+    """Judge every gate over the whole plan, then hold back what any of them refuses."""
+    creates = [c for c in plan.changes if c.write is Action.CREATE]
+    sent = [c for c in plan.changes if c.action in {Action.CREATE, Action.CANCEL} and not c.follows]
+    removals = [c for c in sent if c.reason is Reason.REMOVED]
+    ending = [*removals, *(c for c in sent if c.action is Action.CREATE and c.replaces)]
+    judged = (
+        (_evidence(sent, permission), sent),
+        (_whole(removals, permission), removals),
+        (_first_run(plan, world, creates, permission), creates),
+        (_all_missing(world, creates), creates),
+        (_max_creates(world, _unapproved(creates, permission)), _unapproved(creates, permission)),
+        (_max_cancels(world, _unapproved(ending, permission)), _unapproved(ending, permission)),
+    )
+    held: dict[Change, Verdict] = {}
+    for verdict, concerned in judged:
+        if verdict.refused:
+            held = dict.fromkeys(concerned, verdict) | held
+    sendable = set(sent)
+    changes = tuple(_block(c, held[c]) if c in held and c in sendable else c for c in plan.changes)
+    return Gated(Plan(changes, plan.unmanaged), tuple(v for v, _ in judged))
+
+
+def expectation(expect: Expect | None, *, host: str, organization: str | None, project: str | None) -> Verdict:
+    """Whether this is the provider that the fleet expects; refused means: do nothing at all."""
+    wanted = (expect.host, expect.organization, expect.project) if expect else (None, None, None)
+    found = (host, organization, project)
+    differing = [
+        f"{what} is {there or 'not set'}, expected {want}"
+        for what, want, there in zip(("host", "organization", "project"), wanted, found, strict=True)
+        if want is not None and want != there
+    ]
+    message = "; ".join(differing) + "; nothing is read or written there" if differing else "as expected"
+    return Verdict("expect", None, len(differing), refused=bool(differing), message=message)
+
+
+def _unapproved(changes: Iterable[Change], permission: Permission) -> list[Change]:
+    return [c for c in changes if approval_key(c) not in permission.approved]
+
+
+def _block(change: Change, verdict: Verdict) -> Change:
+    message = f"gate {verdict.gate} refuses it: {verdict.message}"
+    return replace(change, action=Action.WAIT, reason=Reason.BLOCKED, message=message)
+
+
+def _evidence(sent: list[Change], permission: Permission) -> Verdict:
+    refused = bool(sent) and not permission.steady
+    message = "the files changed while they were read; run again when they are at rest" if refused else "files at rest"
+    return Verdict("evidence", None, len(sent), refused, message)
+
+
+def _whole(removals: list[Change], permission: Permission) -> Verdict:
+    refused = bool(removals) and not permission.whole
+    message = "a removal needs every manifest to be readable and valid" if refused else "every manifest is valid"
+    return Verdict("removal_evidence", None, len(removals), refused, message)
+
+
+def _first_run(plan: Plan, world: World, creates: list[Change], permission: Permission) -> Verdict:
+    fleet = world.fleet.name
+    ours = sum(1 for j in world.jobs if j.marks is not None and j.marks.fleet == fleet)
+    refused = bool(creates) and not ours and not permission.first_run
+    message = (
+        f"this provider shows no job of fleet {fleet} ({plan.unmanaged} of others). A wrong key or project looks the "
+        "same; if this is the first run, say --first-run"
+        if refused
+        else f"{ours} jobs of this fleet are known to the provider"
+    )
+    return Verdict("first_run", None, len(creates), refused, message)
+
+
+def _all_missing(world: World, creates: list[Change]) -> Verdict:
+    recorded = set(world.memory.records)
+    gone = recorded - {job.id for job in world.jobs}
+    refused = bool(creates) and bool(recorded) and gone == recorded
+    message = (
+        f"all {len(recorded)} jobs recorded here are unknown to this provider: check the key, organisation and project"
+        if refused
+        else f"{len(recorded) - len(gone)} of {len(recorded)} recorded jobs are there"
+    )
+    return Verdict("all_missing", None, len(gone), refused, message)
+
+
+def _max_creates(world: World, creates: list[Change]) -> Verdict:
+    limit, count = world.fleet.limits.max_creates, len(creates)
+    message = (
+        f"{count} new jobs wanted, limits.max_creates is {limit}; {_WAY_ON}" if count > limit else f"{count} of {limit}"
+    )
+    return Verdict("max_creates", limit, count, count > limit, message)
+
+
+def _max_cancels(world: World, ending: list[Change]) -> Verdict:
+    fleet = world.fleet.name
+    live = sum(1 for j in world.jobs if j.live and j.marks is not None and j.marks.fleet == fleet)
+    limit, count = world.fleet.limits.cancel_limit(live), len(ending)
+    message = (
+        f"{count} live jobs would end (removed or replaced), limits.max_cancels allows {limit} of {live}; {_WAY_ON}"
+        if count > limit
+        else f"{count} of {limit}"
+    )
+    return Verdict("max_cancels", limit, count, count > limit, message)
+
+
+_WAY_ON = "check the plan, then approve its digest (apply --approve DIGEST) or raise the limit"

@@ -1,0 +1,230 @@
+"""What a provider reports: jobs, events and checkpoints, read leniently.
+
+Pure. `provider` turns answers into these values; everyone else only reads them. Lenient on
+purpose: 15 of the 23 official example answers fail the official schema (WIRE.md), so a field
+of the wrong type counts as absent, and a status word nobody knows is live (S11). Only an
+answer without an id is refused. This module decides nothing.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# The words that end a job; every other word, known or not, is live (S11).
+TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
+
+FLEET_MARK = "reconciler_fleet"
+JOB_MARK = "reconciler_job"
+REVISION_MARK = "reconciler_revision"
+ATTEMPT_MARK = "reconciler_attempt"
+ON_REMOVE_MARK = "reconciler_on_remove"
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_REVISION = re.compile(r"[0-9a-f]{16}")
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Whose job it is: what we wrote into its metadata when we created it."""
+
+    fleet: str
+    name: str
+    revision: str
+    attempt: int
+    orphan: bool = False  # on_remove: orphan, as the manifest said when the job was created
+
+    def as_metadata(self) -> dict[str, str]:
+        """The pairs that go into the create body."""
+        pairs = {
+            FLEET_MARK: self.fleet,
+            JOB_MARK: self.name,
+            REVISION_MARK: self.revision,
+            ATTEMPT_MARK: str(self.attempt),
+        }
+        return pairs | ({ON_REMOVE_MARK: "orphan"} if self.orphan else {})
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job failed, as the provider says it; each part may be empty."""
+
+    code: str
+    message: str
+    param: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One fine-tuning job as a provider last showed it. Times are Unix seconds."""
+
+    id: str
+    status: str
+    created_at: int = 0
+    finished_at: int | None = None
+    estimated_finish: int | None = None
+    model: str = ""
+    fine_tuned_model: str | None = None
+    trained_tokens: int | None = None
+    training_file: str = ""
+    validation_file: str | None = None
+    seed: int | None = None
+    suffix: str | None = None
+    error: JobError | None = None
+    marks: Marks | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.status not in TERMINAL
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "succeeded"
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "failed"
+
+    @property
+    def cancelled(self) -> bool:
+        return self.status in {"cancelled", "canceled"}
+
+    @property
+    def age_key(self) -> tuple[int, str]:
+        """Sorts the oldest first; the id breaks ties, so that every writer sorts alike."""
+        return (self.created_at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a job's story."""
+
+    id: str
+    created_at: int
+    level: str
+    type: str
+    message: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A usable model of an earlier step."""
+
+    id: str
+    step: int
+    model: str
+    created_at: int
+    metrics: Mapping[str, float]
+
+
+def marks_of(metadata: object) -> Marks | None:
+    """The marks in a job's metadata, or None where it carries none that can be ours.
+
+    A job whose fleet mark stands beside a name or revision that this program never writes
+    was marked by something else; it is left alone, which is the safe side.
+    """
+    if not isinstance(metadata, Mapping):
+        return None
+    fleet, name = metadata.get(FLEET_MARK), metadata.get(JOB_MARK)
+    revision, attempt = metadata.get(REVISION_MARK), metadata.get(ATTEMPT_MARK)
+    if not (
+        _matches(_NAME, fleet)
+        and _matches(_NAME, name)
+        and _matches(_REVISION, revision)
+        and _matches(_ATTEMPT, attempt)
+    ):
+        return None
+    orphan = metadata.get(ON_REMOVE_MARK) == "orphan"
+    return Marks(str(fleet), str(name), str(revision), int(str(attempt)), orphan=orphan)
+
+
+def parse_job(answer: object) -> Job:
+    """A job from the API's JSON.
+
+    Raises:
+        ValueError: it is not an object, or has no id.
+    """
+    fields = _object(answer, "job")
+    return Job(
+        id=_id(fields, "job"),
+        status=_text(fields, "status") or "unknown",
+        created_at=_int(fields, "created_at") or 0,
+        finished_at=_int(fields, "finished_at"),
+        estimated_finish=_int(fields, "estimated_finish"),
+        model=_text(fields, "model") or "",
+        fine_tuned_model=_text(fields, "fine_tuned_model"),
+        trained_tokens=_int(fields, "trained_tokens"),
+        training_file=_text(fields, "training_file") or "",
+        validation_file=_text(fields, "validation_file"),
+        seed=_int(fields, "seed"),
+        suffix=_text(fields, "user_provided_suffix") or _text(fields, "suffix"),
+        error=_error(fields.get("error")),
+        marks=marks_of(fields.get("metadata")),
+    )
+
+
+def parse_event(answer: object) -> Event:
+    """An event from the API's JSON. Raises ValueError as `parse_job` does."""
+    fields = _object(answer, "event")
+    return Event(
+        id=_id(fields, "event"),
+        created_at=_int(fields, "created_at") or 0,
+        level=_text(fields, "level") or "info",
+        type=_text(fields, "type") or "message",
+        message=_text(fields, "message") or "",
+        metrics=_numbers(fields.get("data")),
+    )
+
+
+def parse_checkpoint(answer: object) -> Checkpoint:
+    """A checkpoint from the API's JSON. Raises ValueError as `parse_job` does."""
+    fields = _object(answer, "checkpoint")
+    return Checkpoint(
+        id=_id(fields, "checkpoint"),
+        step=_int(fields, "step_number") or 0,
+        model=_text(fields, "fine_tuned_model_checkpoint") or "",
+        created_at=_int(fields, "created_at") or 0,
+        metrics=_numbers(fields.get("metrics")),
+    )
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _object(answer: object, noun: str) -> Mapping[str, object]:
+    if not isinstance(answer, Mapping):
+        raise ValueError(f"a {noun} that is not an object")  # noqa: TRY004 - one error for every unreadable answer
+    return answer
+
+
+def _id(fields: Mapping[str, object], noun: str) -> str:
+    value = _text(fields, "id")
+    if not value:
+        raise ValueError(f"a {noun} without an id")
+    return value
+
+
+def _text(fields: Mapping[str, object], key: str) -> str | None:
+    value = fields.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _int(fields: Mapping[str, object], key: str) -> int | None:
+    value = fields.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _numbers(value: object) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        return {}
+    return {str(k): v for k, v in value.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+
+
+def _error(value: object) -> JobError | None:
+    """A healthy job's error is null, `{}` or all null; each reads as None."""
+    if not isinstance(value, Mapping):
+        return None
+    code, message, param = (_text(value, key) or "" for key in ("code", "message", "param"))
+    return JobError(code, message, param) if code or message else None

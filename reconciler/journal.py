@@ -1,0 +1,429 @@
+"""Durable memory: what was wanted, sent, seen and cancelled, for each provider identity.
+
+SQLite. `reconcile` is its only writer. Every change is on disk before the call returns
+(`synchronous=EXTRA`), because a POST follows. A journal that is not whole is never read as an
+empty one: it raises `JournalError` and no write follows (S7). Losing the whole file costs
+waiting, never a job: the provider's marks are the record.
+
+Times in here are Unix seconds; they only ever delay, they never prove anything.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from reconciler.errors import JournalError, Locked
+from reconciler.manifest import Desired
+from reconciler.world import Intent, Memory, OwnCancel, Record, Rejection
+
+FILE = "journal.sqlite3"
+
+# "ftrj": says that a SQLite file is ours before anything is read from it.
+_APPLICATION_ID = 0x6674726A
+_VERSION = 1
+
+_SCHEMA = f"""
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {_VERSION};
+CREATE TABLE identity (
+    id INTEGER PRIMARY KEY, fleet TEXT, base_url TEXT, organization TEXT, project TEXT,
+    settled INTEGER NOT NULL DEFAULT 0, home TEXT NOT NULL DEFAULT '', echoes INTEGER,
+    UNIQUE (fleet, base_url, organization, project));
+CREATE TABLE wanted (
+    identity INTEGER, name TEXT, revision TEXT, form TEXT, PRIMARY KEY (identity, name, revision));
+CREATE TABLE intent (
+    identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER, recorded_at INTEGER,
+    PRIMARY KEY (identity, name));
+CREATE TABLE record (
+    identity INTEGER, job_id TEXT, name TEXT, revision TEXT, attempt INTEGER, live INTEGER, ended_before INTEGER,
+    PRIMARY KEY (identity, job_id));
+CREATE TABLE cancel (
+    identity INTEGER, job_id TEXT, reason TEXT, confirmed INTEGER DEFAULT 0, counts INTEGER DEFAULT 1,
+    tries INTEGER DEFAULT 0, next_at INTEGER DEFAULT 0, given_up INTEGER DEFAULT 0, PRIMARY KEY (identity, job_id));
+CREATE TABLE refusal (
+    identity INTEGER, name TEXT, revision TEXT, message TEXT, tries INTEGER, next_at INTEGER,
+    PRIMARY KEY (identity, name));
+"""
+
+# Row 14: the next try comes after 1, 2, 4 … 60 minutes.
+_BACKOFF_FIRST = 60
+_BACKOFF_LAST = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose memory it is: nothing is shared between two of these."""
+
+    fleet: str
+    base_url: str
+    organization: str = ""
+    project: str = ""
+
+
+def backoff(tries: int) -> int:
+    """Seconds until the next try after ``tries`` (1, 2, …) that were refused."""
+    return int(min(_BACKOFF_FIRST * 2 ** min(tries - 1, 10), _BACKOFF_LAST))
+
+
+class Journal:
+    """An open journal for one identity. Use `open_journal`; close it, or use it as a context."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        identity: Identity,
+        *,
+        now: Callable[[], float],
+        read_only: bool = False,
+    ) -> None:
+        self._db = connection
+        self._path = path
+        self._now = now
+        self._home = _home(path)
+        self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
+        self._fresh_cancels: set[str] = set()  # likewise jobs whose cancel was sent in this run
+        key = (identity.fleet, identity.base_url, identity.organization, identity.project)
+        find = "SELECT id, settled, home FROM identity WHERE (fleet, base_url, organization, project) = (?, ?, ?, ?)"
+        row = connection.execute(find, key).fetchone()
+        if row is None and not read_only:
+            with connection:
+                insert = "INSERT INTO identity (fleet, base_url, organization, project) VALUES (?, ?, ?, ?)"
+                connection.execute(insert, key)
+            row = connection.execute(find, key).fetchone()
+        self._id, settled, home = row or (0, 0, "")
+        self.known = bool(settled)  # False for the whole of a run that began without memory
+        self.moved = self.known and home != self._home  # written elsewhere last: wait before the first write
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+
+    # ── reading ──
+
+    def memory(self, *, every_backoff: bool = False) -> Memory:
+        """What the decision may know. ``every_backoff``: also those that `apply` ignores once."""
+        now = self._now()
+        intents = self._read("SELECT name, revision, attempt, seed FROM intent WHERE identity = ?")
+        records = self._read(
+            "SELECT job_id, name, revision, attempt, live, ended_before FROM record WHERE identity = ? ORDER BY job_id"
+        )
+        wanted = self._read("SELECT name, revision, form FROM wanted WHERE identity = ?")
+        cancels = self._read(
+            "SELECT job_id, reason, counts, confirmed, next_at, given_up FROM cancel WHERE identity = ?"
+        )
+        refusals = self._read("SELECT name, revision, message, next_at FROM refusal WHERE identity = ?")
+        echoes = next((value for (value,) in self._read("SELECT echoes FROM identity WHERE id = ?")), None)
+        in_force = {
+            name: Rejection(revision, message)
+            for name, revision, message, next_at in refusals
+            if name in self._fresh_refusals or (every_backoff and next_at > now)
+        }
+        return Memory(
+            known=self.known,
+            intents={row[0]: Intent(*row) for row in intents},
+            records={
+                job_id: Record(job_id, name, revision, attempt, live=bool(live), ended_before=bool(before))
+                for job_id, name, revision, attempt, live, before in records
+            },
+            wanted={(name, revision): json.loads(form) if form else None for name, revision, form in wanted},
+            cancels={
+                job_id: OwnCancel(
+                    reason,
+                    counts=bool(counts),
+                    waiting=not confirmed and (job_id in self._fresh_cancels or (every_backoff and next_at > now)),
+                    left=bool(given_up),
+                )
+                for job_id, reason, counts, confirmed, next_at, given_up in cancels
+            },
+            rejected={name: rejection for name, rejection in in_force.items() if name},
+            refused=in_force[""].message if "" in in_force else "",
+            echoes=None if echoes is None else bool(echoes),
+        )
+
+    # ── writing: each call is durable when it returns ──
+
+    def want(self, desired: Mapping[str, Desired]) -> None:
+        """Remember every (name, revision) that this directory has asked for."""
+        told = self._read("SELECT name, revision FROM wanted WHERE identity = ? AND form IS NOT NULL")
+        known = {(name, revision) for name, revision in told}
+        new = [d for d in desired.values() if (d.name, d.revision) not in known]
+        self._write(
+            "INSERT OR REPLACE INTO wanted (identity, name, revision, form) VALUES (?, ?, ?, ?)",
+            [(self._id, d.name, d.revision, json.dumps(d.form)) for d in new],
+        )
+
+    def settle(self, listed: Iterable[Record]) -> None:
+        """The first settled listing: its jobs of this fleet count as once wanted here."""
+        known = list(listed)
+        with self._guard(), self._db:
+            self._db.executemany(
+                "INSERT OR IGNORE INTO wanted (identity, name, revision) VALUES (?, ?, ?)",
+                [(self._id, r.name, r.revision) for r in known],
+            )
+            self._db.executemany(
+                "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(self._id, r.job_id, r.name, r.revision, r.attempt, r.live, not r.live) for r in known],
+            )
+            self._db.execute("UPDATE identity SET settled = 1, home = ? WHERE id = ?", (self._home, self._id))
+
+    def arrive(self) -> None:
+        """This machine has waited out the settle window: the next run here need not."""
+        self._write("UPDATE identity SET home = ? WHERE id = ?", [(self._home, self._id)])
+
+    def observe(self, listed: Iterable[Record], *, ending: frozenset[str] = frozenset()) -> None:
+        """Record each job of ours as it is now; a recorded cancel whose job is seen live again is void.
+
+        ``ending`` are live jobs whose status says that a cancel is under way.
+        """
+        told = self._read("SELECT job_id, name, revision, attempt, live FROM record WHERE identity = ?")
+        before = {row[0]: tuple(row[1:]) for row in told}
+        known = list(listed)
+        self._write(
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT (identity, job_id) DO UPDATE SET "
+            "name = excluded.name, revision = excluded.revision, attempt = excluded.attempt, live = excluded.live",
+            [
+                (self._id, r.job_id, r.name, r.revision, r.attempt, r.live)
+                for r in known
+                if before.get(r.job_id) != (r.name, r.revision, r.attempt, int(r.live))
+            ],
+        )
+        pending = self._read("SELECT job_id FROM cancel WHERE identity = ? AND confirmed = 0 AND counts = 1")
+        recorded = {job_id for (job_id,) in pending}
+        self._write(
+            "UPDATE cancel SET counts = 0 WHERE identity = ? AND job_id = ?",
+            [(self._id, r.job_id) for r in known if r.live and r.job_id in recorded - ending],
+        )
+        self._write(
+            "UPDATE cancel SET confirmed = 1 WHERE identity = ? AND job_id = ?",
+            [(self._id, r.job_id) for r in known if not r.live and r.job_id in recorded],
+        )
+
+    def intend(self, intent: Intent) -> None:
+        """Record a create before its first byte leaves (S6)."""
+        row = (self._id, intent.name, intent.revision, intent.attempt, intent.seed, int(self._now()))
+        self._write("INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?)", [row])
+
+    def drop_intent(self, name: str) -> None:
+        """The create did not happen, or its job is known by now."""
+        self._write("DELETE FROM intent WHERE identity = ? AND name = ?", [(self._id, name)])
+
+    def bind(self, record: Record) -> None:
+        """A create was answered: the job is known from here on, and its intent is settled."""
+        row = (self._id, record.job_id, record.name, record.revision, record.attempt, record.live, False)
+        with self._guard(), self._db:
+            self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            self._db.execute("DELETE FROM intent WHERE identity = ? AND name = ?", (self._id, record.name))
+            self._db.execute("DELETE FROM refusal WHERE identity = ? AND name IN (?, '')", (self._id, record.name))
+
+    def learn_echo(self, *, echoes: bool) -> None:
+        """Whether an answer returned our marks. Once seen it stays: one lost pair proves nothing."""
+        ((known,),) = self._read("SELECT echoes FROM identity WHERE id = ?")
+        if known is None or (echoes and not known):
+            self._write("UPDATE identity SET echoes = ? WHERE id = ?", [(int(echoes), self._id)])
+
+    def refuse(self, name: str, revision: str, message: str) -> None:
+        """Row 14: a create was refused ("" as the name: every create is); the back-off grows."""
+        told = self._read("SELECT tries FROM refusal WHERE identity = ? AND name = ? AND revision = ?", name, revision)
+        tries = (told[0][0] if told else 0) + 1
+        row = (self._id, name, revision, message, tries, int(self._now()) + backoff(tries))
+        self._write("INSERT OR REPLACE INTO refusal VALUES (?, ?, ?, ?, ?, ?)", [row])
+        self._fresh_refusals.add(name)
+
+    def record_cancel(self, job_id: str, reason: str) -> None:
+        """Record a cancel before it is sent."""
+        told = self._read("SELECT tries FROM cancel WHERE identity = ? AND job_id = ?", job_id)
+        tries = (told[0][0] if told else 0) + 1
+        row = (self._id, job_id, reason, 0, 1, tries, int(self._now()) + backoff(tries), 0)
+        self._write("INSERT OR REPLACE INTO cancel VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row])
+        self._fresh_cancels.add(job_id)
+
+    def confirm_cancel(self, job_id: str) -> None:
+        """The job was read back and has ended by our cancel."""
+        self._write("UPDATE cancel SET confirmed = 1 WHERE identity = ? AND job_id = ?", [(self._id, job_id)])
+
+    def void_cancel(self, job_id: str) -> None:
+        """The job had ended by itself: it was not cancelled by us."""
+        statement = "UPDATE cancel SET counts = 0, confirmed = 1 WHERE identity = ? AND job_id = ?"
+        self._write(statement, [(self._id, job_id)])
+
+    def forget(self, name: str, missing: frozenset[str]) -> tuple[str, ...]:
+        """Drop what `reconciler forget` may drop of a name; says each thing that was dropped."""
+        told = self._read("SELECT job_id FROM record WHERE identity = ? AND name = ?", name)
+        records = {job_id for (job_id,) in told}
+        gone = sorted(records & missing)
+        self._write("DELETE FROM record WHERE identity = ? AND job_id = ?", [(self._id, j) for j in gone])
+        told = self._read("SELECT job_id FROM cancel WHERE identity = ? AND confirmed = 0 AND given_up = 0")
+        stuck = sorted(records & {job_id for (job_id,) in told} - set(gone))
+        statement = "UPDATE cancel SET given_up = 1, counts = 0 WHERE identity = ? AND job_id = ?"
+        self._write(statement, [(self._id, j) for j in stuck])
+        return (
+            *(f"the record of job {j}, which the provider no longer knows" for j in gone),
+            *(f"the cancel of job {j}, which does not take; the job is left alone from here on" for j in stuck),
+        )
+
+    # ── SQLite ──
+
+    def _read(self, query: str, *values: object) -> list[Any]:
+        """Rows of one query whose first parameter is this identity."""
+        with self._guard():
+            return self._db.execute(query, (self._id, *values)).fetchall()
+
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if rows:
+            with self._guard(), self._db:
+                self._db.executemany(statement, rows)
+
+    def _guard(self) -> AbstractContextManager[None]:
+        return _named(self._path)
+
+
+def open_journal(
+    directory: Path, identity: Identity, *, now: Callable[[], float] = time.time, read_only: bool = False
+) -> Journal | None:
+    """Open, or make, the journal of a state directory. None: there is none yet and ``read_only``.
+
+    Raises:
+        JournalError: it is corrupt, of another program or version, or cannot be made.
+    """
+    path = directory / FILE
+    with _named(path):
+        if not path.exists():
+            if read_only:
+                return None
+            _make(path)
+        connection = _connect(path, read_only=read_only)
+        try:
+            _verify(connection, path)
+            return Journal(connection, path, identity, now=now, read_only=read_only)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _make(path: Path) -> None:
+    """Make an empty journal under a temporary name, so that none is ever found half made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{FILE}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    connection = _connect(temporary, read_only=False, create=True)
+    try:
+        connection.executescript(_SCHEMA)
+    finally:
+        connection.close()
+    # A rival may have made it meanwhile: a link, unlike a rename, never replaces.
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(temporary)
+    temporary.unlink()
+    _sync_directory(path.parent)
+
+
+def _connect(path: Path, *, read_only: bool, create: bool = False) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rwc" if create else "rw"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
+    # DELETE leaves one file behind and a reader touches none; EXTRA also syncs the
+    # directory, without which a committed intent can be rolled back by a power cut.
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA synchronous = EXTRA")
+    return connection
+
+
+def _verify(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != _APPLICATION_ID:
+        raise JournalError(f"{path}: this is not a journal of reconciler, or it is damaged; {_WAY_ON}")
+    if version != _VERSION:
+        raise JournalError(
+            f"{path}: written by another version of reconciler (format {version}, this one reads {_VERSION})"
+        )
+    (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if check != "ok":
+        raise JournalError(f"{path}: the journal is damaged ({check}); {_WAY_ON}")
+
+
+_WAY_ON = (
+    "nothing was written. Move the file aside to go on without it: jobs are recognised by their marks, "
+    "and the first write waits one settle window"
+)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """SQLite's and the disk's errors, as one JournalError that names the file."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(f"{path}: {error}; {_WAY_ON}") from error
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _home(path: Path) -> str:
+    """This file on this machine: a copy, or a volume that moved, has another home."""
+    stat = path.stat()
+    return f"{socket.gethostname()}:{stat.st_dev}:{stat.st_ino}"
+
+
+class Lock:
+    """An exclusive lock of a state directory, released by the operating system when the process ends."""
+
+    def __init__(self, directory: Path, name: str = "pass") -> None:
+        self._path = directory / f"{name}.lock"
+        self._handle: int | None = None
+
+    def acquire(self, *, timeout: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        """Wait up to ``timeout`` seconds.
+
+        Raises:
+            Locked: somebody else holds it all that time.
+            JournalError: the lock file cannot be made.
+        """
+        with _named(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        end = clock() + timeout
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if clock() >= end:
+                    os.close(handle)
+                    raise Locked(
+                        f"{self._path}: another reconciler works on this state directory "
+                        f"(waited {timeout:g} s; --lock-timeout); nothing was written"
+                    ) from error
+                sleep(0.05)
+            else:
+                self._handle = handle
+                return
+
+    def release(self) -> None:
+        """Let the next one in; harmless where it is not held."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

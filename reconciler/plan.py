@@ -1,0 +1,742 @@
+"""The decision: what to do about every name, and why.
+
+Pure. `reconcile` calls `plan` with a `World` and acts on the `Plan`; `gates` may hold parts of
+it back. The rows of the decision table (README, *The decision table*) stand here in their
+order: `STANDING` holds parts A and B, `PERMISSION` holds part C, `_retire` is part D. The
+first row that returns something decides. This module never asks whether a limit allows a
+change, and never sees a clock, a file or a socket.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from reconciler.job import Job
+from reconciler.manifest import Desired, OnCancelled, OnChange, Policy, State
+from reconciler.world import OwnCancel, Record, World
+
+
+class Action(StrEnum):
+    """What happens to a name or a job in this pass."""
+
+    CREATE = "create"
+    CANCEL = "cancel"
+    ADOPT = "adopt"
+    KEEP = "keep"
+    WAIT = "wait"
+    HOLD = "hold"
+
+
+class Reason(StrEnum):
+    """Why: one word for each branch of the decision table."""
+
+    SOURCE_INVALID = "SourceInvalid"
+    CREATE_UNRESOLVED = "CreateUnresolved"
+    MISSING = "Missing"
+    SUSPENDED = "Suspended"
+    CANCEL_REQUESTED = "CancelRequested"
+    REMOVED = "Removed"
+    ORPHANED = "Orphaned"
+    PRUNE_DISABLED = "PruneDisabled"
+    DUPLICATE = "Duplicate"
+    IN_PROGRESS = "InProgress"
+    ADOPTED = "Adopted"
+    SUCCEEDED = "Succeeded"
+    RETRY = "Retry"
+    FAILED = "Failed"
+    RESTORED = "Restored"
+    CANCELLED = "Cancelled"
+    NOT_CREATED = "NotCreated"
+    WAITING_FOR_JOB = "WaitingForJob"
+    DEPENDENCY_FAILED = "DependencyFailed"
+    CREATE_REFUSED = "CreateRefused"
+    CREATE_REJECTED = "CreateRejected"
+    NO_IDENTITY = "NoIdentity"
+    WAITING_FOR_PREVIOUS = "WaitingForPrevious"
+    WAITING_FOR_CAPACITY = "WaitingForCapacity"
+    BLOCKED = "Blocked"
+    SUPERSEDED = "Superseded"
+    AHEAD = "Ahead"
+
+
+# The cancels of ours after which going back to a revision trains it again (row 10).
+_RESTORABLE = frozenset({Reason.CANCEL_REQUESTED, Reason.REMOVED, Reason.SUPERSEDED})
+
+# What trying again cannot cure: the request or the account must change first (WIRE.md,
+# "Training data" and "Errors"). Anything else may have been the server's bad day.
+_INCURABLE = ("invalid", "unsupported", "not_found", "policy", "moderation", "unsafe", "quota", "billing", "limit")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a plan.
+
+    ``write`` is what this change does, or would do, at the provider, and ``cause`` why; both
+    stay while the change waits for another ``reason``.
+    ``keeper`` is the job that makes this cancel right, to be looked at again before it is sent.
+    ``follows`` marks the cancel that comes after this plan's create, in a later pass.
+    ``replaces`` are the live jobs that this create will retire. ``model`` is the model that
+    ``model_from`` stands for.
+    """
+
+    name: str
+    action: Action
+    reason: Reason
+    message: str
+    job_id: str | None = None
+    revision: str | None = None
+    attempt: int | None = None
+    write: Action | None = None
+    cause: Reason | None = None
+    keeper: str | None = None
+    follows: bool = False
+    replaces: tuple[str, ...] = ()
+    model: str | None = None
+
+    @property
+    def write_key(self) -> str | None:
+        """The line an approval digests; None where nothing is or will be written at the provider."""
+        if self.write is None:
+            return None
+        return f"{self.write} {self.name} {self.cause} {self.revision} {self.attempt} {self.job_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes, by name; and how many jobs at the provider are not ours."""
+
+    changes: tuple[Change, ...]
+    unmanaged: int
+
+    @property
+    def writes(self) -> tuple[Change, ...]:
+        """What this pass sends, in the order it is sent: cancels first, they free capacity."""
+        cancels = (c for c in self.changes if c.action is Action.CANCEL and not c.follows)
+        creates = (c for c in self.changes if c.action is Action.CREATE)
+        return (*cancels, *creates)
+
+    def digest(self, target: str) -> str:
+        """16 hex digits over everything this plan writes, now or after waiting, at ``target``."""
+        keys = sorted(key for change in self.changes if (key := change.write_key) is not None)
+        return hashlib.sha256("\n".join([target, *keys]).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A job as the decision sees it: whose revision and attempt it stands for."""
+
+    job: Job
+    revision: str
+    attempt: int
+    ours: bool  # carries our fleet's marks: only such a job may be cancelled
+    adopted: bool  # a manifest's `policy.adopt` names it
+
+    @property
+    def live(self) -> bool:
+        return self.job.live
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One name and everything its row depends on; ``known`` holds the oldest first."""
+
+    name: str
+    world: World
+    desired: Desired | None
+    known: tuple[Known, ...]
+    records: tuple[Record, ...] = ()  # what the journal holds of this name
+    once_wanted: bool = False  # some revision of this name was once read in this directory
+
+    @property
+    def policy(self) -> Policy:
+        """The manifest's policy; row 5 has taken the names without a manifest before anyone asks."""
+        return self.desired.policy if self.desired else Policy()
+
+    @property
+    def revision(self) -> str | None:
+        """The revision its manifest has now."""
+        return self.desired.revision if self.desired else None
+
+    @property
+    def live(self) -> tuple[Known, ...]:
+        return tuple(k for k in self.known if k.live)
+
+    @property
+    def current(self) -> tuple[Known, ...]:
+        """The jobs that stand for the revision the manifest has now."""
+        return tuple(k for k in self.known if k.revision == self.revision)
+
+    @property
+    def others(self) -> tuple[Known, ...]:
+        """Live jobs of other revisions."""
+        return tuple(k for k in self.live if k.revision != self.revision)
+
+    @property
+    def succeeded(self) -> tuple[Known, ...]:
+        return tuple(k for k in self.current if k.job.succeeded)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a row of parts A and B says: finished changes, and perhaps a create that part C judges.
+
+    ``keeper`` stands for the revision: it is live, or it succeeded. ``final`` ends the case:
+    part D has nothing to add.
+    """
+
+    changes: tuple[Change, ...] = ()
+    wanted: Change | None = None
+    keeper: Known | None = None
+    final: bool = False
+
+
+def plan(world: World) -> Plan:
+    """Decide every name once: parts A and B for each, then C over the wanted creates, then D."""
+    cases, unmanaged = _cases(world)
+    decisions = {name: _stand(case) for name, case in cases.items()}
+    permitted = _permit(world, cases, decisions)
+    changes: list[Change] = []
+    for name in sorted(cases):
+        decision = decisions[name]
+        create = permitted.get(name)
+        follows = () if decision.final else tuple(_retire(cases[name], decision, create))
+        if create is not None:
+            replaced = tuple(c.job_id for c in follows if c.follows and c.job_id)
+            changes.append(replace(create, replaces=replaced))
+        changes.extend(decision.changes)
+        changes.extend(follows)
+    return Plan(tuple(changes), unmanaged)
+
+
+def lookups(world: World) -> tuple[str, ...]:
+    """Job ids that a complete listing ought to show and does not; each deserves a GET (row 3)."""
+    listed = {job.id for job in world.jobs}
+    expected = {r.job_id for r in world.memory.records.values() if _must_exist(world, r)}
+    expected |= {d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt}
+    return tuple(sorted(expected - listed))
+
+
+def resolved_intents(world: World) -> Mapping[str, str | None]:
+    """Unresolved creates that this listing resolves: name → the job's id, or None for "did not happen"."""
+    cases, _ = _cases(world)
+    found: dict[str, str | None] = {}
+    for name in world.memory.intents:
+        case = cases[name]
+        job = _job_of_intent(case)
+        if job is not None:
+            found[name] = job.job.id
+        elif name in world.settled and world.memory.echoes:
+            found[name] = None
+    return found
+
+
+def _must_exist(world: World, record: Record) -> bool:
+    desired = world.desired.get(record.name)
+    return record.live or (desired is not None and desired.revision == record.revision)
+
+
+def _cases(world: World) -> tuple[dict[str, Case], int]:
+    """Group the jobs by the name they stand for; count the rest as unmanaged."""
+    adopters = {d.policy.adopt.job_id: d for d in world.desired.values() if d.policy.adopt}
+    known: defaultdict[str, list[Known]] = defaultdict(list)
+    unmanaged = 0
+    for job in sorted(world.jobs, key=lambda j: j.age_key):
+        ours = job.marks is not None and job.marks.fleet == world.fleet.name
+        unmanaged += not ours
+        standing = _stands_for(job, adopters.get(job.id), world.memory.records.get(job.id), ours=ours)
+        if standing is not None:
+            known[standing[0]].append(standing[1])
+    records: defaultdict[str, list[Record]] = defaultdict(list)
+    for record in world.memory.records.values():
+        records[record.name].append(record)
+    missing = {r.name for r in world.memory.records.values() if r.job_id in world.missing}
+    once_wanted = {name for name, _ in world.memory.wanted}
+    names = set(world.desired) | set(known) | set(world.memory.intents) | world.broken | missing
+    cases = {
+        name: Case(
+            name,
+            world,
+            world.desired.get(name),
+            tuple(known.get(name, ())),
+            tuple(records.get(name, ())),
+            once_wanted=name in once_wanted,
+        )
+        for name in names
+    }
+    return cases, unmanaged
+
+
+def _stands_for(job: Job, adopter: Desired | None, record: Record | None, *, ours: bool) -> tuple[str, Known] | None:
+    """The name a job counts for: a person said so, its marks say so, or the journal remembers its id."""
+    if adopter is not None and adopter.policy.adopt is not None:
+        attempt = job.marks.attempt if ours and job.marks else 0
+        return adopter.name, Known(job, adopter.policy.adopt.revision, attempt, ours=ours, adopted=True)
+    if ours and job.marks is not None:
+        return job.marks.name, Known(job, job.marks.revision, job.marks.attempt, ours=True, adopted=False)
+    if job.marks is None and record is not None:
+        # A server that drops metadata: the job we made there is known by its id, and never cancelled.
+        return record.name, Known(job, record.revision, record.attempt, ours=False, adopted=False)
+    return None
+
+
+# ── Parts A and B: what stands for this name? ────────────────────────────────────────────────
+
+
+def _stand(case: Case) -> Decision:
+    """The first row of parts A and B that applies; row 12 always does."""
+    return next(decision for row in STANDING if (decision := row(case)) is not None)
+
+
+def _hold(case: Case, reason: Reason, message: str, known: Known | None = None) -> Decision:
+    return Decision(changes=(_change(case, Action.HOLD, reason, message, known),), final=True)
+
+
+def _change(case: Case, action: Action, reason: Reason, message: str, known: Known | None = None) -> Change:
+    return Change(
+        name=case.name,
+        action=action,
+        reason=reason,
+        message=message,
+        job_id=known.job.id if known else None,
+        revision=known.revision if known else case.revision,
+        attempt=known.attempt if known else None,
+    )
+
+
+def _row_1_source_invalid(case: Case) -> Decision | None:
+    if case.name not in case.world.broken:
+        return None
+    return _hold(
+        case, Reason.SOURCE_INVALID, "its manifest cannot be trusted now; nothing is touched until it is mended"
+    )
+
+
+def _row_2_create_unresolved(case: Case) -> Decision | None:
+    intent = case.world.memory.intents.get(case.name)
+    if intent is None or _job_of_intent(case) is not None:
+        return None
+    if case.name not in case.world.settled:
+        return _hold(
+            case,
+            Reason.CREATE_UNRESOLVED,
+            f"attempt {intent.attempt} of revision {intent.revision} was sent and its answer was lost; "
+            "looking for the job until the settle window is over",
+        )
+    if case.world.memory.echoes:
+        return None
+    suspect = next((j for j in case.world.jobs if intent.seed is not None and j.seed == intent.seed), None)
+    remedy = (
+        f"job {suspect.id} carries its seed: if it is the one, name it in policy.adopt"
+        if suspect
+        else "find the job by hand and name it in policy.adopt, "
+        f"or run `reconciler forget {case.name}` if there is none"
+    )
+    return _hold(
+        case,
+        Reason.CREATE_UNRESOLVED,
+        f"attempt {intent.attempt} of revision {intent.revision} was sent and its answer was lost; "
+        f"this provider has not been seen to return our marks, so it is never sent again; {remedy}",
+    )
+
+
+def _job_of_intent(case: Case) -> Known | None:
+    """The job that an unresolved create made: by its marks, or because a person said so."""
+    intent = case.world.memory.intents[case.name]
+    return next(
+        (
+            k
+            for k in case.known
+            if k.revision == intent.revision and (k.adopted or (k.ours and k.attempt == intent.attempt))
+        ),
+        None,
+    )
+
+
+def _row_3_missing(case: Case) -> Decision | None:
+    missing = case.world.missing
+    record = next((r for r in case.records if r.job_id in missing and _must_exist(case.world, r)), None)
+    adopt = case.desired.policy.adopt if case.desired else None
+    if record is not None:
+        message = (
+            f"job {record.job_id} is recorded here and the provider no longer knows it (not listed, 404); nothing is "
+            f"touched. Check the key and the project; if the job is really gone, run `reconciler forget {case.name}`"
+        )
+        change = _change(case, Action.HOLD, Reason.MISSING, message)
+        change = replace(change, job_id=record.job_id, revision=record.revision, attempt=record.attempt)
+        return Decision(changes=(change,), final=True)
+    if adopt is not None and adopt.job_id in missing:
+        message = f"policy.adopt names job {adopt.job_id}, which this provider does not know; correct it or take it out"
+        return _hold(case, Reason.MISSING, message)
+    return None
+
+
+def _row_4_state(case: Case) -> Decision | None:
+    states = {case.world.fleet.state} | ({case.desired.policy.state} if case.desired else set())
+    if State.SUSPENDED in states and (case.desired or case.live):
+        whose = "the fleet" if case.world.fleet.state is State.SUSPENDED else "the job"
+        known = case.live[-1] if case.live else None
+        return _hold(case, Reason.SUSPENDED, f"{whose} is suspended (state: suspended); nothing is touched", known)
+    if State.CANCELLED not in states:
+        return None
+    ours = tuple(k for k in case.live if k.ours)
+    if not ours:
+        return _nothing_live(case)
+    whose = "the fleet" if case.world.fleet.state is State.CANCELLED else "the job"
+    message = f"{whose} is to be cancelled (state: cancelled)"
+    return Decision(changes=tuple(_cancel(case, k, Reason.CANCEL_REQUESTED, message) for k in ours), final=True)
+
+
+def _nothing_live(case: Case) -> Decision:
+    if case.desired is None:
+        return Decision(final=True)
+    return _hold(case, Reason.CANCEL_REQUESTED, "state: cancelled; no job of it is live, none is created")
+
+
+def _row_5_removed(case: Case) -> Decision | None:
+    if case.desired is not None:
+        return None
+    return Decision(changes=tuple(_removed(case, k) for k in case.live if k.ours), final=True)
+
+
+def _removed(case: Case, known: Known) -> Change:
+    marks = known.job.marks
+    if marks is not None and marks.orphan:
+        return _change(
+            case, Action.HOLD, Reason.ORPHANED, "its manifest is gone; left to end (on_remove: orphan)", known
+        )
+    if not case.world.prune or not case.world.fleet.prune:
+        return _change(
+            case, Action.HOLD, Reason.PRUNE_DISABLED, "its manifest is gone; left to end (prune is off)", known
+        )
+    if not _may_retire(case, known, by_name=True):
+        return _ahead(case, known, "no manifest here ever named it")
+    return _cancel(case, known, Reason.REMOVED, "its manifest is gone")
+
+
+def _row_6_duplicate(case: Case) -> Decision | None:
+    live, succeeded = tuple(k for k in case.current if k.live), case.succeeded
+    if not (len(live) > 1 or (live and succeeded)):
+        return None
+    # The oldest wins: a crash between POST and its answer leaves a second job
+    # behind, and the first is the one that may already have trained.
+    candidates = (*(k for k in (*succeeded, *live) if k.adopted), *succeeded, *live)
+    keeper = candidates[0]
+    surplus = tuple(k for k in live if k is not keeper)
+    message = f"a second job of the same revision; {keeper.job.id} is kept"
+    cancels = tuple(_cancel(case, k, Reason.DUPLICATE, message, keeper) for k in surplus if k.ours)
+    return Decision(changes=(_keep(case, keeper), *cancels), keeper=keeper)
+
+
+def _row_7_in_progress(case: Case) -> Decision | None:
+    live = next((k for k in case.current if k.live), None)
+    return None if live is None else Decision(changes=(_keep(case, live),), keeper=live)
+
+
+def _row_8_succeeded(case: Case) -> Decision | None:
+    if not case.succeeded:
+        return None
+    keeper = next((k for k in case.succeeded if k.adopted), case.succeeded[0])
+    return Decision(changes=(_keep(case, keeper),), keeper=keeper)
+
+
+def _keep(case: Case, known: Known) -> Change:
+    if known.job.succeeded:
+        model = known.job.fine_tuned_model
+        message = f"its model exists: {model}" if model else "it has succeeded; the provider names no model yet"
+        return _change(case, Action.KEEP, Reason.SUCCEEDED, message, known)
+    if known.job.id not in case.world.memory.records:
+        how = "named by policy.adopt" if known.adopted else "recognised by its marks"
+        return _change(
+            case, Action.ADOPT, Reason.ADOPTED, f"{known.job.status} already, {how}; no second one is made", known
+        )
+    return _change(case, Action.KEEP, Reason.IN_PROGRESS, f"{known.job.status}", known)
+
+
+def _row_9_failed(case: Case) -> Decision | None:
+    latest = _latest(case)
+    if latest is None or not latest.job.failed:
+        return None
+    policy = case.policy
+    failures = sum(1 for k in case.current if k.job.failed)
+    error = latest.job.error
+    what = f"attempt {latest.attempt} failed ({error.code or 'no code'}: {error.message})" if error else "it failed"
+    if failures > policy.retries:
+        advice = f"{what}; retries: {policy.retries} allows no further attempt. Change the spec, or raise rerun"
+        return Decision(changes=(_change(case, Action.HOLD, Reason.FAILED, advice, latest),))
+    if not _curable(latest.job):
+        advice = f"{what}; trying again cannot cure this. Change the spec or its files"
+        return Decision(changes=(_change(case, Action.HOLD, Reason.FAILED, advice, latest),))
+    return _want(case, Reason.RETRY, f"{what}; trying again ({failures} of {policy.retries} retries)")
+
+
+def _row_10_restored(case: Case) -> Decision | None:
+    latest = _latest(case)
+    if latest is None or not _cancelled_by_us(case, latest):
+        return None
+    return _want(case, Reason.RESTORED, f"job {latest.job.id} was cancelled here, and its spec is wanted again")
+
+
+def _row_11_cancelled(case: Case) -> Decision | None:
+    latest = _latest(case)
+    if latest is None:
+        return None
+    what = f"job {latest.job.id} was cancelled by somebody else"
+    if case.policy.on_cancelled is OnCancelled.RECREATE:
+        return _want(case, Reason.CANCELLED, f"{what}; on_cancelled: recreate")
+    advice = f"{what}; it stays so. Raise rerun to train it again"
+    return Decision(changes=(_change(case, Action.HOLD, Reason.CANCELLED, advice, latest),))
+
+
+def _row_12_not_created(case: Case) -> Decision:
+    return _want(case, Reason.NOT_CREATED, "no job of this revision exists")
+
+
+STANDING: tuple[Callable[[Case], Decision | None], ...] = (
+    _row_1_source_invalid,
+    _row_2_create_unresolved,
+    _row_3_missing,
+    _row_4_state,
+    _row_5_removed,
+    _row_6_duplicate,
+    _row_7_in_progress,
+    _row_8_succeeded,
+    _row_9_failed,
+    _row_10_restored,
+    _row_11_cancelled,
+    _row_12_not_created,
+)
+
+
+def _latest(case: Case) -> Known | None:
+    """The job with the highest attempt number; rows 6 to 8 have taken the live and the succeeded."""
+    top = max((k.attempt for k in case.current), default=None)
+    return next((k for k in case.current if k.attempt == top), None)
+
+
+def _curable(job: Job) -> bool:
+    if job.error is None:
+        return True
+    return not (job.error.param in {"training_file", "validation_file"} or any(w in job.error.code for w in _INCURABLE))
+
+
+def _cancelled_by_us(case: Case, latest: Known) -> bool:
+    memory = case.world.memory
+    own = memory.cancels.get(latest.job.id)
+    if own is not None and own.counts and own.reason in _RESTORABLE:
+        return True
+    record = memory.records.get(latest.job.id)
+    unwitnessed = not memory.known or (record is not None and record.ended_before)
+    # Nobody wrote down who cancelled it. A younger job of another spec says that it
+    # was replaced; a second attempt would say that this guess was made once already.
+    replaced = any(k.revision != latest.revision and k.job.age_key > latest.job.age_key for k in case.known)
+    return unwitnessed and own is None and latest.attempt == 1 and replaced
+
+
+def _want(case: Case, cause: Reason, message: str) -> Decision:
+    """A create that parts A and B ask for; its attempt follows the highest that anyone remembers."""
+    seen = [k.attempt for k in case.current]
+    seen += [r.attempt for r in case.records if r.revision == case.revision]
+    return Decision(
+        wanted=Change(
+            name=case.name,
+            action=Action.CREATE,
+            reason=cause,
+            message=message,
+            revision=case.revision,
+            attempt=max(seen, default=0) + 1,
+            write=Action.CREATE,
+            cause=cause,
+        )
+    )
+
+
+# ── Part C: may a wanted create be sent now? ─────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A wanted create, and what has been decided before it in this plan."""
+
+    case: Case
+    create: Change
+    models: Mapping[str, str | None]
+    stuck: AbstractSet[str]
+    active: int
+
+
+def _permit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decision]) -> dict[str, Change]:
+    """Let each wanted create go, or say what it waits for; a job comes after the one it builds on."""
+    models = {name: _model_of(case) for name, case in cases.items()}
+    held = {n for n, d in decisions.items() if any(_is_stuck(c) for c in d.changes)}
+    active = sum(1 for case in cases.values() for k in case.live)
+    permitted: dict[str, Change] = {}
+    wanted = {name: d.wanted for name, d in decisions.items() if d.wanted is not None}
+    for name in _upstream_first(world, wanted):
+        slot = Slot(cases[name], wanted[name], models, held, active)
+        change = next((c for row in PERMISSION if (c := row(slot)) is not None), None) or _let_go(slot)
+        if change.action is Action.CREATE:
+            active += 1
+        if change.reason is Reason.DEPENDENCY_FAILED:
+            held.add(name)
+        permitted[name] = change
+    return permitted
+
+
+def _is_stuck(change: Change) -> bool:
+    """A hold that time alone does not end."""
+    return change.action is Action.HOLD and change.reason not in {Reason.AHEAD, Reason.CREATE_UNRESOLVED}
+
+
+def _model_of(case: Case) -> str | None:
+    return next((k.job.fine_tuned_model for k in case.succeeded if k.job.fine_tuned_model), None)
+
+
+def _upstream_first(world: World, names: Iterable[str]) -> Iterator[str]:
+    """Names by (length of their model_from chain, name): deterministic, upstream before downstream."""
+
+    def depth(name: str) -> int:
+        steps, seen = 0, set[str]()
+        current: str | None = name
+        while current is not None and current in world.desired and current not in seen:
+            seen.add(current)
+            current = world.desired[current].model_from
+            steps += 1
+        return steps
+
+    yield from sorted(names, key=lambda n: (depth(n), n))
+
+
+def _wait(slot: Slot, reason: Reason, message: str) -> Change:
+    return replace(slot.create, action=Action.WAIT, reason=reason, message=message)
+
+
+def _upstream(slot: Slot) -> str | None:
+    return slot.case.desired.model_from if slot.case.desired else None
+
+
+def _let_go(slot: Slot) -> Change:
+    upstream = _upstream(slot)
+    return replace(slot.create, model=slot.models[upstream]) if upstream is not None else slot.create
+
+
+def _row_13_upstream(slot: Slot) -> Change | None:
+    upstream = _upstream(slot)
+    if upstream is None or slot.models.get(upstream) is not None:
+        return None
+    if upstream in slot.stuck:
+        return _wait(slot, Reason.DEPENDENCY_FAILED, f"job {upstream}, whose model it builds on, is held; see there")
+    return _wait(slot, Reason.WAITING_FOR_JOB, f"waits for the model of job {upstream}")
+
+
+def _row_14_refused(slot: Slot) -> Change | None:
+    memory = slot.case.world.memory
+    if memory.refused:
+        return _wait(slot, Reason.CREATE_REFUSED, f"the provider takes no new jobs: {memory.refused}")
+    rejection = memory.rejected.get(slot.case.name)
+    if rejection is not None and rejection.revision == slot.create.revision:
+        return _wait(slot, Reason.CREATE_REJECTED, f"the provider rejected this job: {rejection.message}")
+    return None
+
+
+def _row_14_no_identity(slot: Slot) -> Change | None:
+    memory = slot.case.world.memory
+    if memory.echoes is not False:
+        return None
+    return _wait(
+        slot,
+        Reason.NO_IDENTITY,
+        "this provider does not return the metadata it is sent, so a job of ours could not be recognised again and "
+        "might be made twice; reach the server by a route that keeps metadata, or name existing jobs in policy.adopt",
+    )
+
+
+def _row_15_previous(slot: Slot) -> Change | None:
+    others = slot.case.others
+    ahead = next((k for k in others if k.ours and not _may_retire(slot.case, k)), None)
+    if ahead is not None:
+        return _wait(slot, Reason.WAITING_FOR_PREVIOUS, f"job {ahead.job.id} is ahead of this directory and still live")
+    policy = slot.case.policy
+    if policy.on_change is OnChange.WAIT and others:
+        return _wait(slot, Reason.WAITING_FOR_PREVIOUS, f"job {others[-1].job.id} may end first (on_change: wait)")
+    return None
+
+
+def _row_16_capacity(slot: Slot) -> Change | None:
+    limit = slot.case.world.fleet.limits.max_active
+    if limit is None or slot.active - len(slot.case.others) < limit:
+        return None
+    return _wait(slot, Reason.WAITING_FOR_CAPACITY, f"as many jobs are live as max_active allows ({limit})")
+
+
+PERMISSION: tuple[Callable[[Slot], Change | None], ...] = (
+    _row_13_upstream,
+    _row_14_refused,
+    _row_14_no_identity,
+    _row_15_previous,
+    _row_16_capacity,
+)
+
+
+# ── Part D: live jobs of other revisions ─────────────────────────────────────────────────────
+
+
+def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[Change]:
+    others = tuple(k for k in case.others if k.ours)
+    ahead = tuple(k for k in others if not _may_retire(case, k))
+    yield from (_ahead(case, k, "no manifest here ever had its spec") for k in ahead)
+    retirable = tuple(k for k in others if k not in ahead)
+    if case.policy.on_change is OnChange.WAIT:
+        for k in retirable:
+            yield _change(case, Action.KEEP, Reason.IN_PROGRESS, "of an earlier spec; left to end (on_change: wait)", k)
+        return
+    message = "its spec was replaced"
+    if decision.keeper is not None:
+        yield from (_cancel(case, k, Reason.SUPERSEDED, message, decision.keeper) for k in retirable)
+        return
+    # Until the new revision lives, the youngest of the old ones is what this name has.
+    youngest = others[-1] if others else None
+    for k in retirable:
+        if k is not youngest:
+            yield _cancel(case, k, Reason.SUPERSEDED, message, youngest)
+        elif create is not None:
+            yield replace(_cancel(case, k, Reason.SUPERSEDED, "once the new job exists"), follows=True)
+        else:
+            yield _change(
+                case, Action.KEEP, Reason.IN_PROGRESS, "of an earlier spec; kept until its successor exists", k
+            )
+
+
+def _may_retire(case: Case, known: Known, *, by_name: bool = False) -> bool:
+    """Whether this run knows enough to retire a job: nobody undoes the work of somebody who knows more."""
+    world = case.world
+    if known.job.id in world.approved_ahead:
+        return True
+    if not world.memory.known:
+        return known.job.id in world.seen_first
+    if by_name:
+        return case.once_wanted
+    return (case.name, known.revision) in world.memory.wanted
+
+
+def _ahead(case: Case, known: Known, why: str) -> Change:
+    message = (
+        f"live, ours, and {why}: somebody who knows more may have made it; left alone. A person can approve its end"
+    )
+    change = _change(case, Action.HOLD, Reason.AHEAD, message, known)
+    return replace(change, write=Action.CANCEL, cause=Reason.AHEAD)
+
+
+def _cancel(case: Case, known: Known, reason: Reason, message: str, keeper: Known | None = None) -> Change:
+    own = case.world.memory.cancels.get(known.job.id, OwnCancel(reason=""))
+    if own.left:
+        return _change(
+            case, Action.HOLD, reason, f"{message}; its cancel was given up by `forget`, so it is left", known
+        )
+    if own.waiting:
+        text = f"{message}; a cancel was sent and has not taken effect; it is tried again after a while"
+        return _change(case, Action.HOLD, reason, text, known)
+    change = _change(case, Action.CANCEL, reason, message, known)
+    return replace(change, write=Action.CANCEL, cause=reason, keeper=keeper.job.id if keeper else None)

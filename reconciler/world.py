@@ -1,0 +1,95 @@
+"""Everything a decision may look at, as frozen values.
+
+Pure. `reconcile` fills these from the source, the provider and the journal; `plan` and `gates`
+read them and nothing else: no clock, no file, no socket.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from reconciler.job import Job
+from reconciler.manifest import Desired, Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A create that was recorded before it was sent and whose answer has not settled it."""
+
+    name: str
+    revision: str
+    attempt: int
+    seed: int | None = None  # the seed that was sent: the weaker trace on servers that drop metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A job of this fleet as the journal last saw it."""
+
+    job_id: str
+    name: str
+    revision: str
+    attempt: int
+    live: bool
+    ended_before: bool = False  # it had ended when this journal began
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCancel:
+    """A cancel that this state directory recorded."""
+
+    reason: str
+    counts: bool = True  # False: void, the job was seen live again
+    waiting: bool = False  # it did not take, and its back-off is not over
+    left: bool = False  # a person said `forget`: never tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A create that the provider refused, while its back-off lasts."""
+
+    revision: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the journal knows of this fleet at this provider.
+
+    ``known`` is False in a run whose journal began empty ("without memory").
+    ``wanted`` maps each (name, revision) once read in this directory to its hashed form
+    (None where it was taken over from the first settled listing).
+    ``echoes`` says whether this provider has been seen to return our marks; None: not yet known.
+    """
+
+    known: bool = False
+    intents: Mapping[str, Intent] = field(default_factory=lambda: MappingProxyType({}))
+    records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
+    wanted: Mapping[tuple[str, str], Mapping[str, object] | None] = field(default_factory=lambda: MappingProxyType({}))
+    cancels: Mapping[str, OwnCancel] = field(default_factory=lambda: MappingProxyType({}))
+    rejected: Mapping[str, Rejection] = field(default_factory=lambda: MappingProxyType({}))
+    refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
+    echoes: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One moment: what is desired, what is observed, what is remembered.
+
+    ``jobs`` is a complete listing and the recorded jobs that were looked up beside it.
+    ``missing`` are recorded or adopted job ids that are not listed and answered 404.
+    ``settled`` are names whose unresolved create was looked for, in vain, in a listing begun
+    after the settle window. ``seen_first`` are the job ids of this run's first listing.
+    ``approved_ahead`` are the `Ahead` jobs that a person agreed to retire.
+    """
+
+    fleet: Fleet
+    desired: Mapping[str, Desired]
+    jobs: tuple[Job, ...]
+    memory: Memory = field(default_factory=Memory)
+    broken: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+    seen_first: frozenset[str] = frozenset()
+    approved_ahead: frozenset[str] = frozenset()
+    prune: bool = True
