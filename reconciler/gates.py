@@ -21,13 +21,17 @@ class Permission:
     ``first_run``: a fleet without a single job may be begun (asked for, or the sandbox).
     ``steady``: manifests and training files were the same in two reads.
     ``whole``: additionally every manifest was read and is valid (needed for `Removed`).
-    ``approved``: `approval_key` of every write that a person agreed to; limits do not count these.
+    ``approved``: `approval_key` of every write that a person agreed to; nothing else is sent but the
+    healing of duplicates. None: nobody was asked. ``limits_waived``: it was agreed to by its digest,
+    and the limits do not count it. ``ahead``: the `Ahead` jobs whose end a person agreed to.
     """
 
     first_run: bool = False
     steady: bool = True
     whole: bool = True
-    approved: frozenset[str] = frozenset()
+    approved: frozenset[str] | None = None
+    limits_waived: bool = False
+    ahead: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,11 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
     judged = (
         (_evidence(sent, permission), sent),
         (_whole(removals, permission), removals),
+        _approval(sent, permission),
         (_first_run(plan, world, creates, permission), creates),
         (_all_missing(world, creates), creates),
-        (_max_creates(world, _unapproved(creates, permission)), _unapproved(creates, permission)),
-        (_max_cancels(world, _unapproved(ending, permission)), _unapproved(ending, permission)),
+        (_max_creates(world, _counted(creates, permission)), _counted(creates, permission)),
+        (_max_cancels(world, _counted(ending, permission)), _counted(ending, permission)),
     )
     held: dict[Change, Verdict] = {}
     for verdict, concerned in judged:
@@ -97,7 +102,21 @@ def expectation(expect: Expect | None, *, host: str, organization: str | None, p
 
 
 def _unapproved(changes: Iterable[Change], permission: Permission) -> list[Change]:
-    return [c for c in changes if approval_key(c) not in permission.approved]
+    approved = permission.approved or frozenset()
+    return [c for c in changes if approval_key(c) not in approved]
+
+
+def _counted(changes: list[Change], permission: Permission) -> list[Change]:
+    """What a limit counts: everything, or what the digest of an approval did not name."""
+    return _unapproved(changes, permission) if permission.limits_waived else changes
+
+
+def _approval(sent: list[Change], permission: Permission) -> tuple[Verdict, list[Change]]:
+    """An approval is for exactly its plan: whatever was not in it waits for another one."""
+    others = [c for c in _unapproved(sent, permission) if c.reason is not Reason.DUPLICATE]
+    refused = bool(others) and permission.approved is not None
+    message = "it was not part of the approved plan; plan again" if refused else "nothing beyond it"
+    return Verdict("approval", None, len(others) if refused else 0, refused, message), others
 
 
 def _block(change: Change, verdict: Verdict) -> Change:

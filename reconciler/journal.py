@@ -197,10 +197,11 @@ class Journal:
         before = {row[0]: tuple(row[1:]) for row in told}
         known = list(listed)
         self._write(
-            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT (identity, job_id) DO UPDATE SET "
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identity, job_id) DO UPDATE SET "
             "name = excluded.name, revision = excluded.revision, attempt = excluded.attempt, live = excluded.live",
             [
-                (self._id, r.job_id, r.name, r.revision, r.attempt, r.live)
+                # Ended when a run without memory first sees it: it ended before this journal began.
+                (self._id, r.job_id, r.name, r.revision, r.attempt, r.live, not self.known and not r.live)
                 for r in known
                 if before.get(r.job_id) != (r.name, r.revision, r.attempt, int(r.live))
             ],
@@ -264,19 +265,30 @@ class Journal:
         statement = "UPDATE cancel SET counts = 0, confirmed = 1 WHERE identity = ? AND job_id = ?"
         self._write(statement, [(self._id, job_id)])
 
-    def forget(self, name: str, missing: frozenset[str]) -> tuple[str, ...]:
-        """Drop what `reconciler forget` may drop of a name; says each thing that was dropped."""
+    def forget(self, name: str, missing: frozenset[str], *, intents: bool) -> tuple[str, ...]:
+        """Drop what `reconciler forget` may drop of a name; says each thing that was dropped.
+
+        ``missing``: job ids that the provider answers with 404. ``intents``: a create with an unknown
+        outcome may be dropped too, because no listing of this provider will ever resolve it.
+        """
         told = self._read("SELECT job_id FROM record WHERE identity = ? AND name = ?", name)
         records = {job_id for (job_id,) in told}
         gone = sorted(records & missing)
-        self._write("DELETE FROM record WHERE identity = ? AND job_id = ?", [(self._id, j) for j in gone])
         told = self._read("SELECT job_id FROM cancel WHERE identity = ? AND confirmed = 0 AND given_up = 0")
         stuck = sorted(records & {job_id for (job_id,) in told} - set(gone))
+        lost = self._read("SELECT attempt FROM intent WHERE identity = ? AND name = ?", name) if intents else []
+        self._write("DELETE FROM record WHERE identity = ? AND job_id = ?", [(self._id, j) for j in gone])
         statement = "UPDATE cancel SET given_up = 1, counts = 0 WHERE identity = ? AND job_id = ?"
         self._write(statement, [(self._id, j) for j in stuck])
+        if lost:
+            self.drop_intent(name)
         return (
-            *(f"the record of job {j}, which the provider no longer knows" for j in gone),
-            *(f"the cancel of job {j}, which does not take; the job is left alone from here on" for j in stuck),
+            *(f"forgotten: the record of job {j}, which the provider no longer knows" for j in gone),
+            *(
+                f"forgotten: the cancel of job {j}, which does not take; the job is left alone from here on"
+                for j in stuck
+            ),
+            *(f"forgotten: the unresolved create of attempt {attempt}" for (attempt,) in lost),
         )
 
     # ── SQLite ──

@@ -14,9 +14,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from reconciler.errors import foreign
 from reconciler.job import Job
 from reconciler.manifest import Desired, OnCancelled, OnChange, Policy, State
-from reconciler.world import OwnCancel, Record, World
+from reconciler.world import Memory, OwnCancel, Record, World
 
 
 class Action(StrEnum):
@@ -148,7 +149,7 @@ class Case:
     desired: Desired | None
     known: tuple[Known, ...]
     records: tuple[Record, ...] = ()  # what the journal holds of this name
-    once_wanted: bool = False  # some revision of this name was once read in this directory
+    once_wanted: bool = False  # some revision of this name is among what `_wanted_here` says
 
     @property
     def policy(self) -> Policy:
@@ -178,6 +179,13 @@ class Case:
     def succeeded(self) -> tuple[Known, ...]:
         return tuple(k for k in self.current if k.job.succeeded)
 
+    @property
+    def latest(self) -> Known | None:
+        """The latest attempt: of several, the succeeded, else the live, else the oldest."""
+        top = max((k.attempt for k in self.current), default=None)
+        ranked = sorted(self.current, key=lambda k: (k.attempt != top, not k.job.succeeded, not k.live))
+        return next(iter(ranked), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -195,7 +203,7 @@ class Decision:
 
 def plan(world: World) -> Plan:
     """Decide every name once: parts A and B for each, then C over the wanted creates, then D."""
-    cases, unmanaged = _cases(world)
+    cases, unmanaged = cases_of(world)
     decisions = {name: _stand(case) for name, case in cases.items()}
     permitted = _permit(world, cases, decisions)
     changes: list[Change] = []
@@ -221,7 +229,7 @@ def lookups(world: World) -> tuple[str, ...]:
 
 def resolved_intents(world: World) -> Mapping[str, str | None]:
     """Unresolved creates that this listing resolves: name → the job's id, or None for "did not happen"."""
-    cases, _ = _cases(world)
+    cases, _ = cases_of(world)
     found: dict[str, str | None] = {}
     for name in world.memory.intents:
         case = cases[name]
@@ -238,7 +246,7 @@ def _must_exist(world: World, record: Record) -> bool:
     return record.live or (desired is not None and desired.revision == record.revision)
 
 
-def _cases(world: World) -> tuple[dict[str, Case], int]:
+def cases_of(world: World) -> tuple[dict[str, Case], int]:
     """Group the jobs by the name they stand for; count the rest as unmanaged."""
     adopters = {d.policy.adopt.job_id: d for d in world.desired.values() if d.policy.adopt}
     known: defaultdict[str, list[Known]] = defaultdict(list)
@@ -253,7 +261,7 @@ def _cases(world: World) -> tuple[dict[str, Case], int]:
     for record in world.memory.records.values():
         records[record.name].append(record)
     missing = {r.name for r in world.memory.records.values() if r.job_id in world.missing}
-    once_wanted = {name for name, _ in world.memory.wanted}
+    once_wanted = {name for name, revision in world.memory.wanted if _wanted_here(world.memory, name, revision)}
     names = set(world.desired) | set(known) | set(world.memory.intents) | world.broken | missing
     cases = {
         name: Case(
@@ -445,24 +453,31 @@ def _row_8_succeeded(case: Case) -> Decision | None:
 def _keep(case: Case, known: Known) -> Change:
     if known.job.succeeded:
         model = known.job.fine_tuned_model
-        message = f"its model exists: {model}" if model else "it has succeeded; the provider names no model yet"
+        message = (
+            f"its model exists: {foreign(model)}" if model else "it has succeeded; the provider names no model yet"
+        )
         return _change(case, Action.KEEP, Reason.SUCCEEDED, message, known)
     if known.job.id not in case.world.memory.records:
         how = "named by policy.adopt" if known.adopted else "recognised by its marks"
         return _change(
-            case, Action.ADOPT, Reason.ADOPTED, f"{known.job.status} already, {how}; no second one is made", known
+            case,
+            Action.ADOPT,
+            Reason.ADOPTED,
+            f"{foreign(known.job.status)} already, {how}; no second one is made",
+            known,
         )
-    return _change(case, Action.KEEP, Reason.IN_PROGRESS, f"{known.job.status}", known)
+    return _change(case, Action.KEEP, Reason.IN_PROGRESS, foreign(known.job.status), known)
 
 
 def _row_9_failed(case: Case) -> Decision | None:
-    latest = _latest(case)
+    latest = case.latest
     if latest is None or not latest.job.failed:
         return None
     policy = case.policy
     failures = sum(1 for k in case.current if k.job.failed)
     error = latest.job.error
-    what = f"attempt {latest.attempt} failed ({error.code or 'no code'}: {error.message})" if error else "it failed"
+    why = f"{error.code or 'no code'}: {error.message}" if error else "the provider gives no reason"
+    what = f"attempt {latest.attempt} failed ({foreign(why)})"
     if failures > policy.retries:
         advice = f"{what}; retries: {policy.retries} allows no further attempt. Change the spec, or raise rerun"
         return Decision(changes=(_change(case, Action.HOLD, Reason.FAILED, advice, latest),))
@@ -473,14 +488,14 @@ def _row_9_failed(case: Case) -> Decision | None:
 
 
 def _row_10_restored(case: Case) -> Decision | None:
-    latest = _latest(case)
+    latest = case.latest
     if latest is None or not _cancelled_by_us(case, latest):
         return None
     return _want(case, Reason.RESTORED, f"job {latest.job.id} was cancelled here, and its spec is wanted again")
 
 
 def _row_11_cancelled(case: Case) -> Decision | None:
-    latest = _latest(case)
+    latest = case.latest
     if latest is None:
         return None
     what = f"job {latest.job.id} was cancelled by somebody else"
@@ -508,12 +523,6 @@ STANDING: tuple[Callable[[Case], Decision | None], ...] = (
     _row_11_cancelled,
     _row_12_not_created,
 )
-
-
-def _latest(case: Case) -> Known | None:
-    """The job with the highest attempt number; rows 6 to 8 have taken the live and the succeeded."""
-    top = max((k.attempt for k in case.current), default=None)
-    return next((k for k in case.current if k.attempt == top), None)
 
 
 def _curable(job: Job) -> bool:
@@ -714,11 +723,15 @@ def _may_retire(case: Case, known: Known, *, by_name: bool = False) -> bool:
     world = case.world
     if known.job.id in world.approved_ahead:
         return True
-    if not world.memory.known:
-        return known.job.id in world.seen_first
-    if by_name:
-        return case.once_wanted
-    return (case.name, known.revision) in world.memory.wanted
+    if not world.memory.known and known.job.id in world.seen_first:
+        return True
+    return case.once_wanted if by_name else _wanted_here(world.memory, case.name, known.revision)
+
+
+def _wanted_here(memory: Memory, name: str, revision: str) -> bool:
+    """Whether this directory once asked for it; in a run without memory, only what this run has read itself."""
+    key = (name, revision)
+    return key in memory.wanted and (memory.known or memory.wanted[key] is not None)
 
 
 def _ahead(case: Case, known: Known, why: str) -> Change:

@@ -1,0 +1,203 @@
+"""The writes: one create, or one cancel, with everything that must be durable before it.
+
+`reconcile` calls `create` and `cancel` for each write of a gated plan. Nothing here decides
+whether a write is right; it looks once more, records, sends once, and says what came of it.
+No function in here sends the same request twice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from reconciler.body import create_body
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, Refused, SourceError
+from reconciler.job import Job, Marks
+from reconciler.journal import Journal
+from reconciler.manifest import Desired, OnRemove, TrainingFile
+from reconciler.plan import Action, Change, Reason
+from reconciler.provider import Provider, takes_no_jobs
+from reconciler.world import Intent, Record
+
+# Words for "a cancel is under way" (Azure's list of statuses, WIRE.md).
+ENDING = frozenset({"canceling", "cancelling"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one write. ``job`` is the job as the provider showed it afterwards.
+
+    ``unknown``: it may have happened; the journal's intent stays until a listing tells.
+    ``stop``: no further create is worth sending in this pass.
+    """
+
+    name: str
+    action: Action
+    reason: Reason
+    job_id: str | None
+    ok: bool
+    message: str
+    job: Job | None = None
+    unknown: bool = False
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a write needs at hand. ``training_bytes`` reads a file again and refuses it if it changed."""
+
+    fleet: str
+    provider: Provider
+    journal: Journal
+    log: FilteringBoundLogger
+    training_bytes: Callable[[TrainingFile], bytes]
+
+
+# ── create ───────────────────────────────────────────────────────────────────────────────────
+
+
+def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
+    """Upload what is needed, record the intent, post once, record the answer.
+
+    Raises:
+        JournalError: the intent could not be made durable; nothing was sent.
+    """
+    attempt = change.attempt or 1
+    orphan = desired.policy.on_remove is OnRemove.ORPHAN
+    marks = Marks(desk.fleet, desired.name, desired.revision, attempt, orphan=orphan)
+    log = desk.log.bind(job=desired.name, revision=desired.revision, attempt=attempt, reason=change.reason)
+    try:
+        training = _uploaded(desk, desired.training, log)
+        validation = _uploaded(desk, desired.validation, log)
+    except SourceError as error:
+        return _failed(change, f"nothing was sent: {error}")
+    except Refused as error:
+        return _refused(desk, change, error, log)
+    except ProviderError as error:
+        log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
+        return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
+    body = create_body(desired, marks, model=change.model, training=training, validation=validation)
+    seed = body["seed"]
+    desk.journal.intend(Intent(desired.name, desired.revision, attempt, seed=seed if isinstance(seed, int) else None))
+    log.info("create.recorded")
+    try:
+        job = desk.provider.create_job(body)
+    except NotSent as error:
+        desk.journal.drop_intent(desired.name)
+        log.warning("create.not_sent", error=str(error))
+        return _failed(change, f"not sent: {error}", stop=True)
+    except Refused as error:
+        desk.journal.drop_intent(desired.name)
+        return _refused(desk, change, error, log)
+    except OutcomeUnknown as error:
+        log.warning("create.unresolved", error=str(error), http_status=error.status, request_id=error.request_id)
+        message = f"sent, and the answer was lost ({error}); it is looked for before anything else is done"
+        return Outcome(desired.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True)
+    desk.journal.bind(Record(job.id, desired.name, desired.revision, attempt, job.live))
+    log.info("job.created", job_id=job.id, status=job.status)
+    echoed = job.marks == marks
+    if not echoed:
+        desk.journal.learn_echo(echoes=False)
+        log.warning("metadata.not_echoed", job_id=job.id)
+    return Outcome(
+        desired.name, Action.CREATE, change.reason, job.id, True, f"created job {job.id}", job=job, stop=not echoed
+    )
+
+
+def _uploaded(desk: Desk, file: TrainingFile | None, log: FilteringBoundLogger) -> str | None:
+    """The provider's id of a local file: found there by name and size, else uploaded."""
+    if file is None:
+        return None
+    file_id = desk.provider.find_file(file.upload_name, file.size)
+    if file_id is None:
+        content = desk.training_bytes(file)
+        log.info("file.upload_started", path=file.path, filename=file.upload_name, size=file.size)
+        file_id = desk.provider.upload_file(file.upload_name, content)
+        log.info("file.uploaded", path=file.path, file_id=file_id)
+    desk.provider.wait_for_file(file_id)
+    return file_id
+
+
+def _refused(desk: Desk, change: Change, error: Refused, log: FilteringBoundLogger) -> Outcome:
+    """Row 14: the provider said no, to this create or to every create."""
+    none_at_all = takes_no_jobs(error)
+    reason = Reason.CREATE_REFUSED if none_at_all else Reason.CREATE_REJECTED
+    desk.journal.refuse("" if none_at_all else change.name, "" if none_at_all else str(change.revision), str(error))
+    log.error(
+        "create.refused", error=str(error), http_status=error.status, code=error.code, request_id=error.request_id
+    )
+    said = "the provider takes no new jobs" if none_at_all else "the provider rejected it"
+    return Outcome(change.name, Action.CREATE, reason, None, False, f"{said}: {error}", stop=none_at_all)
+
+
+def _failed(change: Change, message: str, *, stop: bool = False) -> Outcome:
+    return Outcome(change.name, change.action, change.reason, change.job_id, False, message, stop=stop)
+
+
+# ── cancel ───────────────────────────────────────────────────────────────────────────────────
+
+
+def cancel(desk: Desk, change: Change) -> Outcome:
+    """Look at the job, and at the one that is kept; record; cancel; read the job back.
+
+    Raises:
+        JournalError: the cancel could not be recorded; nothing was sent.
+    """
+    log = desk.log.bind(job=change.name, job_id=change.job_id, revision=change.revision, reason=change.reason)
+    job_id = change.job_id or ""
+    try:
+        job = desk.provider.retrieve_job(job_id)
+        objection = _objection(desk, change, job)
+    except ProviderError as error:
+        log.warning("cancel.not_sent", error=str(error), http_status=error.status, request_id=error.request_id)
+        return _failed(change, f"not cancelled: a fresh look at it was not possible ({error})")
+    if not job.live:
+        log.info("cancel.unneeded", status=job.status)
+        return Outcome(
+            change.name, Action.CANCEL, change.reason, job_id, True, f"it had ended already ({job.status})", job
+        )
+    if objection:
+        log.warning("cancel.not_sent", error=objection)
+        return _failed(change, f"not cancelled: {objection}")
+    desk.journal.record_cancel(job_id, change.reason)
+    log.info("cancel.recorded")
+    trouble = ""
+    try:
+        desk.provider.cancel_job(job_id)
+    except ProviderError as error:
+        trouble = str(error)
+        log.warning("cancel.unconfirmed", error=trouble, http_status=error.status, request_id=error.request_id)
+    return _read_back(desk, change, trouble, log)
+
+
+def _objection(desk: Desk, change: Change, job: Job) -> str:
+    """Why this job may not be cancelled after all; "" where nothing speaks against it."""
+    if job.marks is None or job.marks.fleet != desk.fleet:
+        return "it does not carry this fleet's marks"
+    if change.keeper is None or not job.live:
+        return ""
+    keeper = desk.provider.retrieve_job(change.keeper)
+    return "" if keeper.live or keeper.succeeded else f"job {keeper.id}, which was to stay, is {keeper.status} by now"
+
+
+def _read_back(desk: Desk, change: Change, trouble: str, log: FilteringBoundLogger) -> Outcome:
+    job_id = change.job_id or ""
+    try:
+        job = desk.provider.retrieve_job(job_id)
+    except ProviderError as error:
+        return _failed(change, f"cancel sent; whether it took could not be read ({error})")
+    if job.cancelled:
+        desk.journal.confirm_cancel(job_id)
+        log.info("job.cancelled")
+        return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"cancelled job {job_id}", job)
+    if not job.live:
+        desk.journal.void_cancel(job_id)
+        log.info("cancel.unneeded", status=job.status)
+        return Outcome(
+            change.name, Action.CANCEL, change.reason, job_id, True, f"it ended by itself ({job.status})", job
+        )
+    if job.status in ENDING:
+        return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"job {job_id} is being cancelled", job)
+    log.warning("cancel.without_effect", status=job.status, error=trouble)
+    why = f" ({trouble})" if trouble else ""
+    return _failed(change, f"cancel sent, and job {job_id} is still {job.status}{why}; tried again by a later run")

@@ -1,0 +1,188 @@
+"""One `apply`: passes over one reading of the manifests until nothing more can be sent.
+
+`cli` calls `apply` with a `Reconciler` and shows what comes of it. It waits where waiting is
+part of the promise (a settle window before the first write of a run without memory, after a
+lost answer, after the last create) and, with ``wait``, until nothing is live or waiting. It
+decides nothing about jobs.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconciler.act import Outcome
+from reconciler.errors import ProviderError
+from reconciler.gates import Permission
+from reconciler.plan import Action, Change, Reason, cases_of
+from reconciler.provider import Clock
+from reconciler.reconcile import Decided, Pass, Reconciler
+from reconciler.source import Snapshot
+from reconciler.world import World
+
+# A create whose answer is lost twice in one run is looked for by the next one.
+_LOST_ANSWERS_LIMIT = 2
+
+# While waiting for jobs, a provider that cannot be read is asked again this many times.
+_PATIENCE = 5
+
+# Reasons of a last look at which an apply has not done what it was asked to do.
+_UNDONE = frozenset(
+    {
+        Reason.CREATE_UNRESOLVED,
+        Reason.MISSING,
+        Reason.CREATE_REFUSED,
+        Reason.CREATE_REJECTED,
+        Reason.NO_IDENTITY,
+        Reason.SOURCE_INVALID,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to go on. ``poll`` and ``timeout`` are seconds; without ``wait`` neither counts."""
+
+    wait: bool = False
+    poll: float = 10.0
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an apply came to. ``lost`` are the names whose job failed or was cancelled while it waited."""
+
+    outcomes: tuple[Outcome, ...]
+    last: Pass
+    timed_out: bool = False
+    lost: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The lowest that applies, as README lists them."""
+        after = self.last.after
+        if self.undone or any(c.reason in _UNDONE for c in after.gated.plan.changes):
+            return 1
+        if after.gated.refusals:
+            return 3
+        return 5 if self.lost else 6 if self.timed_out else 0
+
+    @property
+    def undone(self) -> tuple[Change | Outcome, ...]:
+        """Writes that should have happened and did not: still in the plan, or sent without effect."""
+        after = self.last.after
+        live = {job.id for job in after.seen.world.jobs if job.live}
+        latest = {(o.name, o.action, o.job_id): o for o in self.outcomes}
+        without_effect = (o for o in latest.values() if not o.ok and o.action is Action.CANCEL and o.job_id in live)
+        return (*after.gated.plan.writes, *without_effect)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told what while it goes on.
+
+    ``announce`` gets the first decision, before anything is sent; ``waiting`` every wait (seconds,
+    for what) before it begins; ``passed`` every pass.
+    """
+
+    announce: Callable[[Decided], None]
+    waiting: Callable[[float, str], None]
+    passed: Callable[[Pass], None]
+
+
+def apply(
+    run: Reconciler, snapshot: Snapshot, permission: Permission, patience: Patience, listener: Listener
+) -> Result:
+    """Repeat the pass until nothing more can be sent now, and one settle window after the last create.
+
+    Raises:
+        ProviderError: the provider could not be listed completely.
+        JournalError: the state directory cannot be trusted or written.
+    """
+    outcomes: list[Outcome] = []
+    lost_answers: Counter[str] = Counter()
+    watched: set[str] = set()
+    failures = 0
+    clock, announce = run.clock, listener.announce
+    end = None if patience.timeout is None else clock.monotonic() + patience.timeout
+    last: Pass | None = None
+    while True:
+        try:
+            last = run.one_pass(snapshot, permission, announce)
+        except ProviderError as error:
+            failures += 1
+            if last is None or not patience.wait or failures > _PATIENCE:
+                raise
+            _pause(clock, clock.monotonic() + patience.poll * failures, f"the provider ({error})", listener.waiting)
+            continue
+        failures = 0
+        announce = _silent
+        listener.passed(last)
+        outcomes.extend(last.outcomes)
+        lost_answers.update(o.name for o in last.outcomes if o.unknown)
+        watched |= _watched(last)
+        if last.postponed:
+            why = f"the settle window: {last.postponed}"
+            _pause(clock, run.settled_at, why, listener.waiting)
+        elif any(o.ok for o in last.outcomes):
+            continue  # what was done may have made more possible
+        elif max(lost_answers.values(), default=0) >= _LOST_ANSWERS_LIMIT:
+            break
+        elif run.next_look is not None:
+            at, what = run.next_look
+            _pause(clock, at, f"the settle window, to look for {what}", listener.waiting)
+        elif patience.wait and (busy := _busy(last.after)):
+            if end is not None and clock.monotonic() >= end:
+                return Result(tuple(outcomes), last, timed_out=True, lost=_lost(last.after.seen.world, watched))
+            pause_end = clock.monotonic() + patience.poll
+            _pause(clock, pause_end if end is None else min(end, pause_end), ", ".join(busy), listener.waiting)
+        else:
+            break
+    lost = _lost(last.after.seen.world, watched) if patience.wait else ()
+    return Result(tuple(outcomes), last, lost=lost)
+
+
+def _silent(_: Decided) -> None:
+    """The first decision was announced; the later ones follow from it."""
+
+
+def _pause(clock: Clock, until: float, why: str, waiting: Callable[[float, str], None]) -> None:
+    seconds = max(0.0, until - clock.monotonic())
+    waiting(seconds, why)
+    clock.sleep(seconds)
+
+
+def _busy(after: Decided) -> tuple[str, ...]:
+    """What is still under way: live jobs, and creates that wait for something that is."""
+    live = {job.id: job for job in after.seen.world.jobs if job.live}
+    running = [
+        f"{c.name} ({live[c.job_id].status})"
+        for c in after.gated.plan.changes
+        if c.action in {Action.KEEP, Action.ADOPT} and c.job_id in live
+    ]
+    moving = {Reason.WAITING_FOR_PREVIOUS, Reason.WAITING_FOR_CAPACITY}
+    queued = [
+        f"{c.name} ({c.reason})"
+        for c in after.gated.plan.changes
+        if c.action is Action.WAIT and (c.reason in moving or (running and c.reason is Reason.WAITING_FOR_JOB))
+    ]
+    return (*running, *queued)
+
+
+def _watched(done: Pass) -> set[str]:
+    """The jobs that this apply has seen live."""
+    seen = (*done.decided.seen.world.jobs, *(o.job for o in done.outcomes if o.job is not None))
+    return {job.id for job in seen if job.live}
+
+
+def _lost(world: World, watched: set[str]) -> tuple[str, ...]:
+    """Names whose job was live during this apply, and failed or was cancelled by somebody else."""
+    cases, _ = cases_of(world)
+    ours = world.memory.cancels
+    return tuple(
+        name
+        for name, case in sorted(cases.items())
+        if case.desired is not None
+        and case.latest is not None
+        and case.latest.job.id in watched
+        and (case.latest.job.failed or (case.latest.job.cancelled and case.latest.job.id not in ours))
+    )

@@ -1,0 +1,91 @@
+"""Canonical JSON (RFC 8785): the one sequence of bytes that a value is hashed as.
+
+Pure. `manifest` calls `canonical` to compute revisions. Our own code, because a revision decides
+whether a job is trained again and must therefore never change with a library's release; the
+tests judge it by an independent implementation.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+
+# Beyond these a JSON number, which is an IEEE 754 double, no longer names one integer (RFC 8785, 3.2.2.3).
+_INTEGER_LIMIT = 2**53 - 1
+
+# ECMAScript writes exponents outside of this range of decimal point positions (ECMA-262, Number::toString).
+_POINT_MIN, _POINT_MAX = -6, 21
+
+
+def canonical(value: object) -> bytes:
+    """RFC 8785's form of a JSON value made of dicts, lists, tuples, strings, numbers, booleans and None.
+
+    Raises:
+        ValueError: it has no such form (NaN, an integer beyond 2^53 - 1, a lone surrogate, another type).
+    """
+    try:
+        return "".join(_parts(value)).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("a text that is not valid Unicode") from error
+
+
+def _parts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield json.dumps(value, ensure_ascii=False)
+    elif value is None or isinstance(value, bool):
+        yield json.dumps(value)
+    elif isinstance(value, int | float):
+        yield _number(value)
+    elif isinstance(value, Mapping):
+        yield from _object(value)
+    elif isinstance(value, list | tuple):
+        yield "["
+        for index, item in enumerate(value):
+            yield "," if index else ""
+            yield from _parts(item)
+        yield "]"
+    else:
+        raise ValueError(f"a {type(value).__name__} has no JSON form")
+
+
+def _object(value: Mapping[object, object]) -> Iterator[str]:
+    keys = [key for key in value if isinstance(key, str)]
+    if len(keys) < len(value):
+        raise ValueError("a key that is not text")
+    yield "{"
+    # Keys are ordered by their UTF-16 code units (RFC 8785, 3.2.3).
+    for index, key in enumerate(sorted(keys, key=lambda k: k.encode("utf-16-be"))):
+        yield "," if index else ""
+        yield f"{json.dumps(key, ensure_ascii=False)}:"
+        yield from _parts(value[key])
+    yield "}"
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int):
+        if abs(value) > _INTEGER_LIMIT:
+            raise ValueError("an integer beyond 2^53 - 1")
+        return str(value)
+    if not math.isfinite(value):
+        raise ValueError("a number that is not finite")
+    if value == 0:
+        return "0"
+    return ("-" if value < 0 else "") + _positive(abs(value))
+
+
+def _positive(value: float) -> str:
+    """ECMAScript's Number::toString: the shortest digits that read back as the same double."""
+    mantissa, _, exponent = f"{value!r}".partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    point = len(whole) - (len(whole + fraction) - len(digits)) + int(exponent or 0)
+    digits = digits.rstrip("0")
+    if not _POINT_MIN < point <= _POINT_MAX:
+        tail = f".{digits[1:]}" if len(digits) > 1 else ""
+        return f"{digits[0]}{tail}e{point - 1:+d}"
+    if point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    if point >= len(digits):
+        return digits.ljust(point, "0")
+    return f"{digits[:point]}.{digits[point:]}"

@@ -1,0 +1,77 @@
+"""The command line: parse, build, call, exit. The only place that prints and exits.
+
+Commands are imported when they are called, because a `validate` in a commit hook should not wait
+for an HTTP client (httpx and structlog cost 150 to 200 ms each to import).
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+
+from reconciler import __version__
+from reconciler.errors import ReconcilerError, UsageError
+
+INTERRUPTED = 130
+
+_COMMANDS: Mapping[str, str] = {
+    "init": "reconciler.cli.authoring",
+    "validate": "reconciler.cli.authoring",
+    "schema": "reconciler.cli.authoring",
+    "plan": "reconciler.cli.reconciling",
+    "apply": "reconciler.cli.reconciling",
+    "status": "reconciler.cli.reading",
+    "events": "reconciler.cli.reading",
+    "checkpoints": "reconciler.cli.reading",
+    "forget": "reconciler.cli.reading",
+    "sandbox": "reconciler.cli.serving",
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        module = _COMMANDS.get(cmd_name)
+        command = getattr(importlib.import_module(module), cmd_name) if module else None
+        return command if isinstance(command, click.Command) else None
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="reconciler")
+def cli() -> None:
+    """Keep fine-tuning jobs equal to YAML in Git."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code (README, *Exit codes*)."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        code = cli.main(args=arguments, prog_name="reconciler", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return UsageError.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(
+            "interrupted; nothing more is sent. What was sent is recorded, and the next run looks for it", err=True
+        )
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`| head`): there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except ReconcilerError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    return code if isinstance(code, int) else 0

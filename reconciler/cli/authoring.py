@@ -1,0 +1,112 @@
+"""`init`, `validate`, `schema`: what a person needs before any provider is asked."""
+
+import json
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.manifests import read_source
+from reconciler.cli.starter import starter_files
+from reconciler.errors import ReconcilerError
+from reconciler.manifest import FineTuningJobDocument, FleetDocument
+from reconciler.source import Problem, Snapshot
+
+_RANDOM_END = "abcdefghijkmnpqrstuvwxyz23456789"  # no l, o, 0, 1: they are misread
+_NAME_MAX = 58  # a DNS label has 63 characters, 5 of which are the random end
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", default=".", type=click.Path(path_type=Path))
+def init(directory: Path) -> None:
+    """Write a fleet, an example job and its data; overwrite nothing."""
+    try:
+        for relative, content in starter_files(_fleet_name(directory)).items():
+            path = directory / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("x", encoding="utf-8", newline="\n") as file:
+                    file.write(content)
+            except FileExistsError:
+                click.echo(f"kept     {path}")
+            else:
+                click.echo(f"written  {path}")
+    except OSError as error:
+        raise ReconcilerError(f"{directory}: {error.strerror}") from error
+    click.echo(f"\nNext: reconciler plan {directory}")
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", default=".")
+@click.option("--root", metavar="DIR", type=click.Path(path_type=Path), help="With -: where paths start.")
+@options.output("text", "json", "github")
+def validate(directory: str, root: Path | None, form: str) -> int:
+    """Check manifests and training files, offline."""
+    snapshot = read_source(directory, root)
+    click.echo(_FORMS[form](snapshot))
+    return 1 if snapshot.problems else 0
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the manifests, for editors."""
+    documents = {model.__name__: model.model_json_schema() for model in (FleetDocument, FineTuningJobDocument)}
+    definitions: dict[str, Any] = {}
+    for document in documents.values():
+        definitions |= document.pop("$defs", {})
+    combined = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "reconciler/v1",
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in documents],
+        "$defs": definitions | documents,
+    }
+    click.echo(json.dumps(combined, indent=2))
+
+
+def _fleet_name(directory: Path) -> str:
+    """The directory's name as a DNS label, and a random end: two fleets must not share a name."""
+    label = re.sub(r"[^a-z0-9]+", "-", directory.absolute().name.lower()).strip("-")[:_NAME_MAX].strip("-")
+    return f"{label or 'fleet'}-{''.join(secrets.choice(_RANDOM_END) for _ in range(4))}"
+
+
+def _text(snapshot: Snapshot) -> str:
+    if snapshot.problems:
+        return "\n".join(str(problem) for problem in snapshot.problems)
+    jobs = len(snapshot.desired)
+    return f"{jobs} {'job' if jobs == 1 else 'jobs'} of fleet {snapshot.fleet.name if snapshot.fleet else '-'}: valid"
+
+
+def _json(snapshot: Snapshot) -> str:
+    return json.dumps(
+        {
+            "valid": not snapshot.problems,
+            "fleet": snapshot.fleet.name if snapshot.fleet else None,
+            "jobs": [{"name": d.name, "revision": d.revision, "path": d.path} for d in snapshot.desired.values()],
+            "problems": [
+                {"path": p.path, "line": p.line, "column": p.column, "field": p.field, "message": p.message}
+                for p in snapshot.problems
+            ],
+        },
+        indent=2,
+    )
+
+
+def _github(snapshot: Snapshot) -> str:
+    """Workflow commands that GitHub shows beside the line."""
+    return "\n".join(_annotation(p) for p in snapshot.problems) or _text(snapshot)
+
+
+def _annotation(problem: Problem) -> str:
+    path = _escaped(problem.path).replace(":", "%3A").replace(",", "%2C")
+    text = _escaped(f"{problem.field}: {problem.message}" if problem.field else problem.message)
+    return f"::error file={path},line={problem.line},col={problem.column}::{text}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+_FORMS = {"text": _text, "json": _json, "github": _github}

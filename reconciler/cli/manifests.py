@@ -1,0 +1,59 @@
+"""Where a command's manifests come from: a directory, or standard input. Imports no HTTP client."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from reconciler.errors import SourceError
+from reconciler.settings import Settings
+from reconciler.source import Snapshot, read_directory, read_stream
+
+# A stream of 10,000 manifests is a few MB; whatever is far beyond that is not one.
+_STREAM_LIMIT = 64 * 1024 * 1024
+
+
+def read_source(directory: str, root: Path | None = None) -> Snapshot:
+    """Read ``directory``, or standard input for ``-`` (paths then start at ``root``).
+
+    Raises:
+        SourceError: standard input is too long to be a stream of manifests.
+    """
+    if directory != "-":
+        return read_directory(Path(directory))
+    content = sys.stdin.buffer.read(_STREAM_LIMIT + 1)
+    if len(content) > _STREAM_LIMIT:
+        raise SourceError([f"standard input: longer than {_STREAM_LIMIT} bytes"])
+    return read_stream(content, root or Path())
+
+
+def valid_source(settings: Settings) -> Snapshot:
+    """The manifests, all of them valid.
+
+    Raises:
+        SourceError: with every problem of every file.
+    """
+    snapshot = _read(settings)
+    if snapshot.problems or snapshot.fleet is None:
+        count = len(snapshot.problems)
+        summary = f"{count} {'problem' if count == 1 else 'problems'} in the manifests; nothing was sent"
+        raise SourceError([summary, *(str(problem) for problem in snapshot.problems)])
+    return snapshot
+
+
+def readable_source(settings: Settings) -> Snapshot:
+    """The manifests as far as they can be read: what is known of the others can still be shown.
+
+    Raises:
+        SourceError: not even the fleet is known.
+    """
+    snapshot = _read(settings)
+    for problem in snapshot.problems:
+        click.echo(str(problem), err=True)
+    if snapshot.fleet is None:
+        raise SourceError(["without its fleet document nothing can be known of a fleet"])
+    return snapshot
+
+
+def _read(settings: Settings) -> Snapshot:
+    return read_source("-" if settings.stream else str(settings.root), settings.root)

@@ -1,0 +1,151 @@
+"""`status`, `events`, `checkpoints`, `forget`: what is known, and what may be let go of."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.manifests import readable_source
+from reconciler.cli.wiring import House, open_house
+from reconciler.errors import ProviderError, ReconcilerError
+from reconciler.gates import Permission
+from reconciler.job import Checkpoint, Event
+from reconciler.plan import cases_of
+from reconciler.reconcile import Seen, timestamp
+from reconciler.render.report import (
+    checkpoint_data,
+    checkpoint_table,
+    event_data,
+    event_line,
+    status_detail,
+    status_table,
+)
+from reconciler.source import Snapshot
+from reconciler.status import Status, statuses
+from reconciler.status_files import as_item
+
+_FOLLOW_SECONDS = 2.0
+
+
+@click.command()
+@options.directory_argument
+@click.argument("name", required=False)
+@options.output("text", "json")
+@options.connection
+def status(directory: str, name: str | None, form: str, **rest: Any) -> None:
+    """Show a row a job; with NAME everything known of it."""
+    settings = options.settings_of(directory, rest)
+    snapshot = readable_source(settings)
+    with open_house(settings, snapshot, writes=False) as house:
+        seen = house.run.observe(snapshot)
+        found = _statuses(house, snapshot, seen, name)
+        if name is not None:
+            found = [_one(found, name)]
+        if form == "json":
+            _, unmanaged = cases_of(seen.world)
+            document = {"fleet": house.fleet.name, "items": [as_item(s) for s in found], "unmanaged": unmanaged}
+            click.echo(json.dumps(document, indent=2))
+        elif name is not None:
+            click.echo(status_detail(found[0]))
+        else:
+            click.echo(status_table(found, now=house.clock.time()))
+
+
+@click.command()
+@click.argument("name")
+@options.directory_option
+@click.option("--follow", is_flag=True, help="Go on until the job has ended.")
+@options.output("text", "json")
+@options.connection
+def events(name: str, directory: str, form: str, *, follow: bool, **rest: Any) -> None:
+    """Show the provider's events of a job, the oldest first."""
+    settings = options.settings_of(directory, rest)
+    snapshot = readable_source(settings)
+    with open_house(settings, snapshot, writes=False) as house:
+        job_id = _job_id(house, snapshot, name)
+        for event in _events(house, job_id, follow=follow):
+            click.echo(json.dumps(event_data(event)) if form == "json" else event_line(event))
+
+
+@click.command()
+@click.argument("name")
+@options.directory_option
+@options.output("text", "json")
+@options.connection
+def checkpoints(name: str, directory: str, form: str, **rest: Any) -> None:
+    """Show the provider's checkpoints of a job."""
+    settings = options.settings_of(directory, rest)
+    snapshot = readable_source(settings)
+    with open_house(settings, snapshot, writes=False) as house:
+        found = house.provider.list_checkpoints(_job_id(house, snapshot, name))
+        if form == "json":
+            click.echo(json.dumps([checkpoint_data(c) for c in found], indent=2))
+        else:
+            click.echo(checkpoint_table(found))
+
+
+@click.command()
+@click.argument("name")
+@options.directory_option
+@options.connection
+@options.writing
+def forget(name: str, directory: str, **rest: Any) -> None:
+    """Drop what holds a name up: a record the provider no longer knows, a cancel that does not take."""
+    settings = options.settings_of(directory, rest)
+    snapshot = readable_source(settings)
+    with open_house(settings, snapshot, writes=True) as house:
+        for line in house.run.forget(snapshot, name) or (f"nothing of {name} to forget",):
+            click.echo(line)
+
+
+def _statuses(house: House, snapshot: Snapshot, seen: Seen, name: str | None = None) -> list[Status]:
+    decided = house.run.decide(seen, snapshot, Permission(first_run=True))
+    previous = house.status_files.read()
+    now = timestamp(house.clock)
+    report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, checkpoints={})
+    if name in report and report[name].job_id is not None:
+        read = _checkpoints(house, str(report[name].job_id))
+        report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, checkpoints=read)
+    return list(report.values())
+
+
+def _checkpoints(house: House, job_id: str) -> dict[str, tuple[Checkpoint, ...]]:
+    try:
+        return {job_id: house.provider.list_checkpoints(job_id)}
+    except ProviderError as error:
+        house.log.warning("checkpoints.unavailable", job_id=job_id, error=str(error), http_status=error.status)
+        return {}
+
+
+def _one(found: list[Status], name: str) -> Status:
+    match = next((s for s in found if s.name == name), None)
+    if match is None:
+        known = ", ".join(s.name for s in found) or "none"
+        raise ReconcilerError(f"no job named {name!r} in this fleet; known: {known}")
+    return match
+
+
+def _job_id(house: House, snapshot: Snapshot, name: str) -> str:
+    """The provider's id of a name's job: of its present revision, else the last there was."""
+    known = _one(_statuses(house, snapshot, house.run.observe(snapshot)), name)
+    past = [str(job["job_id"]) for job in known.history]
+    job_id = known.job_id or (past[-1] if past else None)
+    if job_id is None:
+        raise ReconcilerError(f"{name} has no job at this provider yet")
+    return job_id
+
+
+def _events(house: House, job_id: str, *, follow: bool) -> Iterator[Event]:
+    """Each event once, the oldest first; with ``follow`` until the job has ended and all were told."""
+    told: set[str] = set()
+    while True:
+        live = follow and house.provider.retrieve_job(job_id).live
+        for event in reversed(house.provider.list_events(job_id)):
+            if event.id not in told:
+                told.add(event.id)
+                yield event
+        if not live:
+            return
+        house.clock.sleep(_FOLLOW_SECONDS)

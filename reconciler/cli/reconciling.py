@@ -1,0 +1,255 @@
+"""`plan` and `apply`: show what would happen and why; make it happen."""
+
+import json
+import sys
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from reconciler.apply import Listener, Patience, Result
+from reconciler.apply import apply as apply_fleet
+from reconciler.cli import options
+from reconciler.cli.manifests import valid_source
+from reconciler.cli.progress import Progress
+from reconciler.cli.wiring import House, open_house
+from reconciler.errors import ProviderError, ReconcilerError, StalePlan, UsageError
+from reconciler.gates import Permission, approval_key
+from reconciler.plan import Action, Change
+from reconciler.provider import Provider
+from reconciler.reconcile import Decided, Pass, timestamp
+from reconciler.render.report import status_table
+from reconciler.render.review import Review, as_data, as_markdown, as_text, outcome_line
+from reconciler.source import Snapshot
+from reconciler.status import statuses
+
+_CHANGES_PRESENT = 2
+
+# What a cancel throws away is looked up for this many jobs; a longer list says status and age.
+_STEP_LOOKUPS = 20
+
+
+@click.command()
+@options.directory_argument
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are present.")
+@options.output("text", "json", "markdown")
+@options.pruning
+@options.connection
+@options.writing
+def plan(directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> int:
+    """Show what apply would do, and why. Sends and writes nothing."""
+    settings = options.settings_of(directory, rest)
+    snapshot = valid_source(settings)
+    with open_house(settings, snapshot, writes=False) as house:
+        seen = house.run.observe(snapshot)
+        # The question about a first run is asked by apply; a plan shows what it is about.
+        decided = house.run.decide(seen, snapshot, Permission(first_run=house.target.sandbox))
+        review = _review(house, decided)
+        click.echo({"json": _json, "markdown": as_markdown}.get(form, _colourful)(review))
+        if decided.gated.refusals:
+            return 3
+        return _CHANGES_PRESENT if detailed_exitcode and review.changes_present else 0
+
+
+@click.command()
+@options.directory_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--approve", metavar="DIGEST", help="Do exactly the plan of this digest, limits waived, or nothing.")
+@click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
+@click.option("--wait", is_flag=True, help="Repeat until nothing is live or waiting.")
+@click.option("--timeout", type=options.Duration(), help="With --wait: give up waiting (not the jobs) after this long.")
+@options.output("text", "json")
+@options.pruning
+@options.connection
+@options.writing
+def apply(  # noqa: PLR0913 - one parameter a flag of the command
+    directory: str,
+    form: str,
+    *,
+    yes: bool,
+    approve: str | None,
+    first_run: bool,
+    wait: bool,
+    timeout: float | None,
+    **rest: Any,
+) -> int:
+    """Create what is missing, cancel what was removed, write status back: once."""
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout goes with --wait")
+    settings = options.settings_of(directory, rest)
+    snapshot = valid_source(settings)
+    with open_house(settings, snapshot, writes=True) as house:
+        permission = Permission(first_run=first_run or house.target.sandbox)
+        shown = False
+        if approve is not None:
+            permission = _approved(house, snapshot, permission, approve)
+        elif not yes and not house.target.sandbox:
+            if not options.terminal() or settings.stream:
+                raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
+            permission, shown = _asked(house, snapshot, permission), True
+        console = _Console(house, json_only=form == "json", shown=shown)
+        patience = Patience(wait=wait, timeout=timeout, poll=1.0 if house.target.sandbox else 10.0)
+        listener = Listener(console.announce, console.progress.waiting, console.passed)
+        try:
+            result = apply_fleet(house.run, snapshot, permission, patience, listener)
+        finally:
+            console.progress.close()
+        console.conclude(result)
+        return result.exit_code
+
+
+# ── a person's yes ──
+
+
+def _preview(house: House, snapshot: Snapshot, permission: Permission) -> Decided:
+    return house.run.decide(house.run.observe(snapshot), snapshot, permission)
+
+
+def _approved(house: House, snapshot: Snapshot, permission: Permission, digest: str) -> Permission:
+    """The permission that a digest gives, if the plan now is the plan it was made of."""
+    decided = _preview(house, snapshot, permission)
+    _compare(house, decided, digest)
+    if decided.plan.writes and house.run.cold and not decided.seen.settled:
+        # The plan must still be the same when the first write may be sent.
+        with Progress() as progress:
+            seconds = max(0.0, house.run.settled_at - house.clock.monotonic())
+            progress.waiting(seconds, f"the settle window: {house.run.cold}")
+            house.clock.sleep(seconds)
+        decided = _preview(house, snapshot, permission)
+        _compare(house, decided, digest)
+    return replace(_agreed(decided, permission), limits_waived=True)
+
+
+def _compare(house: House, decided: Decided, digest: str) -> None:
+    now = decided.plan.digest(_target(house))
+    if now != digest.strip():
+        raise StalePlan(f"the approved plan is {digest}, the plan now is {now}; nothing was sent. Run plan again")
+
+
+def _asked(house: House, snapshot: Snapshot, permission: Permission) -> Permission:
+    """Show the plan and ask; the yes is for what was shown."""
+    first = _preview(house, snapshot, permission)
+    begins = any(v.gate == "first_run" for v in first.gated.refusals)
+    decided = _preview(house, snapshot, replace(permission, first_run=True)) if begins else first
+    click.echo(_colourful(_review(house, decided)))
+    agreed = _agreed(decided, replace(permission, first_run=True))
+    if not decided.gated.plan.writes and not agreed.ahead:
+        return replace(permission, approved=agreed.approved)
+    if begins:
+        click.echo(
+            f"\nThis provider shows no job of fleet {house.fleet.name} yet. A wrong key or project looks the same."
+        )
+    if agreed.ahead:
+        click.echo(
+            f"\nA yes also ends these jobs, which are ahead of this directory: {', '.join(sorted(agreed.ahead))}"
+        )
+    if not click.confirm("\nApply this plan?", default=False):
+        raise ReconcilerError("nothing was sent")
+    return agreed
+
+
+def _agreed(decided: Decided, permission: Permission) -> Permission:
+    """A yes to every write of this plan, those that wait and the jobs ahead of it included."""
+    keys = frozenset(key for c in decided.plan.changes if (key := approval_key(c)) is not None)
+    ahead = frozenset(c.job_id for c in decided.plan.changes if _is_ahead(c) and c.job_id is not None)
+    return replace(permission, approved=keys, ahead=ahead)
+
+
+def _is_ahead(change: Change) -> bool:
+    return change.action is Action.HOLD and change.write is Action.CANCEL
+
+
+# ── what is shown ──
+
+
+def _target(house: House) -> str:
+    where = house.target
+    return f"{house.fleet.name} {where.identity} {where.organization} {where.project}"
+
+
+def _review(house: House, decided: Decided) -> Review:
+    note = ""
+    if house.run.cold and decided.gated.plan.writes and not decided.seen.settled:
+        note = f"Apply waits one settle window before it writes: {house.run.cold}."
+    return Review(
+        fleet=house.fleet.name,
+        provider=house.target.provider,
+        base_url=house.target.identity,
+        host=house.target.host,
+        organization=house.target.organization,
+        digest=decided.plan.digest(_target(house)),
+        plan=decided.gated.plan,
+        verdicts=decided.gated.verdicts,
+        world=decided.seen.world,
+        now=house.clock.time(),
+        steps=_steps(house.provider, decided),
+        note=note,
+    )
+
+
+def _steps(provider: Provider, decided: Decided) -> dict[str, str]:
+    """The last training step of each job that would be cancelled, where the provider tells it."""
+    ending = [c.job_id for c in decided.gated.plan.changes if c.action is Action.CANCEL and c.job_id]
+    steps: dict[str, str] = {}
+    for job_id in ending[:_STEP_LOOKUPS]:
+        try:
+            events = provider.list_events(job_id, limit=20)
+        except ProviderError:
+            continue  # the review says status and age; a server without events says no more
+        metrics = next((e.metrics for e in events if "step" in e.metrics), None)
+        if metrics is not None:
+            total = f" of {metrics['total_steps']:g}" if "total_steps" in metrics else ""
+            steps[job_id] = f"step {metrics['step']:g}{total}"
+    return steps
+
+
+def _colourful(review: Review) -> str:
+    return as_text(review, colours=options.colours())
+
+
+def _json(review: Review) -> str:
+    return json.dumps(as_data(review), indent=2)
+
+
+class _Console:
+    """What `apply` shows while it goes on: the plan, each write's outcome, and where things stand at the end."""
+
+    def __init__(self, house: House, *, json_only: bool, shown: bool) -> None:
+        self._house = house
+        self._json = json_only
+        self._shown = shown
+        self._first: Review | None = None
+        self.progress = Progress()
+
+    def announce(self, decided: Decided) -> None:
+        self._first = _review(self._house, decided)
+        if not self._json and not self._shown:
+            click.echo(_colourful(self._first))
+
+    def passed(self, done: Pass) -> None:
+        self.progress.clear()
+        if not self._json:
+            for outcome in done.outcomes:
+                click.echo(outcome_line(outcome, colours=options.colours()))
+
+    def conclude(self, result: Result) -> None:
+        after = _review(self._house, result.last.after)
+        if self._json:
+            data = as_data(self._first or after, result.outcomes)
+            data |= {"converged": after.converged, "requeue_after": after.requeue_after}
+            data["gates"] = as_data(after)["gates"]
+            click.echo(json.dumps(data, indent=2))
+            return
+        if result.outcomes or result.lost or result.timed_out:
+            click.echo("")
+            click.echo(_standing(self._house, result))
+        if result.timed_out:
+            click.echo("Timed out waiting; the jobs go on. `reconciler status` shows them.")
+        sys.stdout.flush()
+
+
+def _standing(house: House, result: Result) -> str:
+    after = result.last.after
+    now = timestamp(house.clock)
+    report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, checkpoints={})
+    return status_table(report.values(), now=house.clock.time())

@@ -1,0 +1,72 @@
+"""The files that `reconciler init` writes. Pure."""
+
+import json
+from collections.abc import Mapping
+
+_FLEET = """\
+apiVersion: reconciler/v1
+kind: Fleet
+metadata:
+  name: {name}  # the ownership mark on every job of this fleet: keep it
+spec:
+  provider: sandbox  # trains nothing and costs nothing; then: openai | azure | litellm | compatible
+  limits:
+    max_creates: 20
+    max_cancels: 30%
+"""
+
+_JOB = """\
+apiVersion: reconciler/v1
+kind: FineTuningJob
+metadata:
+  name: first-job
+spec:
+  model: gpt-4o-mini-2024-07-18
+  training_file: data/train.jsonl
+  suffix: first-job
+  method:
+    type: supervised
+    supervised:
+      hyperparameters:
+        n_epochs: 3
+"""
+
+_IGNORED = """\
+# What reconciler remembers, and the sandbox's own data
+.reconciler/
+.sandbox/
+"""
+
+# Line endings must not change on checkout: a training file is addressed by its content.
+_ATTRIBUTES = "*.jsonl text eol=lf\n"
+
+_DIALOGUES = (
+    ("Where is my order?", "Open Orders in your account: each order shows its parcel's latest scan."),
+    ("Can I change my delivery address?", "Yes, until the parcel is packed: Orders, then Change address."),
+    ("How do I return an item?", "Within 30 days: Orders, then Return, then print the label."),
+    ("When do I get my refund?", "Three to five working days after the parcel reaches us."),
+    ("Do you ship abroad?", "To every country of the EU, to Norway and to Switzerland."),
+    ("My parcel is damaged.", "I am sorry. Send us a photo from Orders, then Report a problem; we replace it."),
+    ("How can I pay?", "By card, by bank transfer, or on account after your first order."),
+    ("I forgot my password.", "Choose Forgot password on the sign-in page; the link is valid for one hour."),
+    ("Can I cancel an order?", "Yes, until it is packed: Orders, then Cancel."),
+    ("Is the store open on Sunday?", "No: Monday to Saturday, 9:00 to 19:00."),
+    ("Do you sell gift cards?", "Yes, from 10 to 250 euros, by mail or as a PDF."),
+    ("How do I reach a person?", "Write agent here between 8:00 and 20:00, and a colleague takes over."),
+)
+
+
+def starter_files(fleet: str) -> Mapping[str, str]:
+    """Content by relative path: a fleet that passes `validate` and runs on the sandbox."""
+    return {
+        "fleet.yaml": _FLEET.format(name=fleet),
+        "first-job.yaml": _JOB,
+        "data/train.jsonl": "".join(f"{_example(*dialogue)}\n" for dialogue in _DIALOGUES),
+        ".gitignore": _IGNORED,
+        ".gitattributes": _ATTRIBUTES,
+    }
+
+
+def _example(question: str, answer: str) -> str:
+    """One line of supervised training data in the chat format."""
+    return json.dumps({"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]})

@@ -1,0 +1,131 @@
+"""A command's house: settings and manifests in, a `Reconciler` with everything it needs out.
+
+Used by the commands that talk to a provider. Everything opened here is closed when the block ends.
+"""
+
+import os
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from structlog.typing import FilteringBoundLogger
+
+from reconciler.errors import GateRefused, ReconcilerError, SourceError
+from reconciler.gates import expectation
+from reconciler.journal import Identity, Journal, Lock, open_journal
+from reconciler.log import configure
+from reconciler.manifest import Fleet
+from reconciler.provider import Clock, DeadlineTransport, Endpoint, OpenAIClient, Provider, RequestRecord, SystemClock
+from reconciler.reconcile import Ports, Reconciler
+from reconciler.sandbox import EmbeddedSandbox, SandboxError
+from reconciler.settings import SETTLE_SECONDS, Settings, Target, target
+from reconciler.source import Snapshot, fingerprint, read_training_bytes
+from reconciler.status_files import StatusFiles
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a command works with."""
+
+    fleet: Fleet
+    target: Target
+    run: Reconciler
+    provider: Provider
+    journal: Journal | None
+    status_files: StatusFiles
+    clock: Clock
+    log: FilteringBoundLogger
+
+
+@contextmanager
+def open_house(settings: Settings, snapshot: Snapshot, *, writes: bool) -> Iterator[House]:
+    """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
+
+    Raises:
+        UsageError: no base URL or key.
+        GateRefused: the fleet expects another host, organisation or project.
+        JournalError: the state directory cannot be trusted.
+    """
+    fleet = snapshot.fleet
+    if fleet is None:
+        raise SourceError([str(problem) for problem in snapshot.problems])
+    where = target(settings, fleet, os.environ)
+    verdict = expectation(
+        fleet.expect,
+        host=urlsplit(where.base_url).hostname or where.host,
+        organization=where.organization or None,
+        project=where.project or None,
+    )
+    if verdict.refused:
+        raise GateRefused(f"gate expect refuses: {verdict.message}")
+    log = configure(form=settings.log_format, secrets=[where.api_key], verbose=settings.verbose).bind(fleet=fleet.name)
+    clock = SystemClock()
+    with ExitStack() as stack:
+        base_url = stack.enter_context(_sandbox(settings, writes=writes)) if where.sandbox else where.base_url
+        transport = stack.enter_context(DeadlineTransport(clock))
+        endpoint = Endpoint(base_url, where.api_key, where.organization, where.project, where.key_header)
+        provider = OpenAIClient(
+            endpoint, transport=transport, clock=clock, random=random.random, on_request=_log_requests(log)
+        )
+        directory = settings.state_directory
+        identity = Identity(fleet.name, where.identity, where.organization, where.project)
+        journal = open_journal(directory, identity, now=clock.time, read_only=not writes)
+        if journal is not None:
+            stack.enter_context(journal)
+        status_files = StatusFiles(directory)
+        ports = Ports(
+            provider=provider,
+            journal=journal,
+            status_files=status_files,
+            clock=clock,
+            log=log,
+            training_bytes=lambda file: read_training_bytes(settings.root, file),
+            unchanged=lambda read: fingerprint(read) == read.fingerprint,
+            turn=(lambda: _turn(settings, clock)) if writes else nullcontext,
+        )
+        settle = settings.settle if settings.settle is not None else 0.0 if where.sandbox else SETTLE_SECONDS
+        run = Reconciler(ports, settle=settle, prune=settings.prune)
+        yield House(fleet, where, run, provider, journal, status_files, clock, log)
+
+
+@contextmanager
+def _sandbox(settings: Settings, *, writes: bool) -> Iterator[str]:
+    """The embedded provider; a command that writes nothing makes no data directory for it either."""
+    with ExitStack() as stack:
+        directory = settings.sandbox_directory
+        if not writes and not directory.exists():
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reconciler-")))
+        try:
+            sandbox = stack.enter_context(EmbeddedSandbox(directory, speed=settings.sandbox_speed))
+        except SandboxError as error:
+            raise ReconcilerError(f"the sandbox cannot start: {error}") from error
+        yield sandbox.base_url
+
+
+@contextmanager
+def _turn(settings: Settings, clock: Clock) -> Iterator[None]:
+    lock = Lock(settings.state_directory)
+    lock.acquire(timeout=settings.lock_timeout, clock=clock.monotonic, sleep=clock.sleep)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _log_requests(log: FilteringBoundLogger) -> Callable[[RequestRecord], None]:
+    def record(request: RequestRecord) -> None:
+        log.debug(
+            "request.completed",
+            method=request.method,
+            path=request.path,
+            http_status=request.status,
+            duration=round(request.duration, 3),
+            request_id=request.request_id,
+            error=request.error,
+        )
+
+    return record

@@ -1,0 +1,66 @@
+"""Structured logs on stderr: one JSON object a line, or readable lines at a terminal.
+
+`cli` calls `configure` once. Event names are constant, dotted and in the past tense; facts are
+keys. Every line passes `redact`, so that a key gets into no log whatever a server echoes.
+"""
+
+import logging
+import sys
+from collections.abc import Iterable, MutableMapping
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+_HIDDEN = "[redacted]"
+
+# Shorter than any real key; replacing shorter ones would shred the text around them.
+_SECRET_MIN = 6
+
+
+def configure(
+    *, form: str, secrets: Iterable[str], verbose: bool = False, stream: TextIO | None = None
+) -> FilteringBoundLogger:
+    """The logger of this process. ``form`` is ``json``, ``text`` or ``auto`` (text at a terminal)."""
+    out = stream or sys.stderr
+    readable = form == "text" or (form == "auto" and out.isatty())
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+        if readable
+        else structlog.processors.JSONRenderer(ensure_ascii=True)
+    )
+    stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if readable else "iso", utc=not readable)
+    logger: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(out),
+        processors=[structlog.processors.add_log_level, stamp, redact(secrets), renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+    )
+    return logger
+
+
+def redact(secrets: Iterable[str]) -> Processor:
+    """A processor that removes every secret from every value of a line, however deep."""
+    hidden = tuple(sorted((s for s in secrets if len(s) >= _SECRET_MIN), key=len, reverse=True))
+
+    def clean(value: object) -> object:
+        if isinstance(value, str):
+            return scrub(value, hidden)
+        if isinstance(value, MutableMapping):
+            return {clean(key): clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [clean(item) for item in value]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return scrub(str(value), hidden)
+
+    def process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {str(clean(key)): clean(value) for key, value in event.items()}
+
+    return process
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """``text`` without any of ``secrets``."""
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
+    return text

@@ -1,0 +1,514 @@
+"""What a person writes: the fleet and its jobs, strict; and each job's revision.
+
+Pure. `source` validates parsed documents with `FleetDocument` and `FineTuningJobDocument` and
+turns them into `Fleet` and `Desired`, which every decision reads. Nothing in here reads a file:
+`source` says what a training file is made of.
+
+**The revision** is the first 16 hex digits of SHA-256 over the RFC 8785 form of the object that
+`form` builds: of ``model``, ``suffix``, ``seed``, ``method``, ``hyperparameters``, ``extra_body`` and
+``rerun`` those that the manifest sets, as it sets them (null, an empty map and ``rerun: 0`` are unset);
+``training_file`` and ``validation_file`` as the file id, or as ``sha256:`` and the 64 hex digits of the
+local file's bytes with CRLF read as LF; ``model_from`` as ``{"job", "checkpoint", "revision"}`` with the
+revision of that job. Nothing else changes it.
+"""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from reconciler.canonical import canonical
+from reconciler.errors import foreign
+from reconciler.spec import GRADER_TYPES, Hyperparameters, Integer, Integration, Method, Strict, Word, integral
+
+API_VERSION = "reconciler/v1"
+
+# The API takes 16 pairs of metadata; six are kept for our marks (job.py).
+_METADATA_PAIRS = 10
+_OUR_PREFIX = "reconciler_"
+
+# Fields of the API's create body: they are written as fields of the spec, never in extra_body.
+BODY_FIELDS = (
+    "model",
+    "training_file",
+    "validation_file",
+    "suffix",
+    "seed",
+    "method",
+    "hyperparameters",
+    "integrations",
+    "metadata",
+)
+_HASHED = ("model", "suffix", "seed", "method", "hyperparameters", "extra_body", "rerun")
+
+
+class State(StrEnum):
+    """What is to be done with jobs: work, nothing, or end them."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CANCELLED = "cancelled"
+
+
+class OnChange(StrEnum):
+    """When the spec changes while a job is live."""
+
+    REPLACE = "replace"
+    WAIT = "wait"
+
+
+class OnRemove(StrEnum):
+    """When the manifest goes while a job is live."""
+
+    CANCEL = "cancel"
+    ORPHAN = "orphan"
+
+
+class OnCancelled(StrEnum):
+    """When somebody else cancelled the job."""
+
+    HOLD = "hold"
+    RECREATE = "recreate"
+
+
+class ProviderName(StrEnum):
+    """The kinds of server that are known."""
+
+    OPENAI = "openai"
+    AZURE = "azure"
+    LITELLM = "litellm"
+    COMPATIBLE = "compatible"
+    SANDBOX = "sandbox"
+
+
+# ── the documents ────────────────────────────────────────────────────────────────────────────
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+    Field(description="A DNS label: lower-case letters, digits and -, at most 63 characters."),
+]
+_JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:.-]{0,127}[A-Za-z0-9_-]$")]
+_Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+_Percent = re.compile(r"(\d{1,3})%")
+
+
+class _Metadata(Strict):
+    name: Name
+    namespace: Word | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class _ExpectSpec(Strict):
+    host: Word | None = None
+    organization: Word | None = None
+    project: Word | None = None
+
+
+class _LimitsSpec(Strict):
+    max_creates: Annotated[Integer, Field(ge=0)] = 20
+    max_cancels: int | str = Field(default="30%", description="A number, or a share of the live jobs such as 30%.")
+    max_active: Annotated[Integer, Field(ge=1)] | None = None
+
+    @field_validator("max_cancels", mode="before")
+    @classmethod
+    def _count_or_share(cls, value: Any) -> Any:
+        number = integral(value)
+        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+            return number
+        share = _Percent.fullmatch(value) if isinstance(value, str) else None
+        if share is None or int(share[1]) > 100:  # noqa: PLR2004 - per cent
+            raise ValueError("must be a number from 0, or a share such as 30%")
+        return value
+
+
+class _FleetSpec(Strict):
+    provider: Annotated[ProviderName, Field(strict=False)]
+    state: Annotated[State, Field(strict=False)] = State.ACTIVE
+    prune: bool = True
+    expect: _ExpectSpec | None = None
+    limits: _LimitsSpec = _LimitsSpec()
+
+
+class FleetDocument(Strict):
+    """`kind: Fleet`: whose jobs these are, where, and how much may happen at once."""
+
+    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - Kubernetes' envelope
+    kind: Literal["Fleet"]
+    metadata: _Metadata
+    spec: _FleetSpec
+
+
+class _ModelFrom(Strict):
+    job: Name
+    checkpoint: Literal["last"] = "last"
+
+
+class _AdoptSpec(Strict):
+    job_id: _JobId
+    revision: _Revision
+
+
+class _PolicySpec(Strict):
+    state: Annotated[State, Field(strict=False)] = State.ACTIVE
+    on_change: Annotated[OnChange, Field(strict=False)] = OnChange.REPLACE
+    on_remove: Annotated[OnRemove, Field(strict=False)] = OnRemove.CANCEL
+    on_cancelled: Annotated[OnCancelled, Field(strict=False)] = OnCancelled.HOLD
+    retries: Annotated[Integer, Field(ge=0, le=10)] = 0
+    adopt: _AdoptSpec | None = None
+
+
+class _JobSpec(Strict):
+    model: Word | None = None
+    training_file: Annotated[Word, Field(description="A path relative to this manifest, or a file id (file-…).")]
+    validation_file: Word | None = None
+    suffix: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    seed: Annotated[Integer, Field(ge=0, le=2_147_483_647)] | None = None
+    method: Method | None = None
+    hyperparameters: Hyperparameters | None = None
+    integrations: list[Integration] | None = None
+    metadata: dict[str, str] | None = None
+    model_from: _ModelFrom | None = None
+    extra_body: dict[str, Any] | None = None
+    rerun: Annotated[Integer, Field(ge=0, le=1_000_000)] = 0
+    policy: _PolicySpec = _PolicySpec()
+
+    @field_validator("metadata")
+    @classmethod
+    def _within_bounds(cls, pairs: dict[str, str] | None) -> dict[str, str] | None:
+        for key, value in (pairs or {}).items():
+            if key.startswith(_OUR_PREFIX):
+                raise ValueError(f"{foreign(key)} starts with {_OUR_PREFIX}, which is kept for this program's marks")
+            if not 1 <= len(key) <= 64 or len(value) > 512:  # noqa: PLR2004 - WIRE.md, "Create body"
+                raise ValueError(f"{foreign(key)}: a key has 1 to 64 characters, a value at most 512")
+        if pairs and len(pairs) > _METADATA_PAIRS:
+            raise ValueError(f"at most {_METADATA_PAIRS} pairs; the API's other 6 are kept for this program's marks")
+        return pairs
+
+    @field_validator("extra_body")
+    @classmethod
+    def _foreign_fields(cls, extra: dict[str, Any] | None) -> dict[str, Any] | None:
+        known = sorted(set(extra or {}) & set(BODY_FIELDS))
+        if known:
+            raise ValueError(f"{known[0]} is a field of the API: write it as spec.{known[0]}")
+        return extra
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.model is None) == (self.model_from is None):
+            raise ValueError("exactly one of model and model_from is needed")
+        method = self.method
+        if self.hyperparameters and method and not (method.type == "supervised" and method.supervised is None):
+            raise ValueError("hyperparameters is the old form of method.supervised.hyperparameters: write one of them")
+        return self
+
+
+class FineTuningJobDocument(Strict):
+    """`kind: FineTuningJob`: one job, in the API's own field names, and what this program does with it."""
+
+    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - Kubernetes' envelope
+    kind: Literal["FineTuningJob"]
+    metadata: _Metadata
+    spec: _JobSpec
+
+
+# ── what decisions read ──────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """Where a fleet may work; None where it does not say."""
+
+    host: str | None = None
+    organization: str | None = None
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one pass may do."""
+
+    max_creates: int = 20
+    max_cancels: int | str = "30%"
+    max_active: int | None = None
+
+    def cancel_limit(self, live: int) -> int:
+        """How many of ``live`` jobs may be ended in one pass: a share is rounded down, and at least 1."""
+        if isinstance(self.max_cancels, int):
+            return self.max_cancels
+        return max(1, live * int(self.max_cancels.removesuffix("%")) // 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Whose jobs these are."""
+
+    name: str
+    provider: ProviderName = ProviderName.SANDBOX
+    state: State = State.ACTIVE
+    prune: bool = True
+    expect: Expect | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """An existing job that stands for a revision."""
+
+    job_id: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What to do when things change."""
+
+    state: State = State.ACTIVE
+    on_change: OnChange = OnChange.REPLACE
+    on_remove: OnRemove = OnRemove.CANCEL
+    on_cancelled: OnCancelled = OnCancelled.HOLD
+    retries: int = 0
+    adopt: Adopt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFile:
+    """A local file by its content: ``path`` under the fleet directory, digest and size in bytes with LF."""
+
+    path: str
+    sha256: str
+    size: int
+
+    @property
+    def upload_name(self) -> str:
+        """The name under which the provider holds it: found again by anyone who has the same bytes."""
+        stem = re.sub(r"[^A-Za-z0-9._-]", "_", PurePosixPath(self.path).stem)[:64]
+        return f"{stem}-{self.sha256[:16]}.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A job as its manifest wants it.
+
+    ``form`` is what the revision hashes. ``body`` holds the fields of the create body that the
+    manifest sets, without local files. ``path`` and ``line`` say where it stands.
+    """
+
+    name: str
+    revision: str
+    form: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict)
+    extra_body: Mapping[str, object] = field(default_factory=dict)
+    training: TrainingFile | None = None
+    validation: TrainingFile | None = None
+    model_from: str | None = None
+    policy: Policy = field(default_factory=Policy)
+    path: str = ""
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A valid document, where it stands, and its local files."""
+
+    document: FineTuningJobDocument
+    path: str
+    line: int
+    training: TrainingFile | None = None
+    validation: TrainingFile | None = None
+
+    @property
+    def name(self) -> str:
+        return self.document.metadata.name
+
+    @property
+    def upstream(self) -> str | None:
+        """The job whose model this one is built on."""
+        source = self.document.spec.model_from
+        return source.job if source else None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a job among the others; ``path`` are the keys that lead to the field."""
+
+    name: str
+    path: tuple[str, ...]
+    message: str
+
+
+def fleet_of(document: FleetDocument) -> Fleet:
+    """The fleet that a document describes."""
+    spec = document.spec
+    return Fleet(
+        name=document.metadata.name,
+        provider=spec.provider,
+        state=spec.state,
+        prune=spec.prune,
+        expect=Expect(spec.expect.host, spec.expect.organization, spec.expect.project) if spec.expect else None,
+        limits=Limits(spec.limits.max_creates, spec.limits.max_cancels, spec.limits.max_active),
+    )
+
+
+def is_file_id(value: str) -> bool:
+    """Whether a training file is named by a provider's id; everything else is a path."""
+    return re.fullmatch(r"file-[A-Za-z0-9_-]+", value) is not None
+
+
+def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tuple[dict[str, Desired], list[Fault]]:
+    """Every job as its manifest wants it, and what is wrong between them.
+
+    A job is left out when its ``model_from`` leads to a job that does not exist, to itself, or to
+    one that is ``broken`` or left out.
+    """
+    by_name = {entry.name: entry for entry in entries}
+    desired: dict[str, Desired] = {}
+    faults: dict[str, Fault] = {}
+    for name in by_name:
+        for step in reversed(_chain(by_name, name)):
+            if step in desired or step in faults:
+                continue
+            entry = by_name[step]
+            message = _fault(entry, desired, by_name, broken)
+            if message:
+                faults[step] = Fault(step, ("spec", "model_from", "job"), message)
+                continue
+            try:
+                desired[step] = _desired(entry, desired)
+            except ValueError as error:
+                faults[step] = Fault(step, ("spec",), f"it has no canonical form: {error}")
+    return desired, list(faults.values())
+
+
+def form(entry: Entry, upstream_revision: str | None) -> dict[str, object]:
+    """The object whose canonical form is hashed into the revision (see the module's docstring)."""
+    spec = entry.document.spec
+    told = spec.model_dump(include=set(_HASHED), exclude_unset=True)
+    hashed = {key: value for key, value in told.items() if not (key == "rerun" and value == 0)}
+    for key, file, given in (
+        ("training_file", entry.training, spec.training_file),
+        ("validation_file", entry.validation, spec.validation_file),
+    ):
+        if given is not None:
+            hashed[key] = f"sha256:{file.sha256}" if file else given
+    if spec.model_from is not None:
+        source = spec.model_from
+        hashed["model_from"] = {"job": source.job, "checkpoint": source.checkpoint, "revision": upstream_revision}
+    return hashed
+
+
+def revision_of(hashed: Mapping[str, object]) -> str:
+    """16 hex digits. Raises ValueError where there is no canonical form."""
+    return hashlib.sha256(canonical(hashed)).hexdigest()[:16]
+
+
+def _chain(by_name: Mapping[str, Entry], name: str) -> list[str]:
+    """``name`` and the jobs it is built on, as far as they exist and do not repeat."""
+    chain: list[str] = []
+    current: str | None = name
+    while current is not None and current in by_name and current not in chain:
+        chain.append(current)
+        current = by_name[current].upstream
+    return chain
+
+
+def _fault(entry: Entry, desired: Mapping[str, Desired], by_name: Mapping[str, Entry], broken: frozenset[str]) -> str:
+    upstream = entry.upstream
+    if upstream is None or upstream in desired:
+        return ""
+    if upstream in broken:
+        return f"job {upstream}, whose model it needs, has a broken manifest"
+    if upstream not in by_name:
+        return f"no job {upstream} in this fleet"
+    return f"job {upstream}, whose model it needs, has no model: they wait for each other, or it is itself in error"
+
+
+def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
+    spec = entry.document.spec
+    hashed = form(entry, others[entry.upstream].revision if entry.upstream else None)
+    local = {key for key, file in (("training_file", entry.training), ("validation_file", entry.validation)) if file}
+    policy = spec.policy
+    return Desired(
+        name=entry.name,
+        revision=revision_of(hashed),
+        form=hashed,
+        body=spec.model_dump(include=set(BODY_FIELDS) - local, exclude_unset=True),
+        extra_body=spec.extra_body or {},
+        training=entry.training,
+        validation=entry.validation,
+        model_from=entry.upstream,
+        policy=Policy(
+            state=policy.state,
+            on_change=policy.on_change,
+            on_remove=policy.on_remove,
+            on_cancelled=policy.on_cancelled,
+            retries=policy.retries,
+            adopt=Adopt(policy.adopt.job_id, policy.adopt.revision) if policy.adopt else None,
+        ),
+        path=entry.path,
+        line=entry.line,
+    )
+
+
+# ── errors in words ──────────────────────────────────────────────────────────────────────────
+
+
+def problems_of(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
+    """Each error as the keys that lead to it and a sentence; pydantic's own words stay in here."""
+    return [(_path(found["loc"]), _sentence(found)) for found in error.errors(include_url=False)]
+
+
+def _path(location: Sequence[str | int]) -> tuple[str | int, ...]:
+    """The user's own keys: a grader's type is pydantic's tag, one step after `grader` or a name in `graders`."""
+    path: list[str | int] = []
+    for step in location:
+        tag = step in GRADER_TYPES and bool(path) and ("grader" in path[-1:] or "graders" in path[-2:-1])
+        if not tag and step != "[key]":
+            path.append(step)
+    return tuple(path)
+
+
+def _sentence(found: Any) -> str:
+    kind, given = found["type"], found["input"]
+    if kind == "extra_forbidden":
+        return f"unknown field{_nearest(str(found['loc'][-1]))}"
+    if kind == "missing":
+        return "required, and not set"
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        return f"its type must be one of {found['ctx'].get('expected_tags', sorted(GRADER_TYPES))}"
+    if kind == "model_type":
+        return "must be a mapping of fields"
+    if kind == "value_error":
+        return str(found["ctx"]["error"])
+    words = str(found["msg"]).removeprefix("Input should be ").removeprefix("String should ")
+    words = f"must be {words}" if str(found["msg"]).startswith("Input") else words[:1].lower() + words[1:]
+    if kind == "string_pattern_mismatch" and "63" in str(found["ctx"]):
+        return f"a name is lower-case letters, digits and -, at most 63 characters, not {_shown(given)}"
+    return f"{words}, not {_shown(given)}" if isinstance(given, str | int | float | None) else words
+
+
+def _shown(given: object) -> str:
+    text = foreign("null" if given is None else str(given))
+    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - one line of a report
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name, _field_names(), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _field_names() -> list[str]:
+    names: set[str] = set()
+    models: list[type[BaseModel]] = [Strict]
+    while models:
+        model = models.pop()
+        names |= model.model_fields.keys()
+        models += model.__subclasses__()
+    return sorted(names)

@@ -1,0 +1,357 @@
+"""One pass: read, list, remember, decide, act, report.
+
+`apply` and `daemon` repeat `Reconciler.one_pass`; `plan` and `status` on the command line use
+`observe` and `decide` alone, which write nothing. A pass gets the whole desired map and the
+whole listing, never an event. This module decides nothing: `plan` and `gates` do.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from structlog.typing import FilteringBoundLogger
+
+from reconciler.act import ENDING, Desk, Outcome, cancel, create
+from reconciler.errors import ProviderError, ReconcilerError, SourceError
+from reconciler.gates import Gated, Permission, gate
+from reconciler.job import Checkpoint, Job
+from reconciler.journal import Journal
+from reconciler.manifest import Fleet, TrainingFile
+from reconciler.plan import Action, Plan, cases_of, lookups, plan, resolved_intents
+from reconciler.provider import Clock, Provider
+from reconciler.source import Snapshot
+from reconciler.status import statuses
+from reconciler.status_files import StatusFiles
+from reconciler.world import Memory, Record, World
+
+_NOT_FOUND = 404
+_NOBODY_ASKED = Permission()
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a run touches outside itself.
+
+    ``journal`` is None where a command that writes nothing found none. ``unchanged`` reads
+    manifests and training files again: are they still what the snapshot was made of? ``turn``
+    is the lock that the passes on one state directory take in turn.
+    """
+
+    provider: Provider
+    journal: Journal | None
+    status_files: StatusFiles
+    clock: Clock
+    log: FilteringBoundLogger
+    training_bytes: Callable[[TrainingFile], bytes]
+    unchanged: Callable[[Snapshot], bool]
+    turn: Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A complete look at the provider, and what it says about the creates whose answer was lost.
+
+    ``settled``: the listing began after this run's settle window.
+    """
+
+    world: World
+    resolved: Mapping[str, str | None]
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What to do about what was seen; ``plan`` is ungated, since an approval names its digest."""
+
+    seen: Seen
+    plan: Plan
+    gated: Gated
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass decided, did, and left behind; ``postponed`` says why it did not write yet."""
+
+    decided: Decided
+    outcomes: tuple[Outcome, ...]
+    after: Decided
+    postponed: str = ""
+
+
+class Reconciler:
+    """One run over one fleet: what its passes must remember of each other, and nothing else."""
+
+    def __init__(self, ports: Ports, *, settle: float, prune: bool = True, patient: bool = False) -> None:
+        """``settle``: the settle window in seconds. ``patient``: back-offs of earlier runs count (`run`)."""
+        self._ports = ports
+        self._settle = settle
+        self._prune = prune
+        self._patient = patient
+        self._started = ports.clock.monotonic()
+        self._cold = self._why_cold()
+        self._seen_first: frozenset[str] | None = None
+        self._looked_for: dict[str, float] = {}  # unresolved create → when a listing will tell (monotonic)
+        self._created_at: float | None = None  # this run's last create (monotonic), until looked at again
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that every time in here is read from."""
+        return self._ports.clock
+
+    @property
+    def cold(self) -> str:
+        """Why this run has to wait before its first write; "" where it need not (any more)."""
+        return self._cold
+
+    @property
+    def next_look(self) -> tuple[float, str] | None:
+        """When (monotonic) another pass will know more although nothing can be sent now, and what."""
+        due = [(at, f"the job of {name}, whose answer was lost") for name, at in self._looked_for.items()]
+        if self._created_at is not None:
+            due.append((self._created_at + self._settle, "jobs that another run may have made at the same moment"))
+        return min(due, default=None)
+
+    @property
+    def settled_at(self) -> float:
+        """From when on (monotonic) a listing shows all that happened before this run began."""
+        return self._started + self._settle
+
+    # ── the pass ──
+
+    def one_pass(
+        self,
+        snapshot: Snapshot,
+        permission: Permission,
+        announce: Callable[[Decided], None] = lambda _: None,
+    ) -> Pass:
+        """Look, remember, decide, act, report. ``announce`` is told the decision before anything is sent.
+
+        Raises:
+            ProviderError: there is no complete listing; nothing was written.
+            JournalError: the memory failed; no write followed.
+        """
+        log = self._ports.log.bind(pass_id=uuid.uuid4().hex[:8])
+        with self._ports.turn():
+            began = self._ports.clock.monotonic()
+            seen = self.observe(snapshot, permission)
+            ended = self._remember(seen, snapshot, log)
+            decided = self.decide(seen, snapshot, permission)
+            announce(decided)
+            for change in decided.plan.changes:
+                if change.action is Action.ADOPT:
+                    log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
+            postponed = self._cold if decided.gated.plan.writes else ""
+            outcomes = () if postponed else self._act(decided, log)
+            after = self._look_back(decided, outcomes, permission)
+            self._report(after, ended, log)
+            duration = round(self._ports.clock.monotonic() - began, 3)
+            self._close(after, outcomes, ended, log.bind(duration=duration))
+        return Pass(decided, outcomes, after, postponed)
+
+    def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:
+        """List completely, look up what ought to be there, and see what became of unresolved creates."""
+        begun_at = self._ports.clock.monotonic()
+        listed = self._ports.provider.list_jobs()
+        if self._seen_first is None:
+            self._seen_first = frozenset(job.id for job in listed)
+        memory = self._memory(listed)
+        for name in memory.intents:
+            self._looked_for.setdefault(name, begun_at + self._settle)
+        world = World(
+            fleet=_fleet(snapshot),
+            desired=snapshot.desired,
+            jobs=listed,
+            memory=memory,
+            broken=snapshot.broken,
+            settled=frozenset(name for name, at in self._looked_for.items() if begun_at >= at),
+            seen_first=self._seen_first,
+            approved_ahead=permission.ahead,
+            prune=self._prune,
+        )
+        found, missing = self._look_up(lookups(world))
+        world = replace(world, jobs=(*listed, *found), missing=missing)
+        resolved = resolved_intents(world)
+        intents = {name: intent for name, intent in memory.intents.items() if name not in resolved}
+        world = replace(world, memory=replace(memory, intents=intents))
+        if self._created_at is not None and begun_at >= self._created_at + self._settle:
+            self._created_at = None
+        self._looked_for = {n: at for n, at in self._looked_for.items() if n in intents and n not in world.settled}
+        return Seen(world, resolved, settled=begun_at >= self.settled_at)
+
+    def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
+        """Plan, then gate; where something would be sent, the files must be the same in a second read."""
+        wanted = plan(seen.world)
+        permission = replace(permission, whole=permission.whole and not snapshot.problems)
+        gated = gate(wanted, seen.world, permission)
+        if gated.plan.writes and not self._ports.unchanged(snapshot):
+            gated = gate(wanted, seen.world, replace(permission, steady=False))
+        return Decided(seen, wanted, gated)
+
+    def forget(self, snapshot: Snapshot, name: str) -> tuple[str, ...]:
+        """Drop what holds a name up, as far as a fresh look allows it; says each thing that was dropped."""
+        with self._ports.turn():
+            world = self.observe(snapshot).world
+            return self._journal().forget(name, world.missing, intents=world.memory.echoes is not True)
+
+    # ── its steps ──
+
+    def _why_cold(self) -> str:
+        """Why this run must wait one settle window before its first write; "" where it need not."""
+        journal = self._ports.journal
+        if journal is None or not journal.known:
+            return "this state directory is new, and an earlier run may have just created jobs"
+        if journal.moved:
+            return "this state directory was last used elsewhere"
+        if journal.memory().intents:
+            return "an earlier create has no known outcome"
+        return ""
+
+    def _memory(self, listed: Iterable[Job]) -> Memory:
+        """The journal's memory, and what this very listing says about marks coming back."""
+        journal = self._ports.journal
+        memory = journal.memory(every_backoff=self._patient) if journal else Memory()
+        return replace(memory, echoes=_echoes(memory, listed))
+
+    def _look_up(self, job_ids: Iterable[str]) -> tuple[tuple[Job, ...], frozenset[str]]:
+        """GET each job that the listing did not show: found ones, and those that answer 404."""
+        found: list[Job] = []
+        missing: set[str] = set()
+        for job_id in job_ids:
+            try:
+                found.append(self._ports.provider.retrieve_job(job_id))
+            except ProviderError as error:
+                if error.status != _NOT_FOUND:
+                    raise
+                missing.add(job_id)
+        return tuple(found), frozenset(missing)
+
+    def _remember(self, seen: Seen, snapshot: Snapshot, log: FilteringBoundLogger) -> tuple[Job, ...]:
+        """Bring the journal up to what was seen; returns the jobs that have ended since it last looked."""
+        journal = self._journal()
+        journal.want(snapshot.desired)
+        if seen.world.memory.echoes is not None:
+            journal.learn_echo(echoes=seen.world.memory.echoes)
+        cases, _ = cases_of(seen.world)
+        records = [
+            Record(k.job.id, name, k.revision, k.attempt, k.live) for name, case in cases.items() for k in case.known
+        ]
+        jobs = {job.id: job for job in seen.world.jobs}
+        was_live = {r.job_id for r in seen.world.memory.records.values() if r.live}
+        journal.observe(records, ending=frozenset(j.id for j in jobs.values() if j.status in ENDING))
+        for name, job_id in seen.resolved.items():
+            journal.drop_intent(name)
+            log.info("create.resolved", job=name, job_id=job_id, created=job_id is not None)
+        if self._cold and seen.settled:
+            journal.arrive() if journal.known else journal.settle(records)
+            self._cold = ""
+        ended = tuple(jobs[r.job_id] for r in records if not r.live and r.job_id in was_live)
+        names = {r.job_id: r.name for r in records}
+        for job in ended:
+            _log_end(log.bind(job=names[job.id], job_id=job.id, status=job.status), job)
+        return ended
+
+    def _act(self, decided: Decided, log: FilteringBoundLogger) -> tuple[Outcome, ...]:
+        """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
+        ports, world = self._ports, decided.seen.world
+        desk = Desk(world.fleet.name, ports.provider, self._journal(), log, ports.training_bytes)
+        outcomes: list[Outcome] = []
+        stopped = False
+        for change in decided.gated.plan.writes:
+            if change.action is Action.CANCEL:
+                outcomes.append(cancel(desk, change))
+            elif not stopped:
+                outcome = create(desk, change, world.desired[change.name])
+                self._note_create(outcome)
+                outcomes.append(outcome)
+                stopped = outcome.stop
+        return tuple(outcomes)
+
+    def _note_create(self, outcome: Outcome) -> None:
+        """Start the clocks that a create starts; each is monotonic and begins again in a new process."""
+        now = self._ports.clock.monotonic()
+        if outcome.unknown:
+            self._looked_for[outcome.name] = now + self._settle
+        if outcome.unknown or outcome.ok:
+            self._created_at = now
+
+    def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...], permission: Permission) -> Decided:
+        """The decision once more, over the world as these outcomes left it."""
+        if not outcomes:
+            return decided
+        world = decided.seen.world
+        changed = {o.job.id: o.job for o in outcomes if o.job is not None}
+        jobs = {job.id: job for job in world.jobs} | changed
+        world = replace(world, jobs=tuple(jobs.values()), memory=self._memory(jobs.values()))
+        wanted = plan(world)
+        return Decided(replace(decided.seen, world=world), wanted, gate(wanted, world, permission))
+
+    def _report(self, after: Decided, ended: Iterable[Job], log: FilteringBoundLogger) -> None:
+        """Write the status of every name whose status differs from the last one."""
+        files = self._ports.status_files
+        report = statuses(
+            after.seen.world,
+            after.gated.plan,
+            now=timestamp(self._ports.clock),
+            previous=files.read(),
+            checkpoints=self._checkpoints(ended, log),
+        )
+        files.write(report)
+
+    def _checkpoints(self, ended: Iterable[Job], log: FilteringBoundLogger) -> dict[str, tuple[Checkpoint, ...]]:
+        """The checkpoints of jobs that have just ended; a server without them costs a line in the log."""
+        read: dict[str, tuple[Checkpoint, ...]] = {}
+        for job in ended:
+            try:
+                read[job.id] = self._ports.provider.list_checkpoints(job.id)
+            except ProviderError as error:
+                log.info("checkpoints.unavailable", job_id=job.id, error=str(error), http_status=error.status)
+        return read
+
+    def _close(
+        self, after: Decided, outcomes: tuple[Outcome, ...], ended: tuple[Job, ...], log: FilteringBoundLogger
+    ) -> None:
+        for verdict in after.gated.refusals:
+            log.warning(
+                "pass.blocked", gate=verdict.gate, limit=verdict.limit, count=verdict.count, why=verdict.message
+            )
+        level = log.info if outcomes or ended else log.debug
+        level("pass.completed", jobs=len(after.seen.world.jobs), writes=len(outcomes))
+
+    def _journal(self) -> Journal:
+        if self._ports.journal is None:
+            raise ReconcilerError("this run was opened for reading only")
+        return self._ports.journal
+
+
+def timestamp(clock: Clock) -> str:
+    """Now, in ISO 8601 and UTC, to the second."""
+    return datetime.fromtimestamp(clock.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _fleet(snapshot: Snapshot) -> Fleet:
+    if snapshot.fleet is None:
+        raise SourceError([str(problem) for problem in snapshot.problems])
+    return snapshot.fleet
+
+
+def _echoes(memory: Memory, listed: Iterable[Job]) -> bool | None:
+    """Whether this provider returns our marks; once seen it stays: one lost pair proves nothing."""
+    if memory.echoes:
+        return True
+    if any(job.marks is not None for job in listed):
+        return True
+    # Attempt 0 is an adopted job, which somebody else made without our marks.
+    if any(job.id in memory.records and memory.records[job.id].attempt > 0 for job in listed):
+        return False
+    return memory.echoes
+
+
+def _log_end(log: FilteringBoundLogger, job: Job) -> None:
+    if job.succeeded:
+        log.info("job.succeeded", fine_tuned_model=job.fine_tuned_model, trained_tokens=job.trained_tokens)
+    elif job.failed:
+        log.error("job.failed", error=job.error.message if job.error else "", code=job.error.code if job.error else "")
+    else:
+        log.warning("job.ended")

@@ -1,0 +1,132 @@
+"""What the operator says: flags and environment. A manifest never chooses where a key is sent.
+
+`cli` makes one `Settings` a command; `cli.wiring` reads it. The environment variables are those
+of every OpenAI client (README, *Configuration*). A profile says how a provider differs from
+OpenAI before the first request is sent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from reconciler.errors import UsageError
+from reconciler.manifest import Fleet, ProviderName
+
+# Longer than any server's listing lag plus the request deadline of 10 s that has been measured (A1, A2).
+SETTLE_SECONDS = 30.0
+LOCK_TIMEOUT_SECONDS = 30.0
+STATE_DIRECTORY = ".reconciler"
+SANDBOX_DIRECTORY = ".sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How one kind of provider is reached. ``base_url`` None: the operator must give one."""
+
+    base_url: str | None = None
+    key_required: bool = True
+    key_header: str = "Authorization"
+
+
+PROFILES: Mapping[ProviderName, Profile] = {
+    ProviderName.OPENAI: Profile(base_url="https://api.openai.com/v1"),
+    ProviderName.AZURE: Profile(key_header="api-key"),
+    ProviderName.LITELLM: Profile(key_required=False),
+    ProviderName.COMPATIBLE: Profile(key_required=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One command's options; times in seconds. ``stream``: manifests come from standard input."""
+
+    root: Path
+    stream: bool = False
+    state_dir: Path | None = None
+    provider: ProviderName | None = None
+    base_url: str | None = None
+    api_key_file: Path | None = None
+    sandbox_dir: Path | None = None
+    sandbox_speed: float = 1.0
+    settle: float | None = None
+    lock_timeout: float = LOCK_TIMEOUT_SECONDS
+    log_format: str = "auto"
+    verbose: bool = False
+    prune: bool = True
+
+    @property
+    def state_directory(self) -> Path:
+        return self.state_dir or self.root / STATE_DIRECTORY
+
+    @property
+    def sandbox_directory(self) -> Path:
+        return self.sandbox_dir or self.root / SANDBOX_DIRECTORY
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests go. ``sandbox``: the embedded one, whose address is chosen at start."""
+
+    provider: ProviderName
+    base_url: str
+    api_key: str
+    key_header: str
+    organization: str
+    project: str
+
+    @property
+    def sandbox(self) -> bool:
+        return self.provider is ProviderName.SANDBOX
+
+    @property
+    def host(self) -> str:
+        """What a person knows the provider by; the sandbox's port changes with every run."""
+        return "sandbox" if self.sandbox else urlsplit(self.base_url).netloc
+
+    @property
+    def identity(self) -> str:
+        """What memory and approvals belong to: the base URL, or `sandbox`."""
+        return "sandbox" if self.sandbox else self.base_url
+
+    def __repr__(self) -> str:
+        return f"Target({self.provider}, {self.identity})"
+
+
+def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> Target:
+    """Where this fleet's jobs are.
+
+    Raises:
+        UsageError: a base URL or a key is needed and not given, or given where it has no meaning.
+    """
+    provider = settings.provider or fleet.provider
+    if provider is ProviderName.SANDBOX:
+        if settings.base_url:
+            raise UsageError(
+                "the sandbox is embedded and takes no --base-url; use --provider compatible for a served one"
+            )
+        return Target(provider, "", "sandbox", "Authorization", "", "")
+    profile = PROFILES[provider]
+    base_url = settings.base_url or environment.get("OPENAI_BASE_URL") or profile.base_url
+    if not base_url:
+        raise UsageError(f"provider {provider} needs a base URL: set --base-url or OPENAI_BASE_URL")
+    api_key = _api_key(settings, environment)
+    if profile.key_required and not api_key:
+        raise UsageError(f"provider {provider} needs a key: set OPENAI_API_KEY or --api-key-file")
+    return Target(
+        provider,
+        base_url.rstrip("/"),
+        api_key,
+        profile.key_header,
+        environment.get("OPENAI_ORG_ID", ""),
+        environment.get("OPENAI_PROJECT_ID", ""),
+    )
+
+
+def _api_key(settings: Settings, environment: Mapping[str, str]) -> str:
+    if settings.api_key_file is None:
+        return environment.get("OPENAI_API_KEY", "").strip()
+    try:
+        return settings.api_key_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--api-key-file {settings.api_key_file}: it cannot be read") from error

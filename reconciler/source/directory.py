@@ -1,0 +1,315 @@
+"""A fleet directory, or a stream, → a `Snapshot`: every job it wants and every error it holds.
+
+`cli` and `daemon` call `read_directory` and `read_stream`; `reconcile` asks `fingerprint` whether what
+was read still stands there, and `read_training_bytes` for the bytes to upload. Nothing in here
+decides about jobs, and no foreign exception leaves.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from reconciler.errors import SourceError, foreign
+from reconciler.manifest import (
+    API_VERSION,
+    Desired,
+    Entry,
+    FineTuningJobDocument,
+    Fleet,
+    FleetDocument,
+    TrainingFile,
+    desire,
+    fleet_of,
+    is_file_id,
+    problems_of,
+)
+from reconciler.source.documents import BYTES_LIMIT, Document, read_documents
+from reconciler.source.documents import Path as Keys
+from reconciler.source.files import (
+    Unfit,
+    checked_lines,
+    digest_of,
+    manifests,
+    open_regular,
+    read_bounded,
+    training_lines,
+)
+
+STREAM_NAME = "-"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One error, where a person finds it; line and column count from 1."""
+
+    path: str
+    line: int
+    column: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{foreign(self.path)}:{self.line}:{self.column}"
+        return f"{where}: {foreign(self.field)}: {self.message}" if self.field else f"{where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading of a fleet.
+
+    ``broken`` are names whose manifest cannot be trusted, ``unreadable`` files that could not be read
+    to the end. Without ``problems`` there is a ``fleet``. ``fingerprint`` stands for every byte of it.
+    """
+
+    root: Path
+    fleet: Fleet | None
+    desired: Mapping[str, Desired]
+    broken: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+    unreadable: frozenset[str] = frozenset()
+    fingerprint: str = ""
+    stream: bool = False
+    contents: str = ""  # a digest of the manifests' bytes: a stream cannot be read twice
+
+
+def read_directory(root: Path) -> Snapshot:
+    """Read every manifest and training file under ``root``."""
+    reading = _Reading(root)
+    for relative, found in manifests(root):
+        reading.take(relative, lambda found=found: _manifest_bytes(found, root))
+    if not reading.seen:
+        reading.problem(".", (1, 1), "", f"no manifests in {root}: an empty or missing directory changes nothing")
+    return reading.snapshot(stream=False)
+
+
+def read_stream(content: bytes, root: Path) -> Snapshot:
+    """Read one multi-document stream; its paths start at ``root``."""
+    reading = _Reading(root)
+    reading.take(STREAM_NAME, lambda: content)
+    return reading.snapshot(stream=True)
+
+
+def fingerprint(snapshot: Snapshot) -> str:
+    """Read the disk again: what ``snapshot.fingerprint`` would be now."""
+    real = snapshot.root.resolve()
+    contents = snapshot.contents if snapshot.stream else _contents(_again(snapshot.root))
+    files = {file for d in snapshot.desired.values() for file in (d.training, d.validation) if file is not None}
+    digests: list[tuple[str, str]] = []
+    for file in sorted(files, key=lambda f: f.path):
+        try:
+            digests.append((file.path, digest_of(training_lines(real / file.path, real))[0]))
+        except Unfit as unfit:
+            digests.append((file.path, str(unfit)))
+    return _fingerprint(contents, digests)
+
+
+def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
+    """The bytes to upload, CRLF read as LF; they are what the revision was computed from.
+
+    Raises:
+        SourceError: the file has changed since, or cannot be read.
+    """
+    real = root.resolve()
+    try:
+        content = b"".join(training_lines(real / file.path, real))
+    except Unfit as unfit:
+        raise SourceError([f"{file.path}: {unfit}"]) from unfit
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise SourceError([f"{file.path}: it has changed since the manifests were read; run again"])
+    return content
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is gathered while files are read, one after the other."""
+
+    root: Path
+    seen: int = 0
+    entries: list[Entry] = field(default_factory=list)
+    fleets: list[tuple[FleetDocument, str, int]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
+    digests: list[tuple[str, str]] = field(default_factory=list)
+    documents: dict[str, Document] = field(default_factory=dict)
+    training: dict[Path, TrainingFile | Unfit] = field(default_factory=dict)
+
+    def problem(self, path: str, position: tuple[int, int], keys: str, message: str) -> None:
+        self.problems.append(Problem(path, *position, keys, message))
+
+    def take(self, relative: str, content: Callable[[], bytes]) -> None:
+        """Read one file."""
+        self.seen += 1
+        try:
+            text = content()
+        except Unfit as unfit:
+            self.digests.append((relative, str(unfit)))
+            self.unreadable.add(relative)
+            self.problem(relative, (1, 1), "", str(unfit))
+            return
+        self.digests.append((relative, hashlib.sha256(text).hexdigest()))
+        read = read_documents(text)
+        if not read.whole:
+            self.unreadable.add(relative)
+        flawed = {flaw.line for flaw in read.flaws}
+        for flaw in read.flaws:
+            self.problem(relative, (flaw.line, flaw.column), _field(flaw.path), flaw.message)
+        lines = [d.position(())[0] for d in read.documents]
+        for document, start, end in zip(read.documents, lines, [*lines[1:], None], strict=True):
+            is_flawed = any(start <= line and (end is None or line < end) for line in flawed)
+            self._document(relative, document, flawed=is_flawed)
+
+    def _document(self, relative: str, document: Document, *, flawed: bool) -> None:
+        value = document.value
+        if not isinstance(value, Mapping):
+            self.problem(relative, document.position(()), "", "a document must be a mapping of fields")
+            return
+        name = _name(value)
+        kind = value.get("kind")
+        if kind not in {"Fleet", "FineTuningJob"} or value.get("apiVersion") != API_VERSION:
+            self._foreign(relative, document, name)
+            return
+        try:
+            if kind == "Fleet":
+                fleet = FleetDocument.model_validate(value)
+                self.fleets.append((fleet, relative, document.position(())[0]))
+            elif not flawed:
+                self._job(relative, document, FineTuningJobDocument.model_validate(value))
+            else:
+                FineTuningJobDocument.model_validate(value)
+                self.broken.add(name)
+        except ValidationError as error:
+            if kind != "Fleet":
+                self.broken.add(name)
+            for keys, message in problems_of(error):
+                self.problem(relative, document.position(keys), _field(keys), message)
+
+    def _foreign(self, relative: str, document: Document, name: str) -> None:
+        value = document.value
+        assert isinstance(value, Mapping)
+        self.broken.add(name)
+        if value.get("apiVersion") != API_VERSION:
+            self.problem(relative, document.position(("apiVersion",)), "apiVersion", f"must be {API_VERSION}")
+        if value.get("kind") not in {"Fleet", "FineTuningJob"}:
+            self.problem(relative, document.position(("kind",)), "kind", "must be Fleet or FineTuningJob")
+
+    def _job(self, relative: str, document: Document, job: FineTuningJobDocument) -> None:
+        base = self.root / relative if relative != STREAM_NAME else self.root / STREAM_NAME
+        files: dict[str, TrainingFile | None] = {}
+        for key, given in (("training_file", job.spec.training_file), ("validation_file", job.spec.validation_file)):
+            files[key] = None
+            if given is None or is_file_id(given):
+                continue
+            found = self._training(base.parent, given)
+            if isinstance(found, Unfit):
+                keys: Keys = ("spec", key)
+                self.problem(relative, document.position(keys), _field(keys), f"{foreign(given)}: {found}")
+                self.broken.add(job.metadata.name)
+            else:
+                files[key] = found
+        line = document.position(())[0]
+        self.documents.setdefault(job.metadata.name, document)
+        self.entries.append(Entry(job, relative, line, files["training_file"], files["validation_file"]))
+
+    def _training(self, base: Path, given: str) -> TrainingFile | Unfit:
+        """A training file by its content; read once, however many jobs use it."""
+        real = self.root.resolve()
+        if given.startswith("/") or "\0" in given:
+            return Unfit("must be a path relative to its manifest")
+        try:
+            path = (base / given).resolve()
+        except (OSError, RuntimeError) as error:
+            return Unfit(f"cannot be read ({type(error).__name__})")
+        if path not in self.training:
+            try:
+                open_regular(path, real).close()
+                sha256, size = digest_of(checked_lines(training_lines(path, real)))
+                self.training[path] = TrainingFile(path.relative_to(real).as_posix(), sha256, size)
+            except Unfit as unfit:
+                self.training[path] = unfit
+        return self.training[path]
+
+    def snapshot(self, *, stream: bool) -> Snapshot:
+        """Everything together: what only shows between documents is found here."""
+        fleet = self._fleet()
+        single = self._without_doubles()
+        broken = frozenset(self.broken - {""})
+        desired, faults = desire([e for e in single if e.name not in broken], broken)
+        paths = {entry.name: entry.path for entry in single}
+        for fault in faults:
+            document = self.documents[fault.name]
+            self.problem(paths[fault.name], document.position(fault.path), _field(fault.path), fault.message)
+        contents = _contents(self.digests)
+        files = sorted({(f.path, f.sha256) for f in _files(desired.values())})
+        return Snapshot(
+            root=self.root,
+            fleet=fleet,
+            desired=desired,
+            broken=broken | {fault.name for fault in faults},
+            problems=tuple(sorted(self.problems)),
+            unreadable=frozenset(self.unreadable),
+            fingerprint=_fingerprint(contents, files),
+            stream=stream,
+            contents=contents,
+        )
+
+    def _fleet(self) -> Fleet | None:
+        if len(self.fleets) == 1:
+            return fleet_of(self.fleets[0][0])
+        if not self.fleets and self.seen and not any("Fleet" in p.message for p in self.problems):
+            where = STREAM_NAME if any(path == STREAM_NAME for path, _ in self.digests) else "."
+            self.problem(where, (1, 1), "", "no `kind: Fleet` document: without one nothing is touched")
+        for _, path, line in self.fleets[1:]:
+            first, first_line = self.fleets[0][1:]
+            self.problem(path, (line, 1), "kind", f"a second Fleet document; the first is {first}:{first_line}")
+        return None
+
+    def _without_doubles(self) -> list[Entry]:
+        first: dict[str, Entry] = {}
+        for entry in self.entries:
+            other = first.setdefault(entry.name, entry)
+            if other is not entry:
+                self.broken.add(entry.name)
+                message = f"the name {entry.name} is taken by {other.path}:{other.line}"
+                self.problem(entry.path, (entry.line, 1), "metadata.name", message)
+        return list(first.values())
+
+
+def _manifest_bytes(found: Path | Unfit, root: Path) -> bytes:
+    if isinstance(found, Unfit):
+        raise found
+    return read_bounded(found, root.resolve(), BYTES_LIMIT)
+
+
+def _again(root: Path) -> Iterable[tuple[str, str]]:
+    for relative, found in manifests(root):
+        try:
+            yield relative, hashlib.sha256(_manifest_bytes(found, root)).hexdigest()
+        except Unfit as unfit:
+            yield relative, str(unfit)
+
+
+def _contents(digests: Iterable[tuple[str, str]]) -> str:
+    return hashlib.sha256("\n".join(f"{path}\0{digest}" for path, digest in digests).encode()).hexdigest()
+
+
+def _fingerprint(contents: str, files: Iterable[tuple[str, str]]) -> str:
+    return hashlib.sha256("\n".join([contents, *(f"{path}\0{digest}" for path, digest in files)]).encode()).hexdigest()
+
+
+def _files(desired: Iterable[Desired]) -> Iterable[TrainingFile]:
+    return (file for d in desired for file in (d.training, d.validation) if file is not None)
+
+
+def _name(value: Mapping[str, object]) -> str:
+    """The name of a document as far as it can be read; "" where it cannot."""
+    metadata = value.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
+def _field(keys: Iterable[str | int]) -> str:
+    return ".".join(str(key) for key in keys)

@@ -1,0 +1,227 @@
+"""Bytes → YAML documents with positions, in YAML 1.2's core schema and nothing beyond it.
+
+`directory` calls `read_documents` for each file. PyYAML (libyaml where it is there) only splits the
+text into events; the values are built here, because its constructors follow YAML 1.1, lose positions
+and let foreign exceptions escape. Anchors, aliases, tags, merge keys and keys that are not text are
+refused: what is written is what is meant.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import yaml
+
+from reconciler.errors import foreign
+
+# Far beyond any manifest, and small enough to be read in a blink.
+BYTES_LIMIT = 16 * 1024 * 1024
+_NODES_LIMIT = 20_000
+_DEPTH_LIMIT = 50
+_DIGITS_LIMIT = 19
+
+_LOADER = getattr(yaml, "CLoader", yaml.Loader)
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# https://yaml.org/spec/1.2.2/#103-core-schema
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN")
+
+Path = tuple[str | int, ...]
+Position = tuple[int, int]  # line and column, from 1
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document: its value, and where each key and each list item stands."""
+
+    value: object
+    positions: Mapping[Path, Position]
+
+    def position(self, path: Path) -> Position:
+        """Where ``path`` stands, or what encloses it."""
+        while path not in self.positions and path:
+            path = path[:-1]
+        return self.positions.get(path, (1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something that a document may not hold. ``path`` leads to it."""
+
+    line: int
+    column: int
+    path: Path
+    message: str
+
+
+@dataclass(slots=True)
+class Read:
+    """What a file came to. ``whole`` is False where its text could not be read to the end."""
+
+    documents: list[Document] = field(default_factory=list)
+    flaws: list[Flaw] = field(default_factory=list)
+    whole: bool = True
+
+
+def read_documents(content: bytes) -> Read:
+    """Every document of a file, and every flaw; a document with a flaw is among them as far as it goes."""
+    read = Read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return _unreadable(read, content[: error.start].count(b"\n") + 1, 1, "not UTF-8")
+    odd = _UNPRINTABLE.search(text)
+    if odd is not None:
+        before = text[: odd.start()]
+        line, column = before.count("\n") + 1, odd.start() - before.rfind("\n")
+        return _unreadable(read, line, column, f"the character \\x{ord(odd[0]):02x} is not allowed in YAML")
+    try:
+        for document in _documents(yaml.parse(text, Loader=_LOADER), read.flaws):
+            if document.value is not None:
+                read.documents.append(document)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        words = ", ".join(part for part in (error.problem, error.context) if part)
+        return _unreadable(read, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, foreign(words))
+    except _Excess as error:
+        return _unreadable(read, error.line, error.column, str(error))
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # PyYAML lets each of these escape on some malformed text.
+        return _unreadable(read, 1, 1, f"not YAML ({type(error).__name__})")
+    return read
+
+
+def _unreadable(read: Read, line: int, column: int, message: str) -> Read:
+    read.flaws.append(Flaw(line, column, (), message))
+    read.whole = False
+    return read
+
+
+class _Excess(Exception):
+    """The document is larger or deeper than any manifest: reading it stops here."""
+
+    def __init__(self, event: yaml.Event, message: str) -> None:
+        super().__init__(message)
+        self.line, self.column = _position(event)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A mapping or a list that is being filled; ``key`` is the mapping's key that awaits its value."""
+
+    value: dict[str, object] | list[object]
+    path: Path
+    key: str | None = None
+
+
+def _documents(events: Iterator[yaml.Event], flaws: list[Flaw]) -> Iterator[Document]:
+    builder = _Builder(flaws)
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            builder = _Builder(flaws)
+            if event.tags:
+                builder.flaw(event, "tags are not supported")
+        elif isinstance(event, yaml.DocumentEndEvent):
+            yield Document(builder.root, builder.positions)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            builder.stack.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            builder.node(event)
+
+
+class _Builder:
+    """Builds one document from its events, without recursion."""
+
+    def __init__(self, flaws: list[Flaw]) -> None:
+        self.root: object = None
+        self.positions: dict[Path, Position] = {}
+        self.stack: list[_Open] = []
+        self._flaws = flaws
+        self._nodes = 0
+        self._skipped = 0  # inside a collection that stands where a key should
+
+    def flaw(self, event: yaml.Event, message: str, path: Path | None = None) -> None:
+        line, column = _position(event)
+        top = self.stack[-1] if self.stack else None
+        here = () if top is None else (*top.path, top.key) if top.key is not None else top.path
+        self._flaws.append(Flaw(line, column, here if path is None else path, message))
+
+    def node(self, event: yaml.Event) -> None:
+        """Take one node: a scalar, an alias, or the start of a collection."""
+        self._nodes += 1
+        if self._nodes > _NODES_LIMIT:
+            raise _Excess(event, f"a document of more than {_NODES_LIMIT} values")
+        if len(self.stack) >= _DEPTH_LIMIT:
+            raise _Excess(event, f"nested more than {_DEPTH_LIMIT} levels deep")
+        if isinstance(event, yaml.AliasEvent):
+            self.flaw(event, "aliases are not supported: write the value out")
+            self._put(event, None)
+            return
+        if event.anchor is not None:
+            self.flaw(event, "anchors are not supported: write the value out")
+        if event.tag is not None:
+            self.flaw(event, f"tags are not supported ({foreign(str(event.tag))})")
+        if isinstance(event, yaml.ScalarEvent):
+            self._put(event, self._scalar(event))
+            return
+        collection: dict[str, object] | list[object] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        path = self._put(event, collection)
+        self.stack.append(_Open(collection, path))
+
+    def _put(self, event: yaml.Event, value: object) -> Path:
+        """Put a value where it belongs: as the document, a list's next item, a key, or a key's value."""
+        if not self.stack:
+            self.root = value
+            self.positions[()] = _position(event)
+            return ()
+        top = self.stack[-1]
+        if isinstance(top.value, list):
+            path = (*top.path, len(top.value))
+            top.value.append(value)
+            self.positions[path] = _position(event)
+            return path
+        if top.key is None:
+            top.key = self._key(event, value, top)
+            return (*top.path, top.key)
+        path, top.value[top.key], top.key = (*top.path, top.key), value, None
+        return path
+
+    def _key(self, event: yaml.Event, value: object, top: _Open) -> str:
+        if not isinstance(value, str):
+            self.flaw(event, "a key must be text: quote it", top.path)
+            return f"\0{_position(event)}"  # cannot collide with a key of the file: NUL is refused
+        path = (*top.path, value)
+        if value == "<<":
+            self.flaw(event, "merge keys (<<) are not supported: write the values out", path)
+        if path in self.positions:
+            line, _ = self.positions[path]
+            self.flaw(event, f"the key {foreign(value)} stands here again; first in line {line}", path)
+        else:
+            self.positions[path] = _position(event)
+        return value
+
+    def _scalar(self, event: yaml.Event) -> object:
+        text: str = event.value
+        if event.style not in (None, "") or not event.implicit[0]:
+            return text
+        if text in _NULL:
+            return None
+        if text in _BOOL:
+            return _BOOL[text]
+        if _INT.fullmatch(text):
+            if len(text) > _DIGITS_LIMIT:
+                self.flaw(event, f"a number of more than {_DIGITS_LIMIT} digits")
+                return 0
+            return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+        if _NOT_FINITE.fullmatch(text) or (_FLOAT.fullmatch(text) and abs(float(text)) == float("inf")):
+            self.flaw(event, f"{foreign(text)} is not a finite number")
+            return 0
+        return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _position(event: yaml.Event) -> Position:
+    return event.start_mark.line + 1, event.start_mark.column + 1

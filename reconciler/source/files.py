@@ -1,0 +1,166 @@
+"""Files under one directory: found, opened and read without ever leaving it or blocking.
+
+`directory` reads manifests and training files through here. A link counts as what it leads to, and
+must lead to a regular file under the fleet directory; a FIFO or a device is refused unopened.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from reconciler.errors import foreign
+
+MANIFEST_SUFFIXES = (".yaml", ".yml")
+_SKIPPED = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+
+# The API takes files of at most 512 MB (WIRE.md, "Operations").
+TRAINING_LIMIT = 512 * 1000 * 1000
+_LINE_LIMIT = 64 * 1024 * 1024
+_LFS = b"version https://git-lfs.github.com/spec/"
+
+
+class Unfit(Exception):
+    """A file that cannot be used, and why; its message completes ``PATH: …``."""
+
+
+def manifests(root: Path) -> Iterator[tuple[str, Path | Unfit]]:
+    """Each manifest under ``root`` by its relative path, sorted; or why something there cannot be read."""
+    real = root.resolve()
+    yield from _walk(real, real, "")
+
+
+def open_regular(path: Path, real_root: Path) -> BinaryIO:
+    """Open a file that resolves, links included, to a regular one under ``real_root``.
+
+    Raises:
+        Unfit: it does not, or cannot be read.
+    """
+    try:
+        resolved = path.resolve(strict=True)
+        if not resolved.is_relative_to(real_root):
+            raise Unfit("leads outside the fleet directory")
+        # Not blocking: opening a FIFO would otherwise wait for its writer.
+        handle = os.open(resolved, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise Unfit("no such file") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise Unfit(f"cannot be read ({foreign(getattr(error, 'strerror', None) or str(error))})") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Unfit("not a regular file")
+    return os.fdopen(handle, "rb")
+
+
+def read_bounded(path: Path, real_root: Path, limit: int) -> bytes:
+    """The bytes of a regular file under ``real_root``. Raises Unfit as `open_regular` does, or where it is longer."""
+    with open_regular(path, real_root) as file:
+        try:
+            content = file.read(limit + 1)
+        except OSError as error:
+            raise Unfit(f"cannot be read ({error.strerror})") from error
+    if len(content) > limit:
+        raise Unfit(f"longer than {limit} bytes")
+    return content
+
+
+def training_lines(path: Path, real_root: Path) -> Iterator[bytes]:
+    """A training file line by line, CRLF read as LF. Raises Unfit where it cannot be read or is too long."""
+    size = 0
+    with open_regular(path, real_root) as file:
+        while True:
+            try:
+                line = file.readline(_LINE_LIMIT + 1)
+            except OSError as error:
+                raise Unfit(f"cannot be read ({error.strerror})") from error
+            if not line:
+                return
+            size += len(line)
+            if len(line) > _LINE_LIMIT:
+                raise Unfit(f"a line longer than {_LINE_LIMIT} bytes")
+            if size > TRAINING_LIMIT:
+                raise Unfit(f"longer than {TRAINING_LIMIT} bytes, the most that the API takes")
+            yield line[:-2] + b"\n" if line.endswith(b"\r\n") else line
+
+
+def digest_of(lines: Iterator[bytes]) -> tuple[str, int]:
+    """SHA-256 in hex, and the size in bytes."""
+    digest, size = hashlib.sha256(), 0
+    for line in lines:
+        digest.update(line)
+        size += len(line)
+    return digest.hexdigest(), size
+
+
+def checked_lines(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The same lines, each found to be a JSON object in UTF-8. Raises Unfit at the first that is not."""
+    examples = 0
+    for number, line in enumerate(lines, start=1):
+        if number == 1 and line.startswith(_LFS):
+            raise Unfit("a Git LFS pointer, not the data: run `git lfs pull`")
+        if line.strip():
+            _check(line, number)
+            examples += 1
+        yield line
+    if not examples:
+        raise Unfit("empty: it holds no example")
+
+
+def _check(line: bytes, number: int) -> None:
+    try:
+        value = json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        raise Unfit(f"line {number} is not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise Unfit(f"line {number} is not JSON") from error
+    if not isinstance(value, dict):
+        raise Unfit(f"line {number} is not a JSON object")
+
+
+def _walk(directory: Path, root: Path, prefix: str) -> Iterator[tuple[str, Path | Unfit]]:
+    try:
+        with os.scandir(directory) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name)
+    except OSError as error:
+        yield prefix or ".", Unfit(f"cannot be read ({error.strerror})")
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in _SKIPPED:
+            continue
+        relative = f"{prefix}{entry.name}"
+        try:
+            is_directory = _is_directory(entry, root)
+        except Unfit as unfit:
+            yield relative, unfit
+            continue
+        if is_directory:
+            yield from _walk(Path(entry.path), root, f"{relative}/")
+        elif is_directory is not None and entry.name.endswith(MANIFEST_SUFFIXES):
+            yield relative, Path(entry.path)
+
+
+def _is_directory(entry: os.DirEntry[str], root: Path) -> bool | None:
+    """Whether to descend; None for a link to what is read anyway, where it really stands.
+
+    Raises:
+        Unfit: a link that might be manifests and leads nowhere, or out of the fleet directory.
+    """
+    if not entry.is_symlink():
+        return entry.is_dir(follow_symlinks=False)
+    might_be_manifests = entry.name.endswith(MANIFEST_SUFFIXES) or "." not in entry.name
+    try:
+        target = Path(entry.path).resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        if might_be_manifests:
+            raise Unfit("a link that leads nowhere") from error
+        return None
+    if not target.is_dir():
+        return False
+    if not target.is_relative_to(root):
+        raise Unfit("a link that leads outside the fleet directory")
+    # A volume that Kubernetes updates is reached through a name that starts with a dot.
+    hidden = any(part.startswith(".") for part in target.relative_to(root).parts)
+    return True if hidden else None

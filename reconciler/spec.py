@@ -1,0 +1,253 @@
+"""The body of a create, field for field, as a person may write it: strict, with documented bounds.
+
+Pure. `manifest` puts these models under ``spec``. Bounds are those of the official OpenAPI
+document (schemas CreateFineTuningJobRequest, FineTune…Method, Grader…). A null and an empty map
+mean unset, everywhere.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+
+class Strict(BaseModel):
+    """Knows its fields, coerces nothing, and takes null and an empty map for unset."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unset(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        fields = cls.model_fields
+        return {k: v for k, v in value.items() if k not in fields or not (v is None or v == {})}
+
+
+def integral(value: Any) -> Any:
+    """3.0 is the same number as 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Integer = Annotated[int, BeforeValidator(integral)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+
+
+def _auto(words: str, check: Callable[[float], bool], *, whole: bool) -> Any:
+    """``auto``, or a number that passes ``check``; ``words`` say which."""
+
+    def validate(value: Any) -> Any:
+        if value == "auto":
+            return value
+        number = integral(value)
+        kinds = (int,) if whole else (int, float)
+        if isinstance(number, bool) or not isinstance(number, kinds) or not check(number):
+            raise ValueError(f"must be auto or {words}")
+        return number
+
+    kind = "integer" if whole else "number"
+    schema = {"anyOf": [{"const": "auto"}, {"type": kind}], "description": f"auto, or {words}"}
+    return Annotated[Any, PlainValidator(validate), WithJsonSchema(schema)]
+
+
+_Epochs = _auto("a whole number from 1 to 50", lambda n: 1 <= n <= 50, whole=True)  # noqa: PLR2004
+_Batch = _auto("a whole number from 1 to 256", lambda n: 1 <= n <= 256, whole=True)  # noqa: PLR2004
+_Rate = _auto("a number above 0", lambda n: 0 < n < float("inf"), whole=False)
+_Beta = _auto("a number above 0, at most 2", lambda n: 0 < n <= 2, whole=False)  # noqa: PLR2004
+_Compute = _auto("a number above 0.00001, at most 10", lambda n: 1e-05 < n <= 10, whole=False)  # noqa: PLR2004
+_Count = _auto("a whole number from 1", lambda n: 1 <= n < 2**31, whole=True)
+
+
+class Hyperparameters(Strict):
+    """Of supervised training, and the deprecated top-level form."""
+
+    n_epochs: _Epochs = None
+    batch_size: _Batch = None
+    learning_rate_multiplier: _Rate = None
+
+
+class DPOHyperparameters(Hyperparameters):
+    """Of preference training."""
+
+    beta: _Beta = None
+
+
+class ReinforcementHyperparameters(Hyperparameters):
+    """Of reinforcement training."""
+
+    reasoning_effort: Literal["default", "low", "medium", "high"] | None = None
+    compute_multiplier: _Compute = None
+    eval_interval: _Count = None
+    eval_samples: _Count = None
+
+
+class _Item(Strict):
+    role: Literal["user", "assistant", "system", "developer"]
+    content: Any
+    type: Literal["message"] | None = None
+
+
+class _Sampling(Strict):
+    seed: Integer | None = None
+    top_p: Number | None = None
+    temperature: Number | None = None
+    max_completions_tokens: Annotated[Integer, Field(ge=1)] | None = None
+    reasoning_effort: Word | None = None
+
+
+class StringCheckGrader(Strict):
+    """Compares two texts."""
+
+    type: Literal["string_check"]
+    name: Word
+    input: Text
+    reference: Text
+    operation: Literal["eq", "ne", "like", "ilike"]
+
+
+class TextSimilarityGrader(Strict):
+    """Measures how alike two texts are."""
+
+    type: Literal["text_similarity"]
+    name: Word
+    input: Text
+    reference: Text
+    evaluation_metric: Literal[
+        "cosine",
+        "fuzzy_match",
+        "bleu",
+        "gleu",
+        "meteor",
+        "rouge_1",
+        "rouge_2",
+        "rouge_3",
+        "rouge_4",
+        "rouge_5",
+        "rouge_l",
+    ]
+
+
+class PythonGrader(Strict):
+    """Runs a script on the answer."""
+
+    type: Literal["python"]
+    name: Word
+    source: Annotated[str, StringConstraints(min_length=1, max_length=1_048_576)]
+    image_tag: Word | None = None
+
+
+class ScoreModelGrader(Strict):
+    """Asks a model for a score."""
+
+    type: Literal["score_model"]
+    name: Word
+    model: Word
+    input: list[_Item]
+    sampling_params: _Sampling | None = None
+    range: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = None
+
+
+class LabelModelGrader(Strict):
+    """Asks a model for a label; inside of ``multi`` only."""
+
+    type: Literal["label_model"]
+    name: Word
+    model: Word
+    input: list[_Item]
+    labels: list[Word]
+    passing_labels: list[Word]
+
+
+def _grader_type(value: Any) -> Any:
+    return value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+
+
+_Single = (
+    Annotated[StringCheckGrader, Tag("string_check")]
+    | Annotated[TextSimilarityGrader, Tag("text_similarity")]
+    | Annotated[PythonGrader, Tag("python")]
+    | Annotated[ScoreModelGrader, Tag("score_model")]
+)
+_Part = Annotated[_Single | Annotated[LabelModelGrader, Tag("label_model")], Discriminator(_grader_type)]
+
+
+class MultiGrader(Strict):
+    """Combines the scores of named graders."""
+
+    type: Literal["multi"]
+    name: Word
+    graders: Annotated[dict[Word, _Part], Field(min_length=1)]
+    calculate_output: Text
+
+
+Grader = Annotated[_Single | Annotated[MultiGrader, Tag("multi")], Discriminator(_grader_type)]
+
+# What pydantic puts into an error's path beside the user's own keys.
+GRADER_TYPES = frozenset({"string_check", "text_similarity", "python", "score_model", "label_model", "multi"})
+
+
+class SupervisedMethod(Strict):
+    """Learn the answers."""
+
+    hyperparameters: Hyperparameters | None = None
+
+
+class DPOMethod(Strict):
+    """Learn a preference."""
+
+    hyperparameters: DPOHyperparameters | None = None
+
+
+class ReinforcementMethod(Strict):
+    """Learn from a grader's score."""
+
+    grader: Grader
+    hyperparameters: ReinforcementHyperparameters | None = None
+
+
+class Method(Strict):
+    """How the model is trained."""
+
+    type: Literal["supervised", "dpo", "reinforcement"]
+    supervised: SupervisedMethod | None = None
+    dpo: DPOMethod | None = None
+    reinforcement: ReinforcementMethod | None = None
+
+    @model_validator(mode="after")
+    def _one_method(self) -> Self:
+        others = sorted(self.model_fields_set - {"type", self.type})
+        if others:
+            raise ValueError(f"{others[0]} does not go with type {self.type}")
+        if self.type == "reinforcement" and self.reinforcement is None:
+            raise ValueError("type reinforcement needs reinforcement.grader")
+        return self
+
+
+class WandB(Strict):
+    """A Weights & Biases run."""
+
+    project: Word
+    name: Word | None = None
+    entity: Word | None = None
+    tags: list[Word] | None = None
+
+
+class Integration(Strict):
+    """Where the provider reports the training."""
+
+    type: Literal["wandb"]
+    wandb: WandB

@@ -1,0 +1,218 @@
+"""The report: what is known of every name, as conditions that do not flap.
+
+Pure. `reconcile` calls `statuses` at the end of a pass and `cli` for `reconciler status`;
+`status_files` keeps the result on disk. No text in here depends on the time: the same situation
+gives the same report, so that nothing is written when nothing changed. Condition types are
+Kubernetes': *Synced* (we did our part), *Succeeded* (the model exists; Unknown while it trains)
+and, only on trouble, *Blocked*.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.errors import foreign
+from reconciler.job import Checkpoint, Job
+from reconciler.plan import Action, Case, Change, Known, Plan, Reason, cases_of
+from reconciler.world import World
+
+_Facts = tuple[str, str, str, str]  # type, status, reason, message
+
+# A job's whole past is at the provider; the report carries the recent part of it.
+_HISTORY_LIMIT = 20
+
+# Reasons that only a person, or the provider's recovery, can end.
+BLOCKING = frozenset(
+    {
+        Reason.SOURCE_INVALID,
+        Reason.CREATE_UNRESOLVED,
+        Reason.MISSING,
+        Reason.DEPENDENCY_FAILED,
+        Reason.CREATE_REFUSED,
+        Reason.CREATE_REJECTED,
+        Reason.NO_IDENTITY,
+        Reason.BLOCKED,
+    }
+)
+
+# Reasons under which a person has asked for exactly what is there, or nothing is left to do.
+_SETTLED_HOLDS = frozenset(
+    {Reason.FAILED, Reason.CANCELLED, Reason.CANCEL_REQUESTED, Reason.ORPHANED, Reason.PRUNE_DISABLED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A Kubernetes condition. ``status`` is True, False or Unknown; the time is ISO 8601, UTC."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    last_transition_time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything known of one name. ``checkpoints`` is None until the provider was asked for them."""
+
+    name: str
+    revision: str | None
+    job_id: str | None
+    job_status: str | None
+    fine_tuned_model: str | None
+    latest_model: Mapping[str, object] | None
+    trained_tokens: int | None
+    checkpoints: Sequence[Mapping[str, object]] | None
+    error: Mapping[str, str] | None
+    conditions: tuple[Condition, ...]
+    history: tuple[Mapping[str, object], ...]
+    created_at: int | None = None
+
+
+def statuses(
+    world: World,
+    plan: Plan,
+    *,
+    now: str,
+    previous: Mapping[str, Mapping[str, object]],
+    checkpoints: Mapping[str, Sequence[Checkpoint]],
+) -> dict[str, Status]:
+    """A status for each name that is desired or has something to say.
+
+    ``now`` is the time a condition that changes gets. ``previous`` are the last reports, as read
+    back from disk. ``checkpoints`` are those read in this pass, by job id.
+    """
+    cases, _ = cases_of(world)
+    lines: dict[str, list[Change]] = {name: [] for name in world.desired}
+    for change in plan.changes:
+        lines.setdefault(change.name, []).append(change)
+    return {
+        name: _status(cases[name], changes, now, previous.get(name, {}), checkpoints)
+        for name, changes in sorted(lines.items())
+    }
+
+
+def _status(
+    case: Case,
+    changes: Sequence[Change],
+    now: str,
+    before: Mapping[str, object],
+    checkpoints: Mapping[str, Sequence[Checkpoint]],
+) -> Status:
+    known = _shown(case, changes)
+    job = known.job if known else None
+    conditions = (_synced(changes), _succeeded(job, changes), *_blocked(changes))
+    return Status(
+        name=case.name,
+        revision=case.revision or (known.revision if known else None),
+        job_id=job.id if job else None,
+        job_status=job.status if job else None,
+        fine_tuned_model=job.fine_tuned_model if job else None,
+        latest_model=_latest_model(case),
+        trained_tokens=job.trained_tokens if job else None,
+        checkpoints=_checkpoints(job, before, checkpoints),
+        error=_error(job),
+        conditions=tuple(Condition(*map(str, facts), _since(facts, before, now)) for facts in conditions),
+        history=tuple(_past(k) for k in case.known[-_HISTORY_LIMIT:]),
+        created_at=job.created_at if job else None,
+    )
+
+
+def _shown(case: Case, changes: Sequence[Change]) -> Known | None:
+    """The job this name stands on: the one its plan is about, else the latest of its revision."""
+    ids = [c.job_id for c in changes if c.job_id and (case.desired is None or c.revision == case.revision)]
+    named = {k.job.id: k for k in case.known}
+    return next((named[i] for i in ids if i in named), case.latest)
+
+
+def _synced(changes: Sequence[Change]) -> _Facts:
+    """False as long as a line of the plan is still to be done; the first such line says why."""
+    pending = next((c for c in changes if _is_pending(c)), None)
+    if pending is not None:
+        return ("Synced", "False", pending.reason, pending.message)
+    lead = changes[0] if changes else None
+    if lead is None:
+        return ("Synced", "True", "Done", "nothing is left to do")
+    unknown = lead.reason is Reason.SUSPENDED
+    return ("Synced", "Unknown" if unknown else "True", lead.reason, lead.message)
+
+
+def _is_pending(change: Change) -> bool:
+    if change.action in {Action.CREATE, Action.CANCEL, Action.WAIT}:
+        return True
+    return change.action is Action.HOLD and change.reason not in _SETTLED_HOLDS | {Reason.SUSPENDED}
+
+
+def _succeeded(job: Job | None, changes: Sequence[Change]) -> _Facts:
+    if job is None:
+        reason = changes[0].reason if changes else Reason.NOT_CREATED
+        return ("Succeeded", "Unknown", reason, "no job of this revision is known")
+    if job.succeeded:
+        return (
+            "Succeeded",
+            "True",
+            Reason.SUCCEEDED,
+            f"the model is {foreign(job.fine_tuned_model or 'not named yet')}",
+        )
+    if job.live:
+        return ("Succeeded", "Unknown", Reason.IN_PROGRESS, f"the job is {foreign(job.status)}")
+    if job.cancelled:
+        return ("Succeeded", "False", Reason.CANCELLED, f"job {job.id} was cancelled")
+    error = job.error
+    why = f": {error.code}: {error.message}" if error else ""
+    return ("Succeeded", "False", Reason.FAILED, f"job {job.id} failed{foreign(why)}")
+
+
+def _blocked(changes: Sequence[Change]) -> tuple[_Facts, ...]:
+    trouble = next((c for c in changes if c.reason in BLOCKING), None)
+    return () if trouble is None else (("Blocked", "True", trouble.reason, trouble.message),)
+
+
+def _since(facts: _Facts, before: Mapping[str, object], now: str) -> str:
+    """When this condition got its present status: it moves only when the status does."""
+    told = before.get("conditions")
+    for condition in told if isinstance(told, Sequence) else ():
+        if isinstance(condition, Mapping) and (condition.get("type"), condition.get("status")) == facts[:2]:
+            return str(condition.get("last_transition_time", now))
+    return now
+
+
+def _latest_model(case: Case) -> Mapping[str, object] | None:
+    """The model to use now: the present revision's, else the last that this name produced."""
+    made = [k for k in case.known if k.job.succeeded and k.job.fine_tuned_model]
+    ranked = sorted(made, key=lambda k: (k.revision == case.revision, k.job.age_key))
+    if not ranked:
+        return None
+    best = ranked[-1]
+    return {
+        "model": best.job.fine_tuned_model,
+        "revision": best.revision,
+        "current": best.revision == case.revision,
+    }
+
+
+def _checkpoints(
+    job: Job | None, before: Mapping[str, object], read: Mapping[str, Sequence[Checkpoint]]
+) -> Sequence[Mapping[str, object]] | None:
+    if job is None:
+        return None
+    if job.id in read:
+        return [{"step": c.step, "model": c.model, "metrics": dict(c.metrics)} for c in read[job.id]]
+    kept = before.get("checkpoints")
+    return kept if before.get("job_id") == job.id and isinstance(kept, list) else None
+
+
+def _error(job: Job | None) -> Mapping[str, str] | None:
+    if job is None or job.error is None or not job.failed:
+        return None
+    return {"code": job.error.code, "message": job.error.message, "param": job.error.param}
+
+
+def _past(known: Known) -> Mapping[str, object]:
+    return {
+        "job_id": known.job.id,
+        "revision": known.revision,
+        "attempt": known.attempt,
+        "status": known.job.status,
+        "fine_tuned_model": known.job.fine_tuned_model,
+    }
