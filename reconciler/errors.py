@@ -21,7 +21,7 @@ into the process's exit code). A library's own exceptions never pass the module 
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 # Long enough for any honest message, short enough for a log line and a terminal.
 FOREIGN_TEXT_LIMIT = 256
@@ -32,6 +32,13 @@ def foreign(text: str) -> str:
     shown = text[: FOREIGN_TEXT_LIMIT + 1]
     escaped = "".join(ch if ch.isprintable() else f"\\x{ord(ch):02x}" for ch in shown)
     return escaped if len(escaped) <= FOREIGN_TEXT_LIMIT else escaped[: FOREIGN_TEXT_LIMIT - 1] + "…"
+
+
+def scrub(text: str, secrets: "Iterable[str]") -> str:
+    """``text`` without any of ``secrets`` (S13)."""
+    for secret in secrets:
+        text = text.replace(secret, "[redacted]")
+    return text
 
 
 class ReconcilerError(Exception):

@@ -101,7 +101,8 @@ class Journal:
                 insert = "INSERT INTO identity (fleet, base_url, organization, project) VALUES (?, ?, ?, ?)"
                 connection.execute(insert, key)
             row = connection.execute(find, key).fetchone()
-        self._id, settled, home = row or (0, 0, "")
+        self._id: int = row[0] if row else 0
+        settled, home = row[1:] if row else (0, "")
         self.known = bool(settled)  # False for the whole of a run that began without memory
         self.moved = self.known and home != self._home  # written elsewhere last: wait before the first write
 

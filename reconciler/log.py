@@ -12,7 +12,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-_HIDDEN = "[redacted]"
+from reconciler.errors import scrub
 
 # Shorter than any real key; replacing shorter ones would shred the text around them.
 _SECRET_MIN = 6
@@ -57,10 +57,3 @@ def redact(secrets: Iterable[str]) -> Processor:
         return {str(clean(key)): clean(value) for key, value in event.items()}
 
     return process
-
-
-def scrub(text: str, secrets: Iterable[str]) -> str:
-    """``text`` without any of ``secrets``."""
-    for secret in secrets:
-        text = text.replace(secret, _HIDDEN)
-    return text

@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.act import ENDING, Desk, Outcome, cancel, create
+from reconciler.clock import Clock
 from reconciler.errors import ProviderError, ReconcilerError, SourceError
 from reconciler.gates import Gated, Permission, gate
 from reconciler.job import Checkpoint, Job
 from reconciler.journal import Journal
 from reconciler.manifest import Fleet, TrainingFile
 from reconciler.plan import Action, Plan, cases_of, lookups, plan, resolved_intents
-from reconciler.provider import Clock, Provider
+from reconciler.provider import Provider
 from reconciler.source import Snapshot
 from reconciler.status import statuses
 from reconciler.status_files import StatusFiles

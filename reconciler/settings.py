@@ -18,6 +18,7 @@ SETTLE_SECONDS = 30.0
 LOCK_TIMEOUT_SECONDS = 30.0
 STATE_DIRECTORY = ".reconciler"
 SANDBOX_DIRECTORY = ".sandbox"
+_SANDBOX_KEY = "the-sandbox-takes-any-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> 
             raise UsageError(
                 "the sandbox is embedded and takes no --base-url; use --provider compatible for a served one"
             )
-        return Target(provider, "", "sandbox", "Authorization", "", "")
+        return Target(provider, "", _SANDBOX_KEY, "Authorization", "", "")
     profile = PROFILES[provider]
     base_url = settings.base_url or environment.get("OPENAI_BASE_URL") or profile.base_url
     if not base_url:

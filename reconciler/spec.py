@@ -6,6 +6,7 @@ mean unset, everywhere.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -14,12 +15,12 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
-    PlainValidator,
+    GetCoreSchemaHandler,
     StringConstraints,
     Tag,
-    WithJsonSchema,
     model_validator,
 )
+from pydantic_core import core_schema
 
 
 class Strict(BaseModel):
@@ -47,29 +48,38 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 
 
-def _auto(words: str, check: Callable[[float], bool], *, whole: bool) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Auto:
     """``auto``, or a number that passes ``check``; ``words`` say which."""
 
-    def validate(value: Any) -> Any:
+    words: str
+    check: Callable[[float], bool]
+    whole: bool = False
+
+    def validate(self, value: Any) -> Any:
         if value == "auto":
             return value
         number = integral(value)
-        kinds = (int,) if whole else (int, float)
-        if isinstance(number, bool) or not isinstance(number, kinds) or not check(number):
-            raise ValueError(f"must be auto or {words}")
+        kinds = (int,) if self.whole else (int, float)
+        if isinstance(number, bool) or not isinstance(number, kinds) or not self.check(number):
+            raise ValueError(f"must be auto or {self.words}")
         return number
 
-    kind = "integer" if whole else "number"
-    schema = {"anyOf": [{"const": "auto"}, {"type": kind}], "description": f"auto, or {words}"}
-    return Annotated[Any, PlainValidator(validate), WithJsonSchema(schema)]
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.validate)
+
+    def __get_pydantic_json_schema__(self, _schema: Any, _handler: Any) -> dict[str, Any]:
+        kind = "integer" if self.whole else "number"
+        return {"anyOf": [{"const": "auto"}, {"type": kind}], "description": f"auto, or {self.words}"}
 
 
-_Epochs = _auto("a whole number from 1 to 50", lambda n: 1 <= n <= 50, whole=True)  # noqa: PLR2004
-_Batch = _auto("a whole number from 1 to 256", lambda n: 1 <= n <= 256, whole=True)  # noqa: PLR2004
-_Rate = _auto("a number above 0", lambda n: 0 < n < float("inf"), whole=False)
-_Beta = _auto("a number above 0, at most 2", lambda n: 0 < n <= 2, whole=False)  # noqa: PLR2004
-_Compute = _auto("a number above 0.00001, at most 10", lambda n: 1e-05 < n <= 10, whole=False)  # noqa: PLR2004
-_Count = _auto("a whole number from 1", lambda n: 1 <= n < 2**31, whole=True)
+# The bounds stand in WIRE.md, "Create body"; None is "not set", as everywhere.
+_Epochs = Annotated[Any, _Auto("a whole number from 1 to 50", lambda n: 1 <= n <= 50, whole=True)]  # noqa: PLR2004
+_Batch = Annotated[Any, _Auto("a whole number from 1 to 256", lambda n: 1 <= n <= 256, whole=True)]  # noqa: PLR2004
+_Rate = Annotated[Any, _Auto("a number above 0", lambda n: 0 < n < float("inf"))]
+_Beta = Annotated[Any, _Auto("a number above 0, at most 2", lambda n: 0 < n <= 2)]  # noqa: PLR2004
+_Compute = Annotated[Any, _Auto("a number above 0.00001, at most 10", lambda n: 1e-05 < n <= 10)]  # noqa: PLR2004
+_Count = Annotated[Any, _Auto("a whole number from 1", lambda n: 1 <= n < 2**31, whole=True)]
 
 
 class Hyperparameters(Strict):

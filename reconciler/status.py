@@ -112,7 +112,9 @@ def _status(
         trained_tokens=job.trained_tokens if job else None,
         checkpoints=_checkpoints(job, before, checkpoints),
         error=_error(job),
-        conditions=tuple(Condition(*map(str, facts), _since(facts, before, now)) for facts in conditions),
+        conditions=tuple(
+            Condition(facts[0], facts[1], str(facts[2]), facts[3], _since(facts, before, now)) for facts in conditions
+        ),
         history=tuple(_past(k) for k in case.known[-_HISTORY_LIMIT:]),
         created_at=job.created_at if job else None,
     )

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 
 from structlog.typing import FilteringBoundLogger
 
+from reconciler.clock import Clock, SystemClock
 from reconciler.errors import GateRefused, ReconcilerError, SourceError
 from reconciler.gates import expectation
 from reconciler.journal import Identity, Journal, Lock, open_journal
 from reconciler.log import configure
 from reconciler.manifest import Fleet
-from reconciler.provider import Clock, DeadlineTransport, Endpoint, OpenAIClient, Provider, RequestRecord, SystemClock
+from reconciler.provider import DeadlineTransport, Endpoint, OpenAIClient, Provider, RequestRecord
 from reconciler.reconcile import Ports, Reconciler
 from reconciler.sandbox import EmbeddedSandbox, SandboxError
 from reconciler.settings import SETTLE_SECONDS, Settings, Target, target

@@ -8,6 +8,7 @@ decides about jobs, and no foreign exception leaves.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -39,6 +40,7 @@ from reconciler.source.files import (
 )
 
 STREAM_NAME = "-"
+_KINDS = ("Fleet", "FineTuningJob")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,7 +81,7 @@ def read_directory(root: Path) -> Snapshot:
     """Read every manifest and training file under ``root``."""
     reading = _Reading(root)
     for relative, found in manifests(root):
-        reading.take(relative, lambda found=found: _manifest_bytes(found, root))
+        reading.take(relative, partial(_manifest_bytes, found, root))
     if not reading.seen:
         reading.problem(".", (1, 1), "", f"no manifests in {root}: an empty or missing directory changes nothing")
     return reading.snapshot(stream=False)
@@ -128,6 +130,7 @@ class _Reading:
 
     root: Path
     seen: int = 0
+    fleet_seen: bool = False  # a Fleet document stands there, valid or not
     entries: list[Entry] = field(default_factory=list)
     fleets: list[tuple[FleetDocument, str, int]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -169,9 +172,16 @@ class _Reading:
             return
         name = _name(value)
         kind = value.get("kind")
-        if kind not in {"Fleet", "FineTuningJob"} or value.get("apiVersion") != API_VERSION:
-            self._foreign(relative, document, name)
+        if kind not in _KINDS or value.get("apiVersion") != API_VERSION:
+            self.broken.add(name)
+            for key, right, needed in (
+                ("apiVersion", value.get("apiVersion") == API_VERSION, API_VERSION),
+                ("kind", kind in _KINDS, "Fleet or FineTuningJob"),
+            ):
+                if not right:
+                    self.problem(relative, document.position((key,)), key, f"must be {needed}")
             return
+        self.fleet_seen |= kind == "Fleet"
         try:
             if kind == "Fleet":
                 fleet = FleetDocument.model_validate(value)
@@ -186,15 +196,6 @@ class _Reading:
                 self.broken.add(name)
             for keys, message in problems_of(error):
                 self.problem(relative, document.position(keys), _field(keys), message)
-
-    def _foreign(self, relative: str, document: Document, name: str) -> None:
-        value = document.value
-        assert isinstance(value, Mapping)
-        self.broken.add(name)
-        if value.get("apiVersion") != API_VERSION:
-            self.problem(relative, document.position(("apiVersion",)), "apiVersion", f"must be {API_VERSION}")
-        if value.get("kind") not in {"Fleet", "FineTuningJob"}:
-            self.problem(relative, document.position(("kind",)), "kind", "must be Fleet or FineTuningJob")
 
     def _job(self, relative: str, document: Document, job: FineTuningJobDocument) -> None:
         base = self.root / relative if relative != STREAM_NAME else self.root / STREAM_NAME
@@ -259,7 +260,7 @@ class _Reading:
     def _fleet(self) -> Fleet | None:
         if len(self.fleets) == 1:
             return fleet_of(self.fleets[0][0])
-        if not self.fleets and self.seen and not any("Fleet" in p.message for p in self.problems):
+        if self.seen and not self.fleet_seen:
             where = STREAM_NAME if any(path == STREAM_NAME for path, _ in self.digests) else "."
             self.problem(where, (1, 1), "", "no `kind: Fleet` document: without one nothing is touched")
         for _, path, line in self.fleets[1:]:

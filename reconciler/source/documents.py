@@ -9,6 +9,7 @@ refused: what is written is what is meant.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
@@ -150,7 +151,7 @@ class _Builder:
         here = () if top is None else (*top.path, top.key) if top.key is not None else top.path
         self._flaws.append(Flaw(line, column, here if path is None else path, message))
 
-    def node(self, event: yaml.Event) -> None:
+    def node(self, event: Any) -> None:
         """Take one node: a scalar, an alias, or the start of a collection."""
         self._nodes += 1
         if self._nodes > _NODES_LIMIT:
@@ -204,7 +205,7 @@ class _Builder:
             self.positions[path] = _position(event)
         return value
 
-    def _scalar(self, event: yaml.Event) -> object:
+    def _scalar(self, event: Any) -> object:
         text: str = event.value
         if event.style not in (None, "") or not event.implicit[0]:
             return text
@@ -223,5 +224,5 @@ class _Builder:
         return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def _position(event: yaml.Event) -> Position:
+def _position(event: Any) -> Position:
     return event.start_mark.line + 1, event.start_mark.column + 1

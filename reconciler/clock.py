@@ -1,0 +1,36 @@
+"""Time, as a port: what the real program and a simulated one agree on.
+
+Only `monotonic` may measure (a wall clock jumps); `time` is for what people read.
+"""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where every module that waits or measures gets its time from; all values are seconds."""
+
+    def time(self) -> float:
+        """Unix time."""
+        ...
+
+    def monotonic(self) -> float:
+        """Never goes back; its zero means nothing."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Return after ``seconds``; at once where they are not positive."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))

@@ -1,0 +1,411 @@
+"""The six operations and files over HTTP, for one account of one server.
+
+`reconcile` and `act` call it through the `Provider` port. Reads are retried with jitter and obey
+`Retry-After`; a write is sent once, whatever comes back. Every answer becomes a value of `job`
+or an error of `errors`, and no message holds the key.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import httpx
+
+from reconciler import __version__
+from reconciler.clock import Clock
+from reconciler.errors import (
+    NotSent,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unreadable,
+    UsageError,
+    foreign,
+    scrub,
+)
+from reconciler.job import Checkpoint, Event, Job, parse_checkpoint, parse_event, parse_job
+
+# CONTRACT section 5: everything about one request, from its first packet to the answer's last byte.
+REQUEST_DEADLINE = 10.0
+_UPLOAD_BYTES_PER_SECOND = 1_000_000
+
+_PAGE = 100
+_PAGES_LIMIT = 20_000  # two million jobs: a server that never ends is caught here at last
+_TRIES = 4
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
+_RETRY_AFTER_LIMIT = 120.0  # WIRE.md, "Errors": beyond this, say so and do not spin
+
+_FILE_POLL, _FILE_POLLS = 1.0, 120
+_FILE_PENDING = frozenset({"pending", "running", "processing", "importing"})
+_FILE_UNFIT = frozenset({"error", "failed", "deleted", "deleting", "canceled", "cancelled"})
+
+# CONTRACT section 5: only these statuses say that a write did not happen (S10).
+_REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
+_TOO_MANY = 429
+# Reads: the server's moment of weakness, worth asking again.
+_PASSING = frozenset({408, 409, 425})
+# 429 codes that no waiting of ours cures (WIRE.md, "Errors").
+_LASTING = ("quota", "credit", "spend_limit", "daily")
+
+_SAFE_ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.:-]{1,128}")
+_SAFE_HEADER = re.compile(r"[\x21-\x7e]+")
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go and who asks. An empty ``api_key`` sends none.
+
+    Raises:
+        UsageError: a value cannot be a header (the message does not show it).
+    """
+
+    base_url: str
+    api_key: str = field(default="", repr=False)
+    organization: str = ""
+    project: str = ""
+    key_header: str = "Authorization"
+
+    def __post_init__(self) -> None:
+        for what, value in (("key", self.api_key), ("organisation", self.organization), ("project", self.project)):
+            if value and not _SAFE_HEADER.fullmatch(value):
+                raise UsageError(f"the {what} holds characters that no HTTP header may hold")
+
+    def headers(self) -> dict[str, str]:
+        """What every request carries."""
+        key = f"Bearer {self.api_key}" if self.key_header == "Authorization" else self.api_key
+        told = {
+            self.key_header: key if self.api_key else "",
+            "OpenAI-Organization": self.organization,
+            "OpenAI-Project": self.project,
+        }
+        return {
+            "User-Agent": f"finetune-reconciler/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            **{name: value for name, value in told.items() if value},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request as it went, for the log: ``duration`` in seconds, ``status`` None where none came."""
+
+    operation: str
+    method: str
+    path: str
+    status: int | None
+    duration: float
+    request_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request to make; ``write`` decides what a missing answer means."""
+
+    operation: str
+    method: str
+    path: str
+    write: bool = False
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    upload: tuple[str, bytes] | None = None
+    deadline: float = REQUEST_DEADLINE
+
+
+class OpenAIClient:
+    """A `Provider` over HTTP. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        transport: httpx.BaseTransport,
+        clock: Clock,
+        random: Callable[[], float],
+        on_request: Callable[[RequestRecord], None],
+    ) -> None:
+        """``random`` gives numbers from 0 to 1 for the jitter. The caller closes the transport."""
+        self._clock = clock
+        self._random = random
+        self._on_request = on_request
+        self._secrets = (endpoint.api_key,) if endpoint.api_key else ()
+        self._http = httpx.Client(
+            base_url=endpoint.base_url,
+            headers=endpoint.headers(),
+            transport=transport,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    # ── the six operations ──
+
+    def create_job(self, body: Mapping[str, object]) -> Job:
+        """Send one POST; never again, whatever happens."""
+        call = _Call("create", "POST", "/fine_tuning/jobs", write=True, body=body)
+        return self._parsed(call, self._send(call), parse_job)
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        """Every job of the account, page by page; complete, or it raises."""
+        jobs = self._pages(_Call("list", "GET", "/fine_tuning/jobs"), parse_job, lambda job: job.id)
+        # The later of two showings is the fresher one.
+        return tuple({job.id: job for job in jobs}.values())
+
+    def retrieve_job(self, job_id: str) -> Job:
+        """One job as it is now."""
+        call = _Call("retrieve", "GET", f"/fine_tuning/jobs/{_checked(job_id)}")
+        job = self._read(call, parse_job)
+        if job.id != job_id:
+            raise Unreadable(f"asked for job {job_id}, the server answered with {foreign(job.id)}")
+        return job
+
+    def cancel_job(self, job_id: str) -> None:
+        """Send one POST."""
+        self._send(_Call("cancel", "POST", f"/fine_tuning/jobs/{_checked(job_id)}/cancel", write=True))
+
+    def list_events(self, job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
+        """The newest first; with ``limit`` no further page is read than is needed for as many."""
+        call = _Call("events", "GET", f"/fine_tuning/jobs/{_checked(job_id)}/events")
+        events = self._pages(call, parse_event, lambda event: event.id, enough=limit)
+        return tuple({event.id: event for event in events}.values())
+
+    def list_checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
+        """The highest step first."""
+        call = _Call("checkpoints", "GET", f"/fine_tuning/jobs/{_checked(job_id)}/checkpoints")
+        found = self._pages(call, parse_checkpoint, lambda checkpoint: checkpoint.id)
+        return tuple({checkpoint.id: checkpoint for checkpoint in found}.values())
+
+    # ── files ──
+
+    def find_file(self, name: str, size: int) -> str | None:
+        """A usable training file of this name and size: the name holds a digest of its content."""
+        call = _Call("list_files", "GET", "/files", params={"purpose": "fine-tune"})
+        for file in self._pages(call, _parse_file, lambda file: file.id):
+            same = (file.name, file.size, file.purpose) == (name, size, "fine-tune")
+            if same and file.status not in _FILE_UNFIT:
+                return file.id
+        return None
+
+    def upload_file(self, name: str, content: bytes) -> str:
+        """Upload a training file. Sent once; one that is lost is found again by its name."""
+        deadline = REQUEST_DEADLINE + len(content) / _UPLOAD_BYTES_PER_SECOND
+        call = _Call("upload", "POST", "/files", write=True, upload=(name, content), deadline=deadline)
+        return self._parsed(call, self._send(call), _parse_file).id
+
+    def wait_for_file(self, file_id: str) -> None:
+        """Ask until the server has taken the file in, for two minutes at most."""
+        call = _Call("retrieve_file", "GET", f"/files/{_checked(file_id)}")
+        for _ in range(_FILE_POLLS):
+            file = self._read(call, _parse_file)
+            if file.status in _FILE_UNFIT:
+                raise Refused(f"file {file_id} cannot be used: the server says {foreign(file.status)}", status=400)
+            if file.status not in _FILE_PENDING:
+                return
+            self._clock.sleep(_FILE_POLL)
+        raise Unreadable(f"file {file_id} is still {foreign(file.status)} after {_FILE_POLL * _FILE_POLLS:g} s")
+
+    # ── pages ──
+
+    def _pages(
+        self, call: _Call, parse: Callable[[object], _T], id_of: Callable[[_T], str], *, enough: int | None = None
+    ) -> Iterator[_T]:
+        """Every item of a listing, in the server's order. Raises Unreadable where it cannot be complete."""
+        seen: set[str] = set()
+        after: str | None = None
+        size = min(enough or _PAGE, _PAGE)
+        for _ in range(_PAGES_LIMIT):
+            params = {**call.params, "limit": str(size)} | ({"after": after} if after else {})
+            page = _Call(call.operation, call.method, call.path, params=params)
+            items, has_more = self._read(page, lambda answer: _page(answer, parse))
+            fresh = {id_of(item) for item in items} - seen
+            if items and not fresh:
+                raise Unreadable(f"{call.path}: the server repeats a page, so the listing has no end")
+            yield from items
+            seen |= fresh
+            if not items or not has_more or (enough is not None and len(seen) >= enough):
+                return
+            after = id_of(items[-1])
+            if after not in fresh:
+                raise Unreadable(f"{call.path}: the listing's cursor comes back, so it has no end")
+        raise Unreadable(f"{call.path}: more than {_PAGES_LIMIT} pages")
+
+    # ── one request ──
+
+    def _read(self, call: _Call, parse: Callable[[object], _T]) -> _T:
+        """Ask until there is an answer, a few times at most."""
+        tried = 1
+        while True:
+            try:
+                return self._parsed(call, self._send(call), parse)
+            except (NotSent, RateLimited, Unreadable) as error:
+                pause = self._pause(error, tried)
+                if pause is None or tried == _TRIES:
+                    raise
+            self._clock.sleep(pause)
+            tried += 1
+
+    def _pause(self, error: ProviderError, tried: int) -> float | None:
+        """Seconds until the next try; None where there should be none."""
+        if isinstance(error, RateLimited):
+            if any(word in error.code for word in _LASTING):
+                return None
+            if error.retry_after is not None:
+                # Everyone was told the same moment: a little later each.
+                wait = error.retry_after + self._random()
+                return wait if error.retry_after <= _RETRY_AFTER_LIMIT else None
+        return self._random() * float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tried))
+
+    def _send(self, call: _Call) -> httpx.Response:
+        """Exactly one request. Returns a 2xx answer, or raises what the answer means."""
+        began = self._clock.monotonic()
+        try:
+            response = self._http.send(self._request(call))
+        except (NotSent, OutcomeUnknown) as error:
+            text = self._clean(f"{call.method} {call.path}: {error}")
+            failure = NotSent(text) if isinstance(error, NotSent) else _unanswered(call, text)
+            self._note(call, began, None, failure)
+            raise failure from error
+        refusal = self._judge(call, response)
+        self._note(call, began, response, refusal)
+        if refusal is not None:
+            raise refusal
+        return response
+
+    def _note(self, call: _Call, began: float, response: httpx.Response | None, failure: ProviderError | None) -> None:
+        self._on_request(
+            RequestRecord(
+                operation=call.operation,
+                method=call.method,
+                path=call.path,
+                status=None if response is None else response.status_code,
+                duration=self._clock.monotonic() - began,
+                request_id="" if response is None else _request_id(response),
+                error="" if failure is None else str(failure),
+            )
+        )
+
+    def _request(self, call: _Call) -> httpx.Request:
+        files = {"file": (call.upload[0], call.upload[1], "application/jsonl")} if call.upload else None
+        return self._http.build_request(
+            call.method,
+            call.path,
+            params=dict(call.params) or None,
+            json=call.body,
+            files=files,
+            data={"purpose": "fine-tune"} if files else None,
+            extensions={"deadline": call.deadline},
+        )
+
+    def _judge(self, call: _Call, response: httpx.Response) -> ProviderError | None:
+        """What an answer that is no success means."""
+        status = response.status_code
+        if response.is_success:
+            return None
+        code, said = _error_of(response)
+        text = self._clean(f"{call.method} {call.path}: HTTP {status}{code and f' {code}'}{said and f': {said}'}")
+        request_id = _request_id(response)
+        if status == _TOO_MANY:
+            retry_after = self._retry_after(response.headers)
+            return RateLimited(text, code=code, request_id=request_id, retry_after=retry_after)
+        client_error = httpx.codes.is_client_error(status) and status not in _PASSING
+        if status in _REFUSALS or (client_error and not call.write):
+            return Refused(text, status=status, code=code, request_id=request_id)
+        return _unanswered(call, text, status=status, code=code, request_id=request_id)
+
+    def _parsed(self, call: _Call, response: httpx.Response, parse: Callable[[object], _T]) -> _T:
+        try:
+            # Python reads NaN and Infinity, which are not JSON; as null they count as absent.
+            return parse(json.loads(response.content, parse_constant=lambda _: None))
+        except (ValueError, RecursionError) as error:
+            why = (
+                foreign(str(error)) if not isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else "not JSON"
+            )
+            text = self._clean(f"{call.method} {call.path}: HTTP {response.status_code}, {why}")
+            raise _unanswered(call, text, status=response.status_code, request_id=_request_id(response)) from error
+
+    def _retry_after(self, headers: httpx.Headers) -> float | None:
+        """Seconds, from `retry-after-ms`, or `Retry-After` as a number or a date."""
+        for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+            number = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*", headers.get(name, ""))
+            if number:
+                return float(number[1]) * unit
+        try:
+            at = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
+        except (ValueError, OverflowError):
+            return None
+        return max(0.0, at - self._clock.time())
+
+    def _clean(self, text: str) -> str:
+        return scrub(text, self._secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    id: str
+    name: str
+    size: int
+    purpose: str
+    status: str
+
+
+def _parse_file(answer: object) -> _File:
+    """A file from the API's JSON. Raises ValueError where it has no id."""
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("id"), str) or not answer["id"]:
+        raise ValueError("a file without an id")
+    size = answer.get("bytes")
+    return _File(
+        id=answer["id"],
+        name=str(answer.get("filename", "")),
+        size=size if isinstance(size, int) else -1,
+        purpose=str(answer.get("purpose", "")),
+        status=str(answer.get("status", "")),
+    )
+
+
+def _page(answer: object, parse: Callable[[object], _T]) -> tuple[list[_T], bool]:
+    """A page's items and whether more may follow; a server that does not say is asked again."""
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
+        raise ValueError("not a page of a listing")  # noqa: TRY004 - one error for every unreadable answer
+    has_more = answer.get("has_more")
+    if has_more is not None and not isinstance(has_more, bool):
+        raise ValueError("a page that does not say whether it is the last")
+    return [parse(item) for item in answer["data"]], has_more is not False
+
+
+def _unanswered(
+    call: _Call, text: str, *, status: int | None = None, code: str = "", request_id: str = ""
+) -> OutcomeUnknown | Unreadable:
+    """No answer, or one that says nothing: a write may have happened, a read has not."""
+    kind = OutcomeUnknown if call.write else Unreadable
+    return kind(text, status=status, code=code, request_id=request_id)
+
+
+def _error_of(response: httpx.Response) -> tuple[str, str]:
+    """Code and message as the server gave them, escaped; anything may stand in an error's body."""
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return "", ""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if not isinstance(error, Mapping):
+        return "", foreign(error) if isinstance(error, str) else ""
+    code, kind, said = (error.get(key) for key in ("code", "type", "message"))
+    name = code if isinstance(code, str) and code else kind
+    return foreign(name) if isinstance(name, str) else "", foreign(said) if isinstance(said, str) else ""
+
+
+def _request_id(response: httpx.Response) -> str:
+    return foreign(response.headers.get("x-request-id") or response.headers.get("apim-request-id") or "")
+
+
+def _checked(identifier: str) -> str:
+    """An id as a step of a path. Raises Unreadable where it could lead elsewhere (S14)."""
+    if not _SAFE_ID.fullmatch(identifier):
+        raise Unreadable(f"the id {foreign(identifier)} cannot be used in a path")
+    return identifier

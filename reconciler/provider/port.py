@@ -1,0 +1,59 @@
+"""What the rest of the program asks of a provider. `OpenAIClient` is the real one; a simulation is another."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from reconciler.errors import Refused
+from reconciler.job import Checkpoint, Event, Job
+
+# Answers that say "no create at all can succeed now" (WIRE.md, "Errors"): key, permission, rate, money.
+_NO_JOBS = frozenset({401, 403, 429})
+
+
+class Provider(Protocol):
+    """The six operations of the fine-tuning API, and its files.
+
+    Reads raise `NotSent`, `Refused` or `Unreadable`; a listing is complete or raises. Writes are
+    sent once and raise `NotSent`, `Refused` or `OutcomeUnknown` as CONTRACT section 5 classifies.
+    """
+
+    def create_job(self, body: Mapping[str, object]) -> Job:
+        """Send one POST; the answer is the new job."""
+        ...
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        """Every job of the account, each once."""
+        ...
+
+    def retrieve_job(self, job_id: str) -> Job:
+        """One job as it is now. An unknown id raises `Refused` with status 404."""
+        ...
+
+    def cancel_job(self, job_id: str) -> None:
+        """Send one POST; what came of it is read with `retrieve_job`."""
+        ...
+
+    def list_events(self, job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
+        """The newest first; all of them, or at least the ``limit`` newest."""
+        ...
+
+    def list_checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
+        """The highest step first."""
+        ...
+
+    def find_file(self, name: str, size: int) -> str | None:
+        """The id of a training file of this name and size in bytes, where the account has one."""
+        ...
+
+    def upload_file(self, name: str, content: bytes) -> str:
+        """Upload a training file; its id."""
+        ...
+
+    def wait_for_file(self, file_id: str) -> None:
+        """Return when the file can be used. Raises `Refused` where the server cannot use it."""
+        ...
+
+
+def takes_no_jobs(error: Refused) -> bool:
+    """Whether this refusal is about every create, not about this one's content (row 14)."""
+    return error.status in _NO_JOBS
