@@ -1,0 +1,50 @@
+"""What is posted: the manifest's fields, the files' ids, and the marks."""
+
+from reconciler.body import create_body, derived_seed
+from reconciler.job import Marks
+from reconciler.manifest import Desired
+
+MARKS = Marks("fleet-1", "a", "0" * 16, 1)
+
+
+def body(told: dict[str, object], **more: object) -> dict[str, object]:
+    desired = Desired("a", "0" * 16, body=told, extra_body=more.pop("extra", {}))  # type: ignore[arg-type]
+    ids = {"model": None, "training": None, "validation": None} | more
+    return dict(create_body(desired, MARKS, **ids))  # type: ignore[arg-type]
+
+
+def test_the_manifests_fields_go_as_they_are() -> None:
+    told = {"model": "m", "training_file": "file-1", "seed": 0, "suffix": "s"}
+    assert body(told) == {**told, "metadata": MARKS.as_metadata()}
+
+
+def test_uploaded_files_and_the_upstreams_model_are_filled_in() -> None:
+    made = body({}, model="ft:m", training="file-2", validation="file-3")
+    assert (made["model"], made["training_file"], made["validation_file"]) == ("ft:m", "file-2", "file-3")
+
+
+def test_the_users_metadata_stands_beside_the_marks_and_never_over_them() -> None:
+    made = body({"metadata": {"ticket": "7", "reconciler_fleet": "evil"}})["metadata"]
+    assert made == {"ticket": "7", **MARKS.as_metadata()}
+
+
+def test_an_unset_seed_is_derived_from_the_marks_alone() -> None:
+    seed = body({})["seed"]
+    assert seed == derived_seed(MARKS) == derived_seed(Marks("fleet-1", "a", "0" * 16, 1, orphan=True))
+    assert isinstance(seed, int)
+    assert 0 <= seed < 2**31
+
+
+def test_seeds_differ_with_each_part_of_the_marks_and_never_change() -> None:
+    others = [
+        Marks("fleet-2", "a", "0" * 16, 1),
+        Marks("fleet-1", "b", "0" * 16, 1),
+        Marks("fleet-1", "a", "1" * 16, 1),
+        Marks("fleet-1", "a", "0" * 16, 2),
+    ]
+    assert len({derived_seed(m) for m in [MARKS, *others]}) == 5
+    assert derived_seed(MARKS) == 764772123, "another release must derive the same"
+
+
+def test_extra_body_is_merged_untouched() -> None:
+    assert body({"model": "m"}, extra={"trainingType": "globalStandard", "x": [1]})["trainingType"] == "globalStandard"

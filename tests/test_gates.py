@@ -1,0 +1,213 @@
+"""Gates: what each refuses, what it leaves alone, and what its message says."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from reconciler.gates import Gated, Permission, Verdict, approval_key, expectation, gate
+from reconciler.manifest import Expect, State
+from reconciler.plan import Action, Reason, plan
+from reconciler.world import World
+from tests.build import R2, desired, fleet, job, memory, record, world
+from tests.test_plan import worlds
+
+BEGIN = Permission(first_run=True)
+
+
+def gated(w: World, permission: Permission = BEGIN) -> Gated:
+    return gate(plan(w), w, permission)
+
+
+def sent(w: World, permission: Permission = BEGIN) -> list[str]:
+    return [f"{c.action} {c.job_id or c.name}" for c in gated(w, permission).plan.writes]
+
+
+def refused(w: World, permission: Permission = BEGIN) -> list[str]:
+    return [v.gate for v in gated(w, permission).refusals]
+
+
+def verdict(w: World, name: str, permission: Permission = BEGIN) -> Verdict:
+    return next(v for v in gated(w, permission).verdicts if v.gate == name)
+
+
+REMOVAL = world([job("j1", name="gone"), job("j2", name="kept")], [desired("kept"), desired("new")])
+
+
+def test_a_plan_that_no_gate_refuses_is_left_as_it_is() -> None:
+    assert gated(REMOVAL).plan == plan(REMOVAL)
+    assert sent(REMOVAL) == ["cancel j1", "create new"]
+
+
+def test_files_that_changed_while_they_were_read_stop_every_write() -> None:
+    unsteady = replace(BEGIN, steady=False)
+    assert sent(REMOVAL, unsteady) == []
+    assert refused(REMOVAL, unsteady) == ["evidence"]
+    assert "run again when they are at rest" in verdict(REMOVAL, "evidence", unsteady).message
+    assert refused(world([], []), unsteady) == []
+
+
+def test_one_bad_manifest_stops_removals_and_nothing_else() -> None:
+    partial = replace(BEGIN, whole=False)
+    assert sent(REMOVAL, partial) == ["create new"]
+    assert refused(REMOVAL, partial) == ["removal_evidence"]
+
+
+def test_what_a_gate_refuses_becomes_a_wait_that_names_it() -> None:
+    change = gated(REMOVAL, replace(BEGIN, whole=False)).plan.changes[0]
+    assert (change.action, change.reason) == (Action.WAIT, Reason.BLOCKED)
+    assert change.message.startswith("gate removal_evidence refuses it")
+    assert change.write is Action.CANCEL, "it is still in the digest"
+
+
+def test_a_fleet_without_a_single_job_is_begun_only_when_asked_to() -> None:
+    empty = world([job("j9", marked=False)], [desired()])
+    assert sent(empty, Permission()) == []
+    assert "no job of fleet fleet-1 (1 of others)" in verdict(empty, "first_run", Permission()).message
+    assert "--first-run" in verdict(empty, "first_run", Permission()).message
+    assert sent(empty, BEGIN) == ["create a"]
+    ended = world([job("j1", name="b", status="failed")], [desired()])
+    assert sent(ended, Permission()) == ["create a"]
+    assert refused(world([], []), Permission()) == []
+
+
+def test_a_create_that_waits_counts_for_the_first_run_too() -> None:
+    waiting = world([], [desired()], remembers=memory(refused="quota"))
+    assert refused(waiting, Permission()) == ["first_run"]
+    assert gated(waiting, Permission()).plan.changes[0].reason is Reason.CREATE_REFUSED, "its own reason stays"
+
+
+def test_when_every_recorded_job_is_gone_nothing_is_created() -> None:
+    told = memory(records=[record("j1", "b", live=False), record("j2", "c", live=False)], echoes=True)
+    gone = world([], [desired()], remembers=told)
+    assert refused(gone) == ["all_missing"]
+    assert "all 2 jobs recorded here" in verdict(gone, "all_missing").message
+    one_left = world([job("j1", name="b", status="failed")], [desired()], remembers=told)
+    assert refused(one_left) == []
+    assert refused(world([], [], remembers=told)) == [], "no creates wanted: nothing to refuse"
+
+
+@pytest.mark.parametrize(("wanted", "passes"), [(2, True), (3, False)])
+def test_max_creates(wanted: int, passes: bool) -> None:
+    w = world([], [desired(f"n{i}") for i in range(wanted)], of=fleet(max_creates=2))
+    assert len(sent(w)) == (wanted if passes else 0)
+    assert refused(w) == ([] if passes else ["max_creates"])
+
+
+def test_max_creates_counts_those_that_wait() -> None:
+    w = world([], [desired(f"n{i}") for i in range(3)], of=fleet(max_creates=2, max_active=1))
+    found = verdict(w, "max_creates")
+    assert (found.count, found.limit, found.refused) == (3, 2, True)
+    assert "apply --approve DIGEST" in found.message
+
+
+@pytest.mark.parametrize(
+    ("limit", "live", "gone", "passes"),
+    [
+        (1, 4, 1, True),
+        (1, 4, 2, False),
+        (0, 4, 1, False),
+        ("50%", 4, 2, True),
+        ("50%", 5, 3, False),
+        ("1%", 3, 1, True),
+    ],
+)
+def test_max_cancels(limit: int | str, live: int, gone: int, passes: bool) -> None:
+    jobs = [job(f"j{i}", name=f"n{i}") for i in range(live)]
+    w = world(jobs, [desired(f"n{i}") for i in range(gone, live)], of=fleet(max_cancels=limit))
+    assert len(sent(w)) == (gone if passes else 0)
+    assert verdict(w, "max_cancels").count == gone
+
+
+def test_the_share_is_of_this_fleets_live_jobs() -> None:
+    others = [job(f"x{i}", fleet="other") for i in range(9)] + [
+        job(f"e{i}", name=f"e{i}", status="failed") for i in range(9)
+    ]
+    jobs = [job(f"j{i}", name=f"n{i}") for i in range(4)]
+    w = world([*jobs, *others], [desired(f"n{i}") for i in range(2, 4)], of=fleet(max_cancels="30%"))
+    assert verdict(w, "max_cancels").limit == 1
+
+
+def test_a_create_that_replaces_a_live_job_counts_as_a_cancel_and_its_follower_does_not() -> None:
+    jobs = [job("j1", name="gone"), job("j2", name="a", revision=R2)]
+    w = world(jobs, [desired()], of=fleet(max_cancels=1))
+    assert verdict(w, "max_cancels").count == 2
+    assert sent(w) == []
+    assert sent(replace(w, fleet=fleet(max_cancels=2))) == ["cancel j1", "create a"]
+
+
+def test_a_create_that_waits_for_capacity_and_replaces_is_not_counted_before_it_goes() -> None:
+    jobs = [job("j1", name="a", revision=R2), job("j2", name="b")]
+    w = world(
+        jobs, [desired(), desired("b")], of=fleet(max_cancels=0), remembers=memory(refused="no", wanted=[("a", R2)])
+    )
+    assert verdict(w, "max_cancels").count == 0
+
+
+def test_neither_duplicates_nor_superseded_nor_requested_cancels_are_counted() -> None:
+    zero = fleet(max_cancels=0)
+    doubled = world([job("j1"), job("j2", created=200)], [desired()], of=zero)
+    superseded = world([job("j1", revision=R2), job("j2", created=200)], [desired()], of=zero)
+    requested = world([job("j1")], [], of=fleet(max_cancels=0, state=State.CANCELLED))
+    assert [sent(w) for w in (doubled, superseded, requested)] == [["cancel j2"], ["cancel j1"], ["cancel j1"]]
+
+
+# ── a person's yes ──
+
+
+def agreed(w: World, *, waived: bool = True) -> Permission:
+    keys = frozenset(key for c in plan(w).changes if (key := approval_key(c)) is not None)
+    return replace(BEGIN, approved=keys, limits_waived=waived)
+
+
+def test_an_approval_waives_the_limits_for_exactly_its_writes() -> None:
+    w = world([], [desired("a"), desired("b")], of=fleet(max_creates=1))
+    assert sent(w, agreed(w)) == ["create a", "create b"]
+    assert sent(w, agreed(w, waived=False)) == []
+    more = world([], [desired("a"), desired("b"), desired("c")], of=fleet(max_creates=1))
+    assert sent(more, agreed(w)) == ["create a", "create b"], "the third is within the limit, but nobody agreed to it"
+    assert refused(more, agreed(w)) == ["approval"]
+
+
+def test_an_approval_never_waives_evidence() -> None:
+    assert sent(REMOVAL, replace(agreed(REMOVAL), steady=False)) == []
+
+
+def test_duplicates_are_healed_without_an_approval() -> None:
+    w = world([job("j1"), job("j2", created=200)], [desired()])
+    assert sent(w, replace(BEGIN, approved=frozenset())) == ["cancel j2"]
+
+
+def test_an_approval_of_one_attempt_is_not_one_of_the_next() -> None:
+    first = world([], [desired(retries=1)])
+    second = world([job(status="failed")], [desired(retries=1)])
+    assert sent(second, agreed(first)) == []
+
+
+# ── expect ──
+
+
+def test_expect_compares_what_it_names() -> None:
+    here = {"host": "api.example.com", "organization": None, "project": "p"}
+    assert not expectation(None, **here).refused
+    assert not expectation(Expect(host="api.example.com"), **here).refused
+    differing = expectation(Expect(host="other", organization="org-1", project="p"), **here)
+    assert differing.refused
+    assert differing.count == 2
+    assert differing.message.startswith(
+        "host is api.example.com, expected other; organization is not set, expected org-1"
+    )
+
+
+# ── properties ──
+
+
+@settings(max_examples=300, deadline=None)
+@given(worlds())
+def test_a_gate_only_ever_takes_away(w: World) -> None:
+    before, after = plan(w), gated(w, Permission())
+    assert set(after.plan.writes) <= set(before.writes)
+    assert len(after.plan.changes) == len(before.changes)
+    for was, now in zip(before.changes, after.plan.changes, strict=True):
+        assert was == now or (now.reason is Reason.BLOCKED and was.action in {Action.CREATE, Action.CANCEL})
+    assert after.plan.digest("x") == before.digest("x"), "a refusal does not change what a person would approve"

@@ -1,0 +1,172 @@
+"""Reading what providers report: leniently, but never so that a job is taken for another's or for ended."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.job import Job, Marks, marks_of, parse_checkpoint, parse_event, parse_job
+
+MARKS = Marks("fleet-1", "support-bot", "0123456789abcdef", 2)
+
+
+def test_a_whole_job() -> None:
+    job = parse_job(
+        {
+            "id": "ftjob-1",
+            "status": "failed",
+            "created_at": 7,
+            "finished_at": 9,
+            "estimated_finish": 8,
+            "model": "m",
+            "fine_tuned_model": "ft:m",
+            "trained_tokens": 10,
+            "training_file": "file-1",
+            "validation_file": "file-2",
+            "seed": 42,
+            "user_provided_suffix": "s",
+            "error": {"code": "c", "message": "m", "param": None},
+            "metadata": MARKS.as_metadata(),
+        }
+    )
+    assert job.id == "ftjob-1"
+    assert (job.created_at, job.finished_at, job.estimated_finish, job.seed, job.trained_tokens) == (7, 9, 8, 42, 10)
+    assert (job.model, job.fine_tuned_model, job.training_file, job.validation_file) == (
+        "m",
+        "ft:m",
+        "file-1",
+        "file-2",
+    )
+    assert job.suffix == "s"
+    assert job.marks == MARKS
+    assert job.error is not None
+    assert (job.error.code, job.error.message, job.error.param) == ("c", "m", "")
+
+
+def test_marks_survive_the_way_there_and_back() -> None:
+    assert marks_of(MARKS.as_metadata()) == MARKS
+    orphan = Marks("f", "n", "0" * 16, 1, orphan=True)
+    assert marks_of(orphan.as_metadata()) == orphan
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reconciler_fleet": None},
+        {"reconciler_fleet": "Not A Label"},
+        {"reconciler_job": "../x"},
+        {"reconciler_job": "-a"},
+        {"reconciler_revision": "0123"},
+        {"reconciler_revision": "0123456789ABCDEF"},
+        {"reconciler_attempt": "0"},
+        {"reconciler_attempt": "01"},
+        {"reconciler_attempt": 1},
+        {"reconciler_attempt": "1000000"},
+        {"reconciler_attempt": "1\n"},
+    ],
+)
+def test_marks_that_this_program_never_writes_are_none(change: dict[str, object]) -> None:
+    assert marks_of({**MARKS.as_metadata(), **change}) is None
+
+
+@pytest.mark.parametrize("answer", [None, [], "x", 1, {}, {"id": ""}, {"id": 7}])
+@pytest.mark.parametrize("parse", [parse_job, parse_event, parse_checkpoint])
+def test_what_has_no_id_is_refused(parse: Any, answer: object) -> None:
+    with pytest.raises(ValueError, match="a (job|event|checkpoint)"):
+        parse(answer)
+
+
+def test_a_field_of_the_wrong_type_counts_as_absent() -> None:
+    job = parse_job(
+        {"id": "x", "status": 5, "created_at": True, "trained_tokens": "10", "error": "bad", "metadata": []}
+    )
+    assert (job.status, job.created_at, job.trained_tokens, job.error, job.marks) == ("unknown", 0, None, None, None)
+    assert job.live
+
+
+@pytest.mark.parametrize("error", [None, {}, {"code": None, "message": None, "param": None}, {"param": "x"}, [], "no"])
+def test_a_healthy_jobs_error_reads_as_none(error: object) -> None:
+    assert parse_job({"id": "x", "error": error}).error is None
+
+
+@pytest.mark.parametrize(
+    ("status", "live", "ended_as"),
+    [
+        ("validating_files", True, ""),
+        ("paused", True, ""),
+        ("a word nobody knows", True, ""),
+        ("Succeeded", True, ""),
+        ("succeeded", False, "succeeded"),
+        ("failed", False, "failed"),
+        ("cancelled", False, "cancelled"),
+        ("canceled", False, "cancelled"),
+    ],
+)
+def test_statuses(status: str, live: bool, ended_as: str) -> None:
+    job = Job("x", status)
+    assert job.live is live
+    assert [job.succeeded, job.failed, job.cancelled] == [
+        ended_as == word for word in ("succeeded", "failed", "cancelled")
+    ]
+
+
+def test_age_sorts_by_time_then_id() -> None:
+    jobs = [Job("b", "running", created_at=2), Job("c", "running", created_at=1), Job("a", "running", created_at=2)]
+    assert [j.id for j in sorted(jobs, key=lambda j: j.age_key)] == ["c", "a", "b"]
+
+
+def test_an_event_without_data() -> None:
+    event = parse_event({"id": "e", "data": None})
+    assert (event.level, event.type, event.message, event.metrics) == ("info", "message", "", {})
+
+
+def test_an_event_with_metrics() -> None:
+    data = {"step": 3, "train_loss": 0.5, "ok": True, "note": "x"}
+    event = parse_event({"id": "e", "created_at": 5, "level": "warn", "type": "metrics", "message": "m", "data": data})
+    assert event.metrics == {"step": 3, "train_loss": 0.5}
+    assert (event.created_at, event.level, event.type, event.message) == (5, "warn", "metrics", "m")
+
+
+def test_a_checkpoint() -> None:
+    told = {"id": "c", "step_number": 9, "fine_tuned_model_checkpoint": "ft:x", "created_at": 4, "metrics": {"step": 9}}
+    checkpoint = parse_checkpoint(told)
+    assert (checkpoint.step, checkpoint.model, checkpoint.created_at, checkpoint.metrics) == (9, "ft:x", 4, {"step": 9})
+    assert parse_checkpoint({"id": "c"}).model == ""
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = [
+    "id",
+    "status",
+    "created_at",
+    "finished_at",
+    "estimated_finish",
+    "model",
+    "fine_tuned_model",
+    "trained_tokens",
+    "training_file",
+    "seed",
+    "error",
+    "metadata",
+    "data",
+    "metrics",
+    "level",
+    "type",
+    "message",
+    "step_number",
+]
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), json_values))
+def test_whatever_a_server_answers_is_a_value_or_a_value_error(answer: dict[str, object]) -> None:
+    for parse in (parse_job, parse_event, parse_checkpoint):
+        if isinstance(answer.get("id"), str) and answer["id"]:
+            assert parse(answer).id == answer["id"]
+        else:
+            with pytest.raises(ValueError, match="without an id"):
+                parse(answer)

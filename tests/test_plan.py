@@ -1,0 +1,847 @@
+"""The decision table: a case for each branch, for each pair of rows that can meet, and properties over worlds."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.job import Job, JobError
+from reconciler.manifest import OnCancelled, OnChange, State
+from reconciler.plan import Action, Change, Reason, lookups, plan, resolved_intents
+from reconciler.world import Intent, Memory, OwnCancel, Rejection, World
+from tests.build import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
+
+A, C, K, W, H, ADOPT = Action.CREATE, Action.CANCEL, Action.KEEP, Action.WAIT, Action.HOLD, Action.ADOPT
+Line = tuple[Action, Reason, str | None]
+
+CURABLE = JobError("server_error", "try again", "")
+LOST = Intent("a", R1, 1, seed=5)
+
+
+def lines(w: World) -> list[Line]:
+    return [(c.action, c.reason, c.job_id) for c in plan(w).changes]
+
+
+def creating(*, attempt: int = 1, reason: Reason = Reason.NOT_CREATED) -> list[tuple[Action, Reason, int]]:
+    return [(A, reason, attempt)]
+
+
+def creates(w: World) -> list[tuple[Action, Reason, int]]:
+    return [(c.action, c.reason, c.attempt or 0) for c in plan(w).changes if c.action is A]
+
+
+NOBODY_KNOWS = Memory(known=False, echoes=True)
+KNOWS_NOTHING = memory(echoes=True)
+
+
+def own(*jobs: Job, **cancels: str) -> Memory:
+    """A run that has recorded these jobs and wanted them, with its own cancels by job id."""
+    told = [record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=False) for j in jobs if j.marks]
+    wanted = [(j.marks.name, j.marks.revision) for j in jobs if j.marks]
+    return memory(records=told, wanted=wanted, cancels=cancels, echoes=True)
+
+
+old = job("j1", status="cancelled")
+young = job("j2", revision=R2, status="succeeded", created=200)
+
+# One case for each branch of each row: (situation, world, the plan).
+TABLE: list[tuple[str, World, list[Line]]] = [
+    # A. Hold?
+    ("1 broken manifest", world([job()], [], broken=frozenset("a")), [(H, Reason.SOURCE_INVALID, None)]),
+    (
+        "2 unknown outcome",
+        world([], [desired()], remembers=memory(intents=[LOST], echoes=True)),
+        [(H, Reason.CREATE_UNRESOLVED, None)],
+    ),
+    (
+        "2 looked for in vain, marks never seen",
+        world([], [desired()], remembers=memory(intents=[LOST]), settled=frozenset("a")),
+        [(H, Reason.CREATE_UNRESOLVED, None)],
+    ),
+    (
+        "2 looked for in vain, marks echoed",
+        world([], [desired()], remembers=memory(intents=[LOST], echoes=True), settled=frozenset("a")),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "2 found by its marks",
+        world([job()], [desired()], remembers=memory(intents=[LOST], echoes=True)),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
+        "2 a person named it",
+        world(
+            [job("j9", marked=False)],
+            [desired(adopt=("j9", R1))],
+            remembers=memory(intents=[LOST]),
+        ),
+        [(ADOPT, Reason.ADOPTED, "j9")],
+    ),
+    (
+        "3 recorded job of r is gone",
+        world([], [desired()], remembers=memory(records=[record(live=False)]), missing=frozenset({"j1"})),
+        [(H, Reason.MISSING, "j1")],
+    ),
+    (
+        "3 job last seen live is gone",
+        world([], [], remembers=memory(records=[record(revision=R2)]), missing=frozenset({"j1"})),
+        [(H, Reason.MISSING, "j1")],
+    ),
+    (
+        "3 ended job of another revision is gone",
+        world([], [desired()], remembers=memory(records=[record(revision=R2, live=False)]), missing=frozenset({"j1"})),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "3 adopted job unknown",
+        world([], [desired(adopt=("j9", R1))], missing=frozenset({"j9"})),
+        [(H, Reason.MISSING, None)],
+    ),
+    ("4 job suspended", world([job()], [desired(state=State.SUSPENDED)]), [(H, Reason.SUSPENDED, "j1")]),
+    ("4 job suspended, no job", world([], [desired(state=State.SUSPENDED)]), [(H, Reason.SUSPENDED, None)]),
+    ("4 fleet suspended", world([job()], [desired()], of=fleet(state=State.SUSPENDED)), [(H, Reason.SUSPENDED, "j1")]),
+    (
+        "4 fleet suspended, gone name",
+        world([job()], [], of=fleet(state=State.SUSPENDED)),
+        [(H, Reason.SUSPENDED, "j1")],
+    ),
+    ("4 fleet suspended, gone and ended", world([job(status="failed")], [], of=fleet(state=State.SUSPENDED)), []),
+    ("4 job cancelled", world([job()], [desired(state=State.CANCELLED)]), [(C, Reason.CANCEL_REQUESTED, "j1")]),
+    (
+        "4 job cancelled, nothing live",
+        world([job(status="failed")], [desired(state=State.CANCELLED)]),
+        [(H, Reason.CANCEL_REQUESTED, None)],
+    ),
+    (
+        "4 fleet cancelled",
+        world([job()], [desired()], of=fleet(state=State.CANCELLED)),
+        [(C, Reason.CANCEL_REQUESTED, "j1")],
+    ),
+    (
+        "4 fleet cancelled, gone name",
+        world([job()], [], of=fleet(state=State.CANCELLED)),
+        [(C, Reason.CANCEL_REQUESTED, "j1")],
+    ),
+    ("4 fleet cancelled, gone and ended", world([job(status="failed")], [], of=fleet(state=State.CANCELLED)), []),
+    (
+        "4 cancelled leaves an adopted job",
+        world([job("j9", marked=False)], [desired(adopt=("j9", R1), state=State.CANCELLED)]),
+        [(H, Reason.CANCEL_REQUESTED, None)],
+    ),
+    ("5 gone and live", world([job()], []), [(C, Reason.REMOVED, "j1")]),
+    ("5 gone and ended", world([job(status="succeeded")], []), []),
+    ("5 gone, orphan", world([job(orphan=True)], []), [(H, Reason.ORPHANED, "j1")]),
+    ("5 gone, fleet does not prune", world([job()], [], of=fleet(prune=False)), [(H, Reason.PRUNE_DISABLED, "j1")]),
+    ("5 gone, this run does not prune", world([job()], [], prune=False), [(H, Reason.PRUNE_DISABLED, "j1")]),
+    ("5 gone, never wanted here", world([job()], [], remembers=KNOWS_NOTHING), [(H, Reason.AHEAD, "j1")]),
+    (
+        "5 gone, another revision of it was wanted here",
+        world([job()], [], remembers=memory(wanted=[("a", R2)])),
+        [(C, Reason.REMOVED, "j1")],
+    ),
+    (
+        "5 gone, without memory, in the first listing",
+        world([job()], [], remembers=NOBODY_KNOWS, seen_first=frozenset({"j1"})),
+        [(C, Reason.REMOVED, "j1")],
+    ),
+    ("5 gone, without memory, appeared later", world([job()], [], remembers=NOBODY_KNOWS), [(H, Reason.AHEAD, "j1")]),
+    (
+        "5 gone, a person agreed",
+        world([job()], [], remembers=KNOWS_NOTHING, approved_ahead=frozenset({"j1"})),
+        [(C, Reason.REMOVED, "j1")],
+    ),
+    # B. What stands for r?
+    (
+        "6 two live",
+        world([job("j1"), job("j2", created=200)], [desired()]),
+        [(K, Reason.IN_PROGRESS, "j1"), (C, Reason.DUPLICATE, "j2")],
+    ),
+    (
+        "6 two live at the same second: the id decides",
+        world([job("j2"), job("j1")], [desired()]),
+        [(K, Reason.IN_PROGRESS, "j1"), (C, Reason.DUPLICATE, "j2")],
+    ),
+    (
+        "6 live beside a succeeded one",
+        world([job("j1"), job("j2", status="succeeded", created=200)], [desired()]),
+        [(K, Reason.SUCCEEDED, "j2"), (C, Reason.DUPLICATE, "j1")],
+    ),
+    (
+        "6 the adopted one is kept",
+        world([job("j1"), job("j9", marked=False, created=200)], [desired(adopt=("j9", R1))]),
+        [(ADOPT, Reason.ADOPTED, "j9"), (C, Reason.DUPLICATE, "j1")],
+    ),
+    (
+        "6 the adopted is kept, although the other succeeded",
+        world([job("j1", status="succeeded"), job("j9", marked=False, created=200)], [desired(adopt=("j9", R1))]),
+        [(ADOPT, Reason.ADOPTED, "j9")],
+    ),
+    (
+        "6 an adopted job is never cancelled when it is not ours",
+        world(
+            [job("j1", marked=False), job("j9", created=50)],
+            [desired(adopt=("j1", R1))],
+        ),
+        [(ADOPT, Reason.ADOPTED, "j1"), (C, Reason.DUPLICATE, "j9")],
+    ),
+    ("7 one live", world([job()], [desired()]), [(K, Reason.IN_PROGRESS, "j1")]),
+    ("7 one live, not known", world([job()], [desired()], remembers=KNOWS_NOTHING), [(ADOPT, Reason.ADOPTED, "j1")]),
+    ("7 a status nobody knows is live", world([job(status="sleeping")], [desired()]), [(K, Reason.IN_PROGRESS, "j1")]),
+    ("8 succeeded", world([job(status="succeeded")], [desired()]), [(K, Reason.SUCCEEDED, "j1")]),
+    (
+        "8 succeeded and failed",
+        world([job("j1", status="succeeded"), job("j2", attempt=2, status="failed")], [desired()]),
+        [(K, Reason.SUCCEEDED, "j1")],
+    ),
+    (
+        "8 an adopted one that succeeded",
+        world(
+            [job("j1", status="succeeded"), job("j9", marked=False, status="succeeded")], [desired(adopt=("j9", R1))]
+        ),
+        [(K, Reason.SUCCEEDED, "j9")],
+    ),
+    (
+        "8 succeeded, model not named yet",
+        world([replace(job(status="succeeded"), fine_tuned_model=None)], [desired()]),
+        [(K, Reason.SUCCEEDED, "j1")],
+    ),
+    ("9 failed", world([job(status="failed", error=CURABLE)], [desired()]), [(H, Reason.FAILED, "j1")]),
+    (
+        "9 failed, retry left",
+        world([job(status="failed", error=CURABLE)], [desired(retries=1)]),
+        [(A, Reason.RETRY, None)],
+    ),
+    (
+        "9 failed without a reason, retry left",
+        world([job(status="failed")], [desired(retries=1)]),
+        [(A, Reason.RETRY, None)],
+    ),
+    (
+        "9 failed twice, one retry",
+        world(
+            [job("j1", status="failed", error=CURABLE), job("j2", attempt=2, status="failed", error=CURABLE)],
+            [desired(retries=1)],
+        ),
+        [(H, Reason.FAILED, "j2")],
+    ),
+    (
+        "9 failed for good: its code says so",
+        world([job(status="failed", error=JobError("invalid_training_file", "bad", ""))], [desired(retries=3)]),
+        [(H, Reason.FAILED, "j1")],
+    ),
+    (
+        "9 failed for good: it is about the file",
+        world([job(status="failed", error=JobError("x", "bad", "training_file"))], [desired(retries=3)]),
+        [(H, Reason.FAILED, "j1")],
+    ),
+    (
+        "10 cancelled by us for a removal",
+        world([old], [desired()], remembers=own(old, j1="Removed")),
+        [(A, Reason.RESTORED, None)],
+    ),
+    (
+        "10 cancelled by us as a duplicate is not restored",
+        world([old], [desired()], remembers=own(old, j1="Duplicate")),
+        [(H, Reason.CANCELLED, "j1")],
+    ),
+    (
+        "10 our cancel is void",
+        world(
+            [old],
+            [desired()],
+            remembers=memory(records=[record(live=False)], cancels={"j1": OwnCancel("Removed", counts=False)}),
+        ),
+        [(H, Reason.CANCELLED, "j1")],
+    ),
+    (
+        "10 without memory, replaced",
+        world([old, young], [desired()], remembers=NOBODY_KNOWS),
+        [(A, Reason.RESTORED, None)],
+    ),
+    (
+        "10 it ended before the journal began, replaced",
+        world([old, young], [desired()], remembers=memory(records=[record(live=False, ended_before=True)])),
+        [(A, Reason.RESTORED, None)],
+    ),
+    (
+        "10 this journal saw it live, and did not cancel it",
+        world([old, young], [desired()], remembers=memory(records=[record(live=False)])),
+        [(H, Reason.CANCELLED, "j1")],
+    ),
+    (
+        "10 without memory, not replaced",
+        world([old], [desired()], remembers=NOBODY_KNOWS),
+        [(H, Reason.CANCELLED, "j1")],
+    ),
+    (
+        "10 without memory, the other is older",
+        world([replace(old, created_at=300), young], [desired()], remembers=NOBODY_KNOWS),
+        [(H, Reason.CANCELLED, "j1")],
+    ),
+    (
+        "10 without memory, a second attempt",
+        world([job("j1", attempt=2, status="cancelled"), young], [desired()], remembers=NOBODY_KNOWS),
+        [(H, Reason.CANCELLED, "j1")],
+    ),
+    ("11 cancelled by somebody", world([old], [desired()]), [(H, Reason.CANCELLED, "j1")]),
+    ("11 canceled, in Azure's spelling", world([job(status="canceled")], [desired()]), [(H, Reason.CANCELLED, "j1")]),
+    (
+        "11 cancelled by somebody, recreate",
+        world([old], [desired(on_cancelled=OnCancelled.RECREATE)]),
+        [(A, Reason.CANCELLED, None)],
+    ),
+    ("12 nothing", world([], [desired()]), [(A, Reason.NOT_CREATED, None)]),
+    # C. May it be sent now?
+    (
+        "13 upstream still trains",
+        world([job("j1", name="up")], [desired("up"), desired("a", model_from="up")]),
+        [(W, Reason.WAITING_FOR_JOB, None), (K, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "13 upstream is not created yet",
+        world([], [desired("up"), desired("a", model_from="up")]),
+        [(W, Reason.WAITING_FOR_JOB, None), (A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "13 upstream is held",
+        world([job("j1", name="up", status="failed")], [desired("up"), desired("a", model_from="up")]),
+        [(W, Reason.DEPENDENCY_FAILED, None), (H, Reason.FAILED, "j1")],
+    ),
+    (
+        "13 two steps up is held",
+        world(
+            [job("j1", name="up", status="failed")],
+            [desired("up"), desired("b", model_from="up"), desired("a", model_from="b")],
+        ),
+        [(W, Reason.DEPENDENCY_FAILED, None), (W, Reason.DEPENDENCY_FAILED, None), (H, Reason.FAILED, "j1")],
+    ),
+    (
+        "13 upstream's create is unresolved: that ends by itself",
+        world(
+            [],
+            [desired("up"), desired("a", model_from="up")],
+            remembers=memory(intents=[Intent("up", R1, 1)], echoes=True),
+        ),
+        [(W, Reason.WAITING_FOR_JOB, None), (H, Reason.CREATE_UNRESOLVED, None)],
+    ),
+    (
+        "13 upstream has a model",
+        world([job("j1", name="up", status="succeeded")], [desired("up"), desired("a", model_from="up")]),
+        [(A, Reason.NOT_CREATED, None), (K, Reason.SUCCEEDED, "j1")],
+    ),
+    (
+        "14 the provider takes no jobs",
+        world([], [desired()], remembers=memory(refused="quota")),
+        [(W, Reason.CREATE_REFUSED, None)],
+    ),
+    (
+        "14 this create was rejected",
+        world([], [desired()], remembers=memory(rejected={"a": Rejection(R1, "bad suffix")})),
+        [(W, Reason.CREATE_REJECTED, None)],
+    ),
+    (
+        "14 another revision was rejected",
+        world([], [desired()], remembers=memory(rejected={"a": Rejection(R2, "bad suffix")})),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "14 metadata does not come back",
+        world([], [desired()], remembers=memory(echoes=False)),
+        [(W, Reason.NO_IDENTITY, None)],
+    ),
+    (
+        "15 wait for the earlier job",
+        world([job(revision=R2)], [desired(on_change=OnChange.WAIT)]),
+        [(W, Reason.WAITING_FOR_PREVIOUS, None), (K, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "15 a live job is ahead",
+        world([job(revision=R2)], [desired()], remembers=KNOWS_NOTHING),
+        [(W, Reason.WAITING_FOR_PREVIOUS, None), (H, Reason.AHEAD, "j1")],
+    ),
+    (
+        "16 max_active is reached",
+        world([job("j1", name="b")], [desired(), desired("b")], of=fleet(max_active=1)),
+        [(W, Reason.WAITING_FOR_CAPACITY, None), (K, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "16 one place is left for two",
+        world([], [desired(), desired("b")], of=fleet(max_active=1)),
+        [(A, Reason.NOT_CREATED, None), (W, Reason.WAITING_FOR_CAPACITY, None)],
+    ),
+    (
+        "16 the job that is replaced does not count",
+        world([job(revision=R2)], [desired()], of=fleet(max_active=1)),
+        [(A, Reason.NOT_CREATED, None), (C, Reason.SUPERSEDED, "j1")],
+    ),
+    # D. Live jobs of other revisions
+    (
+        "D once r is live",
+        world([job("j1", revision=R2), job("j2", created=200)], [desired()]),
+        [(K, Reason.IN_PROGRESS, "j2"), (C, Reason.SUPERSEDED, "j1")],
+    ),
+    (
+        "D once r has succeeded",
+        world([job("j1", revision=R2), job("j2", status="succeeded")], [desired()]),
+        [(K, Reason.SUCCEEDED, "j2"), (C, Reason.SUPERSEDED, "j1")],
+    ),
+    (
+        "D never before: r has failed",
+        world([job("j1", revision=R2), job("j2", status="failed")], [desired()]),
+        [(H, Reason.FAILED, "j2"), (K, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "D never before: the create waits",
+        world([job(revision=R2)], [desired()], remembers=memory(wanted=[("a", R2)], refused="quota")),
+        [(W, Reason.CREATE_REFUSED, None), (C, Reason.SUPERSEDED, "j1")],
+    ),
+    (
+        "D of several only the youngest is spared",
+        world([job("j1", revision=R2), job("j2", revision=R3, created=200)], [desired()]),
+        [(A, Reason.NOT_CREATED, None), (C, Reason.SUPERSEDED, "j1"), (C, Reason.SUPERSEDED, "j2")],
+    ),
+    (
+        "D on_change: wait leaves them to end",
+        world([job("j1", revision=R2), job("j2", created=200)], [desired(on_change=OnChange.WAIT)]),
+        [(K, Reason.IN_PROGRESS, "j2"), (K, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "D ahead",
+        world([job("j1", revision=R2), job("j2", created=200)], [desired()], remembers=memory(wanted=[("a", R1)])),
+        [(ADOPT, Reason.ADOPTED, "j2"), (H, Reason.AHEAD, "j1")],
+    ),
+    (
+        "D a cancel that does not take waits",
+        world(
+            [job("j1", revision=R2), job("j2", created=200)],
+            [desired()],
+            remembers=memory(
+                records=[record("j1", revision=R2), record("j2")],
+                wanted=[("a", R1), ("a", R2)],
+                cancels={"j1": OwnCancel("Superseded", waiting=True)},
+            ),
+        ),
+        [(K, Reason.IN_PROGRESS, "j2"), (H, Reason.SUPERSEDED, "j1")],
+    ),
+    (
+        "D a cancel that a person gave up",
+        world(
+            [job("j1", revision=R2), job("j2", created=200)],
+            [desired()],
+            remembers=memory(
+                records=[record("j1", revision=R2), record("j2")],
+                wanted=[("a", R1), ("a", R2)],
+                cancels={"j1": OwnCancel("Superseded", left=True)},
+            ),
+        ),
+        [(K, Reason.IN_PROGRESS, "j2"), (H, Reason.SUPERSEDED, "j1")],
+    ),
+    # What is not ours
+    ("unmarked jobs", world([job(marked=False, suffix="a")], []), []),
+    ("another fleet's job of the same name", world([job(fleet="fleet-2")], []), []),
+    (
+        "another fleet's job stands for nothing",
+        world([job(fleet="fleet-2")], [desired()]),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "a server that drops metadata: known by its id",
+        world([job(marked=False)], [desired()], remembers=memory(records=[record()], echoes=False)),
+        [(K, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "a server that drops metadata: never cancelled",
+        world([job(marked=False)], [], remembers=memory(records=[record()], wanted=[("a", R1)], echoes=False)),
+        [],
+    ),
+]
+
+# Rows that can meet in one situation: the earlier one decides.
+broken_and_lost = memory(intents=[LOST], records=[record("j7")], echoes=True)
+PAIRS: list[tuple[str, World, Reason]] = [
+    ("1 before 2", world([], [desired()], remembers=broken_and_lost, broken=frozenset("a")), Reason.SOURCE_INVALID),
+    (
+        "1 before 3",
+        world([], [desired()], remembers=memory(records=[record()]), missing=frozenset({"j1"}), broken=frozenset("a")),
+        Reason.SOURCE_INVALID,
+    ),
+    ("1 before 4", world([job()], [], of=fleet(state=State.CANCELLED), broken=frozenset("a")), Reason.SOURCE_INVALID),
+    ("1 before 5", world([job()], [], broken=frozenset("a")), Reason.SOURCE_INVALID),
+    ("1 before 6", world([job("j1"), job("j2")], [desired()], broken=frozenset("a")), Reason.SOURCE_INVALID),
+    (
+        "2 before 3",
+        world([], [desired()], remembers=broken_and_lost, missing=frozenset({"j7"})),
+        Reason.CREATE_UNRESOLVED,
+    ),
+    (
+        "2 before 4",
+        world([], [desired()], remembers=broken_and_lost, of=fleet(state=State.CANCELLED)),
+        Reason.CREATE_UNRESOLVED,
+    ),
+    ("2 before 5", world([], [], remembers=broken_and_lost), Reason.CREATE_UNRESOLVED),
+    (
+        "2 before 6, for another revision of the name",
+        world([job("j1"), job("j2")], [desired()], remembers=memory(intents=[Intent("a", R2, 1)], echoes=True)),
+        Reason.CREATE_UNRESOLVED,
+    ),
+    (
+        "2 before 9",
+        world(
+            [job(status="failed")], [desired(retries=1)], remembers=memory(intents=[Intent("a", R1, 2)], echoes=True)
+        ),
+        Reason.CREATE_UNRESOLVED,
+    ),
+    (
+        "3 before 4",
+        world([], [desired(state=State.SUSPENDED)], remembers=memory(records=[record()]), missing=frozenset({"j1"})),
+        Reason.MISSING,
+    ),
+    ("3 before 5", world([], [], remembers=memory(records=[record()]), missing=frozenset({"j1"})), Reason.MISSING),
+    (
+        "3 before 7",
+        world([job("j2")], [desired()], remembers=memory(records=[record("j1")]), missing=frozenset({"j1"})),
+        Reason.MISSING,
+    ),
+    (
+        "3 before 12: a terminal job that is gone is not a job that never was",
+        world([], [desired()], remembers=memory(records=[record(live=False)]), missing=frozenset({"j1"})),
+        Reason.MISSING,
+    ),
+    (
+        "4 suspended before cancelled",
+        world([job()], [desired(state=State.CANCELLED)], of=fleet(state=State.SUSPENDED)),
+        Reason.SUSPENDED,
+    ),
+    ("4 before 5", world([job()], [], of=fleet(state=State.SUSPENDED)), Reason.SUSPENDED),
+    ("4 before 6", world([job("j1"), job("j2")], [desired(state=State.SUSPENDED)]), Reason.SUSPENDED),
+    ("4 before D", world([job(revision=R2)], [desired(state=State.SUSPENDED)]), Reason.SUSPENDED),
+    ("5 before 6", world([job("j1"), job("j2")], []), Reason.REMOVED),
+    ("5 before D", world([job("j1"), job("j2", revision=R2)], []), Reason.REMOVED),
+    ("6 before 8", world([job("j1"), job("j2", status="succeeded")], [desired()]), Reason.SUCCEEDED),
+    ("7 before 9", world([job("j1", attempt=2), job("j2", status="failed")], [desired()]), Reason.IN_PROGRESS),
+    ("7 before 11", world([job("j1", attempt=2), job("j2", status="cancelled")], [desired()]), Reason.IN_PROGRESS),
+    (
+        "8 before 9",
+        world([job("j1", status="succeeded"), job("j2", attempt=2, status="failed")], [desired()]),
+        Reason.SUCCEEDED,
+    ),
+    (
+        "8 before 10",
+        world(
+            [job("j1", status="succeeded"), job("j2", attempt=2, status="cancelled")],
+            [desired()],
+            remembers=own(job("j2"), j2="Removed"),
+        ),
+        Reason.SUCCEEDED,
+    ),
+    (
+        "8 before 11",
+        world([job("j1", status="succeeded"), job("j2", attempt=2, status="cancelled")], [desired()]),
+        Reason.SUCCEEDED,
+    ),
+    (
+        "9 before 10: the latest attempt decides",
+        world(
+            [job("j1", status="cancelled"), job("j2", attempt=2, status="failed")],
+            [desired()],
+            remembers=own(old, j1="Removed"),
+        ),
+        Reason.FAILED,
+    ),
+    (
+        "10 before 11",
+        world([old], [desired(on_cancelled=OnCancelled.RECREATE)], remembers=own(old, j1="Superseded")),
+        Reason.RESTORED,
+    ),
+    (
+        "11 after 9: the latest attempt decides",
+        world([job("j1", status="failed"), job("j2", attempt=2, status="cancelled")], [desired(retries=3)]),
+        Reason.CANCELLED,
+    ),
+    (
+        "13 before 14",
+        world([], [desired("a", model_from="up"), desired("up")], remembers=memory(refused="quota")),
+        Reason.WAITING_FOR_JOB,
+    ),
+    (
+        "14 before 15",
+        world([job(revision=R2)], [desired(on_change=OnChange.WAIT)], remembers=memory(refused="no")),
+        Reason.CREATE_REFUSED,
+    ),
+    (
+        "15 before 16",
+        world([job(revision=R2)], [desired(on_change=OnChange.WAIT)], of=fleet(max_active=1)),
+        Reason.WAITING_FOR_PREVIOUS,
+    ),
+    (
+        "14: the provider's refusal is told before this job's own",
+        world([], [desired()], remembers=memory(refused="no", rejected={"a": Rejection(R1, "bad")})),
+        Reason.CREATE_REFUSED,
+    ),
+]
+
+
+@pytest.mark.parametrize(("w", "expected"), [pytest.param(w, e, id=i) for i, w, e in TABLE])
+def test_each_branch(w: World, expected: list[Line]) -> None:
+    assert lines(w) == expected
+
+
+@pytest.mark.parametrize(("w", "reason"), [pytest.param(w, r, id=i) for i, w, r in PAIRS])
+def test_the_earlier_row_decides(w: World, reason: Reason) -> None:
+    assert plan(w).changes[0].reason is reason
+
+
+def test_every_reason_has_a_case() -> None:
+    """Blocked is a gate's reason: test_gates holds it."""
+    told = {line[1] for _, _, expected in TABLE for line in expected} | {reason for _, _, reason in PAIRS}
+    assert set(Reason) - told == {Reason.BLOCKED}
+
+
+# ── what a change carries ────────────────────────────────────────────────────────────────────
+
+
+def test_a_replacement_names_what_it_replaces_and_only_the_last_cancel_follows_it() -> None:
+    jobs = [job("j1", revision=R2), job("j2", revision=R3, created=200)]
+    create, early, late = plan(world(jobs, [desired()])).changes
+    assert create.replaces == ("j2",)
+    assert (early.follows, late.follows) == (False, True)
+    assert early.keeper == "j2"
+
+
+def test_cancels_are_sent_first_and_what_follows_is_not_sent_yet() -> None:
+    jobs = [job("j1", name="gone"), job("j2", revision=R2)]
+    assert [(c.action, c.name) for c in plan(world(jobs, [desired()])).writes] == [(C, "gone"), (A, "a")]
+
+
+def test_a_superseded_cancel_names_its_keeper() -> None:
+    changes = plan(world([job("j1", revision=R2), job("j2", created=200)], [desired()])).changes
+    assert changes[1].keeper == "j2"
+
+
+def test_attempts_count_on_from_the_highest_that_anyone_remembers() -> None:
+    failed = job("j1", attempt=2, status="failed", error=CURABLE)
+    assert creates(world([failed], [desired(retries=3)])) == creating(attempt=3, reason=Reason.RETRY)
+    told = memory(records=[record("j0", attempt=4, live=False)], cancels={"j1": "Removed"}, echoes=True)
+    assert creates(world([old], [desired()], remembers=told)) == creating(attempt=5, reason=Reason.RESTORED)
+
+
+def test_a_create_gets_the_model_it_is_built_on() -> None:
+    up = job("j1", name="up", status="succeeded", model="ft:up")
+    changes = plan(world([up], [desired("up"), desired("a", model_from="up")])).changes
+    assert changes[0].model == "ft:up"
+
+
+def test_the_upstream_gets_the_last_place() -> None:
+    wants = [desired("z"), desired("a", model_from="z")]
+    reasons = {c.name: c.reason for c in plan(world([], wants, of=fleet(max_active=1))).changes}
+    assert reasons == {"z": Reason.NOT_CREATED, "a": Reason.WAITING_FOR_JOB}
+
+
+def test_unmanaged_jobs_are_counted_and_adopted_ones_with_them() -> None:
+    jobs = [job("j1"), job("j2", fleet="other"), job("j3", marked=False)]
+    assert plan(world(jobs, [desired(adopt=("j3", R2))])).unmanaged == 2
+
+
+def test_an_adopted_job_of_ours_keeps_its_attempt() -> None:
+    failed = job("j9", name="b", attempt=2, status="failed", error=CURABLE)
+    assert creates(world([failed], [desired(adopt=("j9", R1), retries=5)]))[0][2] == 3
+
+
+@pytest.mark.parametrize(
+    ("word", "world_"),
+    [
+        ("retries: 0", world([job(status="failed")], [desired()])),
+        ("rerun", world([old], [desired()])),
+        (
+            "reconciler forget a",
+            world([], [desired()], remembers=memory(records=[record()]), missing=frozenset({"j1"})),
+        ),
+        ("policy.adopt", world([], [desired()], remembers=memory(echoes=False))),
+        ("max_active allows (1)", world([job("j1", name="b")], [desired(), desired("b")], of=fleet(max_active=1))),
+        ("state: cancelled", world([job()], [desired(state=State.CANCELLED)])),
+        ("the fleet is suspended", world([job()], [desired()], of=fleet(state=State.SUSPENDED))),
+        ("settle window", world([], [desired()], remembers=memory(intents=[LOST]))),
+    ],
+)
+def test_a_hold_says_how_to_go_on(word: str, world_: World) -> None:
+    assert any(word in c.message for c in plan(world_).changes)
+
+
+def test_a_suspect_for_a_lost_create_is_named() -> None:
+    w = world([job("j5", marked=False, seed=5)], [desired()], remembers=memory(intents=[LOST]), settled=frozenset("a"))
+    assert "job j5 carries its seed" in plan(w).changes[0].message
+    assert "reconciler forget a" in plan(replace(w, jobs=())).changes[0].message
+
+
+def test_what_a_server_says_is_escaped() -> None:
+    evil = "\x1b[2J"
+    said = [
+        plan(world([job(status=f"x{evil}")], [desired()])),
+        plan(world([job(status="succeeded", model=f"ft{evil}")], [desired()])),
+        plan(world([job(status="failed", error=JobError(evil, evil, ""))], [desired()])),
+    ]
+    assert all("\x1b" not in c.message for p in said for c in p.changes)
+
+
+# ── lookups and intents ──────────────────────────────────────────────────────────────────────
+
+
+def test_lookups_are_recorded_jobs_that_must_exist_and_adopted_ones() -> None:
+    told = [record("live"), record("mine", live=False), record("past", revision=R2, live=False), record("shown")]
+    w = world([job("shown")], [desired(adopt=("ad", R3))], remembers=memory(records=told))
+    assert lookups(w) == ("ad", "live", "mine")
+
+
+def test_intents_resolve_by_marks_by_a_person_or_by_time() -> None:
+    lost = memory(intents=[LOST], echoes=True)
+    assert resolved_intents(world([], [desired()], remembers=lost)) == {}
+    assert resolved_intents(world([job()], [desired()], remembers=lost)) == {"a": "j1"}
+    assert resolved_intents(world([job(attempt=2)], [desired()], remembers=lost)) == {}
+    assert resolved_intents(world([], [], remembers=lost, settled=frozenset("a"))) == {"a": None}
+    unseen = memory(intents=[LOST])
+    assert resolved_intents(world([], [], remembers=unseen, settled=frozenset("a"))) == {}
+
+
+# ── the digest ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_digest_names_every_write_and_where() -> None:
+    base = plan(world([], [desired()])).digest("here")
+    assert base != plan(world([], [desired()])).digest("there")
+    assert base != plan(world([], [desired(revision=R2)])).digest("here")
+    assert base != plan(world([], [])).digest("here")
+    assert len(base) == 16
+
+
+def test_a_create_that_waits_has_the_digest_of_one_that_does_not() -> None:
+    two = [desired(), desired("b")]
+    assert plan(world([], two, of=fleet(max_active=1))).digest("x") == plan(world([], two)).digest("x")
+
+
+# ── properties over worlds ───────────────────────────────────────────────────────────────────
+
+STATUSES = ("validating_files", "running", "succeeded", "failed", "cancelled", "canceled", "??")
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    names, revisions = ("a", "b"), (R1, R2)
+    jobs = [
+        job(
+            f"j{i}",
+            draw(st.sampled_from(names)),
+            draw(st.sampled_from(revisions)),
+            draw(st.integers(1, 2)),
+            draw(st.sampled_from(STATUSES)),
+            created=draw(st.integers(1, 3)),
+            fleet=draw(st.sampled_from((FLEET, FLEET, FLEET, "other"))),
+            marked=draw(st.booleans()) or i > 1,
+            orphan=draw(st.booleans()),
+            error=draw(st.sampled_from((None, CURABLE, JobError("invalid_x", "", "")))),
+        )
+        for i in range(draw(st.integers(0, 5)))
+    ]
+    wants = [
+        desired(
+            name,
+            draw(st.sampled_from(revisions)),
+            model_from="b" if name == "a" and draw(st.booleans()) else None,
+            state=draw(st.sampled_from((State.ACTIVE, State.ACTIVE, *State))),
+            on_change=draw(st.sampled_from(tuple(OnChange))),
+            on_cancelled=draw(st.sampled_from(tuple(OnCancelled))),
+            retries=draw(st.integers(0, 2)),
+        )
+        for name in draw(st.sampled_from(((), ("a",), ("b",), names)))
+    ]
+    if not any(d.name == "b" for d in wants):
+        wants = [replace(d, model_from=None) for d in wants]
+    some = st.sets(st.sampled_from([j.id for j in jobs])) if jobs else st.just(set())
+    told = [record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=j.live) for j in jobs if j.marks]
+    remembers = memory(
+        records=[r for r in told if draw(st.booleans())],
+        wanted=draw(st.sets(st.tuples(st.sampled_from(names), st.sampled_from(revisions)))),
+        cancels={i: draw(st.sampled_from(("Removed", "Duplicate"))) for i in draw(some)},
+        intents=[Intent("a", R1, 1)] if draw(st.integers(0, 9)) == 0 else [],
+        known=draw(st.booleans()),
+        echoes=draw(st.sampled_from((True, True, None, False))),
+        refused=draw(st.sampled_from(("", "", "", "quota"))),
+    )
+    return world(
+        jobs,
+        wants,
+        remembers=remembers,
+        of=fleet(
+            state=draw(st.sampled_from((State.ACTIVE, State.ACTIVE, State.ACTIVE, *State))),
+            prune=draw(st.booleans()),
+            max_active=draw(st.sampled_from((None, 1, 2))),
+        ),
+        broken=frozenset({"b"}) if draw(st.integers(0, 9)) == 0 else frozenset(),
+        seen_first=frozenset(draw(some)),
+        settled=frozenset({"a"}) if draw(st.booleans()) else frozenset(),
+    )
+
+
+def acted(w: World, *, only: frozenset[str] | None = None) -> World:
+    """The world after every write of its plan took effect at once, as a run with this memory remembers it."""
+    jobs = {j.id: j for j in w.jobs}
+    told, cancels = dict(w.memory.records), dict(w.memory.cancels)
+    for change in plan(w).writes:
+        if change.action is C and change.job_id:
+            jobs[change.job_id] = replace(jobs[change.job_id], status="cancelled")
+            cancels[change.job_id] = OwnCancel(str(change.reason))
+        elif change.revision and change.attempt:
+            made = job(
+                f"new-{change.name}-{change.attempt}", change.name, change.revision, change.attempt, created=10**6
+            )
+            jobs[made.id] = made
+    for j in jobs.values():
+        if j.marks is not None and j.marks.fleet == FLEET:
+            told[j.id] = record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=j.live)
+    wanted = dict(w.memory.wanted) | {(d.name, d.revision): {} for d in w.desired.values()}
+    remembers = replace(w.memory, records=told, cancels=cancels, wanted=wanted)
+    return replace(w, jobs=tuple(jobs.values()), memory=remembers)
+
+
+@settings(max_examples=600, deadline=None)
+@given(worlds())
+def test_plan_act_plan_is_empty(w: World) -> None:
+    for _ in range(4):
+        w = acted(w)
+    assert plan(w).writes == ()
+
+
+@settings(max_examples=600, deadline=None)
+@given(worlds())
+def test_every_world_has_one_plan_that_keeps_the_promises(w: World) -> None:
+    decided = plan(w)
+    jobs = {j.id: j for j in w.jobs}
+    for name in set(w.desired) | w.broken:
+        assert any(c.name == name for c in decided.changes), "every name is decided"
+    assert len({(c.name, c.job_id, c.action) for c in decided.changes}) == len(decided.changes), "and decided once"
+    for change in decided.writes:
+        if change.action is C:
+            target = jobs[change.job_id or ""]
+            assert target.live, "only a live job is cancelled"
+            assert target.marks is not None, "only a marked one"
+            assert target.marks.fleet == FLEET, "only our own"
+            assert change.name not in w.broken
+        else:
+            revision = w.desired[change.name].revision
+            mine = [
+                j
+                for j in w.jobs
+                if j.marks and (j.marks.fleet, j.marks.name, j.marks.revision) == (FLEET, change.name, revision)
+            ]
+            assert not any(j.live or j.succeeded for j in mine), "nothing live or succeeded is made again"
+            assert not any(j.marks and j.marks.attempt == change.attempt for j in mine), "no attempt is made twice"
+    for name in {c.name for c in decided.writes if c.reason is Reason.SUPERSEDED}:
+        alive = [
+            j for j in w.jobs if j.marks and (j.marks.fleet, j.marks.name) == (FLEET, name) and (j.live or j.succeeded)
+        ]
+        gone = {c.job_id for c in decided.writes if c.action is C and c.name == name}
+        assert any(j.id not in gone for j in alive), "something of the name is left"
+
+
+def test_a_change_that_writes_nothing_has_no_line_in_the_digest() -> None:
+    assert Change("a", K, Reason.IN_PROGRESS, "running").write_key is None
