@@ -15,7 +15,7 @@ revision of that job. Nothing else changes it.
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -89,9 +89,10 @@ class ProviderName(StrEnum):
 
 # ── the documents ────────────────────────────────────────────────────────────────────────────
 
+_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 Name = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+    StringConstraints(pattern=_NAME),
     Field(description="A DNS label: lower-case letters, digits and -, at most 63 characters."),
 ]
 _JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:.-]{0,127}[A-Za-z0-9_-]$")]
@@ -371,10 +372,10 @@ def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tu
     by_name = {entry.name: entry for entry in entries}
     desired: dict[str, Desired] = {}
     faults: dict[str, Fault] = {}
+    done: set[str] = set()
     for name in by_name:
-        for step in reversed(_chain(by_name, name)):
-            if step in desired or step in faults:
-                continue
+        for step in reversed(_chain(by_name, name, done)):
+            done.add(step)
             entry = by_name[step]
             message = _fault(entry, desired, by_name, broken)
             if message:
@@ -390,8 +391,9 @@ def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tu
 def form(entry: Entry, upstream_revision: str | None) -> dict[str, object]:
     """The object whose canonical form is hashed into the revision (see the module's docstring)."""
     spec = entry.document.spec
-    told = spec.model_dump(include=set(_HASHED), exclude_unset=True)
-    hashed = {key: value for key, value in told.items() if not (key == "rerun" and value == 0)}
+    hashed = _told(spec, set(_HASHED))
+    if hashed.get("rerun") == 0:
+        del hashed["rerun"]
     for key, file, given in (
         ("training_file", entry.training, spec.training_file),
         ("validation_file", entry.validation, spec.validation_file),
@@ -404,19 +406,33 @@ def form(entry: Entry, upstream_revision: str | None) -> dict[str, object]:
     return hashed
 
 
+def _told(spec: _JobSpec, fields: set[str]) -> dict[str, object]:
+    """What the manifest sets of ``fields``; maps that hold nothing are unset, except in foreign fields."""
+    told = spec.model_dump(include=fields, exclude_unset=True)
+    kept = {key: value if key == "extra_body" else _without_empty(value) for key, value in told.items()}
+    return {key: value for key, value in kept.items() if value is not None and value != {}}
+
+
+def _without_empty(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    kept = {key: _without_empty(item) for key, item in value.items()}
+    return {key: item for key, item in kept.items() if item is not None and item != {}}
+
+
 def revision_of(hashed: Mapping[str, object]) -> str:
     """16 hex digits. Raises ValueError where there is no canonical form."""
     return hashlib.sha256(canonical(hashed)).hexdigest()[:16]
 
 
-def _chain(by_name: Mapping[str, Entry], name: str) -> list[str]:
-    """``name`` and the jobs it is built on, as far as they exist and do not repeat."""
-    chain: list[str] = []
+def _chain(by_name: Mapping[str, Entry], name: str, done: Container[str]) -> list[str]:
+    """``name`` and the jobs it is built on, as far as they exist, do not repeat and are not ``done``."""
+    chain: dict[str, None] = {}
     current: str | None = name
-    while current is not None and current in by_name and current not in chain:
-        chain.append(current)
+    while current is not None and current in by_name and current not in chain and current not in done:
+        chain[current] = None
         current = by_name[current].upstream
-    return chain
+    return list(chain)
 
 
 def _fault(entry: Entry, desired: Mapping[str, Desired], by_name: Mapping[str, Entry], broken: frozenset[str]) -> str:
@@ -439,7 +455,7 @@ def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
         name=entry.name,
         revision=revision_of(hashed),
         form=hashed,
-        body=spec.model_dump(include=set(BODY_FIELDS) - local, exclude_unset=True),
+        body=_told(spec, set(BODY_FIELDS) - local),
         extra_body=spec.extra_body or {},
         training=entry.training,
         validation=entry.validation,
@@ -489,7 +505,7 @@ def _sentence(found: Any) -> str:
         return str(found["ctx"]["error"])
     words = str(found["msg"]).removeprefix("Input should be ").removeprefix("String should ")
     words = f"must be {words}" if str(found["msg"]).startswith("Input") else words[:1].lower() + words[1:]
-    if kind == "string_pattern_mismatch" and "63" in str(found["ctx"]):
+    if kind == "string_pattern_mismatch" and found["ctx"]["pattern"] == _NAME:
         return f"a name is lower-case letters, digits and -, at most 63 characters, not {_shown(given)}"
     return f"{words}, not {_shown(given)}" if isinstance(given, str | int | float | None) else words
 

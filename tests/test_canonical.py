@@ -13,12 +13,10 @@ from reconciler.canonical import canonical
 
 safe_integers = st.integers(-(2**53) + 1, 2**53 - 1)
 floats = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 values = st.recursive(
-    st.none() | st.booleans() | safe_integers | floats | st.text(st.characters(exclude_categories=("Cs",))),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",)), max_size=5), inner, max_size=4)
-    ),
+    st.none() | st.booleans() | safe_integers | floats | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=20,
 )
 

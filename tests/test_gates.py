@@ -188,10 +188,12 @@ def test_an_approval_of_one_attempt_is_not_one_of_the_next() -> None:
 
 
 def test_expect_compares_what_it_names() -> None:
-    here = {"host": "api.example.com", "organization": None, "project": "p"}
-    assert not expectation(None, **here).refused
-    assert not expectation(Expect(host="api.example.com"), **here).refused
-    differing = expectation(Expect(host="other", organization="org-1", project="p"), **here)
+    def expected(expect: Expect | None) -> Verdict:
+        return expectation(expect, host="api.example.com", organization=None, project="p")
+
+    assert not expected(None).refused
+    assert not expected(Expect(host="api.example.com")).refused
+    differing = expected(Expect(host="other", organization="org-1", project="p"))
     assert differing.refused
     assert differing.count == 2
     assert differing.message.startswith(

@@ -1,0 +1,420 @@
+"""What a person may write, what each job's revision is, and what is said when something is wrong."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+from pydantic import ValidationError
+
+from reconciler.manifest import (
+    Adopt,
+    Desired,
+    Entry,
+    Expect,
+    FineTuningJobDocument,
+    Fleet,
+    FleetDocument,
+    Limits,
+    OnCancelled,
+    OnChange,
+    OnRemove,
+    Policy,
+    ProviderName,
+    State,
+    TrainingFile,
+    desire,
+    fleet_of,
+    form,
+    is_file_id,
+    problems_of,
+    revision_of,
+)
+from reconciler.source import read_directory
+
+PINNED = Path(__file__).parent / "fixtures" / "revisions"
+MODEL = {"model": "m", "training_file": "file-1"}
+
+
+def document(spec: dict[str, Any], name: str = "a") -> FineTuningJobDocument:
+    told = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": {"name": name}, "spec": spec}
+    return FineTuningJobDocument.model_validate(told)
+
+
+def entry(spec: dict[str, Any], name: str = "a", **files: TrainingFile) -> Entry:
+    return Entry(document(spec, name), f"{name}.yaml", 1, **files)
+
+
+def fleet(spec: dict[str, Any]) -> Fleet:
+    told = {"apiVersion": "reconciler/v1", "kind": "Fleet", "metadata": {"name": "f"}, "spec": spec}
+    return fleet_of(FleetDocument.model_validate(told))
+
+
+def only(*entries: Entry) -> Desired:
+    made, faults = desire(entries)
+    assert faults == []
+    return made[entries[0].name]
+
+
+def said(spec: dict[str, Any]) -> list[tuple[str, str]]:
+    with pytest.raises(ValidationError) as raised:
+        document(spec)
+    return [(".".join(map(str, path)), message) for path, message in problems_of(raised.value)]
+
+
+# ── revisions ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_pinned_revisions() -> None:
+    snapshot = read_directory(PINNED)
+    assert snapshot.problems == ()
+    text = (PINNED / "jobs.yaml").read_text(encoding="utf-8")
+    pinned = {
+        name: f'{{name: {name}, annotations: {{revision: "{d.revision}"}}}}' in text
+        for name, d in snapshot.desired.items()
+    }
+    assert pinned == dict.fromkeys(pinned, True)
+    assert len(pinned) == 20
+
+
+def test_a_revision_is_what_the_docstring_says() -> None:
+    """Computed a second time, with another implementation of RFC 8785."""
+    for desired in read_directory(PINNED).desired.values():
+        judged = hashlib.sha256(rfc8785.dumps(desired.form)).hexdigest()[:16]  # type: ignore[arg-type]
+        assert desired.revision == judged
+
+
+@pytest.mark.parametrize(
+    ("change", "changes_it"),
+    [
+        ({}, False),
+        ({"metadata": {"a": "b"}}, False),
+        ({"integrations": [{"type": "wandb", "wandb": {"project": "p"}}]}, False),
+        ({"policy": {"retries": 3}}, False),
+        ({"rerun": 0}, False),
+        ({"suffix": None}, False),
+        ({"extra_body": {}}, False),
+        ({"method": None}, False),
+        ({"rerun": 1}, True),
+        ({"seed": 0}, True),
+        ({"suffix": "s"}, True),
+        ({"model": "n"}, True),
+        ({"training_file": "file-2"}, True),
+        ({"validation_file": "file-1"}, True),
+        ({"method": {"type": "supervised"}}, True),
+        ({"hyperparameters": {"n_epochs": 3}}, True),
+        ({"extra_body": {"x": None}}, True),
+    ],
+)
+def test_what_changes_a_revision(change: dict[str, Any], changes_it: bool) -> None:
+    assert (only(entry({**MODEL, **change})).revision != only(entry(MODEL)).revision) is changes_it
+
+
+def test_labels_annotations_and_namespace_do_not_change_it() -> None:
+    metadata = {"name": "a", "labels": {"x": "y"}, "annotations": {"x": "y"}, "namespace": "n"}
+    told = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": metadata, "spec": MODEL}
+    assert only(Entry(FineTuningJobDocument.model_validate(told), "a", 1)).revision == only(entry(MODEL)).revision
+
+
+def test_three_and_three_point_zero_are_the_same() -> None:
+    def epochs(number: float) -> str:
+        return only(
+            entry({**MODEL, "hyperparameters": {"n_epochs": number, "learning_rate_multiplier": number}})
+        ).revision
+
+    assert epochs(3) == epochs(3.0)
+
+
+def test_a_local_file_counts_by_its_bytes_not_by_its_name() -> None:
+    spec = {"model": "m", "training_file": "x.jsonl", "validation_file": "y.jsonl"}
+    first = TrainingFile("data/x.jsonl", "ab" * 32, 10)
+    moved = TrainingFile("elsewhere.jsonl", "ab" * 32, 10)
+    other = TrainingFile("data/x.jsonl", "cd" * 32, 10)
+    base = only(entry(spec, training=first, validation=other))
+    assert base.revision == only(entry(spec, training=moved, validation=other)).revision
+    assert base.revision != only(entry(spec, training=other, validation=other)).revision
+    assert base.revision != only(entry(spec, training=first, validation=first)).revision
+    assert (base.form["training_file"], base.form["validation_file"]) == (f"sha256:{'ab' * 32}", f"sha256:{'cd' * 32}")
+    assert "training_file" not in base.body
+    assert "validation_file" not in base.body
+
+
+def test_the_upstreams_revision_is_part_of_it() -> None:
+    down = {"model_from": {"job": "up"}, "training_file": "file-1"}
+    before = only(entry(down), entry(MODEL, "up"))
+    after = only(entry(down), entry({**MODEL, "seed": 1}, "up"))
+    assert before.revision != after.revision
+    assert before.model_from == "up"
+    assert "model_from" not in before.body
+
+
+def test_a_form_without_an_upstream_is_hashed_as_it_stands() -> None:
+    assert revision_of(form(entry(MODEL), None)) == only(entry(MODEL)).revision
+
+
+# ── jobs among each other ────────────────────────────────────────────────────────────────────
+
+
+def faults(*entries: Entry, broken: frozenset[str] = frozenset()) -> dict[str, str]:
+    return {fault.name: fault.message for fault in desire(entries, broken)[1]}
+
+
+def built_on(upstream: str, name: str) -> Entry:
+    return entry({"model_from": {"job": upstream}, "training_file": "file-1"}, name)
+
+
+def test_model_from_must_lead_to_a_model() -> None:
+    assert faults(built_on("nobody", "a")) == {"a": "no job nobody in this fleet"}
+    assert "wait for each other" in faults(built_on("a", "a"))["a"]
+    assert set(faults(built_on("b", "a"), built_on("a", "b"))) == {"a", "b"}
+    assert "has a broken manifest" in faults(built_on("up", "a"), broken=frozenset({"up"}))["a"]
+    assert set(faults(built_on("nobody", "up"), built_on("up", "a"))) == {"a", "up"}
+    assert faults(built_on("up", "a"), entry(MODEL, "up")) == {}
+
+
+def test_a_long_chain_is_read_in_any_order() -> None:
+    links = [built_on(f"n{i + 1}", f"n{i}") for i in range(2000)]
+    assert faults(*links, entry(MODEL, "n2000")) == {}
+
+
+def test_a_value_without_a_canonical_form_is_a_fault() -> None:
+    assert "no canonical form" in faults(entry({**MODEL, "extra_body": {"n": 2**60}}))["a"]
+
+
+# ── what decisions read ──────────────────────────────────────────────────────────────────────
+
+
+def test_a_fleet_by_default() -> None:
+    assert fleet({"provider": "openai"}) == Fleet("f", ProviderName.OPENAI)
+
+
+def test_a_whole_fleet() -> None:
+    told = {
+        "provider": "compatible",
+        "state": "suspended",
+        "prune": False,
+        "expect": {"host": "h", "organization": "o"},
+        "limits": {"max_creates": 0, "max_cancels": 3.0, "max_active": 2},
+    }
+    whole = fleet(told)
+    assert whole == Fleet(
+        "f", ProviderName.COMPATIBLE, State.SUSPENDED, prune=False, expect=Expect("h", "o"), limits=Limits(0, 3, 2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "live", "allowed"),
+    [("30%", 10, 3), ("30%", 9, 2), ("30%", 3, 1), ("30%", 0, 1), ("0%", 50, 1), ("100%", 7, 7), (0, 10, 0), (5, 1, 5)],
+)
+def test_the_cancel_limit(limit: int | str, live: int, allowed: int) -> None:
+    assert Limits(max_cancels=limit).cancel_limit(live) == allowed
+
+
+@pytest.mark.parametrize("limit", [-1, 1.5, True, "30", "101%", "x%", "", "1000%", [], None])
+def test_a_cancel_limit_is_a_count_or_a_share(limit: object) -> None:
+    if limit is None:
+        assert fleet({"provider": "openai", "limits": {"max_cancels": limit}}).limits == Limits()
+        return
+    with pytest.raises(ValidationError, match="a number from 0, or a share"):
+        fleet({"provider": "openai", "limits": {"max_cancels": limit}})
+
+
+def test_a_whole_policy() -> None:
+    told = {
+        "state": "cancelled",
+        "on_change": "wait",
+        "on_remove": "orphan",
+        "on_cancelled": "recreate",
+        "retries": 2,
+        "adopt": {"job_id": "ftjob-1", "revision": "0" * 16},
+    }
+    assert only(entry({**MODEL, "policy": told})).policy == Policy(
+        State.CANCELLED, OnChange.WAIT, OnRemove.ORPHAN, OnCancelled.RECREATE, 2, Adopt("ftjob-1", "0" * 16)
+    )
+    assert only(entry(MODEL)).policy == Policy()
+
+
+def test_the_body_is_what_the_manifest_sets_and_nothing_else() -> None:
+    spec = {
+        **MODEL,
+        "seed": 7,
+        "suffix": None,
+        "metadata": {"a": "b"},
+        "extra_body": {"x": 1},
+        "rerun": 2,
+        "policy": {"retries": 1},
+    }
+    desired = only(entry(spec))
+    assert desired.body == {**MODEL, "seed": 7, "metadata": {"a": "b"}}
+    assert desired.extra_body == {"x": 1}
+    assert (desired.path, desired.line) == ("a.yaml", 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_id"),
+    [
+        ("file-abc", True),
+        ("file-AbC_9-x", True),
+        ("file-", False),
+        ("file-a/b", False),
+        ("data/file-a.jsonl", False),
+        ("file-a.jsonl", False),
+    ],
+)
+def test_file_ids(value: str, is_id: bool) -> None:
+    assert is_file_id(value) is is_id
+
+
+def test_upload_names_hold_the_stem_and_the_digest() -> None:
+    assert (
+        TrainingFile("d/train set.jsonl", "0123456789abcdef" * 4, 1).upload_name == "train_set-0123456789abcdef.jsonl"
+    )
+    assert len(TrainingFile(f"{'x' * 300}.jsonl", "0" * 64, 1).upload_name) == 64 + 1 + 16 + 6
+
+
+# ── what is refused, and in which words ──────────────────────────────────────────────────────
+
+HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "words"),
+    [
+        ({"training_file": "file-1"}, "spec", "exactly one of model and model_from"),
+        ({**MODEL, "model_from": {"job": "b"}}, "spec", "exactly one of model and model_from"),
+        ({"model": "m"}, "spec.training_file", "required, and not set"),
+        ({**MODEL, "modle": 1}, "spec.modle", "unknown field; did you mean model?"),
+        ({**MODEL, "zzzzzz": 1}, "spec.zzzzzz", "unknown field"),
+        ({**MODEL, "seed": -1}, "spec.seed", "greater than or equal to 0, not -1"),
+        ({**MODEL, "seed": 2**31}, "spec.seed", "less than or equal to 2147483647"),
+        ({**MODEL, "seed": "7"}, "spec.seed", "a valid integer, not 7"),
+        ({**MODEL, "seed": 1.5}, "spec.seed", "a valid integer"),
+        ({**MODEL, "seed": True}, "spec.seed", "a valid integer"),
+        ({**MODEL, "suffix": ""}, "spec.suffix", "at least 1 character"),
+        ({**MODEL, "suffix": "x" * 65}, "spec.suffix", "at most 64 characters"),
+        ({**MODEL, "model": 4}, "spec.model", "a valid string, not 4"),
+        ({**MODEL, "metadata": {"reconciler_x": "1"}}, "spec.metadata", "kept for this program's marks"),
+        ({**MODEL, "metadata": {f"k{i}": "v" for i in range(11)}}, "spec.metadata", "at most 10 pairs"),
+        ({**MODEL, "metadata": {"k" * 65: "v"}}, "spec.metadata", "1 to 64 characters"),
+        ({**MODEL, "metadata": {"k": "v" * 513}}, "spec.metadata", "at most 512"),
+        ({**MODEL, "metadata": {"k": 1}}, "spec.metadata.k", "a valid string, not 1"),
+        ({**MODEL, "extra_body": {"model": "x"}}, "spec.extra_body", "write it as spec.model"),
+        ({**MODEL, "rerun": -1}, "spec.rerun", "greater than or equal to 0"),
+        ({**MODEL, "policy": {"state": "paused"}}, "spec.policy.state", "'active', 'suspended' or 'cancelled'"),
+        ({**MODEL, "policy": {"retries": 11}}, "spec.policy.retries", "less than or equal to 10"),
+        (
+            {**MODEL, "policy": {"adopt": {"job_id": "a/../b", "revision": "0" * 16}}},
+            "spec.policy.adopt.job_id",
+            "match pattern",
+        ),
+        (
+            {**MODEL, "policy": {"adopt": {"job_id": "a", "revision": "XYZ"}}},
+            "spec.policy.adopt.revision",
+            "match pattern",
+        ),
+        ({**MODEL, "policy": []}, "spec.policy", "a mapping of fields"),
+        ({**MODEL, "model_from": {"job": "b", "checkpoint": "first"}}, "spec.model_from.checkpoint", "must be 'last'"),
+        ({**MODEL, "method": {"type": "other"}}, "spec.method.type", "'supervised', 'dpo' or 'reinforcement'"),
+        (
+            {**MODEL, "method": {"type": "dpo", "supervised": {"hyperparameters": {"n_epochs": 1}}}},
+            "spec.method",
+            "supervised",
+        ),
+        ({**MODEL, "hyperparameters": {"n_epochs": 3}, "method": {"type": "dpo"}}, "spec", "write one of them"),
+        *(({**MODEL, "hyperparameters": {key: 0}}, f"spec.hyperparameters.{key}", "auto or a") for key in HYPER),
+        ({**MODEL, "hyperparameters": {"n_epochs": 51}}, "spec.hyperparameters.n_epochs", "from 1 to 50"),
+        ({**MODEL, "hyperparameters": {"n_epochs": 1.5}}, "spec.hyperparameters.n_epochs", "from 1 to 50"),
+        ({**MODEL, "hyperparameters": {"batch_size": 257}}, "spec.hyperparameters.batch_size", "from 1 to 256"),
+        ({**MODEL, "hyperparameters": {"n_epochs": True}}, "spec.hyperparameters.n_epochs", "from 1 to 50"),
+        (
+            {**MODEL, "hyperparameters": {"learning_rate_multiplier": float("inf")}},
+            "spec.hyperparameters.learning_rate_multiplier",
+            "above 0",
+        ),
+        ({**MODEL, "integrations": [{"type": "mlflow"}]}, "spec.integrations.0.type", "wandb"),
+        ({**MODEL, "integrations": [{"type": "wandb"}]}, "spec.integrations.0.wandb", "required"),
+    ],
+)
+def test_refusals(spec: dict[str, Any], field: str, words: str) -> None:
+    assert any(path == field and words in message for path, message in said(spec)), said(spec)
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a_b", "a" * 64, "a.b", "ä", "a\n", None, 7], ids=repr)
+def test_names_are_dns_labels(name: object) -> None:
+    with pytest.raises(ValidationError):
+        document(MODEL, name)  # type: ignore[arg-type]
+
+
+def test_a_bad_name_is_told_in_words() -> None:
+    with pytest.raises(ValidationError) as raised:
+        document(MODEL, "Not A Label")
+    assert problems_of(raised.value)[0][1].startswith("a name is lower-case letters, digits and -")
+
+
+def test_every_error_is_told_at_once() -> None:
+    assert len(said({"model": 1, "seed": "x", "suffix": "", "nope": 1})) == 5
+
+
+# ── methods and graders ──────────────────────────────────────────────────────────────────────
+
+
+def reinforcement(grader: object, **hyperparameters: object) -> dict[str, Any]:
+    return {
+        **MODEL,
+        "method": {"type": "reinforcement", "reinforcement": {"grader": grader, "hyperparameters": hyperparameters}},
+    }
+
+
+STRING = {"type": "string_check", "name": "s", "operation": "eq", "input": "{{sample.output_text}}", "reference": "x"}
+SIMILAR = {"type": "text_similarity", "name": "t", "evaluation_metric": "rouge_l", "input": "x", "reference": "y"}
+PYTHON = {"type": "python", "name": "p", "source": "def grade(sample, item): return 1", "image_tag": "2025-05-08"}
+SCORE = {
+    "type": "score_model",
+    "name": "m",
+    "model": "gpt-4.1",
+    "input": [{"role": "user", "content": "rate {{item.x}}"}],
+    "range": [0, 10],
+}
+MULTI = {"type": "multi", "name": "w", "calculate_output": "0.5*a+0.5*b", "graders": {"a": STRING, "b": SIMILAR}}
+
+
+@pytest.mark.parametrize("grader", [STRING, SIMILAR, PYTHON, SCORE, MULTI], ids=lambda g: g["type"])
+def test_the_five_graders(grader: dict[str, Any]) -> None:
+    desired = only(entry(reinforcement(grader, reasoning_effort="high", compute_multiplier=2, eval_samples="auto")))
+    method: Any = desired.body["method"]
+    assert method["reinforcement"]["grader"] == grader
+
+
+@pytest.mark.parametrize(
+    ("grader", "field", "words"),
+    [
+        ({}, "grader", "required"),
+        ({"type": "other"}, "grader", "its type must be one of"),
+        ({"name": "x"}, "grader", "its type must be one of"),
+        ({**STRING, "operation": "is"}, "grader.operation", "'eq', 'ne', 'like' or 'ilike'"),
+        ({**SIMILAR, "evaluation_metric": "vibes"}, "grader.evaluation_metric", "bleu"),
+        ({**PYTHON, "source": ""}, "grader.source", "at least 1 character"),
+        ({k: v for k, v in SCORE.items() if k != "model"}, "grader.model", "required"),
+        ({**MULTI, "graders": {"a": {**STRING, "operation": "is"}}}, "grader.graders.a.operation", "'eq'"),
+        ({**STRING, "extra": 1}, "grader.extra", "unknown field"),
+    ],
+)
+def test_graders_are_refused_by_field(grader: dict[str, Any], field: str, words: str) -> None:
+    found = said(reinforcement(grader))
+    prefix = "spec.method.reinforcement."
+    assert any(path == prefix + field and words in message for path, message in found), found
+
+
+def test_a_grader_is_required() -> None:
+    found = said({**MODEL, "method": {"type": "reinforcement"}})
+    assert any("reinforcement" in path or "reinforcement" in message for path, message in found), found
+
+
+@pytest.mark.parametrize(("beta", "fits"), [("auto", True), (0.1, True), (2, True), (2.1, False), (0, False)])
+def test_dpo_has_a_beta(beta: object, fits: bool) -> None:
+    spec = {**MODEL, "method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": beta}}}}
+    if fits:
+        assert only(entry(spec)).body["method"] == spec["method"]
+    else:
+        assert said(spec)[0][0] == "spec.method.dpo.hyperparameters.beta"
