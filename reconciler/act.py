@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.body import create_body
-from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, Refused, SourceError
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, Refused, SourceError, foreign
 from reconciler.job import Job, Marks
 from reconciler.journal import Journal
 from reconciler.manifest import Desired, OnRemove, TrainingFile
@@ -81,7 +81,7 @@ def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
     desk.journal.intend(Intent(desired.name, desired.revision, attempt, seed=seed if isinstance(seed, int) else None))
     log.info("create.recorded")
     try:
-        job = desk.provider.create_job(body)
+        job = _own(desk.provider.create_job(body), marks)
     except NotSent as error:
         desk.journal.drop_intent(desired.name)
         log.warning("create.not_sent", error=str(error))
@@ -95,13 +95,20 @@ def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
         return Outcome(desired.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True)
     desk.journal.bind(Record(job.id, desired.name, desired.revision, attempt, job.live))
     log.info("job.created", job_id=job.id, status=job.status)
-    echoed = job.marks == marks
+    echoed = job.marks is not None
     if not echoed:
         desk.journal.learn_echo(echoes=False)
         log.warning("metadata.not_echoed", job_id=job.id)
     return Outcome(
         desired.name, Action.CREATE, change.reason, job.id, True, f"created job {job.id}", job=job, stop=not echoed
     )
+
+
+def _own(job: Job, marks: Marks) -> Job:
+    """The answer to a create, if it is about that create. Raises OutcomeUnknown where it carries other marks."""
+    if job.marks is not None and job.marks != marks:
+        raise OutcomeUnknown(f"the answer is about job {foreign(job.id)}, which is another one")
+    return job
 
 
 def _uploaded(desk: Desk, file: TrainingFile | None, log: FilteringBoundLogger) -> str | None:

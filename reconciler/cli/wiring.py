@@ -20,7 +20,14 @@ from reconciler.gates import expectation
 from reconciler.journal import Identity, Journal, Lock, open_journal
 from reconciler.log import configure
 from reconciler.manifest import Fleet
-from reconciler.provider import DeadlineTransport, Endpoint, OpenAIClient, Provider, RequestRecord
+from reconciler.provider import (
+    REQUEST_DEADLINE,
+    DeadlineTransport,
+    Endpoint,
+    OpenAIClient,
+    Provider,
+    RequestRecord,
+)
 from reconciler.reconcile import Ports, Reconciler
 from reconciler.sandbox import EmbeddedSandbox, SandboxError
 from reconciler.settings import SETTLE_SECONDS, Settings, Target, target
@@ -43,8 +50,17 @@ class House:
 
 
 @contextmanager
-def open_house(settings: Settings, snapshot: Snapshot, *, writes: bool) -> Iterator[House]:
+def open_house(
+    settings: Settings,
+    snapshot: Snapshot,
+    *,
+    writes: bool,
+    clock: Clock | None = None,
+    deadline: float = REQUEST_DEADLINE,
+) -> Iterator[House]:
     """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
+
+    ``deadline`` is the total number of seconds for one request.
 
     Raises:
         UsageError: no base URL or key.
@@ -64,11 +80,11 @@ def open_house(settings: Settings, snapshot: Snapshot, *, writes: bool) -> Itera
     if verdict.refused:
         raise GateRefused(f"gate expect refuses: {verdict.message}")
     log = configure(form=settings.log_format, secrets=[where.api_key], verbose=settings.verbose).bind(fleet=fleet.name)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     with ExitStack() as stack:
         base_url = stack.enter_context(_sandbox(settings, writes=writes)) if where.sandbox else where.base_url
         transport = stack.enter_context(DeadlineTransport(clock))
-        endpoint = Endpoint(base_url, where.api_key, where.organization, where.project, where.key_header)
+        endpoint = Endpoint(base_url, where.api_key, where.organization, where.project, where.key_header, deadline)
         provider = OpenAIClient(
             endpoint, transport=transport, clock=clock, random=random.random, on_request=_log_requests(log)
         )

@@ -1,7 +1,15 @@
 """The provider's side: the six operations and files, over one HTTP client; every error classified."""
 
-from reconciler.provider.client import Endpoint, OpenAIClient, RequestRecord
+from reconciler.provider.client import REQUEST_DEADLINE, Endpoint, OpenAIClient, RequestRecord
 from reconciler.provider.port import Provider, takes_no_jobs
 from reconciler.provider.transport import DeadlineTransport
 
-__all__ = ["DeadlineTransport", "Endpoint", "OpenAIClient", "Provider", "RequestRecord", "takes_no_jobs"]
+__all__ = [
+    "REQUEST_DEADLINE",
+    "DeadlineTransport",
+    "Endpoint",
+    "OpenAIClient",
+    "Provider",
+    "RequestRecord",
+    "takes_no_jobs",
+]

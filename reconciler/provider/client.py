@@ -59,7 +59,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where requests go and who asks. An empty ``api_key`` sends none.
+    """Where requests go and who asks; seconds for each request. An empty ``api_key`` sends none.
 
     Raises:
         UsageError: a value cannot be a header (the message does not show it).
@@ -70,6 +70,7 @@ class Endpoint:
     organization: str = ""
     project: str = ""
     key_header: str = "Authorization"
+    deadline: float = REQUEST_DEADLINE
 
     def __post_init__(self) -> None:
         for what, value in (("key", self.api_key), ("organisation", self.organization), ("project", self.project)):
@@ -116,7 +117,6 @@ class _Call:
     params: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     upload: tuple[str, bytes] | None = None
-    deadline: float = REQUEST_DEADLINE
 
 
 class OpenAIClient:
@@ -135,6 +135,7 @@ class OpenAIClient:
         self._clock = clock
         self._random = random
         self._on_request = on_request
+        self._deadline = endpoint.deadline
         self._secrets = (endpoint.api_key,) if endpoint.api_key else ()
         self._http = httpx.Client(
             base_url=endpoint.base_url,
@@ -194,8 +195,7 @@ class OpenAIClient:
 
     def upload_file(self, name: str, content: bytes) -> str:
         """Upload a training file. Sent once; one that is lost is found again by its name."""
-        deadline = REQUEST_DEADLINE + len(content) / _UPLOAD_BYTES_PER_SECOND
-        call = _Call("upload", "POST", "/files", write=True, upload=(name, content), deadline=deadline)
+        call = _Call("upload", "POST", "/files", write=True, upload=(name, content))
         return self._parsed(call, self._send(call), _parse_file).id
 
     def wait_for_file(self, file_id: str) -> None:
@@ -265,7 +265,7 @@ class OpenAIClient:
         """Exactly one request. Returns a 2xx answer, or raises what the answer means."""
         began = self._clock.monotonic()
         try:
-            response = self._http.send(self._request(call))
+            response = self._scrubbed(self._http.send(self._request(call)))
         except (NotSent, OutcomeUnknown) as error:
             text = self._clean(f"{call.method} {call.path}: {error}")
             failure = NotSent(text) if isinstance(error, NotSent) else _unanswered(call, text)
@@ -291,6 +291,7 @@ class OpenAIClient:
         )
 
     def _request(self, call: _Call) -> httpx.Request:
+        size = len(call.upload[1]) if call.upload else 0
         files = {"file": (call.upload[0], call.upload[1], "application/jsonl")} if call.upload else None
         return self._http.build_request(
             call.method,
@@ -299,7 +300,7 @@ class OpenAIClient:
             json=call.body,
             files=files,
             data={"purpose": "fine-tune"} if files else None,
-            extensions={"deadline": call.deadline},
+            extensions={"deadline": self._deadline + size / _UPLOAD_BYTES_PER_SECOND},
         )
 
     def _judge(self, call: _Call, response: httpx.Response) -> ProviderError | None:
@@ -343,6 +344,15 @@ class OpenAIClient:
 
     def _clean(self, text: str) -> str:
         return scrub(text, self._secrets)
+
+    def _scrubbed(self, response: httpx.Response) -> httpx.Response:
+        """The same answer without the key, which a server may echo anywhere: no reader behind this has to care."""
+        told = response.headers.multi_items()
+        headers = [(name, self._clean(value)) for name, value in told]
+        content = response.content
+        for secret in self._secrets:
+            content = content.replace(secret.encode(), b"[redacted]")
+        return httpx.Response(response.status_code, headers=headers, content=content)
 
 
 @dataclass(frozen=True, slots=True)

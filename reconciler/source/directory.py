@@ -157,15 +157,12 @@ class _Reading:
         read = read_documents(text)
         if not read.whole:
             self.unreadable.add(relative)
-        flawed = {flaw.line for flaw in read.flaws}
         for flaw in read.flaws:
             self.problem(relative, (flaw.line, flaw.column), _field(flaw.path), flaw.message)
-        lines = [d.position(())[0] for d in read.documents]
-        for document, start, end in zip(read.documents, lines, [*lines[1:], None], strict=True):
-            is_flawed = any(start <= line and (end is None or line < end) for line in flawed)
-            self._document(relative, document, flawed=is_flawed)
+        for document in read.documents:
+            self._document(relative, document)
 
-    def _document(self, relative: str, document: Document, *, flawed: bool) -> None:
+    def _document(self, relative: str, document: Document) -> None:
         value = document.value
         if not isinstance(value, Mapping):
             self.problem(relative, document.position(()), "", "a document must be a mapping of fields")
@@ -186,7 +183,7 @@ class _Reading:
             if kind == "Fleet":
                 fleet = FleetDocument.model_validate(value)
                 self.fleets.append((fleet, relative, document.position(())[0]))
-            elif not flawed:
+            elif not document.flawed:
                 self._job(relative, document, FineTuningJobDocument.model_validate(value))
             else:
                 FineTuningJobDocument.model_validate(value)
@@ -198,13 +195,13 @@ class _Reading:
                 self.problem(relative, document.position(keys), _field(keys), message)
 
     def _job(self, relative: str, document: Document, job: FineTuningJobDocument) -> None:
-        base = self.root / relative if relative != STREAM_NAME else self.root / STREAM_NAME
+        base = (self.root / relative).parent
         files: dict[str, TrainingFile | None] = {}
         for key, given in (("training_file", job.spec.training_file), ("validation_file", job.spec.validation_file)):
             files[key] = None
             if given is None or is_file_id(given):
                 continue
-            found = self._training(base.parent, given)
+            found = self._training(base, given)
             if isinstance(found, Unfit):
                 keys: Keys = ("spec", key)
                 self.problem(relative, document.position(keys), _field(keys), f"{foreign(given)}: {found}")

@@ -37,10 +37,11 @@ Position = tuple[int, int]  # line and column, from 1
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document: its value, and where each key and each list item stands."""
+    """One document: its value, where each key and each list item stands, and whether it holds a flaw."""
 
     value: object
     positions: Mapping[Path, Position]
+    flawed: bool = False
 
     def position(self, path: Path) -> Position:
         """Where ``path`` stands, or what encloses it."""
@@ -127,7 +128,7 @@ def _documents(events: Iterator[yaml.Event], flaws: list[Flaw]) -> Iterator[Docu
             if event.tags:
                 builder.flaw(event, "tags are not supported")
         elif isinstance(event, yaml.DocumentEndEvent):
-            yield Document(builder.root, builder.positions)
+            yield Document(builder.root, builder.positions, builder.flawed)
         elif isinstance(event, yaml.CollectionEndEvent):
             builder.stack.pop()
         elif isinstance(event, yaml.NodeEvent):
@@ -141,14 +142,15 @@ class _Builder:
         self.root: object = None
         self.positions: dict[Path, Position] = {}
         self.stack: list[_Open] = []
+        self.flawed = False
         self._flaws = flaws
         self._nodes = 0
-        self._skipped = 0  # inside a collection that stands where a key should
 
     def flaw(self, event: yaml.Event, message: str, path: Path | None = None) -> None:
         line, column = _position(event)
         top = self.stack[-1] if self.stack else None
         here = () if top is None else (*top.path, top.key) if top.key is not None else top.path
+        self.flawed = True
         self._flaws.append(Flaw(line, column, here if path is None else path, message))
 
     def node(self, event: Any) -> None:

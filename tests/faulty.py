@@ -1,0 +1,179 @@
+"""A server that answers as a script says: whole, late, never, cut short, byte by byte; and a proxy that adds faults.
+
+Real sockets on loopback. Every request is recorded as it arrives.
+"""
+
+import contextlib
+import http.client
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def creates(self) -> bool:
+        """Whether it asks for a new job."""
+        return self.method == "POST" and self.path.endswith("/fine_tuning/jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back, and how: ``whole``, ``drop`` (reset), ``hang``, ``cut`` (half of the body), ``drip``."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=dict)
+    how: str = "whole"
+
+
+def reply(value: object, status: int = 200, **headers: str) -> Reply:
+    """A JSON answer."""
+    return Reply(status, json.dumps(value).encode(), {"content-type": "application/json", **headers})
+
+
+DROP, HANG = Reply(how="drop"), Reply(how="hang")
+Answer = Callable[[Request], Reply]
+
+
+class FaultyServer:
+    """Serves inside a `with` block; ``requests`` holds what arrived."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.requests: list[Request] = []
+        self.stopping = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def posts(self) -> list[Request]:
+        """The requests that write."""
+        return [r for r in self.requests if r.method == "POST"]
+
+    def creates(self) -> list[Request]:
+        """The requests for a new job."""
+        return [r for r in self.requests if r.creates]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def _serve(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            body = self.rfile.read(length)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(self.command, self.path, headers, body)
+            server.requests.append(request)
+            self._send(server.answer(request))
+
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names that http.server looks for
+
+        def _send(self, answer: Reply) -> None:
+            self.close_connection = answer.how != "whole"
+            if answer.how == "drop":
+                # A reset instead of a polite end.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+            elif answer.how == "hang":
+                server.stopping.wait()
+            else:
+                self.send_response(answer.status)
+                for name, value in {"content-length": str(len(answer.body)), **answer.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                # Where the client gave up, as it should, there is nobody left to write to.
+                with contextlib.suppress(OSError):
+                    self._body(answer)
+
+        def _body(self, answer: Reply) -> None:
+            if answer.how != "drip":
+                end = len(answer.body) // 2 if answer.how == "cut" else len(answer.body)
+                self.wfile.write(answer.body[:end])
+                return
+            for i in range(len(answer.body)):
+                self.wfile.write(answer.body[i : i + 1])
+                server.stopping.wait(0.02)
+
+        def log_message(self, *_: object) -> None:
+            """Silence: pytest shows what matters."""
+
+    return Handler
+
+
+# ── a proxy before a real server ─────────────────────────────────────────────────────────────
+
+Fault = Callable[[Request, Reply], Reply]
+
+
+def as_it_is(_: Request, answer: Reply) -> Reply:
+    """No fault."""
+    return answer
+
+
+@contextmanager
+def before(upstream: str, fault: Fault = as_it_is) -> Iterator[FaultyServer]:
+    """A server that passes everything on to ``upstream`` (a base URL), and lets ``fault`` change the answers.
+
+    A fault happens *after* the upstream has done what was asked: the outcome is unknown only to the client.
+    """
+    address = upstream.removeprefix("http://").removesuffix("/v1")
+
+    def answer(request: Request) -> Reply:
+        connection = http.client.HTTPConnection(address)
+        passed = {k: v for k, v in request.headers.items() if k not in {"host", "connection", "accept-encoding"}}
+        connection.request(request.method, request.path, request.body or None, passed)
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        return fault(request, Reply(response.status, body, {"content-type": response.headers.get("content-type", "")}))
+
+    with FaultyServer(answer) as server:
+        yield server
+
+
+def once(fault: Reply, when: Callable[[Request], bool]) -> Fault:
+    """``fault`` for the first request that matches; afterwards all is well."""
+    struck = threading.Event()
+
+    def strike(request: Request, answer: Reply) -> Reply:
+        if when(request) and not struck.is_set():
+            struck.set()
+            return fault
+        return answer
+
+    return strike

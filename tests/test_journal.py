@@ -1,0 +1,389 @@
+"""Durable memory: what it keeps, for whom, and what it does when it cannot be trusted."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import JournalError, Locked
+from reconciler.journal import FILE, Identity, Journal, Lock, backoff, open_journal
+from reconciler.manifest import Desired
+from reconciler.world import Intent, OwnCancel, Rejection
+from tests.build import R1, R2, record
+
+HERE = Identity("fleet-1", "https://api.example.com/v1")
+
+
+class Time:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def opened(state: Path, time: Time | None = None, identity: Identity = HERE) -> Journal:
+    journal = open_journal(state, identity, now=time or Time())
+    assert journal is not None
+    return journal
+
+
+def wants(name: str = "a", revision: str = R1) -> dict[str, Desired]:
+    return {name: Desired(name, revision, form={"model": "m"})}
+
+
+def test_a_new_journal_knows_nothing(state: Path) -> None:
+    with opened(state) as journal:
+        memory = journal.memory()
+    assert not memory.known
+    assert (memory.intents, memory.records, memory.wanted, memory.cancels) == ({}, {}, {}, {})
+    assert (memory.rejected, memory.refused, memory.echoes) == ({}, "", None)
+
+
+def test_reading_makes_nothing(state: Path) -> None:
+    assert open_journal(state, HERE, read_only=True) is None
+    assert not state.exists()
+    opened(state).close()
+    before = {p: p.stat().st_mtime_ns for p in state.iterdir()}
+    other = open_journal(state, Identity("x", "y"), read_only=True)
+    assert other is not None
+    with other:
+        assert not other.known
+    assert {p: p.stat().st_mtime_ns for p in state.iterdir()} == before
+
+
+def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        journal.want(wants())
+        journal.intend(Intent("a", R1, 2, seed=9))
+        journal.bind(record("j1", "b"))
+        journal.record_cancel("j1", "Removed")
+        journal.refuse("c", R2, "bad")
+        journal.refuse("", "", "quota")
+        journal.learn_echo(echoes=True)
+        journal.settle([record("j2", "d", live=False)])
+    with opened(state, time) as journal:
+        memory = journal.memory(every_backoff=True)
+        assert journal.known
+        assert not journal.moved
+    assert memory.intents == {"a": Intent("a", R1, 2, seed=9)}
+    assert memory.records["j1"] == record("j1", "b")
+    assert memory.records["j2"] == record("j2", "d", live=False, ended_before=True)
+    assert memory.wanted == {("a", R1): {"model": "m"}, ("d", R1): None}
+    assert memory.cancels == {"j1": OwnCancel("Removed", waiting=True)}
+    assert memory.rejected == {"c": Rejection(R2, "bad")}
+    assert (memory.refused, memory.echoes) == ("quota", True)
+
+
+def test_a_bound_job_settles_its_intent_and_its_refusals(state: Path) -> None:
+    with opened(state) as journal:
+        journal.refuse("a", R1, "bad")
+        journal.refuse("", "", "quota")
+        journal.refuse("b", R1, "bad too")
+        journal.intend(Intent("a", R1, 1))
+        journal.bind(record())
+        memory = journal.memory()
+    assert memory.intents == {}
+    assert set(memory.rejected) == {"b"}
+    assert memory.refused == ""
+
+
+def test_an_intent_can_be_dropped(state: Path) -> None:
+    with opened(state) as journal:
+        journal.intend(Intent("a", R1, 1))
+        journal.drop_intent("a")
+        assert journal.memory().intents == {}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Identity("fleet-2", HERE.base_url),
+        Identity("fleet-1", "https://elsewhere/v1"),
+        Identity("fleet-1", HERE.base_url, organization="o"),
+        Identity("fleet-1", HERE.base_url, project="p"),
+    ],
+)
+def test_identities_share_nothing(state: Path, other: Identity) -> None:
+    with opened(state) as journal:
+        journal.settle([record()])
+        journal.want(wants())
+        journal.intend(Intent("a", R1, 1))
+        journal.record_cancel("j1", "Removed")
+        journal.refuse("a", R1, "bad")
+        journal.learn_echo(echoes=True)
+    with opened(state, identity=other) as journal:
+        memory = journal.memory(every_backoff=True)
+    assert not memory.known
+    assert (memory.intents, memory.records, memory.wanted, memory.cancels, memory.rejected) == ({}, {}, {}, {}, {})
+    assert memory.echoes is None
+
+
+def test_a_run_that_began_without_memory_has_none_to_its_end(state: Path) -> None:
+    with opened(state) as journal:
+        journal.settle([record()])
+        assert not journal.memory().known
+    with opened(state) as journal:
+        assert journal.memory().known
+
+
+def test_backoff_grows_and_ends_growing() -> None:
+    assert [backoff(tries) // 60 for tries in (1, 2, 3, 6, 7, 100)] == [1, 2, 4, 32, 60, 60]
+
+
+def test_a_refusal_counts_in_its_run_and_later_as_long_as_its_back_off(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        journal.refuse("a", R1, "bad")
+        assert "a" in journal.memory().rejected
+    with opened(state, time) as journal:
+        assert journal.memory().rejected == {}, "once for each apply"
+        assert "a" in journal.memory(every_backoff=True).rejected
+        time.now += 59
+        assert "a" in journal.memory(every_backoff=True).rejected
+        time.now += 2
+        assert journal.memory(every_backoff=True).rejected == {}
+        journal.refuse("a", R1, "bad again")
+    with opened(state, time) as journal:
+        time.now += 119
+        assert "a" in journal.memory(every_backoff=True).rejected
+        journal.refuse("a", R2, "another spec begins anew")
+    with opened(state, time) as journal:
+        time.now += 61
+        assert journal.memory(every_backoff=True).rejected == {}
+
+
+def test_an_own_cancel_waits_until_it_is_confirmed(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        journal.bind(record())
+        journal.record_cancel("j1", "Removed")
+        assert journal.memory().cancels["j1"].waiting
+        journal.confirm_cancel("j1")
+        assert journal.memory().cancels["j1"] == OwnCancel("Removed")
+        journal.void_cancel("j1")
+        assert journal.memory().cancels["j1"] == OwnCancel("Removed", counts=False)
+    with opened(state, time) as journal:
+        journal.record_cancel("j1", "Removed")
+    with opened(state, time) as journal:
+        assert not journal.memory().cancels["j1"].waiting, "once for each apply"
+        assert journal.memory(every_backoff=True).cancels["j1"].waiting
+        time.now += 121
+        assert not journal.memory(every_backoff=True).cancels["j1"].waiting
+
+
+def test_what_is_seen_changes_what_is_recorded(state: Path) -> None:
+    with opened(state) as journal:
+        journal.settle([])
+    with opened(state) as journal:
+        journal.observe([record("j1"), record("j2", "b", live=False)])
+        assert journal.memory().records == {"j1": record("j1"), "j2": record("j2", "b", live=False)}
+        journal.observe([record("j1", live=False)])
+        assert journal.memory().records["j1"] == record("j1", live=False)
+
+
+def test_a_run_without_memory_cannot_say_how_a_job_ended(state: Path) -> None:
+    with opened(state) as journal:
+        journal.observe([record("j1", live=False), record("j2", "b")])
+        journal.observe([record("j2", "b", live=False)])
+        records = journal.memory().records
+    assert records["j1"].ended_before
+    assert not records["j2"].ended_before
+
+
+def test_a_cancelled_job_that_is_seen_live_again_was_not_cancelled_by_us(state: Path) -> None:
+    with opened(state) as journal:
+        journal.bind(record())
+        journal.record_cancel("j1", "Removed")
+        journal.observe([record()], ending=frozenset({"j1"}))
+        assert journal.memory().cancels["j1"].counts, "its cancel is under way"
+        journal.observe([record()])
+        assert not journal.memory().cancels["j1"].counts
+
+
+def test_a_job_that_is_seen_ended_confirms_its_cancel(state: Path) -> None:
+    with opened(state) as journal:
+        journal.bind(record())
+        journal.record_cancel("j1", "Removed")
+        journal.observe([record(live=False)])
+        assert journal.memory().cancels["j1"] == OwnCancel("Removed")
+
+
+def test_once_marks_came_back_it_stays_known(state: Path) -> None:
+    with opened(state) as journal:
+        journal.learn_echo(echoes=False)
+        assert journal.memory().echoes is False
+        journal.learn_echo(echoes=True)
+        journal.learn_echo(echoes=False)
+        assert journal.memory().echoes is True
+
+
+def test_nothing_is_written_when_nothing_is_new(state: Path) -> None:
+    with opened(state) as journal:
+        journal.want(wants())
+        journal.observe([record()])
+        journal.learn_echo(echoes=True)
+        before = (state / FILE).stat().st_mtime_ns
+        journal.want(wants())
+        journal.observe([record()])
+        journal.learn_echo(echoes=True)
+        assert (state / FILE).stat().st_mtime_ns == before
+
+
+# ── forget ──
+
+
+def test_forget_drops_what_the_provider_does_not_know(state: Path) -> None:
+    with opened(state) as journal:
+        journal.bind(record("j1"))
+        journal.bind(record("j2", attempt=2))
+        assert journal.forget("a", frozenset({"j1"}), intents=False) == (
+            "forgotten: the record of job j1, which the provider no longer knows",
+        )
+        assert set(journal.memory().records) == {"j2"}
+
+
+def test_forget_gives_up_a_cancel_that_does_not_take(state: Path) -> None:
+    with opened(state) as journal:
+        journal.bind(record())
+        journal.record_cancel("j1", "Removed")
+        (said,) = journal.forget("a", frozenset(), intents=False)
+        assert "left alone from here on" in said
+        assert journal.memory().cancels["j1"].left
+        assert journal.forget("a", frozenset(), intents=False) == ()
+
+
+def test_forget_drops_an_intent_only_where_no_listing_will_tell(state: Path) -> None:
+    with opened(state) as journal:
+        journal.intend(Intent("a", R1, 3))
+        assert journal.forget("a", frozenset(), intents=False) == ()
+        assert journal.forget("b", frozenset(), intents=True) == ()
+        assert journal.forget("a", frozenset(), intents=True) == ("forgotten: the unresolved create of attempt 3",)
+        assert journal.memory().intents == {}
+
+
+# ── a journal that cannot be trusted ──
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a database, but long enough to look like one" * 30], ids=["empty", "text"]
+)
+def test_what_is_no_journal_stops_everything(state: Path, content: bytes) -> None:
+    state.mkdir()
+    (state / FILE).write_bytes(content)
+    with pytest.raises(JournalError, match="Move the file aside"):
+        open_journal(state, HERE)
+    assert (state / FILE).read_bytes() == content, "and it is left for a person to look at"
+
+
+def test_a_journal_cut_short_or_scribbled_over_stops_everything(state: Path) -> None:
+    with opened(state) as journal:
+        for i in range(200):
+            journal.bind(record(f"j{i}", f"n{i}"))
+    content = (state / FILE).read_bytes()
+    (state / FILE).write_bytes(content[: len(content) // 2])
+    with pytest.raises(JournalError):
+        open_journal(state, HERE)
+    (state / FILE).write_bytes(content[:5000] + b"\xff" * 4000 + content[9000:])
+    with pytest.raises(JournalError):
+        open_journal(state, HERE)
+
+
+def test_another_programs_database_and_another_version_are_refused(state: Path) -> None:
+    state.mkdir()
+    sqlite3.connect(state / FILE).execute("CREATE TABLE x (y)").connection.close()
+    with pytest.raises(JournalError, match="not a journal of reconciler"):
+        open_journal(state, HERE)
+    (state / FILE).unlink()
+    opened(state).close()
+    connection = sqlite3.connect(state / FILE)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(JournalError, match="another version"):
+        open_journal(state, HERE)
+
+
+def test_a_state_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(JournalError):
+        open_journal(tmp_path / "file" / "state", HERE)
+
+
+def test_a_write_that_fails_is_told(state: Path) -> None:
+    journal = opened(state)
+    journal.close()
+    with pytest.raises(JournalError):
+        journal.intend(Intent("a", R1, 1))
+
+
+def test_a_copy_knows_that_it_moved(state: Path, tmp_path: Path) -> None:
+    with opened(state) as journal:
+        journal.settle([])
+    shutil.copytree(state, tmp_path / "copy")
+    with opened(tmp_path / "copy") as journal:
+        assert journal.known
+        assert journal.moved
+        journal.arrive()
+    with opened(tmp_path / "copy") as journal:
+        assert not journal.moved
+
+
+def test_a_rival_that_makes_it_first_wins(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(state) as journal:
+        journal.intend(Intent("a", R1, 1))
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    with opened(state) as journal:
+        assert set(journal.memory().intents) == {"a"}
+    monkeypatch.undo()
+    assert [p.name for p in state.iterdir()] == [FILE]
+
+
+# ── locks ──
+
+
+def test_one_at_a_time(tmp_path: Path, time: Time) -> None:
+    def sleep(seconds: float) -> None:
+        time.now += seconds
+
+    first, second = Lock(tmp_path), Lock(tmp_path)
+    first.acquire(timeout=0, clock=time, sleep=sleep)
+    with pytest.raises(Locked, match="waited 2 s; --lock-timeout"):
+        second.acquire(timeout=2, clock=time, sleep=sleep)
+    assert time.now >= 1002
+    first.release()
+    first.release()
+    second.acquire(timeout=0, clock=time, sleep=sleep)
+    second.release()
+
+
+def test_a_lock_is_taken_as_soon_as_it_is_free(tmp_path: Path, time: Time) -> None:
+    first, second = Lock(tmp_path), Lock(tmp_path)
+    first.acquire(timeout=0, clock=time, sleep=lambda _: None)
+    second.acquire(timeout=30, clock=time, sleep=lambda _: first.release())
+    second.release()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here")
+def test_files_do_not_pile_up(tmp_path: Path, time: Time) -> None:
+    def handles() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    before = handles()
+    for _ in range(20):
+        lock = Lock(tmp_path)
+        lock.acquire(timeout=0, clock=time, sleep=lambda _: None)
+        with pytest.raises(Locked):
+            Lock(tmp_path).acquire(timeout=0, clock=time, sleep=lambda _: None)
+        lock.release()
+    assert handles() == before

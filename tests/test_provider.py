@@ -1,0 +1,577 @@
+"""The client against a server that misbehaves: one POST, whatever comes back; every answer classified; no foreign exception."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from typing import Any, Self
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, UsageError
+from reconciler.job import Marks
+from reconciler.provider import DeadlineTransport, Endpoint, OpenAIClient, RequestRecord, takes_no_jobs
+from reconciler.provider.transport import ANSWER_LIMIT, proxy_for
+from tests.clocks import SkippingClock
+from tests.faulty import DROP, HANG, Answer, FaultyServer, Reply, Request, reply
+
+KEY = "sk-a-key-that-must-appear-nowhere"
+JOB = {"id": "ftjob-1", "status": "running", "metadata": Marks("f", "a", "0" * 16, 1).as_metadata()}
+CREATE = {"model": "m", "training_file": "file-1"}
+
+
+def caught(call: Callable[[], object]) -> object:
+    """What a call returns, or the error of ours that it raises."""
+    try:
+        return call()
+    except ProviderError as error:
+        return error
+
+
+def asked(client: OpenAIClient) -> list[object]:
+    """What a write, a listing and a read come to."""
+    return [
+        caught(lambda: client.create_job(CREATE)),
+        caught(client.list_jobs),
+        caught(lambda: client.retrieve_job("j")),
+    ]
+
+
+class House:
+    """A client, its server, and everything that went over the wire."""
+
+    def __init__(self, answer: Answer, **endpoint: Any) -> None:
+        self.clock = SkippingClock()
+        self.server = FaultyServer(answer)
+        self.records: list[RequestRecord] = []
+        self.transport = DeadlineTransport(self.clock, proxies=dict)
+        base_url = endpoint.pop("base_url", self.server.base_url)
+        self.client = OpenAIClient(
+            Endpoint(base_url, endpoint.pop("api_key", KEY), deadline=0.4, **endpoint),
+            transport=self.transport,
+            clock=self.clock,
+            random=lambda: 0.5,
+            on_request=self.records.append,
+        )
+
+    def __enter__(self) -> Self:
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.transport.close()
+        self.server.__exit__()
+
+
+def script(*answers: Reply) -> Answer:
+    """These answers, one after the other; the last one for ever."""
+    left = list(answers)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+# ── a create is sent once, and its outcome is classified ─────────────────────────────────────
+
+HTML = Reply(200, b"<html>Bad gateway</html>", {"content-type": "text/html"})
+UNKNOWN = {
+    "dropped": DROP,
+    "hanging": HANG,
+    "cut": Reply(200, json.dumps(JOB).encode(), how="cut"),
+    "dripping": Reply(200, json.dumps(JOB).encode(), how="drip"),
+    "html": HTML,
+    "no id": reply({"status": "running"}),
+    "a list": reply([1]),
+    "empty": Reply(200, b""),
+    "deep": Reply(200, b"[" * 100_000),
+    "408": reply({}, 408),
+    "409": reply({"error": {"message": "lock"}}, 409),
+    "500": reply({}, 500),
+    "502": Reply(502, b"<html>", {}),
+    "503": reply({}, 503),
+    "redirect": reply({}, 307, location="/v1/elsewhere"),
+    "405": reply({}, 405),
+    "too long": Reply(200, b" " * (ANSWER_LIMIT + 1)),
+    "bomb": Reply(200, gzip.compress(b" " * (ANSWER_LIMIT + 1)), {"content-encoding": "gzip"}),
+    "bad gzip": Reply(200, b"not gzip", {"content-encoding": "gzip"}),
+    "cut gzip": Reply(200, gzip.compress(b"{}" * 5000)[:40], {"content-encoding": "gzip"}),
+    "brotli": Reply(200, b"x", {"content-encoding": "br"}),
+}
+
+
+@pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_an_unknown_outcome_is_posted_once(answer: Reply) -> None:
+    with House(lambda _: answer) as house:
+        with pytest.raises(OutcomeUnknown):
+            house.client.create_job(CREATE)
+        assert len(house.server.requests) == 1
+        assert house.clock.slept == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+def test_a_refusal_says_that_nothing_was_created(status: int) -> None:
+    told = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "bad_thing"}}
+    with House(lambda _: reply(told, status, **{"x-request-id": "req-7"})) as house:
+        with pytest.raises(Refused) as raised:
+            house.client.create_job(CREATE)
+        assert len(house.server.requests) == 1
+    assert (raised.value.status, raised.value.code, raised.value.request_id) == (status, "bad_thing", "req-7")
+    assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP {status} bad_thing: no"
+
+
+def test_a_429_on_a_create_is_told_and_not_repeated() -> None:
+    with House(lambda _: reply({"error": {"code": "rate_limit_exceeded"}}, 429, **{"retry-after": "3"})) as house:
+        with pytest.raises(RateLimited) as raised:
+            house.client.create_job(CREATE)
+        assert len(house.server.requests) == 1
+    assert raised.value.retry_after == 3
+    assert takes_no_jobs(raised.value)
+
+
+def test_no_connection_means_not_sent() -> None:
+    with House(lambda _: reply(JOB)) as house:
+        gone = house.server.base_url
+    with House(lambda _: reply(JOB), base_url=gone) as house, pytest.raises(NotSent):
+        house.client.create_job(CREATE)
+
+
+def test_an_unknown_host_means_not_sent() -> None:
+    with House(lambda _: reply(JOB), base_url="http://no-such-host.invalid/v1") as house, pytest.raises(NotSent):
+        house.client.create_job(CREATE)
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_created_job(status: int) -> None:
+    with House(lambda _: reply(JOB, status)) as house:
+        job = house.client.create_job(CREATE)
+        assert house.server.requests[0].json == CREATE
+    assert (job.id, job.status) == ("ftjob-1", "running")
+    assert job.marks == Marks("f", "a", "0" * 16, 1)
+
+
+def test_a_connection_that_died_while_idle_is_not_used_for_a_create() -> None:
+    with House(lambda _: Reply(200, json.dumps(JOB).encode(), {"connection": "close"})) as house:
+        for _ in range(3):
+            house.client.create_job(CREATE)
+        assert len(house.server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "every"), [(401, True), (403, True), (429, True), (400, False), (404, False), (422, False)]
+)
+def test_which_refusals_are_about_every_create(status: int, every: bool) -> None:
+    assert takes_no_jobs(Refused("", status=status)) is every
+
+
+def test_a_cancel_is_sent_once() -> None:
+    with House(lambda _: HANG) as house:
+        with pytest.raises(OutcomeUnknown):
+            house.client.cancel_job("ftjob-1")
+        assert [(r.method, r.path) for r in house.server.requests] == [("POST", "/v1/fine_tuning/jobs/ftjob-1/cancel")]
+    with House(lambda _: Reply(200, b"whatever")) as house:
+        house.client.cancel_job("ftjob-1")
+
+
+# ── reads are repeated, within reason ────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "fault", [DROP, HANG, HTML, reply({}, 500), reply({}, 409), Reply(200, b"{", {}), reply({}, 302)], ids=repr
+)
+def test_a_read_is_asked_again(fault: Reply) -> None:
+    with House(script(fault, fault, reply(JOB))) as house:
+        assert house.client.retrieve_job("ftjob-1").id == "ftjob-1"
+        assert len(house.server.requests) == 3
+        assert house.clock.slept == [0.5, 1.0], "half of what the jitter allows"
+
+
+def test_a_read_is_given_up_after_four_tries() -> None:
+    with House(lambda _: reply({}, 503)) as house:
+        with pytest.raises(Unreadable, match="HTTP 503"):
+            house.client.retrieve_job("ftjob-1")
+        assert len(house.server.requests) == 4
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422])
+def test_a_refused_read_is_not_repeated(status: int) -> None:
+    with House(lambda _: reply({}, status)) as house:
+        with pytest.raises(Refused) as raised:
+            house.client.retrieve_job("ftjob-1")
+        assert len(house.server.requests) == 1
+    assert raised.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "waited"),
+    [
+        ({"retry-after": "7"}, 7.5),
+        ({"retry-after": "1.5"}, 2.0),
+        ({"retry-after-ms": "2500", "retry-after": "60"}, 3.0),
+        ({"retry-after": "soon"}, 0.5),
+        ({}, 0.5),
+    ],
+)
+def test_retry_after_is_obeyed(headers: dict[str, str], waited: float) -> None:
+    with House(script(reply({}, 429, **headers), reply(JOB))) as house:
+        house.client.retrieve_job("ftjob-1")
+        assert house.clock.slept == [waited]
+
+
+def test_retry_after_may_be_a_date() -> None:
+    with House(lambda _: reply(JOB)) as house:
+        date = formatdate(house.clock.time() + 30, usegmt=True)
+        house.server.answer = script(reply({}, 429, **{"retry-after": date}), reply(JOB))
+        house.client.retrieve_job("ftjob-1")
+        assert 28 < house.clock.slept[0] <= 31
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply({}, 429, **{"retry-after": "121"}),
+        reply({"error": {"code": "insufficient_quota"}}, 429),
+        reply({"error": {"code": "daily_rate_limit_exceeded"}}, 429, **{"retry-after": "5"}),
+    ],
+    ids=["too long", "quota", "daily"],
+)
+def test_a_limit_that_will_not_pass_is_told_at_once(answer: Reply) -> None:
+    with House(lambda _: answer) as house:
+        with pytest.raises(RateLimited):
+            house.client.list_jobs()
+        assert len(house.server.requests) == 1
+
+
+def test_an_answer_about_another_job_is_no_answer() -> None:
+    with House(lambda _: reply({"id": "ftjob-2"})) as house, pytest.raises(Unreadable, match="ftjob-2"):
+        house.client.retrieve_job("ftjob-1")
+
+
+# ── listings are complete, or there is none ──────────────────────────────────────────────────
+
+
+def page(*ids: str, has_more: object = False, **more: object) -> Reply:
+    told = {"object": "list", "data": [{"id": i, "status": "running", **more} for i in ids]}
+    return reply(told if has_more is None else {**told, "has_more": has_more})
+
+
+def by_cursor(pages: dict[str, Reply]) -> Answer:
+    def answer(request: Request) -> Reply:
+        _, _, after = request.path.partition("after=")
+        return pages[after.partition("&")[0]]
+
+    return answer
+
+
+def listed(answer: Answer) -> list[str]:
+    with House(answer) as house:
+        return [job.id for job in house.client.list_jobs()]
+
+
+def test_pages_are_walked_to_the_last() -> None:
+    assert listed(by_cursor({"": page("a", "b", has_more=True), "b": page("c")})) == ["a", "b", "c"]
+
+
+def test_a_server_that_does_not_say_is_asked_until_a_page_is_empty() -> None:
+    assert listed(
+        by_cursor({"": page("a", has_more=None), "a": page("b", has_more=None), "b": page(has_more=None)})
+    ) == ["a", "b"]
+
+
+def test_a_server_that_always_says_more_is_asked_until_a_page_is_empty() -> None:
+    assert listed(by_cursor({"": page("a", has_more=True), "a": page(has_more=True)})) == ["a"]
+
+
+def test_jobs_that_were_pushed_down_are_counted_once_and_the_later_showing_wins() -> None:
+    first = page("a", "b", has_more=True)
+    second = reply({"data": [{"id": "b", "status": "failed"}, {"id": "c"}], "has_more": False})
+    with House(by_cursor({"": first, "b": second})) as house:
+        assert [(j.id, j.status) for j in house.client.list_jobs()] == [
+            ("a", "running"),
+            ("b", "failed"),
+            ("c", "unknown"),
+        ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: page("a", "b", has_more=True),
+        by_cursor({"": page("a", "b", has_more=True), "b": page("c", "a", has_more=True), "a": page("d")}),
+        lambda _: reply({"data": None}),
+        lambda _: reply({"jobs": []}),
+        lambda _: reply([]),
+        lambda _: reply({"data": [{"status": "running"}], "has_more": False}),
+        lambda _: reply({"data": ["x"], "has_more": False}),
+        lambda _: page("a", has_more="yes"),
+        by_cursor({"": page("a", has_more=True), "a": reply({}, 500)}),
+        by_cursor({"": page("a", has_more=True), "a": HTML}),
+        by_cursor({"": page("a", has_more=True), "a": DROP}),
+    ],
+    ids=[
+        "repeats",
+        "cursor back",
+        "null",
+        "no data",
+        "a list",
+        "no id",
+        "no object",
+        "odd more",
+        "500",
+        "html",
+        "drop",
+    ],
+)
+def test_an_impossible_or_broken_listing_is_no_listing(answer: Answer) -> None:
+    with pytest.raises(Unreadable):
+        listed(answer)
+
+
+def test_a_listing_that_is_refused_on_its_second_page_is_no_listing() -> None:
+    with pytest.raises(Refused):
+        listed(by_cursor({"": page("a", has_more=True), "a": reply({}, 403)}))
+
+
+def test_cursors_are_escaped() -> None:
+    with House(by_cursor({"": page("a/../b?c&d", has_more=True), "a%2F..%2Fb%3Fc%26d": page("e")})) as house:
+        assert [j.id for j in house.client.list_jobs()] == ["a/../b?c&d", "e"]
+
+
+def test_events_stop_when_there_are_enough() -> None:
+    def answer(request: Request) -> Reply:
+        assert "limit=2" in request.path
+        return page("e1", "e2", has_more=True)
+
+    with House(answer) as house:
+        assert [e.id for e in house.client.list_events("ftjob-1", limit=2)] == ["e1", "e2"]
+        assert len(house.server.requests) == 1
+
+
+def test_checkpoints() -> None:
+    with House(lambda _: page("c2", "c1", step_number=5)) as house:
+        assert [(c.id, c.step) for c in house.client.list_checkpoints("ftjob-1")] == [("c2", 5), ("c1", 5)]
+        assert house.server.requests[0].path.startswith("/v1/fine_tuning/jobs/ftjob-1/checkpoints?")
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────
+
+
+def file(
+    file_id: str, name: str = "n.jsonl", size: int = 3, purpose: str = "fine-tune", status: str = "processed"
+) -> dict[str, object]:
+    return {"id": file_id, "filename": name, "bytes": size, "purpose": purpose, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        ([], None),
+        ([file("file-1")], "file-1"),
+        ([file("file-0", name="m.jsonl"), file("file-1")], "file-1"),
+        ([file("file-1", size=4)], None),
+        ([file("file-1", purpose="batch")], None),
+        ([file("file-1", status="error")], None),
+        ([{"id": "file-1"}], None),
+    ],
+)
+def test_a_file_is_found_by_name_size_and_purpose(there: list[dict[str, object]], found: str | None) -> None:
+    with House(lambda _: reply({"data": there, "has_more": False})) as house:
+        assert house.client.find_file("n.jsonl", 3) == found
+        assert "purpose=fine-tune" in house.server.requests[0].path
+
+
+def test_an_upload() -> None:
+    with House(lambda _: reply(file("file-9"))) as house:
+        assert house.client.upload_file("n.jsonl", b"{}\n") == "file-9"
+        (request,) = house.server.requests
+        assert b'name="purpose"\r\n\r\nfine-tune' in request.body
+        assert b'name="file"; filename="n.jsonl"' in request.body
+        assert b"\r\n\r\n{}\n\r\n" in request.body
+
+
+def test_an_upload_is_sent_once() -> None:
+    with House(lambda _: reply({}, 500)) as house:
+        with pytest.raises(OutcomeUnknown):
+            house.client.upload_file("n.jsonl", b"{}\n")
+        assert len(house.server.requests) == 1
+
+
+def test_a_file_is_waited_for() -> None:
+    with House(
+        script(reply(file("f", status="pending")), reply(file("f", status="running")), reply(file("f")))
+    ) as house:
+        house.client.wait_for_file("f")
+        assert house.clock.slept == [1.0, 1.0]
+
+
+def test_a_file_that_the_server_cannot_use_is_a_refusal() -> None:
+    with House(lambda _: reply(file("f", status="error"))) as house, pytest.raises(Refused, match="cannot be used"):
+        house.client.wait_for_file("f")
+
+
+def test_a_file_that_never_gets_ready_is_given_up() -> None:
+    with House(lambda _: reply(file("f", status="pending"))) as house:
+        with pytest.raises(Unreadable, match="still pending after 120 s"):
+            house.client.wait_for_file("f")
+        assert len(house.server.requests) == 120
+
+
+# ── what may not be ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "job_id", ["", ".", "..", "a/b", "../files/x", "a?b", "a#b", "a b", "a\nb", "é", "x" * 129, "%2e%2e"]
+)
+@pytest.mark.parametrize("call", ["retrieve_job", "cancel_job", "list_events", "list_checkpoints", "wait_for_file"])
+def test_an_id_cannot_steer_a_path(call: str, job_id: str) -> None:
+    with House(lambda _: reply(JOB)) as house:
+        with pytest.raises(Unreadable, match="cannot be used in a path"):
+            getattr(house.client, call)(job_id)
+        assert house.server.requests == []
+
+
+def test_no_redirect_is_followed_and_the_key_goes_nowhere_else() -> None:
+    with FaultyServer(lambda _: reply(JOB)) as other:
+        with (
+            House(lambda _: reply({}, 302, location=f"{other.base_url}/fine_tuning/jobs/ftjob-1")) as house,
+            pytest.raises(Unreadable),
+        ):
+            house.client.retrieve_job("ftjob-1")
+        assert other.requests == []
+
+
+def test_the_key_is_in_no_message_and_no_record() -> None:
+    told = {"error": {"message": f"bad key {KEY}", "code": KEY}}
+    answers = [reply(told, status) for status in (400, 401, 429, 500)] + [
+        Reply(200, f'"{KEY}'.encode()),
+        reply({"id": KEY, "x": 1}),
+    ]
+    for answer in answers:
+        with House(script(answer), organization="o") as house:
+            for outcome in asked(house.client):
+                assert KEY not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')}"
+            assert KEY not in repr(house.records)
+            assert house.server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in repr(Endpoint("http://x", KEY))
+
+
+def test_headers() -> None:
+    with House(lambda _: reply(JOB), organization="org-1", project="p-1", key_header="api-key") as house:
+        house.client.retrieve_job("ftjob-1")
+        headers = house.server.requests[0].headers
+    assert headers["api-key"] == KEY
+    assert "authorization" not in headers
+    assert (headers["openai-organization"], headers["openai-project"]) == ("org-1", "p-1")
+    assert headers["user-agent"].startswith("finetune-reconciler/")
+    with House(lambda _: reply(JOB), api_key="") as house:
+        house.client.retrieve_job("ftjob-1")
+        assert not {"authorization", "openai-organization", "api-key"} & set(house.server.requests[0].headers)
+
+
+@pytest.mark.parametrize("key", ["a\nb", "a b", "é", "a\x00"])
+def test_a_key_that_no_header_may_hold_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Endpoint("http://x", key)
+    assert key not in str(raised.value)
+
+
+def test_every_request_is_recorded() -> None:
+    with House(script(reply({}, 500, **{"x-request-id": "r1"}), reply(JOB))) as house:
+        house.client.retrieve_job("ftjob-1")
+    assert [(r.operation, r.method, r.path, r.status) for r in house.records] == [
+        ("retrieve", "GET", "/fine_tuning/jobs/ftjob-1", 500),
+        ("retrieve", "GET", "/fine_tuning/jobs/ftjob-1", 200),
+    ]
+    assert house.records[0].request_id == "r1"
+    assert house.records[0].error.startswith("GET /fine_tuning/jobs/ftjob-1: HTTP 500")
+    assert all(r.duration >= 0 for r in house.records)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_compressed_answer_is_read(encoding: str) -> None:
+    content = json.dumps(JOB).encode()
+    packed = gzip.compress(content) if encoding == "gzip" else zlib.compress(content)
+    with House(lambda _: Reply(200, packed, {"content-encoding": encoding})) as house:
+        assert house.client.retrieve_job("ftjob-1").id == "ftjob-1"
+
+
+# ── proxies ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_proxy_is_taken_from_the_environment_and_never_for_loopback() -> None:
+    told = {"https": "http://user:p%40ss@proxy.example:3128", "http": "proxy.example:8080"}
+    for host in ("127.0.0.1", "::1", "localhost", "api.localhost"):
+        assert proxy_for("https", host, told) is None
+    proxy = proxy_for("https", "api.example.com", told)
+    assert proxy is not None
+    assert (bytes(proxy.url), proxy.auth) == (b"http://proxy.example:3128/", (b"user", b"p@ss"))
+    plain = proxy_for("http", "api.example.com", told)
+    assert plain is not None
+    assert bytes(plain.url) == b"http://proxy.example:8080/"
+    assert proxy_for("https", "api.example.com", {}) is None
+    with pytest.raises(UsageError, match="must be an http"):
+        proxy_for("https", "api.example.com", {"all": "socks5://proxy:1"})
+
+
+# ── hostile answers ──────────────────────────────────────────────────────────────────────────
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+hostile = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "data", "has_more", "error", "message", "code", "status", "metadata", "bytes"])
+            | st.text(max_size=5),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+bodies = hostile.map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass")) | st.binary(max_size=200)
+header_text = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
+
+
+@pytest.fixture(scope="module")
+def hostile_house() -> Iterator[tuple[House, list[Reply]]]:
+    answers: list[Reply] = []
+    with House(lambda _: answers[0]) as house:
+        yield house, answers
+
+
+@settings(max_examples=250)
+@given(
+    status=st.integers(200, 599),
+    body=bodies,
+    headers=st.dictionaries(
+        st.sampled_from(
+            ["retry-after", "retry-after-ms", "x-request-id", "content-encoding", "location", "content-type"]
+        ),
+        header_text,
+        max_size=3,
+    ),
+    call=st.sampled_from(["create", "list", "retrieve", "cancel", "events", "checkpoints", "find", "upload", "wait"]),
+)
+def test_whatever_a_server_answers_ends_in_a_value_or_in_our_own_error(
+    hostile_house: tuple[House, list[Reply]], status: int, body: bytes, headers: dict[str, str], call: str
+) -> None:
+    house, answers = hostile_house
+    answers[:] = [Reply(status, b"" if status in {204, 205, 304} else body, {**headers, "connection": "close"})]
+    client = house.client
+    calls: dict[str, Callable[[], object]] = {
+        "create": lambda: client.create_job(CREATE),
+        "list": client.list_jobs,
+        "retrieve": lambda: client.retrieve_job("j"),
+        "cancel": lambda: client.cancel_job("j"),
+        "events": lambda: client.list_events("j"),
+        "checkpoints": lambda: client.list_checkpoints("j"),
+        "find": lambda: client.find_file("n", 1),
+        "upload": lambda: client.upload_file("n", b"{}"),
+        "wait": lambda: client.wait_for_file("f"),
+    }
+    outcome = caught(calls[call])
+    assert str(outcome).isprintable()
+    if call == "create" and isinstance(outcome, ProviderError):
+        refused = status in {400, 401, 403, 404, 413, 422, 429}
+        assert isinstance(outcome, Refused if refused else OutcomeUnknown)

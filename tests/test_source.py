@@ -1,0 +1,342 @@
+"""A directory or a stream → a snapshot: every error of every file, and nothing outside of the directory."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import SourceError
+from reconciler.source import Snapshot, fingerprint, read_directory, read_stream, read_training_bytes
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+FLEET = "apiVersion: reconciler/v1\nkind: Fleet\nmetadata: {name: f}\nspec: {provider: sandbox}\n"
+LINE = '{"messages": []}\n'
+
+
+def manifest(name: str, spec: str = "{model: m, training_file: file-1}") -> str:
+    return f"apiVersion: reconciler/v1\nkind: FineTuningJob\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    fleet = tmp_path / "fleet"
+    fleet.mkdir()
+    (fleet / "fleet.yaml").write_text(FLEET)
+    return fleet
+
+
+def problems(root: Path) -> list[str]:
+    return [str(p) for p in read_directory(root).problems]
+
+
+# ── what is read ──
+
+
+def test_documents_anywhere_in_it(root: Path) -> None:
+    (root / "sub" / "deeper").mkdir(parents=True)
+    (root / "a.yml").write_text(manifest("a"))
+    (root / "sub" / "deeper" / "more.yaml").write_text(f"{manifest('b')}---\n{manifest('c')}")
+    snapshot = read_directory(root)
+    assert snapshot.problems == ()
+    assert snapshot.fleet is not None
+    assert {d.name: (d.path, d.line) for d in snapshot.desired.values()} == {
+        "a": ("a.yml", 1),
+        "b": ("sub/deeper/more.yaml", 1),
+        "c": ("sub/deeper/more.yaml", 6),
+    }
+
+
+def test_hidden_files_kustomizations_and_other_kinds_of_file_are_skipped(root: Path) -> None:
+    for name in (".hidden.yaml", "kustomization.yaml", "notes.txt", "data.json"):
+        (root / name).write_text("not: [a manifest")
+    (root / ".git").mkdir()
+    (root / ".git" / "x.yaml").write_text("not: [a manifest")
+    assert problems(root) == []
+
+
+def test_an_example_is_read(root: Path) -> None:
+    snapshot = read_directory(EXAMPLES / "03-fleet")
+    assert snapshot.problems == ()
+    assert sorted(snapshot.desired) == ["brief", "guide", "guide-evening", "quiz"]
+    assert snapshot.desired["guide"].training is not None
+    assert snapshot.desired["guide"].training.path == "data/guide.jsonl"
+
+
+# ── what is refused ──
+
+
+@pytest.mark.parametrize("content", [None, ""], ids=["missing", "empty"])
+def test_a_missing_or_empty_directory_is_a_problem(tmp_path: Path, content: str | None) -> None:
+    directory = tmp_path / "d"
+    if content is not None:
+        directory.mkdir()
+    snapshot = read_directory(directory)
+    assert snapshot.fleet is None
+    assert len(snapshot.problems) >= 1
+
+
+def test_a_directory_without_a_fleet(root: Path) -> None:
+    (root / "fleet.yaml").unlink()
+    (root / "a.yaml").write_text(manifest("a"))
+    assert problems(root) == [".:1:1: no `kind: Fleet` document: without one nothing is touched"]
+    assert read_directory(root).fleet is None
+
+
+def test_a_broken_fleet_is_told_once(root: Path) -> None:
+    (root / "fleet.yaml").write_text(FLEET.replace("sandbox", "nobody"))
+    assert problems(root) == [
+        "fleet.yaml:4:8: spec.provider: must be 'openai', 'azure', 'litellm', 'compatible' or 'sandbox', not nobody"
+    ]
+
+
+def test_a_second_fleet(root: Path) -> None:
+    (root / "other.yaml").write_text(FLEET)
+    assert problems(root) == ["other.yaml:1:1: kind: a second Fleet document; the first is fleet.yaml:1"]
+
+
+def test_every_error_of_every_file_with_its_position(root: Path) -> None:
+    (root / "a.yaml").write_text(manifest("a", "{model: 1, training_file: file-1, sed: 7}"))
+    (root / "b.yaml").write_text("a: [\n")
+    (root / "c.yaml").write_text(manifest("c") + "---\n" + manifest("c"))
+    (root / "d.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: d}\n")
+    (root / "e.yaml").write_text("- just\n- a list\n")
+    (root / "f.yaml").write_text(manifest("g", "{model_from: {job: nobody}, training_file: file-1}"))
+    assert problems(root) == [
+        "a.yaml:4:8: spec.model: must be a valid string, not 1",
+        "a.yaml:4:41: spec.sed: unknown field; did you mean seed?",
+        "b.yaml:2:1: did not find expected node content, while parsing a flow node",
+        "c.yaml:6:1: metadata.name: the name c is taken by c.yaml:1",
+        "d.yaml:1:1: apiVersion: must be reconciler/v1",
+        "d.yaml:2:1: kind: must be Fleet or FineTuningJob",
+        "e.yaml:1:1: a document must be a mapping of fields",
+        "f.yaml:4:21: spec.model_from.job: no job nobody in this fleet",
+    ]
+    snapshot = read_directory(root)
+    assert snapshot.broken == {"a", "c", "d", "g"}
+    assert snapshot.unreadable == {"b.yaml"}
+    assert snapshot.desired == {}
+
+
+def test_a_flaw_breaks_its_own_document_only(root: Path) -> None:
+    (root / "a.yaml").write_text(f"{manifest('a')}---\n{manifest('b')}x: 1\nx: 2\n---\n{manifest('c')}")
+    snapshot = read_directory(root)
+    assert sorted(snapshot.desired) == ["a", "c"]
+    assert snapshot.broken == {"b"}
+
+
+def test_a_job_built_on_a_broken_one_is_broken(root: Path) -> None:
+    (root / "a.yaml").write_text(manifest("up", "{model: 1, training_file: file-1}"))
+    (root / "b.yaml").write_text(manifest("down", "{model_from: {job: up}, training_file: file-1}"))
+    assert read_directory(root).broken == {"up", "down"}
+
+
+@pytest.mark.parametrize("kind", ["[Fleet]", "{a: 1}", "7", "null"])
+def test_a_kind_that_is_no_word(root: Path, kind: str) -> None:
+    (root / "a.yaml").write_text(f"apiVersion: reconciler/v1\nkind: {kind}\nmetadata: {{name: a}}\n")
+    assert problems(root) == ["a.yaml:2:1: kind: must be Fleet or FineTuningJob"]
+
+
+@pytest.mark.parametrize("metadata", ["[]", "{name: [a]}", "null", "{}", "x"])
+def test_a_metadata_that_is_none(root: Path, metadata: str) -> None:
+    (root / "a.yaml").write_text(f"apiVersion: reconciler/v1\nkind: FineTuningJob\nmetadata: {metadata}\nspec: {{}}\n")
+    assert len(problems(root)) >= 1
+
+
+# ── training files ──
+
+
+def with_file(root: Path, content: bytes | None, given: str = "train.jsonl") -> list[str]:
+    if content is not None:
+        (root / "train.jsonl").write_bytes(content)
+    (root / "a.yaml").write_text(manifest("a", f"{{model: m, training_file: {given}}}"))
+    return problems(root)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "no such file"),
+        (b"", "empty: it holds no example"),
+        (b"\n  \n", "empty: it holds no example"),
+        (b"{}\n[1]\n", "line 2 is not a JSON object"),
+        (b"{}\n\n{,}\n", "line 3 is not JSON"),
+        (b'{"a": "\xff"}\n', "line 1 is not UTF-8"),
+        (b"[" * 100_000, "line 1 is not JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
+        (b'"text"\n', "line 1 is not a JSON object"),
+    ],
+    ids=["missing", "empty", "blank", "list", "broken", "latin", "deep", "lfs", "text"],
+)
+def test_training_files_that_cannot_be_used(root: Path, content: bytes | None, words: str) -> None:
+    (problem,) = with_file(root, content)
+    assert problem.startswith("a.yaml:4:18: spec.training_file: train.jsonl: ")
+    assert problem.endswith(words)
+    assert read_directory(root).broken == {"a"}
+
+
+@pytest.mark.parametrize("given", ["/etc/hostname", "../outside.jsonl", "sub/../../outside.jsonl", '"a\\0b"'])
+def test_nothing_outside_is_read(root: Path, given: str) -> None:
+    (root.parent / "outside.jsonl").write_text(LINE)
+    (problem,) = with_file(root, None, given)
+    assert "outside" in problem.rpartition(": ")[2] or "relative to its manifest" in problem
+
+
+def test_a_link_out_of_the_directory_is_refused_and_one_inside_is_followed(root: Path) -> None:
+    (root.parent / "outside.jsonl").write_text(LINE)
+    (root / "train.jsonl").symlink_to(root.parent / "outside.jsonl")
+    assert "leads outside the fleet directory" in with_file(root, None)[0]
+    (root / "train.jsonl").unlink()
+    (root / "real.jsonl").write_text(LINE)
+    (root / "train.jsonl").symlink_to("real.jsonl")
+    assert with_file(root, None) == []
+
+
+def test_a_fifo_a_directory_and_a_loop_are_refused_at_once(root: Path) -> None:
+    os.mkfifo(root / "train.jsonl")
+    assert "not a regular file" in with_file(root, None)[0]
+    (root / "train.jsonl").unlink()
+    (root / "train.jsonl").mkdir()
+    assert "not a regular file" in with_file(root, None)[0]
+    (root / "train.jsonl").rmdir()
+    (root / "train.jsonl").symlink_to("train.jsonl")
+    assert len(with_file(root, None)) == 1
+
+
+def test_paths_are_relative_to_the_manifest(root: Path) -> None:
+    (root / "sub").mkdir()
+    (root / "train.jsonl").write_text(LINE)
+    (root / "sub" / "a.yaml").write_text(manifest("a", "{model: m, training_file: ../train.jsonl}"))
+    snapshot = read_directory(root)
+    assert snapshot.problems == ()
+    assert snapshot.desired["a"].training is not None
+    assert snapshot.desired["a"].training.path == "train.jsonl"
+
+
+def test_crlf_is_read_as_lf(root: Path) -> None:
+    with_file(root, b'{"a": 1}\r\n{"b": 2}\r\n')
+    training = read_directory(root).desired["a"].training
+    assert training is not None
+    assert training.size == len(b'{"a": 1}\n{"b": 2}\n')
+    assert read_training_bytes(root, training) == b'{"a": 1}\n{"b": 2}\n'
+
+
+def test_what_is_uploaded_is_what_was_hashed_or_nothing(root: Path) -> None:
+    with_file(root, b'{"a": 1}\n')
+    training = read_directory(root).desired["a"].training
+    assert training is not None
+    (root / "train.jsonl").write_bytes(b'{"a": 2}\n')
+    with pytest.raises(SourceError, match="it has changed since"):
+        read_training_bytes(root, training)
+    (root / "train.jsonl").unlink()
+    with pytest.raises(SourceError, match="no such file"):
+        read_training_bytes(root, training)
+
+
+# ── manifests that are no plain files ──
+
+
+def test_a_manifest_that_is_a_fifo_or_leads_outside(root: Path) -> None:
+    os.mkfifo(root / "pipe.yaml")
+    (root.parent / "outside.yaml").write_text(manifest("x"))
+    (root / "out.yaml").symlink_to(root.parent / "outside.yaml")
+    (root / "lost.yaml").symlink_to("nowhere.yaml")
+    snapshot = read_directory(root)
+    assert {p.path: p.message for p in snapshot.problems} == {
+        "pipe.yaml": "not a regular file",
+        "out.yaml": "leads outside the fleet directory",
+        "lost.yaml": "a link that leads nowhere",
+    }
+    assert snapshot.unreadable == {"pipe.yaml", "out.yaml", "lost.yaml"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_manifest_that_may_not_be_read(root: Path) -> None:
+    (root / "a.yaml").write_text(manifest("a"))
+    (root / "a.yaml").chmod(0)
+    assert problems(root) == ["a.yaml:1:1: cannot be read (Permission denied)"]
+
+
+def test_a_manifest_that_is_too_long(root: Path) -> None:
+    with (root / "a.yaml").open("wb") as file:
+        file.truncate(17 * 1024 * 1024)
+    assert problems(root) == ["a.yaml:1:1: longer than 16777216 bytes"]
+
+
+def test_a_symlinked_root_and_a_kubernetes_volume(tmp_path: Path) -> None:
+    generation = tmp_path / "volume" / "..2026_11_24"
+    generation.mkdir(parents=True)
+    (generation / "fleet.yaml").write_text(FLEET)
+    (generation / "a.yaml").write_text(manifest("a", "{model: m, training_file: train.jsonl}"))
+    (generation / "train.jsonl").write_text(LINE)
+    (tmp_path / "volume" / "..data").symlink_to("..2026_11_24")
+    for name in ("fleet.yaml", "a.yaml", "train.jsonl"):
+        (tmp_path / "volume" / name).symlink_to(f"..data/{name}")
+    (tmp_path / "link").symlink_to("volume")
+    for path in (tmp_path / "volume", tmp_path / "link"):
+        snapshot = read_directory(path)
+        assert snapshot.problems == ()
+        assert sorted(snapshot.desired) == ["a"]
+
+
+# ── the fingerprint ──
+
+
+def changed(root: Path, snapshot: Snapshot) -> bool:
+    return fingerprint(snapshot) != snapshot.fingerprint
+
+
+def test_the_fingerprint_stands_for_every_byte(root: Path) -> None:
+    with_file(root, LINE.encode())
+    snapshot = read_directory(root)
+    assert not changed(root, snapshot)
+    (root / "train.jsonl").write_text(LINE + LINE)
+    assert changed(root, snapshot)
+    (root / "train.jsonl").write_text(LINE)
+    assert not changed(root, snapshot)
+    (root / "fleet.yaml").write_text(FLEET + "# more\n")
+    assert changed(root, snapshot)
+    (root / "fleet.yaml").write_text(FLEET)
+    (root / "b.yaml").write_text(manifest("b"))
+    assert changed(root, snapshot)
+    (root / "b.yaml").unlink()
+    (root / "train.jsonl").unlink()
+    assert changed(root, snapshot)
+    shutil.rmtree(root)
+    assert changed(root, snapshot)
+
+
+# ── a stream ──
+
+
+def test_a_stream_gives_what_the_files_give() -> None:
+    directory = EXAMPLES / "03-fleet"
+    text = "---\n".join((directory / f"{name}.yaml").read_text() for name in ("quiz", "fleet", "guide", "brief"))
+    stream, files = read_stream(text.encode(), directory), read_directory(directory)
+    assert stream.problems == ()
+    assert stream.stream
+    assert {d.name: d.revision for d in stream.desired.values()} == {d.name: d.revision for d in files.desired.values()}
+    assert not changed(directory, stream)
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_what_kustomize_builds_gives_what_the_files_give(tmp_path: Path) -> None:
+    directory = tmp_path / "fleet"
+    shutil.copytree(EXAMPLES / "03-fleet", directory)
+    resources = "".join(f"- {name}.yaml\n" for name in ("fleet", "guide", "brief", "quiz"))
+    (directory / "kustomization.yaml").write_text(f"resources:\n{resources}")
+    built = subprocess.run(["kubectl", "kustomize", str(directory)], check=True, capture_output=True).stdout  # noqa: S607
+    stream, files = read_stream(built, directory), read_directory(directory)
+    assert stream.problems == ()
+    assert {d.name: d.revision for d in stream.desired.values()} == {d.name: d.revision for d in files.desired.values()}
+
+
+def test_an_empty_stream_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = read_stream(b"", tmp_path).problems
+    assert str(problem).startswith("-:1:1: no `kind: Fleet` document")
+
+
+def test_a_path_that_would_steer_a_terminal_is_escaped(root: Path) -> None:
+    (root / "\x1b[2J.yaml").write_text("a: [")
+    assert "\x1b" not in problems(root)[0]

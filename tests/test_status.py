@@ -1,0 +1,210 @@
+"""The report: conditions that say what is, stay when nothing changes, and never flap."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from reconciler.job import Checkpoint, Job, JobError
+from reconciler.manifest import State
+from reconciler.plan import plan
+from reconciler.status import Condition, Status, statuses
+from reconciler.status_files import as_item
+from reconciler.world import Rejection, World
+from tests.build import R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.test_plan import worlds
+
+NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+
+
+def report(
+    w: World, *, now: str = NOW, previous: dict[str, Status] | None = None, **checkpoints: list[Checkpoint]
+) -> dict[str, Status]:
+    told = {
+        name: as_item(status) | {"conditions": [vars_of(c) for c in status.conditions]}
+        for name, status in (previous or {}).items()
+    }
+    return statuses(w, plan(w), now=now, previous=told, checkpoints=checkpoints)
+
+
+def vars_of(condition: Condition) -> dict[str, str]:
+    return {key: getattr(condition, key) for key in ("type", "status", "reason", "message", "last_transition_time")}
+
+
+def conditions(w: World, name: str = "a") -> dict[str, tuple[str, str]]:
+    return {c.type: (c.status, c.reason) for c in report(w)[name].conditions}
+
+
+@pytest.mark.parametrize(
+    ("w", "expected"),
+    [
+        (world([job()], [desired()]), {"Synced": ("True", "InProgress"), "Succeeded": ("Unknown", "InProgress")}),
+        (
+            world([job(status="succeeded")], [desired()]),
+            {"Synced": ("True", "Succeeded"), "Succeeded": ("True", "Succeeded")},
+        ),
+        (
+            world([job(status="failed", error=JobError("e", "m", ""))], [desired()]),
+            {"Synced": ("True", "Failed"), "Succeeded": ("False", "Failed")},
+        ),
+        (
+            world([job(status="cancelled")], [desired()]),
+            {"Synced": ("True", "Cancelled"), "Succeeded": ("False", "Cancelled")},
+        ),
+        (world([], [desired()]), {"Synced": ("False", "NotCreated"), "Succeeded": ("Unknown", "NotCreated")}),
+        (
+            world([], [desired(state=State.SUSPENDED)]),
+            {"Synced": ("Unknown", "Suspended"), "Succeeded": ("Unknown", "Suspended")},
+        ),
+        (
+            world([], [desired(state=State.CANCELLED)]),
+            {"Synced": ("True", "CancelRequested"), "Succeeded": ("Unknown", "CancelRequested")},
+        ),
+        (
+            world([], [desired()], remembers=memory(rejected={"a": Rejection(R1, "bad")})),
+            {
+                "Synced": ("False", "CreateRejected"),
+                "Succeeded": ("Unknown", "CreateRejected"),
+                "Blocked": ("True", "CreateRejected"),
+            },
+        ),
+        (
+            world([], [desired()], remembers=memory(records=[record()]), missing=frozenset({"j1"})),
+            {"Synced": ("False", "Missing"), "Succeeded": ("Unknown", "Missing"), "Blocked": ("True", "Missing")},
+        ),
+        (
+            world([job("j1", revision=R2), job("j2", created=200)], [desired()]),
+            {"Synced": ("False", "Superseded"), "Succeeded": ("Unknown", "InProgress")},
+        ),
+        (world([job(orphan=True)], []), {"Synced": ("True", "Orphaned"), "Succeeded": ("Unknown", "InProgress")}),
+        (
+            world([job()], [], remembers=memory(echoes=True)),
+            {"Synced": ("False", "Ahead"), "Succeeded": ("Unknown", "InProgress")},
+        ),
+    ],
+    ids=[
+        "runs",
+        "done",
+        "failed",
+        "cancelled",
+        "new",
+        "suspended",
+        "off",
+        "rejected",
+        "missing",
+        "replaced",
+        "orphan",
+        "ahead",
+    ],
+)
+def test_conditions(w: World, expected: dict[str, tuple[str, str]]) -> None:
+    assert conditions(w) == expected
+
+
+def test_a_name_that_is_gone_and_ended_has_nothing_to_say() -> None:
+    assert report(world([job(status="succeeded")], [])) == {}
+
+
+def test_a_desired_name_without_a_line_is_done() -> None:
+    """A server that drops metadata: the job is desired, cancelled by state, and stands for nothing."""
+    w = world([], [desired()])
+    (status,) = statuses(w, replace(plan(w), changes=()), now=NOW, previous={}, checkpoints={}).values()
+    assert {c.type: (c.status, c.reason) for c in status.conditions} == {
+        "Synced": ("True", "Done"),
+        "Succeeded": ("Unknown", "NotCreated"),
+    }
+
+
+def test_the_time_moves_only_when_the_status_does() -> None:
+    running = world([job()], [desired()])
+    first = report(running)
+    again = report(running, now=LATER, previous=first)
+    assert again == first
+    done = report(world([job(status="succeeded")], [desired()]), now=LATER, previous=first)["a"]
+    times = {c.type: c.last_transition_time for c in done.conditions}
+    assert times == {"Synced": NOW, "Succeeded": LATER}
+
+
+@pytest.mark.parametrize("nonsense", ["x", 7, None, [None], [{"type": "Synced"}], {"type": "Synced", "status": "True"}])
+def test_a_previous_report_that_makes_no_sense_is_no_report(nonsense: object) -> None:
+    w = world([job()], [desired()])
+    (status,) = statuses(w, plan(w), now=NOW, previous={"a": {"conditions": nonsense}}, checkpoints={}).values()
+    assert [c.last_transition_time for c in status.conditions] == [NOW, NOW]
+
+
+def test_facts_of_the_job() -> None:
+    made = job(status="succeeded", model="ft:x", trained_tokens=42)
+    status = report(world([made], [desired()]))["a"]
+    assert (status.revision, status.job_id, status.job_status) == (R1, "j1", "succeeded")
+    assert (status.fine_tuned_model, status.trained_tokens, status.created_at) == ("ft:x", 42, 100)
+    assert status.error is None
+
+
+def test_the_error_of_a_failed_job() -> None:
+    failed = job(status="failed", error=JobError("c", "m", "p"))
+    assert report(world([failed], [desired()]))["a"].error == {"code": "c", "message": "m", "param": "p"}
+    told = job(status="running", error=JobError("c", "m", "p"))
+    assert report(world([told], [desired()]))["a"].error is None
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        ([job()], None),
+        ([job("j1", revision=R2, status="succeeded")], {"model": "ft:j1", "revision": R2, "current": False}),
+        (
+            [job("j1", revision=R2, status="succeeded", created=300), job("j2", status="succeeded", created=200)],
+            {"model": "ft:j2", "revision": R1, "current": True},
+        ),
+        (
+            [job("j1", revision=R2, status="succeeded"), job("j3", revision=R3, status="succeeded", created=200)],
+            {"model": "ft:j3", "revision": R3, "current": False},
+        ),
+    ],
+)
+def test_the_latest_model(jobs: list[Job], expected: object) -> None:
+    assert report(world(jobs, [desired()]))["a"].latest_model == expected
+
+
+def test_checkpoints_are_kept_until_the_job_changes() -> None:
+    w = world([job(status="succeeded")], [desired()])
+    assert report(w)["a"].checkpoints is None
+    read = report(w, j1=[Checkpoint("c", 9, "ft:c", 1, {"train_loss": 0.5})])
+    assert read["a"].checkpoints == [{"step": 9, "model": "ft:c", "metrics": {"train_loss": 0.5}}]
+    assert report(w, previous=read)["a"].checkpoints == read["a"].checkpoints
+    other = world([job("j2", status="succeeded")], [desired()])
+    assert report(other, previous=read)["a"].checkpoints is None
+    assert report(world([], [desired()]), previous=read)["a"].checkpoints is None
+
+
+def test_history_is_the_recent_past_the_oldest_first() -> None:
+    jobs = [job(f"j{i:02}", attempt=i + 1, status="failed", created=i) for i in range(25)]
+    history = report(world(jobs, [desired()]))["a"].history
+    assert [h["job_id"] for h in history] == [f"j{i:02}" for i in range(5, 25)]
+    assert history[-1] == {"job_id": "j24", "revision": R1, "attempt": 25, "status": "failed", "fine_tuned_model": None}
+
+
+def test_the_job_shown_is_the_one_its_plan_is_about() -> None:
+    doubled = world([job("j1"), job("j2", created=200)], [desired()])
+    assert report(doubled)["a"].job_id == "j1"
+    gone = world([job("j1", revision=R2)], [], of=fleet(prune=False))
+    assert (report(gone)["a"].job_id, report(gone)["a"].revision) == ("j1", R2)
+    replaced = world([job("j1", revision=R2)], [desired()])
+    assert report(replaced)["a"].job_id is None
+
+
+def test_what_a_server_says_is_escaped_and_what_it_does_not_say_is_told() -> None:
+    strange = report(world([job(status="failed", error=JobError("\x1b", "\x1b[2J", ""))], [desired()]))["a"]
+    assert all("\x1b" not in c.message for c in strange.conditions)
+    silent = report(world([job(status="failed")], [desired()]))["a"]
+    assert silent.conditions[1].message == "job j1 failed"
+    nameless = report(world([replace(job(status="succeeded"), fine_tuned_model=None)], [desired()]))["a"]
+    assert nameless.conditions[1].message == "the model is not named yet"
+
+
+@settings(max_examples=300)
+@given(worlds())
+def test_every_world_has_a_report_and_the_same_one_twice(w: World) -> None:
+    first = report(w)
+    assert set(w.desired) <= set(first)
+    assert report(w, now=LATER, previous=first) == first
