@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import socket
 import sqlite3
 import time
@@ -334,8 +335,8 @@ def open_journal(
 def _make(path: Path) -> None:
     """Make an empty journal under a temporary name, so that none is ever found half made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{FILE}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    # Not named after the process: two containers on one volume are both process 1.
+    temporary = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
     connection = _connect(temporary, read_only=False, create=True)
     try:
         connection.executescript(_SCHEMA)

@@ -249,7 +249,7 @@ class Reconciler:
             self._cold = ""
         ended = tuple(jobs[r.job_id] for r in records if not r.live and r.job_id in was_live)
         names = {r.job_id: r.name for r in records}
-        for job in ended:
+        for job in (j for j in ended if j.id not in seen.world.memory.cancels):
             _log_end(log.bind(job=names[job.id], job_id=job.id, status=job.status), job)
         return ended
 

@@ -6,6 +6,7 @@ cannot be read counts as absent, because the next report makes it again.
 
 import contextlib
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -55,7 +56,7 @@ class StatusFiles:
             if path.read_bytes() == text:
                 return False
         self._directory.mkdir(parents=True, exist_ok=True)
-        temporary = self._directory / f".{name}.{os.getpid()}"
+        temporary = self._directory / f".{name}.{secrets.token_hex(8)}"
         with temporary.open("wb") as file:
             file.write(text)
             file.flush()

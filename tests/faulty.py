@@ -9,8 +9,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -145,25 +144,27 @@ def as_it_is(_: Request, answer: Reply) -> Reply:
     return answer
 
 
-@contextmanager
-def before(upstream: str, fault: Fault = as_it_is) -> Iterator[FaultyServer]:
-    """A server that passes everything on to ``upstream`` (a base URL), and lets ``fault`` change the answers.
+class Proxy(FaultyServer):
+    """Passes everything on to ``upstream`` (a base URL), and lets ``fault`` change the answers.
 
     A fault happens *after* the upstream has done what was asked: the outcome is unknown only to the client.
     """
-    address = upstream.removeprefix("http://").removesuffix("/v1")
 
-    def answer(request: Request) -> Reply:
-        connection = http.client.HTTPConnection(address)
-        passed = {k: v for k, v in request.headers.items() if k not in {"host", "connection", "accept-encoding"}}
+    def __init__(self, upstream: str, fault: Fault = as_it_is) -> None:
+        super().__init__(lambda request: self.fault(request, self.pass_on(request)))
+        self._address = upstream.removeprefix("http://").removesuffix("/v1")
+        self.fault = fault
+
+    def pass_on(self, request: Request) -> Reply:
+        """What the upstream answers."""
+        connection = http.client.HTTPConnection(self._address)
+        skipped = {"host", "connection", "accept-encoding", "content-length"}
+        passed = {name: value for name, value in request.headers.items() if name not in skipped}
         connection.request(request.method, request.path, request.body or None, passed)
         response = connection.getresponse()
         body = response.read()
         connection.close()
-        return fault(request, Reply(response.status, body, {"content-type": response.headers.get("content-type", "")}))
-
-    with FaultyServer(answer) as server:
-        yield server
+        return Reply(response.status, body, {"content-type": response.headers.get("content-type", "")})
 
 
 def once(fault: Reply, when: Callable[[Request], bool]) -> Fault:

@@ -145,10 +145,18 @@ def _stopping_on_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    # The protocol is named because asyncio turns Nagle's algorithm off only where it is:
+    # with it, each answer waits 40 ms for the client's delayed acknowledgement.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
     except (OSError, OverflowError) as error:
+        listener.close()
         raise SandboxError(f"cannot listen on {host} port {port}: {error}") from error
+    return listener
 
 
 def _base_url(listener: socket.socket) -> str:

@@ -1,0 +1,129 @@
+"""Fleets on disk, and runs over them against any base URL, on a clock that does not sleep."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from reconciler.apply import Listener, Patience, Result, apply
+from reconciler.cli.wiring import House, open_house
+from reconciler.clock import Clock
+from reconciler.gates import Permission
+from reconciler.manifest import ProviderName
+from reconciler.reconcile import Decided
+from reconciler.settings import Settings
+from reconciler.source import read_directory
+from tests.clocks import SkippingClock
+
+BEGIN = Permission(first_run=True)
+SILENT = Listener(announce=lambda _: None, waiting=lambda _seconds, _what: None, passed=lambda _: None)
+
+
+class FleetDirectory:
+    """A fleet directory that a test edits; everything it holds is valid until a test breaks it."""
+
+    def __init__(self, root: Path, name: str = "fleet-1") -> None:
+        self.root = root
+        self.name = name
+        (root / "data").mkdir(parents=True)
+        self.fleet()
+        self.data("train", 12)
+
+    def fleet(self, **spec: Any) -> None:
+        """Write the fleet document."""
+        self._write("fleet.yaml", "Fleet", self.name, {"provider": "compatible", **spec})
+
+    def job(self, name: str, **spec: Any) -> None:
+        """Write a job; ``slow`` (the default model) runs until it is cancelled."""
+        told = {"model": "sandbox-slow", "training_file": "data/train.jsonl", **spec}
+        self._write(f"{name}.yaml", "FineTuningJob", name, told)
+
+    def data(self, stem: str, lines: int) -> None:
+        """Write a training file."""
+        messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+        text = "".join(json.dumps({"messages": messages, "n": i}) + "\n" for i in range(lines))
+        (self.root / "data" / f"{stem}.jsonl").write_text(text)
+
+    def remove(self, name: str) -> None:
+        """Delete a job's manifest."""
+        (self.root / f"{name}.yaml").unlink()
+
+    def _write(self, path: str, kind: str, name: str, spec: dict[str, Any]) -> None:
+        document = {"apiVersion": "reconciler/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        # JSON is YAML; what is not here to be read need not be pretty.
+        (self.root / path).write_text(json.dumps(document, indent=1))
+
+    def times(self) -> dict[str, int]:
+        """When each file was last changed, in nanoseconds."""
+        return {str(p.relative_to(self.root)): p.stat().st_mtime_ns for p in self.root.rglob("*") if p.is_file()}
+
+
+@contextlib.contextmanager
+def house(
+    directory: FleetDirectory, base_url: str, *, settle: float = 30.0, clock: Clock | None = None, **settings: Any
+) -> Iterator[House]:
+    """One run over a fleet; ``settle`` seconds pass at once, unless a ``clock`` is given."""
+    told = Settings(
+        root=directory.root,
+        provider=ProviderName.COMPATIBLE,
+        base_url=base_url,
+        settle=settle,
+        log_format="json",
+        **settings,
+    )
+    snapshot = read_directory(directory.root)
+    with open_house(told, snapshot, writes=True, clock=clock or SkippingClock(), deadline=0.5) as opened:
+        yield opened
+
+
+def apply_once(
+    directory: FleetDirectory,
+    base_url: str,
+    *,
+    permission: Permission = BEGIN,
+    patience: Patience | None = None,
+    announce: Callable[[Decided], None] = lambda _: None,
+    **settings: Any,
+) -> Result:
+    """`reconciler apply --yes`, in this process."""
+    with house(directory, base_url, **settings) as opened:
+        snapshot = read_directory(directory.root)
+        listener = Listener(announce, SILENT.waiting, SILENT.passed)
+        return apply(opened.run, snapshot, permission, patience or Patience(), listener)
+
+
+def jobs_at(base_url: str, **marks: str) -> list[dict[str, Any]]:
+    """What the provider has, in the order it was made: the ledger, read without any code of ours."""
+    found: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        answer = httpx.get(
+            f"{base_url}/fine_tuning/jobs", params={"limit": "100", **({"after": after} if after else {})}
+        ).json()
+        found += answer["data"]
+        if not answer["has_more"]:
+            break
+        after = answer["data"][-1]["id"]
+    chosen = [j for j in found if all((j["metadata"] or {}).get(f"reconciler_{k}") == v for k, v in marks.items())]
+    return chosen[::-1]
+
+
+def live(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that have not ended."""
+    return [j for j in jobs if j["status"] not in {"succeeded", "failed", "cancelled"}]
+
+
+def make_job(base_url: str, **body: Any) -> str:
+    """A job that somebody else makes."""
+    told = {"purpose": "fine-tune"}
+    content = b"".join(
+        b'{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}\n' for _ in range(10)
+    )
+    file_id = httpx.post(f"{base_url}/files", data=told, files={"file": ("x.jsonl", content)}).json()["id"]
+    answer = httpx.post(
+        f"{base_url}/fine_tuning/jobs", json={"model": "sandbox-slow", "training_file": file_id, **body}
+    )
+    return str(answer.json()["id"])

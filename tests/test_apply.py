@@ -1,0 +1,532 @@
+"""Whole applies against the sandbox, and against a proxy that loses its answers. The ledger judges."""
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from reconciler.apply import Patience
+from reconciler.clock import SystemClock
+from reconciler.errors import JournalError, ProviderError
+from reconciler.gates import Permission
+from reconciler.plan import Action, Reason
+from reconciler.sandbox import EmbeddedSandbox
+from reconciler.source import read_directory
+from tests.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
+from tests.fleets import FleetDirectory, apply_once, house, jobs_at, live, make_job
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[str]:
+    with EmbeddedSandbox(tmp_path / "sandbox", speed=1000) as running:
+        yield running.base_url
+
+
+@pytest.fixture
+def server(sandbox: str) -> Iterator[Proxy]:
+    """What applies talk to: the sandbox, behind a proxy that records, and adds faults when it is told to."""
+    with Proxy(sandbox) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> FleetDirectory:
+    return FleetDirectory(tmp_path / "fleet")
+
+
+def finish(name: str = "gpt-4o-mini") -> dict[str, str]:
+    """A model whose jobs end by themselves."""
+    return {"model": name}
+
+
+# ── once, twice, and after a loss of memory ──────────────────────────────────────────────────
+
+
+def test_a_fleet_becomes_jobs_and_the_second_apply_does_nothing(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b", seed=7)
+    server.requests.clear()
+    first = apply_once(fleet, server.base_url)
+    assert first.exit_code == 0
+    assert [o.ok for o in first.outcomes] == [True, True]
+    assert len(server.creates()) == 2
+    assert len([r for r in server.posts() if r.path.endswith("/files")]) == 1, "one file for both"
+    server.requests.clear()
+    times = fleet.times()
+    second = apply_once(fleet, server.base_url)
+    assert (second.exit_code, second.outcomes) == (0, ())
+    assert server.posts() == []
+    assert fleet.times() == times
+    assert [j["metadata"]["reconciler_job"] for j in live(jobs_at(server.base_url))] == ["a", "b"]
+
+
+def test_losing_the_state_directory_creates_and_cancels_nothing(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b", **finish())
+    apply_once(fleet, server.base_url, patience=Patience(wait=False))
+    shutil.rmtree(fleet.root / ".reconciler")
+    server.requests.clear()
+    again = apply_once(fleet, server.base_url)
+    assert again.exit_code == 0
+    assert server.posts() == []
+    assert len(jobs_at(server.base_url)) == 2
+
+
+def test_wait_goes_on_until_every_job_has_its_model(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("base", **finish())
+    fleet.job("next", model=None, model_from={"job": "base"})
+    result = apply_once(fleet, server.base_url, patience=Patience(wait=True, poll=0.01))
+    assert result.exit_code == 0
+    by_name = {j["metadata"]["reconciler_job"]: j for j in jobs_at(server.base_url)}
+    assert {j["status"] for j in by_name.values()} == {"succeeded"}
+    assert by_name["next"]["model"] == by_name["base"]["fine_tuned_model"]
+
+
+def test_wait_times_out_and_the_jobs_go_on(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    result = apply_once(fleet, server.base_url, patience=Patience(wait=True, poll=10, timeout=60))
+    assert (result.exit_code, result.timed_out) == (6, True)
+    assert len(live(jobs_at(server.base_url))) == 1
+
+
+def test_wait_tells_a_job_that_failed(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a", model="sandbox-fail-server")
+    result = apply_once(fleet, server.base_url, patience=Patience(wait=True, poll=0.01))
+    assert (result.exit_code, result.lost) == (5, ("a",))
+
+
+def test_a_retry_is_made_where_the_manifest_allows_one(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a", model="sandbox-fail-server-once", policy={"retries": 1})
+    result = apply_once(fleet, server.base_url, patience=Patience(wait=True, poll=0.01))
+    assert [j["metadata"]["reconciler_attempt"] for j in jobs_at(server.base_url)] == ["1", "2"]
+    assert [j["status"] for j in jobs_at(server.base_url)] == ["failed", "succeeded"]
+    assert result.exit_code == 0
+
+
+# ── change, remove, restore ──────────────────────────────────────────────────────────────────
+
+
+def test_a_change_makes_the_new_job_and_then_cancels_the_old_one(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    fleet.job("a", seed=8)
+    server.requests.clear()
+    result = apply_once(fleet, server.base_url)
+    writes = [r.path.rpartition("/")[2] for r in server.posts()]
+    assert writes == ["jobs", "cancel"]
+    assert [(o.action, o.reason) for o in result.outcomes] == [
+        (Action.CREATE, Reason.NOT_CREATED),
+        (Action.CANCEL, Reason.SUPERSEDED),
+    ]
+    assert [j["status"] == "cancelled" for j in jobs_at(server.base_url)] == [True, False]
+
+
+def test_a_removed_manifest_cancels_exactly_its_job(fleet: FleetDirectory, server: Proxy) -> None:
+    for name in ("a", "b", "c"):
+        fleet.job(name)
+    apply_once(fleet, server.base_url)
+    fleet.remove("b")
+    result = apply_once(fleet, server.base_url)
+    assert result.exit_code == 0
+    assert [j["metadata"]["reconciler_job"] for j in live(jobs_at(server.base_url))] == ["a", "c"]
+
+
+def test_a_restored_manifest_is_trained_and_a_finished_one_is_kept(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    fleet.remove("a")
+    fleet.job("other", **finish())
+    apply_once(fleet, server.base_url)
+    fleet.job("a")
+    result = apply_once(fleet, server.base_url)
+    assert [(o.action, o.reason) for o in result.outcomes] == [(Action.CREATE, Reason.RESTORED)]
+    assert [j["metadata"]["reconciler_attempt"] for j in jobs_at(server.base_url, job="a")] == ["1", "2"]
+
+
+def test_going_back_to_a_spec_that_has_succeeded_costs_nothing(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a", **finish())
+    apply_once(fleet, server.base_url, patience=Patience(wait=True, poll=0.01))
+    fleet.job("a", seed=5)
+    apply_once(fleet, server.base_url)
+    fleet.job("a", **finish())
+    result = apply_once(fleet, server.base_url)
+    assert [(o.action, o.reason) for o in result.outcomes] == [(Action.CANCEL, Reason.SUPERSEDED)]
+    assert [j["status"] for j in jobs_at(server.base_url)] == ["succeeded", "cancelled"]
+
+
+def test_somebody_elses_cancel_is_respected(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    httpx.post(f"{server.base_url}/fine_tuning/jobs/{jobs_at(server.base_url)[0]['id']}/cancel")
+    result = apply_once(fleet, server.base_url)
+    assert result.outcomes == ()
+    assert result.last.after.plan.changes[0].reason is Reason.CANCELLED
+
+
+# ── answers that are lost after the job was made ─────────────────────────────────────────────
+
+LOST = {
+    "dropped": DROP,
+    "hanging": HANG,
+    "cut": Reply(200, b'{"id": "ftjob-1", "status": "running"}', how="cut"),
+    "500": reply({"error": {"message": "server had an error"}}, 500),
+    "502": Reply(502, b"<html>Bad gateway</html>", {"content-type": "text/html"}),
+    "html": Reply(200, b"<html>Sign in</html>", {"content-type": "text/html"}),
+    "another job": reply(
+        {
+            "id": "ftjob-x",
+            "metadata": {
+                "reconciler_fleet": "x",
+                "reconciler_job": "x",
+                "reconciler_revision": "0" * 16,
+                "reconciler_attempt": "1",
+            },
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", LOST.values(), ids=LOST.keys())
+def test_a_lost_answer_makes_one_job(fleet: FleetDirectory, server: Proxy, answer: Reply) -> None:
+    fleet.job("a")
+    server.fault = once(answer, lambda r: r.creates)
+    result = apply_once(fleet, server.base_url)
+    assert len(server.creates()) == 1
+    assert result.exit_code == 0, "it was found by its marks in the same apply"
+    assert apply_once(fleet, server.base_url).exit_code == 0
+    server.fault = as_it_is
+    assert len(jobs_at(server.base_url)) == 1
+
+
+@pytest.mark.parametrize("answer", [DROP, reply({}, 500)], ids=["dropped", "500"])
+def test_answers_that_are_always_lost_make_one_job_a_name(fleet: FleetDirectory, server: Proxy, answer: Reply) -> None:
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    server.fault = lambda r, was: answer if r.creates else was
+    apply_once(fleet, server.base_url)
+    apply_once(fleet, server.base_url)
+    assert len(server.creates()) == 2
+    server.fault = as_it_is
+    assert [j["metadata"]["reconciler_job"] for j in jobs_at(server.base_url)] == ["a", "b"]
+
+
+def test_a_create_that_really_was_lost_is_sent_again_with_the_same_attempt(
+    fleet: FleetDirectory, server: Proxy
+) -> None:
+    fleet.job("known")
+    apply_once(fleet, server.base_url)  # the provider has been seen to return our marks
+    fleet.job("a", seed=3)
+    swallowed: list[Request] = []
+
+    def swallow(request: Request) -> Reply:
+        if request.creates and not swallowed:
+            swallowed.append(request)
+            return DROP
+        return server.pass_on(request)
+
+    server.requests.clear()
+    server.answer = swallow
+    result = apply_once(fleet, server.base_url)
+    assert result.exit_code == 0
+    assert [j["metadata"]["reconciler_attempt"] for j in jobs_at(server.base_url, job="a")] == ["1"]
+
+
+def test_where_marks_were_never_seen_a_lost_create_is_never_sent_again(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    server.requests.clear()
+    server.answer = lambda r: DROP if r.creates else server.pass_on(r)
+    result = apply_once(fleet, server.base_url)
+    assert result.exit_code == 1
+    assert result.last.after.plan.changes[0].reason is Reason.CREATE_UNRESOLVED
+    server.answer = server.pass_on
+    assert apply_once(fleet, server.base_url).exit_code == 1
+    assert len(server.creates()) == 1
+    assert jobs_at(server.base_url) == []
+
+
+# ── refusals ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("refuse-403", Reason.CREATE_REFUSED),
+        ("refuse-quota", Reason.CREATE_REFUSED),
+        ("refuse-400", Reason.CREATE_REJECTED),
+    ],
+)
+def test_a_replacement_that_is_refused_leaves_the_running_job(
+    fleet: FleetDirectory, server: Proxy, script: str, reason: Reason
+) -> None:
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    fleet.job("a", suffix=script)
+    server.requests.clear()
+    result = apply_once(fleet, server.base_url)
+    assert len(server.creates()) == 1
+    assert not [r for r in server.posts() if r.path.endswith("/cancel")]
+    assert result.exit_code == 1
+    assert result.last.after.plan.changes[0].reason is reason
+    assert [j["status"] for j in live(jobs_at(server.base_url))] == ["running"]
+
+
+def test_one_rejected_job_does_not_stop_the_others(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a", suffix="refuse-400")
+    fleet.job("b")
+    assert apply_once(fleet, server.base_url).exit_code == 1
+    assert [j["metadata"]["reconciler_job"] for j in jobs_at(server.base_url)] == ["b"]
+
+
+def test_a_provider_that_takes_no_jobs_is_asked_once(fleet: FleetDirectory, server: Proxy) -> None:
+    for name in ("a", "b", "c"):
+        fleet.job(name, suffix="refuse-403")
+    server.requests.clear()
+    assert apply_once(fleet, server.base_url).exit_code == 1
+    assert len(server.creates()) == 1
+
+
+# ── what is not ours ─────────────────────────────────────────────────────────────────────────
+
+
+def test_jobs_of_others_are_never_touched(fleet: FleetDirectory, server: Proxy) -> None:
+    theirs = [
+        make_job(server.base_url, suffix="a"),
+        make_job(
+            server.base_url,
+            metadata={
+                "reconciler_fleet": "other",
+                "reconciler_job": "a",
+                "reconciler_revision": "0" * 16,
+                "reconciler_attempt": "1",
+            },
+        ),
+        make_job(server.base_url, metadata={"reconciler_fleet": "fleet-1"}),
+        make_job(server.base_url, metadata={"name": "a"}),
+    ]
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    fleet.remove("a")
+    fleet.job("b", seed=1)
+    result = apply_once(fleet, server.base_url)
+    assert result.last.after.plan.unmanaged == 4
+    assert {j["id"] for j in live(jobs_at(server.base_url))} == {*theirs, jobs_at(server.base_url, job="b")[0]["id"]}
+
+
+def test_a_server_that_drops_metadata_gets_one_job(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b", seed=2)
+
+    def drop(request: Request) -> Reply:
+        if request.creates:
+            body = {k: v for k, v in request.json.items() if k != "metadata"}
+            request = replace(request, body=json.dumps(body).encode())
+        return server.pass_on(request)
+
+    server.requests.clear()
+    server.answer = drop
+    first = apply_once(fleet, server.base_url)
+    again = apply_once(fleet, server.base_url)
+    assert (first.exit_code, again.exit_code) == (1, 1)
+    assert [c.reason for c in again.last.after.plan.changes] == [Reason.IN_PROGRESS, Reason.NO_IDENTITY]
+    assert len(jobs_at(server.base_url)) == 1
+
+
+# ── two at once ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_applies_from_two_clones_leave_one_job_a_name(tmp_path: Path, server: Proxy) -> None:
+    clones = [FleetDirectory(tmp_path / f"clone{i}") for i in range(2)]
+    for clone in clones:
+        clone.job("a")
+    both_have_created = threading.Barrier(2)
+
+    def meet(request: Request, answer: Reply) -> Reply:
+        if request.creates:
+            both_have_created.wait(20)
+        return answer
+
+    results: list[int] = []
+    server.fault = meet
+    runs = [
+        threading.Thread(target=lambda c=clone: results.append(apply_once(c, server.base_url).exit_code))
+        for clone in clones
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert len(server.creates()) == 2, "each believed to be alone"
+    server.fault = as_it_is
+    made = jobs_at(server.base_url)
+    assert results == [0, 0]
+    assert len(made) == 2
+    oldest = min(made, key=lambda j: (j["created_at"], j["id"]))
+    assert [j["id"] for j in live(made)] == [oldest["id"]], "both keep the same one"
+
+
+def test_two_applies_on_one_state_directory_take_turns(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    results: list[int] = []
+
+    def run_one() -> None:
+        result = apply_once(fleet, server.base_url, settle=0.05, clock=SystemClock())
+        results.append(result.exit_code)
+
+    runs = [threading.Thread(target=run_one) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert results == [0, 0]
+    assert len(jobs_at(server.base_url)) == 1
+
+
+def test_a_run_at_an_older_commit_does_not_undo_a_newer_one(tmp_path: Path, server: Proxy) -> None:
+    old, new = FleetDirectory(tmp_path / "old"), FleetDirectory(tmp_path / "new")
+    for clone in (old, new):
+        clone.job("a")
+        apply_once(clone, server.base_url)
+    new.job("a", seed=1)
+    new.job("b", seed=2)
+    apply_once(new, server.base_url)
+    alive = {j["id"] for j in live(jobs_at(server.base_url))}
+    result = apply_once(old, server.base_url)
+    assert result.outcomes == ()
+    assert {j["id"] for j in live(jobs_at(server.base_url))} == alive
+    told = {(c.name, c.reason) for c in result.last.after.plan.changes}
+    assert told == {("a", Reason.CANCELLED), ("a", Reason.AHEAD), ("b", Reason.AHEAD)}
+    old.job("a", seed=1)
+    old.job("b", seed=2)
+    caught_up = apply_once(old, server.base_url)
+    assert (caught_up.outcomes, caught_up.exit_code) == ((), 0)
+
+
+# ── evidence ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_file_that_changes_between_reading_and_writing_stops_every_write(
+    fleet: FleetDirectory, server: Proxy
+) -> None:
+    fleet.job("a")
+
+    def edit(request: Request, answer: Reply) -> Reply:
+        if request.method == "GET" and request.path.startswith("/v1/fine_tuning/jobs?"):
+            fleet.data("train", 13)
+        return answer
+
+    server.fault = edit
+    result = apply_once(fleet, server.base_url)
+    assert server.posts() == []
+    server.fault = as_it_is
+    assert result.exit_code == 3
+    assert [v.gate for v in result.last.after.gated.refusals] == ["evidence"]
+
+
+def test_a_directory_that_vanishes_during_the_listing_cancels_nothing(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b")
+    apply_once(fleet, server.base_url)
+    fleet.remove("a")
+    server.requests.clear()
+
+    def vanish(request: Request, answer: Reply) -> Reply:
+        for path in fleet.root.glob("*.yaml"):
+            path.unlink()
+        return answer
+
+    server.fault = vanish
+    assert apply_once(fleet, server.base_url).exit_code == 3
+    assert server.posts() == []
+    server.fault = as_it_is
+    assert len(live(jobs_at(server.base_url))) == 2
+
+
+@pytest.mark.parametrize(
+    "fault", [reply({}, 500), reply({"data": "x"}), reply({}, 403), DROP], ids=["500", "odd", "403", "drop"]
+)
+def test_without_a_complete_listing_nothing_is_written(fleet: FleetDirectory, server: Proxy, fault: Reply) -> None:
+    fleet.job("a")
+    server.fault = lambda r, was: fault if r.method == "GET" else was
+    with pytest.raises(ProviderError):
+        apply_once(fleet, server.base_url)
+    assert server.posts() == []
+
+
+def test_a_fresh_look_that_says_no_stops_the_cancel(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    job_id = jobs_at(server.base_url)[0]["id"]
+    fleet.remove("a")
+    fleet.job("b")
+    server.requests.clear()
+    stranger = reply({"id": job_id, "status": "running", "metadata": {}})
+    server.fault = lambda r, was: stranger if r.path.endswith(job_id) else was
+    result = apply_once(fleet, server.base_url)
+    assert not [r for r in server.posts() if r.path.endswith("/cancel")]
+    server.fault = as_it_is
+    assert result.exit_code == 1
+    assert any("does not carry this fleet's marks" in o.message for o in result.outcomes)
+
+
+def test_a_cancel_that_does_not_take_is_told_and_tried_once(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b")
+    apply_once(fleet, server.base_url)
+    fleet.remove("a")
+    server.requests.clear()
+    server.answer = lambda r: (
+        reply({"error": {"message": "not now"}}, 400) if r.path.endswith("/cancel") else server.pass_on(r)
+    )
+    result = apply_once(fleet, server.base_url)
+    assert len([r for r in server.posts() if r.path.endswith("/cancel")]) == 1
+    assert result.exit_code == 1
+    assert any("is still" in o.message for o in result.outcomes)
+
+
+def test_an_unwritable_journal_stops_before_the_post(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    server.requests.clear()
+    snapshot = read_directory(fleet.root)
+    with house(fleet, server.base_url) as opened:
+        assert opened.journal is not None
+        opened.journal.close()
+        with pytest.raises(JournalError):
+            opened.run.one_pass(snapshot, Permission(first_run=True))
+    assert server.posts() == []
+
+
+# ── missing and forget ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_recorded_job_that_is_gone_is_held_until_it_is_forgotten(
+    fleet: FleetDirectory, server: Proxy, tmp_path: Path
+) -> None:
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    apply_once(fleet, server.base_url)
+    gone = jobs_at(server.base_url, job="a")[0]["id"]
+
+    def hide(request: Request, answer: Reply) -> Reply:
+        if request.path.endswith(gone):
+            return reply({"error": {"code": "fine_tune_not_found"}}, 404)
+        if request.method == "GET" and "/jobs?" in request.path:
+            listing = json.loads(answer.body)
+            listing["data"] = [j for j in listing["data"] if j["id"] != gone]
+            return reply(listing)
+        return answer
+
+    server.fault = hide
+    server.requests.clear()
+    result = apply_once(fleet, server.base_url)
+    assert result.exit_code == 1
+    assert result.last.after.plan.changes[0].reason is Reason.MISSING
+    assert server.creates() == []
+    with house(fleet, server.base_url) as opened:
+        assert opened.run.forget(read_directory(fleet.root), "a")
+    assert apply_once(fleet, server.base_url).exit_code == 0
+    assert len(server.creates()) == 1
