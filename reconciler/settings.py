@@ -114,6 +114,7 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> 
     api_key = _api_key(settings, environment)
     if profile.key_required and not api_key:
         raise UsageError(f"provider {provider} needs a key: set OPENAI_API_KEY or --api-key-file")
+    _check_base_url(base_url)
     return Target(
         provider,
         base_url.rstrip("/"),
@@ -122,6 +123,20 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> 
         environment.get("OPENAI_ORG_ID", ""),
         environment.get("OPENAI_PROJECT_ID", ""),
     )
+
+
+def _check_base_url(url: str) -> None:
+    """A key is sent there: what could be misread is refused. The URL itself is not shown, it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        right = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        right = False
+        parts = urlsplit("")
+    if not right:
+        raise UsageError("the base URL must start with http:// or https:// and name a host")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise UsageError("the base URL must hold no user, password, query or fragment")
 
 
 def _api_key(settings: Settings, environment: Mapping[str, str]) -> str:

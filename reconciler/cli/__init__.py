@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from reconciler import __version__
+from reconciler.clock import Clock, SystemClock
 from reconciler.errors import ReconcilerError, UsageError
 
 INTERRUPTED = 130
@@ -50,14 +51,14 @@ def cli() -> None:
     """Keep fine-tuning jobs equal to YAML in Git."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> None:
     """Run one command and exit with its code (README, *Exit codes*)."""
-    sys.exit(_run(arguments))
+    sys.exit(_run(arguments, clock or SystemClock()))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, clock: Clock) -> int:
     try:
-        code = cli.main(args=arguments, prog_name="reconciler", standalone_mode=False)
+        code = cli.main(args=arguments, prog_name="reconciler", standalone_mode=False, obj=clock)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show(sys.stderr)

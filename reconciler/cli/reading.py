@@ -9,6 +9,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.manifests import readable_source
 from reconciler.cli.wiring import House, open_house
+from reconciler.clock import Clock
 from reconciler.errors import ProviderError, ReconcilerError
 from reconciler.gates import Permission
 from reconciler.job import Checkpoint, Event
@@ -34,11 +35,12 @@ _FOLLOW_SECONDS = 2.0
 @click.argument("name", required=False)
 @options.output("text", "json")
 @options.connection
-def status(directory: str, name: str | None, form: str, **rest: Any) -> None:
+@click.pass_obj
+def status(clock: Clock, /, directory: str, name: str | None, form: str, **rest: Any) -> None:
     """Show a row a job; with NAME everything known of it."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=False) as house:
+    with open_house(settings, snapshot, writes=False, clock=clock) as house:
         seen = house.run.observe(snapshot)
         found = _statuses(house, snapshot, seen, name)
         if name is not None:
@@ -59,11 +61,12 @@ def status(directory: str, name: str | None, form: str, **rest: Any) -> None:
 @click.option("--follow", is_flag=True, help="Go on until the job has ended.")
 @options.output("text", "json")
 @options.connection
-def events(name: str, directory: str, form: str, *, follow: bool, **rest: Any) -> None:
+@click.pass_obj
+def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: bool, **rest: Any) -> None:
     """Show the provider's events of a job, the oldest first."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=False) as house:
+    with open_house(settings, snapshot, writes=False, clock=clock) as house:
         job_id = _job_id(house, snapshot, name)
         for event in _events(house, job_id, follow=follow):
             click.echo(json.dumps(event_data(event)) if form == "json" else event_line(event))
@@ -74,11 +77,12 @@ def events(name: str, directory: str, form: str, *, follow: bool, **rest: Any) -
 @options.directory_option
 @options.output("text", "json")
 @options.connection
-def checkpoints(name: str, directory: str, form: str, **rest: Any) -> None:
+@click.pass_obj
+def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> None:
     """Show the provider's checkpoints of a job."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=False) as house:
+    with open_house(settings, snapshot, writes=False, clock=clock) as house:
         found = house.provider.list_checkpoints(_job_id(house, snapshot, name))
         if form == "json":
             click.echo(json.dumps([checkpoint_data(c) for c in found], indent=2))
@@ -91,11 +95,12 @@ def checkpoints(name: str, directory: str, form: str, **rest: Any) -> None:
 @options.directory_option
 @options.connection
 @options.writing
-def forget(name: str, directory: str, **rest: Any) -> None:
+@click.pass_obj
+def forget(clock: Clock, /, name: str, directory: str, **rest: Any) -> None:
     """Drop what holds a name up: a record the provider no longer knows, a cancel that does not take."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=True) as house:
+    with open_house(settings, snapshot, writes=True, clock=clock) as house:
         for line in house.run.forget(snapshot, name) or (f"nothing of {name} to forget",):
             click.echo(line)
 

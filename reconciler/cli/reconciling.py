@@ -13,6 +13,7 @@ from reconciler.cli import options
 from reconciler.cli.manifests import valid_source
 from reconciler.cli.progress import Progress
 from reconciler.cli.wiring import House, open_house
+from reconciler.clock import Clock
 from reconciler.errors import ProviderError, ReconcilerError, StalePlan, UsageError
 from reconciler.gates import Permission, approval_key
 from reconciler.plan import Action, Change
@@ -36,11 +37,12 @@ _STEP_LOOKUPS = 20
 @options.pruning
 @options.connection
 @options.writing
-def plan(directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> int:
+@click.pass_obj
+def plan(clock: Clock, /, directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> int:
     """Show what apply would do, and why. Sends and writes nothing."""
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
-    with open_house(settings, snapshot, writes=False) as house:
+    with open_house(settings, snapshot, writes=False, clock=clock) as house:
         seen = house.run.observe(snapshot)
         # The question about a first run is asked by apply; a plan shows what it is about.
         decided = house.run.decide(seen, snapshot, Permission(first_run=house.target.sandbox))
@@ -62,7 +64,10 @@ def plan(directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> 
 @options.pruning
 @options.connection
 @options.writing
+@click.pass_obj
 def apply(  # noqa: PLR0913 - one parameter a flag of the command
+    clock: Clock,
+    /,
     directory: str,
     form: str,
     *,
@@ -78,7 +83,7 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
         raise click.UsageError("--timeout goes with --wait")
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
-    with open_house(settings, snapshot, writes=True) as house:
+    with open_house(settings, snapshot, writes=True, clock=clock) as house:
         permission = Permission(first_run=first_run or house.target.sandbox)
         shown = False
         if approve is not None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from structlog.typing import FilteringBoundLogger
 
-from reconciler.clock import Clock, SystemClock
+from reconciler.clock import Clock
 from reconciler.errors import GateRefused, ReconcilerError, SourceError
 from reconciler.gates import expectation
 from reconciler.journal import Identity, Journal, Lock, open_journal
@@ -55,7 +55,7 @@ def open_house(
     snapshot: Snapshot,
     *,
     writes: bool,
-    clock: Clock | None = None,
+    clock: Clock,
     deadline: float = REQUEST_DEADLINE,
 ) -> Iterator[House]:
     """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
@@ -80,9 +80,8 @@ def open_house(
     if verdict.refused:
         raise GateRefused(f"gate expect refuses: {verdict.message}")
     log = configure(form=settings.log_format, secrets=[where.api_key], verbose=settings.verbose).bind(fleet=fleet.name)
-    clock = clock or SystemClock()
     with ExitStack() as stack:
-        base_url = stack.enter_context(_sandbox(settings, writes=writes)) if where.sandbox else where.base_url
+        base_url = stack.enter_context(_sandbox(settings, clock, writes=writes)) if where.sandbox else where.base_url
         transport = stack.enter_context(DeadlineTransport(clock))
         endpoint = Endpoint(base_url, where.api_key, where.organization, where.project, where.key_header, deadline)
         provider = OpenAIClient(
@@ -110,14 +109,14 @@ def open_house(
 
 
 @contextmanager
-def _sandbox(settings: Settings, *, writes: bool) -> Iterator[str]:
+def _sandbox(settings: Settings, clock: Clock, *, writes: bool) -> Iterator[str]:
     """The embedded provider; a command that writes nothing makes no data directory for it either."""
     with ExitStack() as stack:
         directory = settings.sandbox_directory
         if not writes and not directory.exists():
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reconciler-")))
         try:
-            sandbox = stack.enter_context(EmbeddedSandbox(directory, speed=settings.sandbox_speed))
+            sandbox = stack.enter_context(EmbeddedSandbox(directory, speed=settings.sandbox_speed, clock=clock.time))
         except SandboxError as error:
             raise ReconcilerError(f"the sandbox cannot start: {error}") from error
         yield sandbox.base_url

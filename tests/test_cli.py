@@ -1,0 +1,723 @@
+"""The commands as a user calls them: what they print, what they leave behind, and how they exit."""
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.cli import main
+from reconciler.journal import FILE
+from reconciler.sandbox import EmbeddedSandbox
+from tests.clocks import SkippingClock
+from tests.faulty import Proxy, reply
+from tests.fleets import FleetDirectory, jobs_at, live, make_job
+
+KEY = "sk-a-key-that-must-appear-nowhere"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Shell:
+    """Runs commands in this process, in an environment of its own."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._clock = SkippingClock()
+
+    def __call__(self, *arguments: object) -> Ran:
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(a) for a in arguments], clock=self._clock)
+        captured = self._capsys.readouterr()
+        return Ran(int(ended.value.code or 0), captured.out, captured.err)
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    return Shell(capsys)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> FleetDirectory:
+    directory = FleetDirectory(tmp_path / "fleet")
+    directory.fleet(provider="sandbox")
+    return directory
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Iterator[Proxy]:
+    """A server that is not the embedded one; the environment leads there."""
+    del shell  # it cleans the environment first
+    with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
+        monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        yield proxy
+
+
+def there(fleet: FleetDirectory, **spec: Any) -> list[str]:
+    """Options for that server, which needs no settle window."""
+    fleet.fleet(provider="compatible", **spec)
+    return ["--settle", "0"]
+
+
+# ── wrong usage ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["plan", "--nonsense"],
+        ["plan", ".", "-o", "xml"],
+        ["apply", ".", "--timeout", "5s"],
+        ["apply", ".", "--settle", "5"],
+        ["apply", ".", "--settle", "five seconds"],
+        ["apply", ".", "--prune"],
+        ["plan", ".", "--root", "x"],
+        ["plan", ".", "--provider", "nobody"],
+        ["events"],
+        ["sandbox", "--port", "99999"],
+        ["apply", ".", "--sandbox-speed", "0"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_64(shell: Shell, arguments: list[str]) -> None:
+    ran = shell(*arguments)
+    assert ran.code == 64
+    assert ran.out == ""
+    assert ran.err
+
+
+def test_help_and_version(shell: Shell) -> None:
+    ran = shell("--help")
+    assert ran.code == 0
+    for command in (
+        "init",
+        "validate",
+        "plan",
+        "apply",
+        "status",
+        "events",
+        "checkpoints",
+        "forget",
+        "schema",
+        "sandbox",
+    ):
+        assert f"  {command} " in ran.out
+        assert shell(command, "--help").code == 0
+    assert shell("--version").out.startswith("reconciler, version 0.")
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"provider": "compatible"}, "needs a base URL"),
+        ({"provider": "openai"}, "needs a key: set OPENAI_API_KEY"),
+        ({"provider": "azure"}, "needs a base URL"),
+    ],
+)
+def test_what_a_provider_needs(shell: Shell, fleet: FleetDirectory, spec: dict[str, str], words: str) -> None:
+    fleet.fleet(**spec)
+    ran = shell("plan", fleet.root)
+    assert (ran.code, words in ran.err) == (64, True)
+
+
+def test_the_embedded_sandbox_has_no_base_url(shell: Shell, fleet: FleetDirectory) -> None:
+    assert shell("plan", fleet.root, "--base-url", "http://x/v1").code == 64
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x/v1", "x/v1", "http://", "http://user:pw@x/v1", "http://[::1/v1", "http://x/v1?a=b"]
+)
+def test_a_base_url_that_is_none(shell: Shell, fleet: FleetDirectory, url: str) -> None:
+    fleet.fleet(provider="compatible")
+    ran = shell("plan", fleet.root, "--base-url", url)
+    assert ran.code == 64
+    assert "pw" not in ran.err
+
+
+# ── init, validate, schema ───────────────────────────────────────────────────────────────────
+
+
+def test_init_writes_what_passes_validate_and_overwrites_nothing(shell: Shell, tmp_path: Path) -> None:
+    directory = tmp_path / "My Models!"
+    first = shell("init", directory)
+    assert first.code == 0
+    assert shell("validate", directory).out == f"1 job of fleet {fleet_name(directory)}: valid\n"
+    assert fleet_name(directory).startswith("my-models-")
+    before = {p: p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+    assert "kept" in shell("init", directory).out
+    assert {p: p.read_bytes() for p in directory.rglob("*") if p.is_file()} == before
+    assert ".reconciler/" in (directory / ".gitignore").read_text()
+    assert "eol=lf" in (directory / ".gitattributes").read_text()
+
+
+def fleet_name(directory: Path) -> str:
+    return str(yaml.safe_load((directory / "fleet.yaml").read_text())["metadata"]["name"])
+
+
+def test_two_fleets_never_get_the_same_name(shell: Shell, tmp_path: Path) -> None:
+    names = set()
+    for i in range(5):
+        shell("init", tmp_path / str(i) / "models")
+        names.add(fleet_name(tmp_path / str(i) / "models"))
+    assert len(names) == 5
+
+
+def test_init_where_nothing_can_be_written(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert shell("init", tmp_path / "file" / "x").code == 1
+
+
+def test_validate_says_everything_that_is_wrong(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", seed=-1)
+    fleet.job("b", training_file="nowhere.jsonl")
+    ran = shell("validate", fleet.root)
+    assert ran.code == 1
+    assert "a.yaml:10:3: spec.seed: must be greater than or equal to 0, not -1" in ran.out
+    assert "b.yaml:9:3: spec.training_file: nowhere.jsonl: no such file" in ran.out
+
+
+def test_validate_as_json_and_for_github(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    told = shell("validate", fleet.root, "-o", "json").json
+    assert (told["valid"], told["fleet"], told["jobs"][0]["name"]) == (True, "fleet-1", "a")
+    fleet.job("a", seed=-1)
+    told = shell("validate", fleet.root, "-o", "json").json
+    assert told["problems"] == [
+        {
+            "path": "a.yaml",
+            "line": 10,
+            "column": 3,
+            "field": "spec.seed",
+            "message": "must be greater than or equal to 0, not -1",
+        }
+    ]
+    ran = shell("validate", fleet.root, "-o", "github")
+    assert ran.out == "::error file=a.yaml,line=10,col=3::spec.seed: must be greater than or equal to 0, not -1\n"
+
+
+def test_a_github_annotation_cannot_be_broken_out_of(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", **{"x\n::set-env name=A::%0A": 1})
+    (line,) = shell("validate", fleet.root, "-o", "github").out.splitlines()
+    assert line.startswith("::error file=a.yaml")
+
+
+def test_the_schema_knows_every_field(shell: Shell) -> None:
+    told = shell("schema").json
+    text = json.dumps(told)
+    for field in ("training_file", "on_cancelled", "max_cancels", "text_similarity", "reasoning_effort", "adopt"):
+        assert f'"{field}"' in text
+    assert told["$defs"]["FineTuningJobDocument"]["additionalProperties"] is False
+
+
+# ── plan ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_plan_sends_and_writes_nothing(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    before = fleet.times()
+    ran = shell("plan", fleet.root, *options)
+    assert ran.code == 3, "the first run is a person's word"
+    assert "Gate first_run refuses" in ran.out
+    assert server.posts() == []
+    assert fleet.times() == before
+
+
+def test_a_plan_reads_like_a_review(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.fleet(provider="sandbox", limits={"max_cancels": 2})
+    fleet.job("a")
+    fleet.job("gone")
+    fleet.job("kept", model="sandbox-slow", seed=3)
+    shell("apply", fleet.root, "--sandbox-speed", "1000")
+    fleet.job("a", seed=9)
+    fleet.job("new", seed=2)
+    fleet.remove("gone")
+    out = shell("plan", fleet.root).out
+    lines = out.splitlines()
+    assert lines[0] == "fleet fleet-1 at sandbox"
+    assert any(line.startswith("  ± replace  a ") for line in lines)
+    assert "      seed: (unset) → 9" in lines
+    assert any(line.startswith("      then cancels ftjob-") and " old" in line for line in lines)
+    assert any(line.startswith("  - cancel   gone ") and "Removed" in line for line in lines)
+    assert any(line.startswith("      throws away: running") for line in lines)
+    assert any(line.startswith("  = keep     kept ") for line in lines)
+    assert any(line.startswith("  + create   new ") for line in lines)
+    assert lines[-2] == "Plan: 2 to create, 2 to cancel, 1 kept (1 training file to upload where missing)."
+    assert lines[-1].startswith("Digest: ")
+    assert "\x1b" not in out
+
+
+def test_detailed_exitcode(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    assert shell("plan", fleet.root).code == 0
+    assert shell("plan", fleet.root, "--detailed-exitcode").code == 2
+    shell("apply", fleet.root)
+    assert shell("plan", fleet.root, "--detailed-exitcode").code == 0
+
+
+def test_plan_as_json(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    told = shell("plan", fleet.root, "-o", "json").json
+    assert {
+        k: told[k]
+        for k in (
+            "fleet",
+            "provider",
+            "base_url",
+            "complete",
+            "changes_present",
+            "converged",
+            "unmanaged",
+            "requeue_after",
+        )
+    } == {
+        "fleet": "fleet-1",
+        "provider": "sandbox",
+        "base_url": "sandbox",
+        "complete": True,
+        "changes_present": True,
+        "converged": False,
+        "unmanaged": 0,
+        "requeue_after": 0,
+    }
+    assert told["summary"] == {"create": 1, "cancel": 0, "upload": 1, "adopt": 0, "keep": 0, "wait": 0, "hold": 0}
+    assert set(told["changes"][0]) == {"name", "action", "reason", "job_id", "revision", "attempt", "message"}
+    assert {g["gate"] for g in told["gates"]} >= {"evidence", "first_run", "max_creates", "max_cancels", "all_missing"}
+
+
+def test_plan_as_markdown_escapes_what_is_foreign(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", suffix="x|y<b>")
+    out = shell("plan", fleet.root, "-o", "markdown").out
+    assert "### Fine-tuning plan: fleet fleet-1 at sandbox" in out
+    assert "| + create | `a` | NotCreated |" in out
+
+
+def test_no_colour_without_a_terminal(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    assert "\x1b" not in shell("plan", fleet.root).out
+
+
+# ── apply ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_apply_without_a_terminal_needs_a_word(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    ran = shell("apply", fleet.root, *options)
+    assert ran.code == 64
+    assert "--yes" in ran.err
+    assert server.posts() == []
+
+
+def test_a_first_run_needs_its_own_word(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    ran = shell("apply", fleet.root, "--yes", *options)
+    assert ran.code == 3
+    assert "say --first-run" in ran.out
+    assert server.posts() == []
+    assert shell("apply", fleet.root, "--yes", "--first-run", *options).code == 0
+    assert shell("apply", fleet.root, "--yes", "--first-run", *options).code == 0
+    assert len(jobs_at(server.base_url)) == 1
+
+
+def test_an_approved_plan_and_nothing_else(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    options = there(fleet, limits={"max_creates": 1})
+    make_first_run(shell, fleet, options)
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    planned = shell("plan", fleet.root, *options, "-o", "json")
+    assert planned.code == 3
+    digest = planned.json["digest"]
+    fleet.job("c", seed=2)
+    stale = shell("apply", fleet.root, "--approve", digest, *options)
+    assert stale.code == 4
+    assert "Run plan again" in stale.err
+    assert len(jobs_at(server.base_url)) == 1
+    fleet.remove("c")
+    assert shell("apply", fleet.root, "--approve", digest, *options).code == 0
+    assert len(jobs_at(server.base_url)) == 3
+    assert shell("apply", fleet.root, "--approve", digest, *options).code == 4, (
+        "it is done: the plan is another one now"
+    )
+
+
+def make_first_run(shell: Shell, fleet: FleetDirectory, options: list[str]) -> None:
+    fleet.job("first", seed=100)
+    assert shell("apply", fleet.root, "--yes", "--first-run", *options).code == 0
+
+
+def test_an_approval_covers_creates_that_wait(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    options = there(fleet, limits={"max_active": 1})
+    for i in range(3):
+        fleet.job(f"n{i}", model="gpt-4o-mini", seed=i)
+    digest = shell("plan", fleet.root, *options, "-o", "json").json["digest"]
+    ran = shell("apply", fleet.root, "--approve", digest, "--first-run", "--wait", *options)
+    assert ran.code == 0
+    assert [j["status"] for j in jobs_at(server.base_url)] == ["succeeded"] * 3
+
+
+def test_a_limit_refuses_all_and_says_the_way_on(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.fleet(provider="sandbox", limits={"max_cancels": 1})
+    for name in ("a", "b", "c"):
+        fleet.job(name, seed=ord(name))
+    shell("apply", fleet.root)
+    for name in ("a", "b"):
+        fleet.remove(name)
+    ran = shell("apply", fleet.root)
+    assert ran.code == 3
+    assert "2 live jobs would end (removed or replaced), limits.max_cancels allows 1 of 3" in ran.out
+    digest = ran.out.split("Digest: ")[1].split()[0]
+    assert shell("apply", fleet.root, "--approve", digest).code == 0
+    assert shell("plan", fleet.root, "--detailed-exitcode").code == 0
+
+
+def test_apply_as_json(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    told = shell("apply", fleet.root, "-o", "json").json
+    assert told["outcomes"][0]["ok"] is True
+    assert set(told["outcomes"][0]) == {"name", "action", "reason", "job_id", "ok", "message"}
+    assert told["converged"] is True
+    assert told["summary"]["create"] == 1
+
+
+def test_a_failed_create_exits_1_and_says_why(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", suffix="refuse-403")
+    ran = shell("apply", fleet.root)
+    assert ran.code == 1
+    assert "✗ a: the provider takes no new jobs: POST /fine_tuning/jobs: HTTP 403 training_not_available" in ran.out
+
+
+@pytest.mark.parametrize("spoil", ["broken", "no fleet", "empty", "vanished", "duplicate"])
+def test_whatever_is_wrong_with_the_directory_nothing_is_cancelled(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, spoil: str
+) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    shell("apply", fleet.root, "--yes", "--first-run", *options)
+    fleet.remove("a")
+    state = ["--state-dir", shutil.copytree(fleet.root / ".reconciler", fleet.root.parent / "state")]
+    server.requests.clear()
+    if spoil == "broken":
+        (fleet.root / "broken.yaml").write_text("a: [")
+    elif spoil == "no fleet":
+        (fleet.root / "fleet.yaml").unlink()
+    elif spoil == "duplicate":
+        shutil.copy(fleet.root / "b.yaml", fleet.root / "b2.yaml")
+    else:
+        shutil.rmtree(fleet.root)
+        if spoil == "empty":
+            fleet.root.mkdir()
+    ran = shell("apply", fleet.root, "--yes", *state, *options)
+    assert ran.code == 1
+    assert ":1:" in ran.err
+    assert server.posts() == []
+    assert len(live(jobs_at(server.base_url))) == 2
+
+
+def test_expect_refuses_any_other_place(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.fleet(provider="compatible", expect={"host": "api.openai.com"})
+    fleet.job("a")
+    ran = shell("apply", fleet.root, "--yes", "--first-run")
+    assert ran.code == 3
+    assert "host is 127.0.0.1, expected api.openai.com" in ran.err
+    assert server.requests == []
+
+
+def test_a_corrupt_journal_stops_apply_and_says_the_way_on(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    (fleet.root / ".reconciler").mkdir()
+    (fleet.root / ".reconciler" / FILE).write_bytes(b"x" * 5000)
+    ran = shell("apply", fleet.root)
+    assert ran.code == 1
+    assert "Move the file aside to go on without it" in ran.err
+
+
+# ── a stream ─────────────────────────────────────────────────────────────────────────────────
+
+
+class Stdin:
+    """Standard input that holds these bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        import io
+
+        self.buffer = io.BytesIO(content)
+
+    def isatty(self) -> bool:
+        return False
+
+
+def test_a_stream_plans_like_the_files_and_removes_only_when_told(
+    shell: Shell, fleet: FleetDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        fleet.job(name, seed=ord(name))
+
+    def stream(*names: str) -> None:
+        text = "\n---\n".join((fleet.root / f"{name}.yaml").read_text() for name in ("fleet", *names))
+        monkeypatch.setattr(sys, "stdin", Stdin(text.encode()))
+
+    files = shell("plan", fleet.root, "-o", "json").json
+    stream("c", "b", "a")
+    assert shell("plan", "-", "--root", fleet.root, "-o", "json").json == files
+    shell("apply", fleet.root)
+    stream("a", "b")
+    told = shell("plan", "-", "--root", fleet.root, "-o", "json").json
+    assert [(c["name"], c["reason"]) for c in told["changes"]][-1] == ("c", "PruneDisabled")
+    stream("a", "b")
+    assert shell("apply", "-", "--root", fleet.root).code == 0
+    assert "3 " in shell("status", fleet.root).out or len(shell("status", fleet.root, "-o", "json").json["items"]) == 3
+    stream("a", "b")
+    assert shell("apply", "-", "--root", fleet.root, "--prune").code == 0
+    assert [i["name"] for i in shell("status", fleet.root, "-o", "json").json["items"]] == ["a", "b", "c"]
+
+
+# ── status, events, checkpoints, forget ──────────────────────────────────────────────────────
+
+
+def test_status(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", model="gpt-4o-mini")
+    fleet.job("b", model="sandbox-fail-file", seed=1)
+    before = shell("status", fleet.root)
+    assert before.code == 0
+    assert "False (NotCreated)" in before.out
+    assert not (fleet.root / ".reconciler").exists(), "looking leaves nothing behind"
+    assert shell("apply", fleet.root, "--wait", "--sandbox-speed", "1000").code == 5
+    rows = shell("status", fleet.root).out.splitlines()
+    assert rows[0].split() == ["NAME", "JOB", "STATUS", "SYNCED", "SUCCEEDED", "MODEL", "AGE"]
+    assert rows[1].split()[2:5] == ["succeeded", "True", "True"]
+    assert rows[2].split()[2:5] == ["failed", "True", "False"]
+    told = shell("status", fleet.root, "-o", "json").json
+    assert set(told) == {"fleet", "items", "unmanaged"}
+    assert set(told["items"][0]) == {
+        "name",
+        "revision",
+        "job_id",
+        "job_status",
+        "fine_tuned_model",
+        "latest_model",
+        "trained_tokens",
+        "checkpoints",
+        "error",
+        "conditions",
+        "history",
+    }
+    assert told["items"][1]["error"]["code"] == "invalid_training_file"
+    detail = shell("status", fleet.root, "a").out
+    assert "Checkpoints" in detail
+    assert "Jobs of this name" in detail
+    assert shell("status", fleet.root, "b").code == 0
+    unknown = shell("status", fleet.root, "nobody")
+    assert (unknown.code, "known: a, b" in unknown.err) == (1, True)
+
+
+def test_the_status_files_hold_what_status_prints(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", model="gpt-4o-mini")
+    shell("apply", fleet.root, "--wait", "--sandbox-speed", "1000")
+    on_disk = yaml.safe_load((fleet.root / ".reconciler" / "status" / "a.yaml").read_text())
+    assert (on_disk["kind"], on_disk["metadata"]) == ("FineTuningJobStatus", {"name": "a"})
+    (item,) = shell("status", fleet.root, "-o", "json").json["items"]
+    assert {"name": "a", **on_disk["status"]} == item
+    assert item["checkpoints"]
+
+
+def test_events_and_checkpoints(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", model="gpt-4o-mini")
+    none_yet = shell("events", "a", "-d", fleet.root)
+    assert (none_yet.code, "a has no job at this provider yet" in none_yet.err) == (1, True)
+    shell("apply", fleet.root, "--wait", "--sandbox-speed", "1000")
+    lines = shell("events", "a", "-d", fleet.root, "--follow").out.splitlines()
+    assert "Created fine-tuning job" in lines[0]
+    assert "successfully completed" in lines[-1]
+    told = [json.loads(line) for line in shell("events", "a", "-d", fleet.root, "-o", "json").out.splitlines()]
+    assert len(told) == len(lines)
+    assert any("train_loss" in e["metrics"] for e in told)
+    assert "TRAIN LOSS" in shell("checkpoints", "a", "-d", fleet.root).out
+    assert shell("checkpoints", "a", "-d", fleet.root, "-o", "json").json[0]["metrics"]["train_loss"] > 0
+
+
+def test_status_shows_what_can_be_read_beside_what_cannot(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    shell("apply", fleet.root)
+    (fleet.root / "b.yaml").write_text("a: [")
+    ran = shell("status", fleet.root)
+    assert ran.code == 0
+    assert "b.yaml:2:1" in ran.err
+    assert ran.out.splitlines()[1].startswith("a ")
+    (fleet.root / "fleet.yaml").unlink()
+    assert shell("status", fleet.root).code == 1
+
+
+def test_forget_where_there_is_nothing_to_forget(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    shell("apply", fleet.root)
+    assert shell("forget", "a", "-d", fleet.root).out == "nothing of a to forget\n"
+
+
+def test_forget_a_job_that_is_gone(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    shell("apply", fleet.root)
+    shutil.rmtree(fleet.root / ".sandbox")  # the provider has lost everything
+    assert shell("apply", fleet.root).code == 1
+    for name in ("a", "b"):
+        assert "forgotten: the record of job ftjob-" in shell("forget", name, "-d", fleet.root).out
+    assert shell("apply", fleet.root).code == 0
+
+
+# ── keys ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_key_appears_nowhere(shell: Shell, fleet: FleetDirectory, server: Proxy, tmp_path: Path) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    server.fault = lambda r, was: (
+        reply({"error": {"message": f"not with {KEY}", "code": KEY}}, 400) if r.creates else was
+    )
+    said = [
+        shell("plan", fleet.root, *options, "-v"),
+        shell("apply", fleet.root, "--yes", "--first-run", "-v", *options),
+        shell("status", fleet.root),
+    ]
+    assert said[1].code == 1
+    assert "[redacted]" in said[1].out
+    assert all(KEY not in ran.out + ran.err for ran in said)
+    assert all(KEY.encode() not in p.read_bytes() for p in fleet.root.rglob("*") if p.is_file())
+    assert all(r.headers["authorization"] == f"Bearer {KEY}" for r in server.requests)
+
+
+def test_the_key_may_come_from_a_file(shell: Shell, fleet: FleetDirectory, server: Proxy, tmp_path: Path) -> None:
+    options = there(fleet)
+    (tmp_path / "key").write_text("sk-from-a-file\n")
+    shell("plan", fleet.root, "--api-key-file", tmp_path / "key", *options)
+    assert server.requests[0].headers["authorization"] == "Bearer sk-from-a-file"
+    assert shell("plan", fleet.root, "--api-key-file", tmp_path / "nowhere", *options).code == 64
+
+
+# ── logs ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_logs_are_json_lines_with_facts_as_keys(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", model="gpt-4o-mini")
+    ran = shell("apply", fleet.root, "--wait", "--sandbox-speed", "1000", "--log-format", "json")
+    lines = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+    events = [line["event"] for line in lines]
+    for event in ("file.uploaded", "create.recorded", "job.created", "job.succeeded", "pass.completed"):
+        assert event in events
+    created = next(line for line in lines if line["event"] == "job.created")
+    assert {"fleet", "job", "job_id", "revision", "attempt", "reason", "pass_id", "timestamp", "level"} <= set(created)
+    assert events.index("create.recorded") < events.index("job.created"), "a line before every write and one after"
+
+
+# ── at a terminal ────────────────────────────────────────────────────────────────────────────
+
+
+def at_a_terminal(
+    arguments: list[str], keys: bytes, *, interrupt_at: bytes | None = None, **environment: str
+) -> tuple[int, str]:
+    """Run the command in a process of its own, on a terminal at which ``keys`` are typed.
+
+    ``interrupt_at``: send SIGINT once this is on the screen, as Ctrl-C does in a shell.
+    """
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", *arguments],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm", **environment},
+    )
+    os.close(follower)
+    os.write(leader, keys)
+    seen = bytearray()
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:  # the terminal is gone: the process has ended
+            break
+        if not chunk:
+            break
+        seen += chunk
+        if interrupt_at is not None and interrupt_at in seen:
+            process.send_signal(signal.SIGINT)
+            interrupt_at = None
+    os.close(leader)
+    return process.wait(), seen.decode()
+
+
+@pytest.mark.parametrize(("answer", "code", "made"), [(b"n\n", 1, 0), (b"\n", 1, 0), (b"y\n", 0, 1)])
+def test_a_person_is_asked_and_the_answer_counts(
+    fleet: FleetDirectory, server: Proxy, answer: bytes, code: int, made: int
+) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    ended, seen = at_a_terminal(["apply", str(fleet.root), *options], answer)
+    assert "Apply this plan? [y/N]" in seen
+    assert "A wrong key or project looks the same" in seen
+    assert ended == code
+    assert len(jobs_at(server.base_url)) == made
+
+
+def test_a_persons_yes_covers_jobs_that_are_ahead(fleet: FleetDirectory, server: Proxy) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    at_a_terminal(["apply", str(fleet.root), *options], b"y\n")
+    marks = {"fleet": "fleet-1", "job": "stray", "revision": "0" * 16, "attempt": "1"}
+    make_job(server.base_url, metadata={f"reconciler_{k}": v for k, v in marks.items()})
+    ended, seen = at_a_terminal(["apply", str(fleet.root), *options], b"y\n")
+    assert "ahead of this directory" in seen
+    assert ended == 0
+    assert [j["metadata"]["reconciler_job"] for j in live(jobs_at(server.base_url))] == ["a"]
+
+
+def test_colour_at_a_terminal_unless_no_color_is_set(fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    assert "\x1b[32m" in at_a_terminal(["plan", str(fleet.root)], b"")[1]
+    assert "\x1b[32m" not in at_a_terminal(["plan", str(fleet.root)], b"", NO_COLOR="1")[1]
+
+
+def test_an_interrupt_exits_130(fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    ended, seen = at_a_terminal(["apply", str(fleet.root), "--wait"], b"", interrupt_at=b"waiting for")
+    assert ended == 130
+    assert "Traceback" not in seen
+
+
+def test_a_reader_that_goes_away_is_no_traceback(fleet: FleetDirectory) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait()
