@@ -20,17 +20,25 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
+_Signature = tuple[int, int, int] | None
+
+
 class StatusFiles:
     """The directory ``status/`` of a state directory."""
 
     def __init__(self, state_directory: Path) -> None:
         self._directory = state_directory / "status"
+        self._known: dict[str, tuple[_Signature, Mapping[str, object]]] = {}
 
     def read(self) -> dict[str, Mapping[str, object]]:
-        """The last report of each name."""
-        found = sorted(self._directory.glob("*.yaml"))
-        reports = ((path.stem, _report(path)) for path in found)
-        return {name: report for name, report in reports if report}
+        """The last report of each name; a file that has not changed since is not parsed again."""
+        known: dict[str, tuple[_Signature, Mapping[str, object]]] = {}
+        for path in sorted(self._directory.glob("*.yaml")):
+            signature = _signature(path)
+            before = self._known.get(path.stem)
+            known[path.stem] = before if before and before[0] == signature else (signature, _report(path))
+        self._known = known
+        return {name: report for name, (_, report) in known.items() if report}
 
     def write(self, statuses: Mapping[str, Status]) -> int:
         """Make the files equal to ``statuses``; how many had to change.
@@ -41,7 +49,7 @@ class StatusFiles:
         changed = 0
         try:
             for name, status in statuses.items():
-                changed += self._replace(name, _text(status))
+                changed += self._differs(name, status) and self._replace(name, _text(status))
             for path in self._directory.glob("*.yaml"):
                 if path.stem not in statuses:
                     path.unlink()
@@ -49,6 +57,15 @@ class StatusFiles:
         except OSError as error:
             raise ReconcilerError(f"{self._directory}: the status cannot be written: {error.strerror}") from error
         return changed
+
+    def _differs(self, name: str, status: Status) -> bool:
+        """Whether the file may hold something else; dumping YAML to find out costs 300 µs a name."""
+        signature, report = self._known.get(name, (None, {}))
+        if signature is None or signature != _signature(self._directory / f"{name}.yaml"):
+            return True
+        item = as_item(status)
+        del item["name"]
+        return item != report
 
     def _replace(self, name: str, text: bytes) -> bool:
         path = self._directory / f"{name}.yaml"
@@ -84,6 +101,14 @@ def _text(status: Status) -> bytes:
     }
     text: bytes = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, encoding="utf-8")
     return text
+
+
+def _signature(path: Path) -> _Signature:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _report(path: Path) -> Mapping[str, object]:

@@ -74,11 +74,12 @@ def house(
         provider=ProviderName.COMPATIBLE,
         base_url=base_url,
         settle=settle,
+        deadline=0.5,
         log_format="json",
         **settings,
     )
     snapshot = read_directory(directory.root)
-    with open_house(told, snapshot, writes=True, clock=clock or SkippingClock(), deadline=0.5) as opened:
+    with open_house(told, snapshot, writes=True, clock=clock or SkippingClock()) as opened:
         yield opened
 
 

@@ -22,7 +22,7 @@ from reconciler.reconcile import Decided, Pass, timestamp
 from reconciler.render.report import status_table
 from reconciler.render.review import Review, as_data, as_markdown, as_text, outcome_line
 from reconciler.source import Snapshot
-from reconciler.status import statuses
+from reconciler.status import Details, statuses
 
 _CHANGES_PRESENT = 2
 
@@ -255,5 +255,5 @@ class _Console:
 def _standing(house: House, result: Result) -> str:
     after = result.last.after
     now = timestamp(house.clock)
-    report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, checkpoints={})
+    report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, details=Details())
     return status_table(report.values(), now=house.clock.time())
