@@ -85,13 +85,15 @@ class Journal:
         path: Path,
         identity: Identity,
         *,
+        home: str,
         now: Callable[[], float],
         read_only: bool = False,
     ) -> None:
+        """``path`` names it in messages; ``home`` is where it lives (`_home`), so that a copy is noticed."""
         self._db = connection
         self._path = path
         self._now = now
-        self._home = _home(path)
+        self._home = home
         self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
         self._fresh_cancels: set[str] = set()  # likewise jobs whose cancel was sent in this run
         key = (identity.fleet, identity.base_url, identity.organization, identity.project)
@@ -326,7 +328,7 @@ def open_journal(
         connection = _connect(path, read_only=read_only)
         try:
             _verify(connection, path)
-            return Journal(connection, path, identity, now=now, read_only=read_only)
+            return Journal(connection, path, identity, home=_home(path), now=now, read_only=read_only)
         except BaseException:
             connection.close()
             raise

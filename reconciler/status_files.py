@@ -7,9 +7,10 @@ cannot be read counts as absent, because the next report makes it again.
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
@@ -20,16 +21,60 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
+class Files(Protocol):
+    """The file operations that a report on disk is made of. Each raises OSError."""
+
+    def reports(self, directory: Path) -> Iterable[Path]:
+        """The ``*.yaml`` in it; none where it does not exist."""
+        ...
+
+    def read(self, path: Path) -> bytes: ...
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Make a new file, and its directory where needed; on disk when it returns, torn when it does not."""
+        ...
+
+    def replace(self, old: Path, new: Path) -> None:
+        """Rename, whole or not at all."""
+        ...
+
+    def remove(self, path: Path) -> None: ...
+
+
+class Disk:
+    """The real ones."""
+
+    def reports(self, directory: Path) -> Iterable[Path]:
+        return directory.glob("*.yaml")
+
+    def read(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+    def write(self, path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def replace(self, old: Path, new: Path) -> None:
+        old.replace(new)
+
+    def remove(self, path: Path) -> None:
+        path.unlink()
+
+
 class StatusFiles:
     """The directory ``status/`` of a state directory."""
 
-    def __init__(self, state_directory: Path) -> None:
+    def __init__(self, state_directory: Path, files: Files | None = None) -> None:
         self._directory = state_directory / "status"
+        self._files: Files = files or Disk()
 
     def read(self) -> dict[str, Mapping[str, object]]:
         """The last report of each name."""
-        found = sorted(self._directory.glob("*.yaml"))
-        reports = ((path.stem, _report(path)) for path in found)
+        found = sorted(self._files.reports(self._directory))
+        reports = ((path.stem, self._report(path)) for path in found)
         return {name: report for name, report in reports if report}
 
     def write(self, statuses: Mapping[str, Status]) -> int:
@@ -42,9 +87,9 @@ class StatusFiles:
         try:
             for name, status in statuses.items():
                 changed += self._replace(name, _text(status))
-            for path in self._directory.glob("*.yaml"):
+            for path in list(self._files.reports(self._directory)):
                 if path.stem not in statuses:
-                    path.unlink()
+                    self._files.remove(path)
                     changed += 1
         except OSError as error:
             raise ReconcilerError(f"{self._directory}: the status cannot be written: {error.strerror}") from error
@@ -53,16 +98,20 @@ class StatusFiles:
     def _replace(self, name: str, text: bytes) -> bool:
         path = self._directory / f"{name}.yaml"
         with contextlib.suppress(FileNotFoundError):
-            if path.read_bytes() == text:
+            if self._files.read(path) == text:
                 return False
-        self._directory.mkdir(parents=True, exist_ok=True)
         temporary = self._directory / f".{name}.{secrets.token_hex(8)}"
-        with temporary.open("wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        self._files.write(temporary, text)
+        self._files.replace(temporary, path)
         return True
+
+    def _report(self, path: Path) -> Mapping[str, object]:
+        try:
+            document = yaml.load(self._files.read(path), Loader=_LOADER)  # noqa: S506 - both are safe loaders
+        except (OSError, ValueError, yaml.YAMLError):
+            return {}
+        report = document.get("status") if isinstance(document, Mapping) else None
+        return report if isinstance(report, Mapping) else {}
 
 
 def as_item(status: Status) -> dict[str, object]:
@@ -84,12 +133,3 @@ def _text(status: Status) -> bytes:
     }
     text: bytes = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, encoding="utf-8")
     return text
-
-
-def _report(path: Path) -> Mapping[str, object]:
-    try:
-        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - both are safe loaders
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    report = document.get("status") if isinstance(document, Mapping) else None
-    return report if isinstance(report, Mapping) else {}
