@@ -79,7 +79,7 @@ def backoff(tries: int) -> int:
 class Journal:
     """An open journal for one identity. Use `open_journal`; close it, or use it as a context."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, each once, in `open_journal` and in the simulation
         self,
         connection: sqlite3.Connection,
         path: Path,
