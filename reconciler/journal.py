@@ -83,19 +83,21 @@ def backoff(tries: int) -> int:
 class Journal:
     """An open journal for one identity. Use `open_journal`; close it, or use it as a context."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, each once, in `open_journal` and in the simulation
         self,
         connection: sqlite3.Connection,
         path: Path,
         identity: Identity,
         *,
+        home: str,
         now: Callable[[], float],
         read_only: bool = False,
     ) -> None:
+        """``path`` names it in messages; ``home`` is where it lives (`_home`), so that a copy is noticed."""
         self._db = connection
         self._path = path
         self._now = now
-        self._home = _home(path)
+        self._home = home
         self._opened = _file_of(path)
         self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
         self._fresh_cancels: set[str] = set()  # likewise jobs whose cancel was sent in this run
@@ -385,7 +387,7 @@ def open_journal(
         connection = _connect(path, read_only=read_only)
         try:
             _verify(connection, path)
-            return Journal(connection, path, identity, now=now, read_only=read_only)
+            return Journal(connection, path, identity, home=_home(path), now=now, read_only=read_only)
         except BaseException:
             connection.close()
             raise

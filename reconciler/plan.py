@@ -326,15 +326,16 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
     intent = case.world.memory.intents.get(case.name)
     if intent is None or _job_of_intent(case) is not None:
         return None
-    if case.name not in case.world.settled:
+    if case.world.memory.echoes:
+        if case.name in case.world.settled:
+            return None
         return _hold(
             case,
             Reason.CREATE_UNRESOLVED,
             f"attempt {intent.attempt} of revision {intent.revision} was sent and its answer was lost; "
             "looking for the job until the settle window is over",
         )
-    if case.world.memory.echoes:
-        return None
+    # No look resolves it, so it is told alike before and after the settle window.
     suspect = next((j for j in case.world.jobs if intent.seed is not None and j.seed == intent.seed), None)
     remedy = (
         f"job {suspect.id} carries its seed: if it is the one, name it in policy.adopt"

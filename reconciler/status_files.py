@@ -7,9 +7,10 @@ cannot be read counts as absent, because the next report makes it again.
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
@@ -20,23 +21,65 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-_Signature = tuple[int, int, int] | None
+class Files(Protocol):
+    """The file operations that a report on disk is made of. Each raises OSError."""
+
+    def reports(self, directory: Path) -> Iterable[Path]:
+        """The ``*.yaml`` in it; none where it does not exist."""
+        ...
+
+    def read(self, path: Path) -> bytes: ...
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Make a new file, and its directory where needed; on disk when it returns, torn when it does not."""
+        ...
+
+    def replace(self, old: Path, new: Path) -> None:
+        """Rename, whole or not at all."""
+        ...
+
+    def remove(self, path: Path) -> None: ...
+
+
+class Disk:
+    """The real ones."""
+
+    def reports(self, directory: Path) -> Iterable[Path]:
+        return directory.glob("*.yaml")
+
+    def read(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+    def write(self, path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def replace(self, old: Path, new: Path) -> None:
+        old.replace(new)
+
+    def remove(self, path: Path) -> None:
+        path.unlink()
 
 
 class StatusFiles:
     """The directory ``status/`` of a state directory."""
 
-    def __init__(self, state_directory: Path) -> None:
+    def __init__(self, state_directory: Path, files: Files | None = None) -> None:
         self._directory = state_directory / "status"
-        self._known: dict[str, tuple[_Signature, Mapping[str, object]]] = {}
+        self._files: Files = files or Disk()
+        self._known: dict[str, tuple[bytes, Mapping[str, object]]] = {}  # by name: bytes, and what they say
 
     def read(self) -> dict[str, Mapping[str, object]]:
-        """The last report of each name; a file that has not changed since is not parsed again."""
-        known: dict[str, tuple[_Signature, Mapping[str, object]]] = {}
-        for path in sorted(self._directory.glob("*.yaml")):
-            signature = _signature(path)
-            before = self._known.get(path.stem)
-            known[path.stem] = before if before and before[0] == signature else (signature, _report(path))
+        """The last report of each name; bytes that have not changed are not parsed again."""
+        known: dict[str, tuple[bytes, Mapping[str, object]]] = {}
+        for path in sorted(self._files.reports(self._directory)):
+            with contextlib.suppress(OSError):  # a file that cannot be read counts as absent
+                content = self._files.read(path)
+                before = self._known.get(path.stem)
+                known[path.stem] = before if before and before[0] == content else (content, _report(content))
         self._known = known
         return {name: report for name, (_, report) in known.items() if report}
 
@@ -50,35 +93,28 @@ class StatusFiles:
         try:
             for name, status in statuses.items():
                 changed += self._differs(name, status) and self._replace(name, _text(status))
-            for path in self._directory.glob("*.yaml"):
+            for path in list(self._files.reports(self._directory)):
                 if path.stem not in statuses:
-                    path.unlink()
+                    self._files.remove(path)
                     changed += 1
         except OSError as error:
             raise ReconcilerError(f"{self._directory}: the status cannot be written: {error.strerror}") from error
         return changed
 
     def _differs(self, name: str, status: Status) -> bool:
-        """Whether the file may hold something else; dumping YAML to find out costs 300 µs a name."""
-        signature, report = self._known.get(name, (None, {}))
-        if signature is None or signature != _signature(self._directory / f"{name}.yaml"):
-            return True
+        """Whether it says something else than was last read; dumping YAML to find out costs 300 µs a name."""
         item = as_item(status)
         del item["name"]
-        return item != report
+        return name not in self._known or item != self._known[name][1]
 
     def _replace(self, name: str, text: bytes) -> bool:
         path = self._directory / f"{name}.yaml"
         with contextlib.suppress(FileNotFoundError):
-            if path.read_bytes() == text:
+            if self._files.read(path) == text:
                 return False
-        self._directory.mkdir(parents=True, exist_ok=True)
         temporary = self._directory / f".{name}.{secrets.token_hex(8)}"
-        with temporary.open("wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        self._files.write(temporary, text)
+        self._files.replace(temporary, path)
         return True
 
 
@@ -103,18 +139,10 @@ def _text(status: Status) -> bytes:
     return text
 
 
-def _signature(path: Path) -> _Signature:
+def _report(content: bytes) -> Mapping[str, object]:
     try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _report(path: Path) -> Mapping[str, object]:
-    try:
-        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - both are safe loaders
-    except (OSError, ValueError, yaml.YAMLError):
+        document = yaml.load(content, Loader=_LOADER)  # noqa: S506 - both are safe loaders
+    except (ValueError, yaml.YAMLError):
         return {}
     report = document.get("status") if isinstance(document, Mapping) else None
     return report if isinstance(report, Mapping) else {}

@@ -661,7 +661,7 @@ def test_an_adopted_job_of_ours_keeps_its_attempt() -> None:
         ("max_active allows (1)", world([job("j1", name="b")], [desired(), desired("b")], of=fleet(max_active=1))),
         ("state: cancelled", world([job()], [desired(state=State.CANCELLED)])),
         ("the fleet is suspended", world([job()], [desired()], of=fleet(state=State.SUSPENDED))),
-        ("settle window", world([], [desired()], remembers=memory(intents=[LOST]))),
+        ("settle window", world([], [desired()], remembers=memory(intents=[LOST], echoes=True))),
     ],
 )
 def test_a_hold_says_how_to_go_on(word: str, world_: World) -> None:
@@ -841,6 +841,12 @@ def test_every_world_has_one_plan_that_keeps_the_promises(w: World) -> None:
         ]
         gone = {c.job_id for c in decided.writes if c.action is C and c.name == name}
         assert any(j.id not in gone for j in alive), "something of the name is left"
+
+
+def test_an_outcome_that_stays_unknown_is_told_in_the_same_words_by_every_pass() -> None:
+    looking = world([], [desired()], remembers=memory(intents=[LOST]))
+    (first,), (later,) = plan(looking).changes, plan(replace(looking, settled=frozenset("a"))).changes
+    assert first.message == later.message, "a condition does not flap"
 
 
 def test_a_change_that_writes_nothing_has_no_line_in_the_digest() -> None:

@@ -258,6 +258,21 @@ def test_a_manifest_that_may_not_be_read(root: Path) -> None:
     assert problems(root) == ["a.yaml:1:1: cannot be read (Permission denied)"]
 
 
+@pytest.mark.parametrize("content", ["", "\n", " \n\n"])
+def test_an_empty_manifest_is_half_written_and_not_a_removal(root: Path, content: str) -> None:
+    (root / "a.yaml").write_text(content)
+    snapshot = read_directory(root)
+    assert [str(p) for p in snapshot.problems] == [
+        "a.yaml:1:1: empty: a save under way looks like this; delete the file if nothing is wanted of it"
+    ]
+    assert snapshot.unreadable == {"a.yaml"}
+
+
+def test_a_manifest_of_comments_alone_wants_nothing(root: Path) -> None:
+    (root / "a.yaml").write_text("# later\n")
+    assert problems(root) == []
+
+
 def test_a_manifest_that_is_too_long(root: Path) -> None:
     with (root / "a.yaml").open("wb") as file:
         file.truncate(17 * 1024 * 1024)

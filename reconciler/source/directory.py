@@ -306,7 +306,11 @@ class _Reading:
 def _manifest_bytes(found: Path | Unfit, root: Path) -> bytes:
     if isinstance(found, Unfit):
         raise found
-    return read_bounded(found, root.resolve(), BYTES_LIMIT)
+    content = read_bounded(found, root.resolve(), BYTES_LIMIT)
+    if not content.strip():
+        # Between an editor's truncate and its write every manifest looks like this.
+        raise Unfit("empty: a save under way looks like this; delete the file if nothing is wanted of it")
+    return content
 
 
 def _again(root: Path) -> Iterable[tuple[str, str]]:
