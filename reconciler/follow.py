@@ -110,7 +110,7 @@ class Follower:
         known = frozenset(seen)
         try:
             events = self._new_events(job.id, known)
-            fresh = tuple(event for event in events if event.id not in known)
+            fresh = _fresh(events, known)
             checkpoints = self.provider.list_checkpoints(job.id) if fresh or not job.live else None
         except ProviderError as error:
             return Followed(job.id, ids=tuple(seen), error=error)
@@ -123,6 +123,12 @@ class Follower:
         if any(event.id in known for event in page) or (not known and len(page) < _PAGE):
             return page
         return self.provider.list_events(job_id)
+
+
+def _fresh(events: Sequence[Event], known: frozenset[str]) -> tuple[Event, ...]:
+    """The unknown among those (the newest first) that stand before the oldest known one."""
+    oldest = max((at for at, event in enumerate(events) if event.id in known), default=len(events))
+    return tuple(event for event in events[:oldest] if event.id not in known)
 
 
 def progress_of(events: Sequence[Event]) -> Progress | None:
