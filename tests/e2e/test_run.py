@@ -1,0 +1,233 @@
+"""`reconciler run` as a process of its own: signals, locks, endpoints, saves; and a few lives under kill -9."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler.sandbox import EmbeddedSandbox
+from tests.e2e.chaos import chaos
+from tests.faulty import HANG, Proxy, Reply, Request
+from tests.fleets import FleetDirectory, jobs_at, live
+
+KEY = "sk-a-key-that-must-appear-nowhere"
+
+
+class Running:
+    """A daemon, and its log as it comes."""
+
+    def __init__(self, fleet: FleetDirectory, *options: str) -> None:
+        told = ["--first-run", "--settle", "0", "--stability", "100ms", "--interval", "300ms", "--log-format", "json"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "run", str(fleet.root), *told, *options],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OPENAI_API_KEY": KEY},
+        )
+        self.lines: list[dict[str, Any]] = []
+        self.plain: list[str] = []
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._news:
+                if line.startswith("{"):
+                    self.lines.append(json.loads(line))
+                else:
+                    self.plain.append(line)
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+    def until(self, event: str, times: int = 1) -> dict[str, Any]:
+        """Wait for a log line."""
+
+        def seen() -> bool:
+            return sum(line["event"] == event for line in self.lines) >= times
+
+        with self._news:
+            assert self._news.wait_for(seen, 30), f"{event}: {self.lines[-3:]} {self.plain}"
+            return [line for line in self.lines if line["event"] == event][times - 1]
+
+    def ended(self, seconds: float = 30) -> int:
+        """Wait for its end; the exit code."""
+        code = self.process.wait(seconds)
+        self._reader.join(10)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return code
+
+
+@contextmanager
+def running(fleet: FleetDirectory, *options: str) -> Iterator[Running]:
+    daemon = Running(fleet, *options)
+    try:
+        yield daemon
+    finally:
+        if daemon.process.poll() is None:
+            daemon.process.kill()
+        daemon.ended()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> FleetDirectory:
+    return FleetDirectory(tmp_path / "fleet")
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    with EmbeddedSandbox(tmp_path / "served", speed=1) as sandbox, Proxy(sandbox.base_url) as proxy:
+        monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
+        yield proxy
+
+
+def in_place(path: Path, text: bytes) -> None:
+    path.write_bytes(text)
+
+
+def atomic(path: Path, text: bytes) -> None:
+    other = path.with_name(".new")
+    other.write_bytes(text)
+    other.replace(path)
+
+
+def with_backup(path: Path, text: bytes) -> None:
+    path.rename(path.with_name(f"{path.name}~"))
+    path.write_bytes(text)
+
+
+@pytest.mark.parametrize("save", [in_place, atomic, with_backup])
+def test_a_save_becomes_a_job_long_before_the_interval(
+    fleet: FleetDirectory, server: Proxy, save: Callable[[Path, bytes], None]
+) -> None:
+    fleet.job("a")
+    with running(fleet, "--interval", "1h") as daemon:
+        daemon.until("job.created")
+        path = fleet.root / "a.yaml"
+        save(path, path.read_bytes().replace(b'"model"', b'"seed": 5, "model"'))
+        daemon.until("job.created", 2)
+        daemon.until("job.cancelled")
+    assert len(live(jobs_at(server.base_url))) == 1
+
+
+def test_the_first_signal_lets_the_request_in_flight_finish(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def hold(request: Request, answer: Reply) -> Reply:
+        if request.creates:
+            arrived.set()
+            go_on.wait(20)
+        return answer
+
+    server.fault = hold
+    with running(fleet) as daemon:
+        assert arrived.wait(20)
+        daemon.process.send_signal(signal.SIGTERM)
+        go_on.set()
+        assert daemon.ended() == 0
+        daemon.until("job.created")
+        daemon.until("daemon.stopped")
+    with running(fleet) as again:
+        again.until("daemon.started")
+        again.process.send_signal(signal.SIGINT)
+        assert again.ended() == 0
+    assert len(jobs_at(server.base_url)) == 1
+
+
+def test_the_second_signal_ends_it_at_once(fleet: FleetDirectory, server: Proxy) -> None:
+    arrived = threading.Event()
+
+    def hang(request: Request, answer: Reply) -> Reply:
+        arrived.set()
+        return HANG
+
+    server.fault = hang
+    with running(fleet) as daemon:
+        assert arrived.wait(20)
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.process.send_signal(signal.SIGINT)
+        assert daemon.ended(5) in {128 + signal.SIGINT, 128 + signal.SIGTERM}
+
+
+def test_a_second_daemon_on_one_state_directory_stops_and_says_why(fleet: FleetDirectory, server: Proxy) -> None:
+    with running(fleet) as first:
+        first.until("daemon.started")
+        with running(fleet) as second:
+            assert second.ended() == 1
+            assert "another `reconciler run` works on" in "".join(second.plain)
+        assert first.process.poll() is None
+
+
+def test_the_endpoints_tell_health_readiness_and_numbers(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    with running(fleet, "--listen", "127.0.0.1:0") as daemon:
+        port = daemon.until("endpoints.started")["port"]
+        daemon.until("job.created")
+        daemon.until("job.event")
+        url = f"http://127.0.0.1:{port}"
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        ready = httpx.get(f"{url}/readyz", params={"verbose": ""})
+        assert (ready.status_code, ready.text) == (200, "[+]listing ok\n[+]source ok\n[+]lock ok\nok\n")
+        numbers = httpx.get(f"{url}/metrics").text
+    for pattern in (
+        r'reconcile_total\{result="success"\} [1-9]',
+        r"reconcile_time_seconds_count [1-9]",
+        r'^jobs\{status="(validating_files|queued|running)"\} 1.0',
+        r"^create_unresolved 0.0",
+        r'^blocked\{gate="max_creates"\} 0.0',
+        r"^source_errors 0.0",
+        r'api_requests_total\{code="200",operation="create"\} 1.0',
+        r"last_successful_pass_timestamp_seconds 1",
+        r'build_info\{version="0',
+    ):
+        assert re.search(pattern, numbers, re.MULTILINE), pattern
+
+
+def test_it_waits_for_a_fleet_and_begins_when_there_is_one(fleet: FleetDirectory, server: Proxy) -> None:
+    document = (fleet.root / "fleet.yaml").read_bytes()
+    (fleet.root / "fleet.yaml").unlink()
+    fleet.job("a")
+    with running(fleet) as daemon:
+        daemon.until("source.invalid")
+        (fleet.root / "fleet.yaml").write_bytes(document)
+        daemon.until("job.created")
+
+
+def test_a_state_directory_that_is_deleted_costs_nothing_but_waiting(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    with running(fleet) as daemon:
+        daemon.until("job.created")
+        state = fleet.root / ".reconciler"
+        state.rename(fleet.root / ".away")
+        fleet.job("b", seed=1)
+        daemon.until("state.replaced")
+        daemon.until("job.created", 2)
+    assert len(jobs_at(server.base_url)) == 2
+
+
+def test_the_key_is_in_no_line_and_no_argument(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    server.fault = lambda request, answer: Reply(500, f"<html>{request.headers['authorization']}</html>".encode())
+    with running(fleet, "--verbose") as daemon:
+        daemon.until("pass.failed")
+        assert KEY not in json.dumps(daemon.lines)
+        assert KEY.encode() not in Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes()
+
+
+def test_kill_minus_nine_against_a_faulty_provider_doubles_loses_and_cancels_nothing() -> None:
+    _, violations = chaos(minutes=0.1, seed=3, rate=0.15)
+    assert violations == []
