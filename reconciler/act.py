@@ -28,7 +28,7 @@ class Outcome:
     """What came of one write. ``job`` is the job as the provider showed it afterwards.
 
     ``unknown``: it may have happened; the journal's intent stays until a listing tells.
-    ``stop``: no further create is worth sending in this pass.
+    ``stop``: no further create is worth sending in this pass. ``sent``: a request to write has left.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Outcome:
     job: Job | None = None
     unknown: bool = False
     stop: bool = False
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,14 @@ def cancel(desk: Desk, change: Change) -> Outcome:
     if not job.live:
         log.info("cancel.unneeded", status=job.status)
         return Outcome(
-            change.name, Action.CANCEL, change.reason, job_id, True, f"it had ended already ({job.status})", job
+            change.name,
+            Action.CANCEL,
+            change.reason,
+            job_id,
+            True,
+            f"it had ended already ({job.status})",
+            job,
+            sent=False,
         )
     if objection:
         log.warning("cancel.not_sent", error=objection)

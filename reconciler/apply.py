@@ -124,7 +124,7 @@ def apply(
         if last.postponed:
             why = f"the settle window: {last.postponed}"
             _pause(clock, run.settled_at, why, listener)
-        elif any(o.ok for o in last.outcomes):
+        elif any(o.ok and o.sent for o in last.outcomes):
             continue  # what was done may have made more possible
         elif max(lost_answers.values(), default=0) >= _LOST_ANSWERS_LIMIT:
             break

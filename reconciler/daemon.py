@@ -200,7 +200,7 @@ class Daemon:
 
     def _next(self, done: Pass, now: float) -> float:
         """Seconds after which another pass is worth making."""
-        if any(outcome.ok for outcome in done.outcomes):
+        if any(outcome.ok and outcome.sent for outcome in done.outcomes):
             return 0.0  # what was done may have made more possible: a replacement's cancel follows its create
         jittered = self._pace.interval * (1 + _JITTER * (2 * self._random() - 1))
         proof = self._evidence.next_proof(now, self._pace.stability, self._pace.absence)

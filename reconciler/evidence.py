@@ -34,7 +34,7 @@ class Evidence:
         seen = replace(self, fingerprint=snapshot.fingerprint, since=self.since if same else at)
         names = frozenset(snapshot.desired)
         if snapshot.problems or snapshot.fleet is None:
-            return replace(seen, whole_since=None, declared=self.declared | names, gone=_NOTHING)
+            return replace(seen, whole_since=None, declared=self.declared | names | self.gone.keys(), gone=_NOTHING)
         missing = (self.declared | self.gone.keys()) - names
         return replace(
             seen,

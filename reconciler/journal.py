@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from reconciler.errors import JournalError, Locked, StateReplaced
-from reconciler.manifest import Desired
+from reconciler.manifest import Desired, OnRemove
 from reconciler.world import Intent, Memory, OwnCancel, Record, Rejection
 
 FILE = "journal.sqlite3"
@@ -38,13 +38,14 @@ PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
 CREATE TABLE identity (
     id INTEGER PRIMARY KEY, fleet TEXT, base_url TEXT, organization TEXT, project TEXT,
-    settled INTEGER NOT NULL DEFAULT 0, home TEXT NOT NULL DEFAULT '', echoes INTEGER,
+    begun INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, home TEXT NOT NULL DEFAULT '', echoes INTEGER,
     UNIQUE (fleet, base_url, organization, project));
 CREATE TABLE wanted (
-    identity INTEGER, name TEXT, revision TEXT, form TEXT, PRIMARY KEY (identity, name, revision));
+    identity INTEGER, name TEXT, revision TEXT, form TEXT, turn INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (identity, name, revision));
 CREATE TABLE intent (
-    identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER, recorded_at INTEGER,
-    PRIMARY KEY (identity, name));
+    serial INTEGER PRIMARY KEY AUTOINCREMENT, identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER,
+    UNIQUE (identity, name));
 CREATE TABLE record (
     identity INTEGER, job_id TEXT, name TEXT, revision TEXT, attempt INTEGER, live INTEGER, ended_before INTEGER,
     PRIMARY KEY (identity, job_id));
@@ -55,7 +56,7 @@ CREATE TABLE refusal (
     identity INTEGER, name TEXT, revision TEXT, message TEXT, tries INTEGER, next_at INTEGER,
     PRIMARY KEY (identity, name));
 CREATE TABLE manifest (
-    identity INTEGER, name TEXT, path TEXT, revision TEXT, PRIMARY KEY (identity, name));
+    identity INTEGER, name TEXT, path TEXT, revision TEXT, orphan INTEGER, PRIMARY KEY (identity, name));
 CREATE TABLE event (
     identity INTEGER, job_id TEXT, seen TEXT, PRIMARY KEY (identity, job_id));
 """
@@ -102,7 +103,8 @@ class Journal:
         self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
         self._fresh_cancels: set[str] = set()  # likewise jobs whose cancel was sent in this run
         key = (identity.fleet, identity.base_url, identity.organization, identity.project)
-        find = "SELECT id, settled, home FROM identity WHERE (fleet, base_url, organization, project) = (?, ?, ?, ?)"
+        where = "(fleet, base_url, organization, project) = (?, ?, ?, ?)"
+        find = f"SELECT id, begun, settled, home FROM identity WHERE {where}"  # noqa: S608 - constants
         row = connection.execute(find, key).fetchone()
         if row is None and not read_only:
             with connection:
@@ -110,9 +112,11 @@ class Journal:
                 connection.execute(insert, key)
             row = connection.execute(find, key).fetchone()
         self._id: int = row[0] if row else 0
-        settled, home = row[1:] if row else (0, "")
-        self.known = bool(settled)  # False for the whole of a run that began without memory
-        self.moved = self.known and home != self._home  # written elsewhere last: wait before the first write
+        begun, settled, home = row[1:] if row else (0, 0, "")
+        self._begun = bool(begun or settled)
+        self.known = self._begun  # False for the whole of a run that began without memory
+        self.settled = bool(settled)  # False: no run here has waited out a settle window yet
+        self.moved = self.settled and home != self._home  # written elsewhere last: wait before the first write
 
     def __enter__(self) -> Self:
         return self
@@ -130,7 +134,7 @@ class Journal:
     def memory(self, *, every_backoff: bool = False) -> Memory:
         """What the decision may know. ``every_backoff``: also those that `apply` ignores once."""
         now = self._now()
-        intents = self._read("SELECT name, revision, attempt, seed FROM intent WHERE identity = ?")
+        intents = self._read("SELECT name, revision, attempt, seed, serial FROM intent WHERE identity = ?")
         records = self._read(
             "SELECT job_id, name, revision, attempt, live, ended_before FROM record WHERE identity = ? ORDER BY job_id"
         )
@@ -165,19 +169,36 @@ class Journal:
             rejected={name: rejection for name, rejection in in_force.items() if name},
             refused=in_force[""].message if "" in in_force else "",
             echoes=None if echoes is None else bool(echoes),
+            orphans={
+                name: bool(orphan)
+                for name, orphan in self._read("SELECT name, orphan FROM manifest WHERE identity = ?")
+            },
         )
 
     # ── writing: each call is durable when it returns ──
 
-    def want(self, desired: Mapping[str, Desired]) -> None:
-        """Remember every (name, revision) that this directory has asked for."""
-        told = self._read("SELECT name, revision FROM wanted WHERE identity = ? AND form IS NOT NULL")
-        known = {(name, revision) for name, revision in told}
-        new = [d for d in desired.values() if (d.name, d.revision) not in known]
+    def want(self, desired: Mapping[str, Desired]) -> int:
+        """Remember that this directory asks for these now; the turn up to which this run knows what is wanted.
+
+        A turn counts the times that a name was given another revision, by whichever run.
+        """
+        told = self._read("SELECT name, revision, form IS NOT NULL, turn FROM wanted WHERE identity = ?")
+        latest: dict[str, tuple[int, str]] = {}
+        for name, revision, read, turn in told:
+            if read:
+                latest[name] = max(latest.get(name, (-1, "")), (turn, revision))
+        turn = max((at for at, _ in latest.values()), default=0)
+        new = [d for d in desired.values() if latest.get(d.name, (-1, ""))[1] != d.revision]
         self._write(
-            "INSERT OR REPLACE INTO wanted (identity, name, revision, form) VALUES (?, ?, ?, ?)",
-            [(self._id, d.name, d.revision, json.dumps(d.form)) for d in new],
+            "INSERT OR REPLACE INTO wanted (identity, name, revision, form, turn) VALUES (?, ?, ?, ?, ?)",
+            [(self._id, d.name, d.revision, json.dumps(d.form), turn + 1) for d in new],
         )
+        return turn + bool(new)
+
+    def overtaken(self, turn: int) -> frozenset[str]:
+        """Names that another run has given another revision since."""
+        told = self._read("SELECT name FROM wanted WHERE identity = ? AND turn > ?", turn)
+        return frozenset(name for (name,) in told)
 
     def settle(self, listed: Iterable[Record]) -> None:
         """The first settled listing: its jobs of this fleet count as once wanted here."""
@@ -194,12 +215,19 @@ class Journal:
             )
             self._db.execute("UPDATE identity SET settled = 1, home = ? WHERE id = ?", (self._home, self._id))
 
+    def begin(self) -> None:
+        """A run without memory has found nothing to do: what it read and saw is the next run's memory."""
+        if not self._begun:
+            self._write("UPDATE identity SET begun = 1 WHERE id = ?", [(self._id,)])
+            self._begun = True
+
     def arrive(self) -> None:
         """This machine has waited out the settle window: the next run here need not."""
-        self._write("UPDATE identity SET home = ? WHERE id = ?", [(self._home, self._id)])
+        if self.moved or not self.settled:
+            self._write("UPDATE identity SET settled = 1, home = ? WHERE id = ?", [(self._home, self._id)])
 
     def observe(self, listed: Iterable[Record], *, ending: frozenset[str] = frozenset()) -> None:
-        """Record each job of ours as it is now; a recorded cancel whose job is seen live again is void.
+        """Record each job of ours as it is now; a recorded cancel whose job is still live after its back-off is void.
 
         ``ending`` are live jobs whose status says that a cancel is under way.
         """
@@ -216,11 +244,13 @@ class Journal:
                 if before.get(r.job_id) != (r.name, r.revision, r.attempt, int(r.live))
             ],
         )
-        pending = self._read("SELECT job_id FROM cancel WHERE identity = ? AND confirmed = 0 AND counts = 1")
-        recorded = {job_id for (job_id,) in pending}
+        pending = self._read("SELECT job_id, next_at FROM cancel WHERE identity = ? AND confirmed = 0 AND counts = 1")
+        recorded = {job_id for job_id, _ in pending}
+        # A provider may take its time to end a job; what ends before the next try has ended by this one.
+        overdue = {job_id for job_id, next_at in pending if next_at <= self._now()}
         self._write(
             "UPDATE cancel SET counts = 0 WHERE identity = ? AND job_id = ?",
-            [(self._id, r.job_id) for r in known if r.live and r.job_id in recorded - ending],
+            [(self._id, r.job_id) for r in known if r.live and r.job_id in overdue - ending],
         )
         self._write(
             "UPDATE cancel SET confirmed = 1 WHERE identity = ? AND job_id = ?",
@@ -229,8 +259,10 @@ class Journal:
 
     def intend(self, intent: Intent) -> None:
         """Record a create before its first byte leaves (S6)."""
-        row = (self._id, intent.name, intent.revision, intent.attempt, intent.seed, int(self._now()))
-        self._write("INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?)", [row])
+        row = (self._id, intent.name, intent.revision, intent.attempt, intent.seed)
+        self._write(
+            "INSERT OR REPLACE INTO intent (identity, name, revision, attempt, seed) VALUES (?, ?, ?, ?, ?)", [row]
+        )
 
     def drop_intent(self, name: str) -> None:
         """The create did not happen, or its job is known by now."""
@@ -308,19 +340,23 @@ class Journal:
     # ── what only the daemon needs ──
 
     def declared(self) -> dict[str, str]:
-        """The file in which each name was last seen, valid."""
-        return dict(self._read("SELECT name, path FROM manifest WHERE identity = ?"))
+        """The file in which each name was last seen, valid; names that are gone are not among them."""
+        return dict(self._read("SELECT name, path FROM manifest WHERE identity = ? AND path != ''"))
 
     def declare(self, desired: Mapping[str, Desired], *, whole: bool) -> None:
         """Remember where each name stands; a ``whole`` reading also says which are gone."""
-        told = self._read("SELECT name, path, revision FROM manifest WHERE identity = ?")
-        before = {name: (path, revision) for name, path, revision in told}
-        new = [(self._id, d.name, d.path, d.revision) for d in desired.values()]
+        told = self._read("SELECT name, path, revision, orphan FROM manifest WHERE identity = ?")
+        before = {row[0]: tuple(row[1:]) for row in told}
+        new = [
+            (self._id, d.name, d.path, d.revision, int(d.policy.on_remove is OnRemove.ORPHAN)) for d in desired.values()
+        ]
         self._write(
-            "INSERT OR REPLACE INTO manifest VALUES (?, ?, ?, ?)", [row for row in new if before.get(row[1]) != row[2:]]
+            "INSERT OR REPLACE INTO manifest VALUES (?, ?, ?, ?, ?)",
+            [row for row in new if before.get(row[1]) != row[2:]],
         )
-        gone = sorted(before.keys() - desired.keys()) if whole else []
-        self._write("DELETE FROM manifest WHERE identity = ? AND name = ?", [(self._id, name) for name in gone])
+        gone = [name for name, (path, *_) in before.items() if path and name not in desired] if whole else []
+        statement = "UPDATE manifest SET path = '' WHERE identity = ? AND name = ?"
+        self._write(statement, [(self._id, name) for name in gone])
 
     def seen_events(self) -> dict[str, tuple[str, ...]]:
         """By followed job: the ids of its newest events that were logged, the newest first."""

@@ -260,7 +260,7 @@ def cases_of(world: World) -> tuple[dict[str, Case], int]:
     records: defaultdict[str, list[Record]] = defaultdict(list)
     for record in world.memory.records.values():
         records[record.name].append(record)
-    missing = {r.name for r in world.memory.records.values() if r.job_id in world.missing}
+    missing = {r.name for r in world.memory.records.values() if r.job_id in world.missing | world.unseen}
     once_wanted = {name for name, revision in world.memory.wanted if _wanted_here(world.memory, name, revision)}
     names = set(world.desired) | set(known) | set(world.memory.intents) | world.broken | missing
     cases = {
@@ -322,6 +322,13 @@ def _row_1_source_invalid(case: Case) -> Decision | None:
     )
 
 
+def _row_1_overtaken(case: Case) -> Decision | None:
+    if case.name not in case.world.overtaken:
+        return None
+    message = "another run on this state directory has read a newer manifest of it; this run leaves it alone"
+    return _hold(case, Reason.AHEAD, message, case.live[-1] if case.live else None)
+
+
 def _row_2_create_unresolved(case: Case) -> Decision | None:
     intent = case.world.memory.intents.get(case.name)
     if intent is None or _job_of_intent(case) is not None:
@@ -366,6 +373,10 @@ def _job_of_intent(case: Case) -> Known | None:
 
 def _row_3_missing(case: Case) -> Decision | None:
     missing = case.world.missing
+    unseen = next((r for r in case.records if r.job_id in case.world.unseen), None)
+    if unseen is not None:
+        message = f"job {unseen.job_id} is recorded here, not listed, and cannot be read now; nothing is touched"
+        return Decision(changes=(_about(case, unseen, message),), final=True)
     record = next((r for r in case.records if r.job_id in missing and _must_exist(case.world, r)), None)
     adopt = case.desired.policy.adopt if case.desired else None
     if record is not None:
@@ -373,13 +384,17 @@ def _row_3_missing(case: Case) -> Decision | None:
             f"job {record.job_id} is recorded here and the provider no longer knows it (not listed, 404); nothing is "
             f"touched. Check the key and the project; if the job is really gone, run `reconciler forget {case.name}`"
         )
-        change = _change(case, Action.HOLD, Reason.MISSING, message)
-        change = replace(change, job_id=record.job_id, revision=record.revision, attempt=record.attempt)
-        return Decision(changes=(change,), final=True)
+        return Decision(changes=(_about(case, record, message),), final=True)
     if adopt is not None and adopt.job_id in missing:
         message = f"policy.adopt names job {adopt.job_id}, which this provider does not know; correct it or take it out"
         return _hold(case, Reason.MISSING, message)
     return None
+
+
+def _about(case: Case, record: Record, message: str) -> Change:
+    """A hold for a recorded job that the provider does not show."""
+    change = _change(case, Action.HOLD, Reason.MISSING, message)
+    return replace(change, job_id=record.job_id, revision=record.revision, attempt=record.attempt)
 
 
 def _row_4_state(case: Case) -> Decision | None:
@@ -412,7 +427,8 @@ def _row_5_removed(case: Case) -> Decision | None:
 
 def _removed(case: Case, known: Known) -> Change:
     marks = known.job.marks
-    if marks is not None and marks.orphan:
+    # What its last manifest said counts; the mark is for those who never read it.
+    if case.world.memory.orphans.get(case.name, marks is not None and marks.orphan):
         return _change(
             case, Action.HOLD, Reason.ORPHANED, "its manifest is gone; left to end (on_remove: orphan)", known
         )
@@ -512,6 +528,7 @@ def _row_12_not_created(case: Case) -> Decision:
 
 STANDING: tuple[Callable[[Case], Decision | None], ...] = (
     _row_1_source_invalid,
+    _row_1_overtaken,
     _row_2_create_unresolved,
     _row_3_missing,
     _row_4_state,
@@ -538,7 +555,7 @@ def _cancelled_by_us(case: Case, latest: Known) -> bool:
     if own is not None and own.counts and own.reason in _RESTORABLE:
         return True
     record = memory.records.get(latest.job.id)
-    unwitnessed = not memory.known or (record is not None and record.ended_before)
+    unwitnessed = record.ended_before if record is not None else not memory.known
     # Nobody wrote down who cancelled it. A younger job of another spec says that it
     # was replaced; a second attempt would say that this guess was made once already.
     replaced = any(k.revision != latest.revision and k.job.age_key > latest.job.age_key for k in case.known)

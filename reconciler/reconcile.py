@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.act import ENDING, Desk, Outcome, cancel, create
 from reconciler.clock import Clock
-from reconciler.errors import ProviderError, ReconcilerError, SourceError
+from reconciler.errors import NotSent, ProviderError, ReconcilerError, SourceError
 from reconciler.follow import Followed, Follower
 from reconciler.gates import Gated, Permission, Verdict, gate
 from reconciler.job import Checkpoint, Job
@@ -85,6 +85,15 @@ class Pass:
     postponed: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    """What GETs beside the listing came to, by job id."""
+
+    found: tuple[Job, ...]
+    missing: frozenset[str]
+    unseen: frozenset[str]
+
+
 class Reconciler:
     """One run over one fleet: what its passes must remember of each other, and nothing else."""
 
@@ -97,7 +106,11 @@ class Reconciler:
         self._started = ports.clock.monotonic()
         self._cold = self._why_cold()
         self._seen_first: frozenset[str] | None = None
-        self._looked_for: dict[str, float] = {}  # unresolved create → when a listing will tell (monotonic)
+        # Unresolved create, by name and serial → when a listing will tell (monotonic).
+        self._looked_for: dict[tuple[str, int], float] = {}
+        self._in_vain: frozenset[tuple[str, int]] = frozenset()  # those that no further look will resolve
+        self._ended: dict[str, Job] = {}  # jobs that this run saw ended: no listing makes them live again
+        self._read_as_of: tuple[str, int] | None = None  # the fingerprint last read, and the turn it stands for
         self._fleet: Fleet | None = None  # as it was last read: what holds while its document is broken
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
         self._created_at: float | None = None  # this run's last create (monotonic), until looked at again
@@ -115,7 +128,8 @@ class Reconciler:
     @property
     def next_look(self) -> tuple[float, str] | None:
         """When (monotonic) another pass will know more although nothing can be sent now, and what."""
-        due = [(at, f"the job of {name}, whose answer was lost") for name, at in self._looked_for.items()]
+        waiting = ((key, at) for key, at in self._looked_for.items() if key not in self._in_vain)
+        due = [(at, f"the job of {name}, whose answer was lost") for (name, _), at in waiting]
         if self._created_at is not None:
             due.append((self._created_at + self._settle, "jobs that another run may have made at the same moment"))
         return min(due, default=None)
@@ -158,6 +172,8 @@ class Reconciler:
                 if change.action is Action.ADOPT:
                     log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
             postponed = self._cold if decided.gated.plan.writes else ""
+            if not decided.plan.writes:
+                self._journal().begin()
             outcomes = () if postponed else self._act(decided, log)
             after = self._look_back(decided, outcomes, permission)
             self._report(after, ended, self._follow(after, log), log)
@@ -173,27 +189,31 @@ class Reconciler:
         if self._seen_first is None:
             self._seen_first = frozenset(job.id for job in listed)
         memory = self._memory(listed)
-        for name in memory.intents:
-            self._looked_for.setdefault(name, begun_at + self._settle)
+        for name, intent in memory.intents.items():
+            self._looked_for.setdefault((name, intent.serial), begun_at + self._settle)
+        open_creates = {(name, intent.serial) for name, intent in memory.intents.items()}
+        self._looked_for = {key: at for key, at in self._looked_for.items() if key in open_creates}
+        self._in_vain = frozenset(key for key, at in self._looked_for.items() if begun_at >= at)
         world = World(
             fleet=_known_fleet(self._fleet, snapshot),
             desired=snapshot.desired,
-            jobs=listed,
+            jobs=tuple(self._ended.get(job.id, job) for job in listed),
             memory=memory,
+            overtaken=self._overtaken(snapshot),
             broken=self._held(snapshot),
-            settled=frozenset(name for name, at in self._looked_for.items() if begun_at >= at),
+            settled=frozenset(name for name, _ in self._in_vain),
             seen_first=self._seen_first,
             approved_ahead=permission.ahead,
             prune=self._prune,
         )
-        found, missing = self._look_up(lookups(world))
-        world = replace(world, jobs=(*listed, *found), missing=missing)
+        looked = self._look_up(lookups(world))
+        world = replace(world, jobs=(*world.jobs, *looked.found), missing=looked.missing, unseen=looked.unseen)
         resolved = resolved_intents(world)
         intents = {name: intent for name, intent in memory.intents.items() if name not in resolved}
         world = replace(world, memory=replace(memory, intents=intents))
         if self._created_at is not None and begun_at >= self._created_at + self._settle:
             self._created_at = None
-        self._looked_for = {n: at for n, at in self._looked_for.items() if n in intents and n not in world.settled}
+        self._ended |= {job.id: job for job in world.jobs if not job.live}
         return Seen(world, resolved, settled=begun_at >= self.settled_at)
 
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
@@ -209,7 +229,10 @@ class Reconciler:
         """Drop what holds a name up, as far as a fresh look allows it; says each thing that was dropped."""
         with self._ports.turn():
             world = self.observe(snapshot).world
-            return self._journal().forget(name, world.missing, intents=world.memory.echoes is not True)
+            listed = {job.id for job in world.jobs}
+            recorded = [r.job_id for r in world.memory.records.values() if r.name == name and r.job_id not in listed]
+            missing = self._look_up(recorded).missing
+            return self._journal().forget(name, missing, intents=world.memory.echoes is not True)
 
     # ── its steps ──
 
@@ -221,7 +244,7 @@ class Reconciler:
     def _why_cold(self) -> str:
         """Why this run must wait one settle window before its first write; "" where it need not."""
         journal = self._ports.journal
-        if journal is None or not journal.known:
+        if journal is None or not journal.settled:
             return "this state directory is new, and an earlier run may have just created jobs"
         if journal.moved:
             return "this state directory was last used elsewhere"
@@ -235,24 +258,33 @@ class Reconciler:
         memory = journal.memory(every_backoff=self._patient) if journal else Memory()
         return replace(memory, echoes=_echoes(memory, listed))
 
-    def _look_up(self, job_ids: Iterable[str]) -> tuple[tuple[Job, ...], frozenset[str]]:
-        """GET each job that the listing did not show: found ones, and those that answer 404."""
+    def _overtaken(self, snapshot: Snapshot) -> frozenset[str]:
+        """Names that another run on this state directory has wanted otherwise since this reading was first made."""
+        journal, as_of = self._ports.journal, self._read_as_of
+        if journal is None or as_of is None or as_of[0] != snapshot.fingerprint:
+            return frozenset()
+        return journal.overtaken(as_of[1])
+
+    def _look_up(self, job_ids: Iterable[str]) -> _LookedUp:
+        """GET each job that the listing did not show. One that cannot be read holds its own name and no other."""
         found: list[Job] = []
         missing: set[str] = set()
+        unseen: set[str] = set()
         for job_id in job_ids:
             try:
                 found.append(self._ports.provider.retrieve_job(job_id))
+            except NotSent:
+                raise  # nobody is there to be asked: the next one would fail alike
             except ProviderError as error:
-                if error.status != _NOT_FOUND:
-                    raise
-                missing.add(job_id)
-        return tuple(found), frozenset(missing)
+                (missing if error.status == _NOT_FOUND else unseen).add(job_id)
+        return _LookedUp(tuple(found), frozenset(missing), frozenset(unseen))
 
     def _remember(self, seen: Seen, snapshot: Snapshot, log: FilteringBoundLogger) -> tuple[Job, ...]:
         """Bring the journal up to what was seen; returns the jobs that have ended since it last looked."""
         journal = self._journal()
         trusted = {name: d for name, d in snapshot.desired.items() if name not in seen.world.broken}
-        journal.want(trusted)
+        if self._read_as_of is None or self._read_as_of[0] != snapshot.fingerprint:
+            self._read_as_of = (snapshot.fingerprint, journal.want(trusted))
         journal.declare(trusted, whole=not snapshot.problems)
         if seen.world.memory.echoes is not None:
             journal.learn_echo(echoes=seen.world.memory.echoes)
@@ -267,7 +299,9 @@ class Reconciler:
             journal.drop_intent(name)
             log.info("create.resolved", job=name, job_id=job_id, created=job_id is not None)
         if self._cold and seen.settled:
-            journal.arrive() if journal.known else journal.settle(records)
+            if not journal.known:
+                journal.settle(records)
+            journal.arrive()
             self._cold = ""
         ended = tuple(jobs[r.job_id] for r in records if not r.live and r.job_id in was_live)
         names = {r.job_id: r.name for r in records}
@@ -297,7 +331,8 @@ class Reconciler:
         """Start the clocks that a create starts; each is monotonic and begins again in a new process."""
         now = self._ports.clock.monotonic()
         if outcome.unknown:
-            self._looked_for[outcome.name] = now + self._settle
+            intent = self._journal().memory().intents[outcome.name]
+            self._looked_for[outcome.name, intent.serial] = now + self._settle
         if outcome.unknown or outcome.ok:
             self._created_at = now
 
@@ -307,8 +342,10 @@ class Reconciler:
             return decided
         world = decided.seen.world
         changed = {o.job.id: o.job for o in outcomes if o.job is not None}
+        self._ended |= {job_id: job for job_id, job in changed.items() if not job.live}
         jobs = {job.id: job for job in world.jobs} | changed
-        world = replace(world, jobs=tuple(jobs.values()), memory=self._memory(jobs.values()))
+        settled = world.settled - {o.name for o in outcomes if o.unknown}
+        world = replace(world, jobs=tuple(jobs.values()), memory=self._memory(jobs.values()), settled=settled)
         wanted = plan(world)
         return Decided(replace(decided.seen, world=world), wanted, gate(wanted, world, permission))
 

@@ -20,6 +20,7 @@ class Intent:
     revision: str
     attempt: int
     seed: int | None = None  # the seed that was sent: the weaker trace on servers that drop metadata
+    serial: int = 0  # tells this POST from an earlier one of the same name: each has a settle window of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Memory:
     ``known`` is False in a run whose journal began empty ("without memory").
     ``wanted`` maps each (name, revision) once read in this directory to its hashed form
     (None where it was taken over from the first settled listing).
+    ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
     ``echoes`` says whether this provider has been seen to return our marks; None: not yet known.
     """
 
@@ -70,6 +72,7 @@ class Memory:
     rejected: Mapping[str, Rejection] = field(default_factory=lambda: MappingProxyType({}))
     refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
     echoes: bool | None = None
+    orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,9 @@ class World:
     """One moment: what is desired, what is observed, what is remembered.
 
     ``jobs`` is a complete listing and the recorded jobs that were looked up beside it.
-    ``missing`` are recorded or adopted job ids that are not listed and answered 404.
+    ``missing`` are recorded or adopted job ids that are not listed and answered 404, ``unseen`` those that
+    are not listed and could not be read.
+    ``overtaken`` are names of which another run on this state directory has since wanted something else.
     ``settled`` are names whose unresolved create was looked for, in vain, in a listing begun
     after the settle window. ``seen_first`` are the job ids of this run's first listing.
     ``approved_ahead`` are the `Ahead` jobs that a person agreed to retire.
@@ -89,6 +94,8 @@ class World:
     memory: Memory = field(default_factory=Memory)
     broken: frozenset[str] = frozenset()
     missing: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
+    overtaken: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
     seen_first: frozenset[str] = frozenset()
     approved_ahead: frozenset[str] = frozenset()

@@ -17,8 +17,9 @@ from reconciler.gates import Permission
 from reconciler.plan import Action, Reason
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.source import read_directory
+from tests.clocks import SkippingClock
 from tests.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
-from tests.fleets import FleetDirectory, apply_once, house, jobs_at, live, make_job
+from tests.fleets import BEGIN, FleetDirectory, apply_once, house, jobs_at, live, make_job
 
 
 @pytest.fixture
@@ -530,3 +531,123 @@ def test_a_recorded_job_that_is_gone_is_held_until_it_is_forgotten(
         assert opened.run.forget(read_directory(fleet.root), "a")
     assert apply_once(fleet, server.base_url).exit_code == 0
     assert len(server.creates()) == 1
+
+
+# ── several runs and their memory ────────────────────────────────────────────────────────────
+
+
+def test_each_lost_create_has_a_settle_window_of_its_own_also_in_another_run(
+    fleet: FleetDirectory, server: Proxy, sandbox: str
+) -> None:
+    """Found by trying: a second POST of the same attempt was judged by the first one's window."""
+    clock = SkippingClock()
+    fleet.job("known")
+    apply_once(fleet, server.base_url, clock=clock)
+    fleet.job("x", seed=1)
+    swallow, hidden = [True], set[str]()
+
+    def answer(request: Request) -> Reply:
+        if request.creates:
+            if swallow:
+                swallow.pop()
+                return DROP
+            server.pass_on(request)
+            return DROP
+        told = server.pass_on(request)
+        if request.method == "GET" and "/fine_tuning/jobs?" in request.path:
+            page = json.loads(told.body)
+            page["data"] = [j for j in page["data"] if j["id"] not in hidden]
+            return reply(page)
+        return told
+
+    server.answer = answer
+    snapshot = read_directory(fleet.root)
+    with house(fleet, server.base_url, clock=clock) as first, house(fleet, server.base_url, clock=clock) as second:
+        assert first.run.one_pass(snapshot, BEGIN).outcomes[0].unknown
+        clock.sleep(1)
+        assert second.run.one_pass(snapshot, BEGIN).outcomes == ()
+        clock.sleep(30)
+        assert first.run.one_pass(snapshot, BEGIN).outcomes[0].unknown, "sent again, and lost again"
+        hidden |= {j["id"] for j in jobs_at(sandbox, job="x")}
+        clock.sleep(1)
+        assert second.run.one_pass(snapshot, BEGIN).outcomes == (), "its window is not over"
+
+
+def test_a_run_whose_earlier_ones_had_nothing_to_do_has_their_memory(tmp_path: Path, server: Proxy) -> None:
+    """Found by trying: such a run was taken for one without memory, and retired a rival's job."""
+    first, second = FleetDirectory(tmp_path / "first"), FleetDirectory(tmp_path / "second")
+    second.job("x")
+    apply_once(second, server.base_url)
+    first.job("x")
+    apply_once(first, server.base_url)
+    second.job("y", seed=1)
+    apply_once(second, server.base_url)
+    result = apply_once(first, server.base_url)
+    assert [(c.name, c.reason) for c in result.last.after.plan.changes] == [
+        ("x", Reason.IN_PROGRESS),
+        ("y", Reason.AHEAD),
+    ]
+    assert len(live(jobs_at(server.base_url))) == 2
+
+
+def test_a_run_that_was_overtaken_on_its_own_state_directory_leaves_the_newer_spec_alone(
+    tmp_path: Path, server: Proxy
+) -> None:
+    """Found by trying: what another process wrote into the shared journal passed for this one's own wish."""
+    old, new, state = FleetDirectory(tmp_path / "old"), FleetDirectory(tmp_path / "new"), tmp_path / "state"
+    old.job("a")
+    new.job("a", seed=1)
+    new.job("b", seed=2)
+    told = read_directory(old.root)
+    with house(old, server.base_url, settle=0, state_dir=state) as running:
+        running.run.one_pass(told, BEGIN)
+        apply_once(new, server.base_url, settle=0, state_dir=state)
+        alive = {j["id"] for j in live(jobs_at(server.base_url))}
+        done = running.run.one_pass(told, BEGIN)
+    assert done.outcomes == ()
+    assert {(c.name, c.reason) for c in done.after.plan.changes} == {("a", Reason.AHEAD), ("b", Reason.AHEAD)}
+    assert {j["id"] for j in live(jobs_at(server.base_url))} == alive
+    assert len(jobs_at(server.base_url)) == 3
+
+
+def test_what_a_fresh_look_saw_ended_is_ended_whatever_the_listing_says(fleet: FleetDirectory, server: Proxy) -> None:
+    """Found by trying: apply asked again and again, without a pause, while the listing was stale."""
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    apply_once(fleet, server.base_url)
+    (job,) = jobs_at(server.base_url, job="a")
+    stale = server.pass_on(Request("GET", "/v1/fine_tuning/jobs?limit=100", {}, b""))
+    httpx.post(f"{server.base_url}/fine_tuning/jobs/{job['id']}/cancel")
+    fleet.remove("a")
+    listing = "/fine_tuning/jobs?limit=100"
+    server.fault = lambda request, answer: stale if request.path.endswith(listing) else answer
+    server.requests.clear()
+    assert apply_once(fleet, server.base_url).exit_code == 0
+    assert len(server.requests) < 10
+    assert server.posts() == []
+
+
+def test_one_job_that_cannot_be_read_holds_its_own_name_alone(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    apply_once(fleet, server.base_url)
+    (job,) = jobs_at(server.base_url, job="a")
+
+    def hide(request: Request, answer: Reply) -> Reply:
+        if request.path.endswith(f"/jobs/{job['id']}"):
+            return reply({"error": {"message": "no"}}, 400)
+        if "/fine_tuning/jobs?" in request.path:
+            page = json.loads(answer.body)
+            page["data"] = [j for j in page["data"] if j["id"] != job["id"]]
+            return reply(page)
+        return answer
+
+    server.fault = hide
+    fleet.job("c", seed=2)
+    result = apply_once(fleet, server.base_url)
+    assert {(c.name, c.reason) for c in result.last.after.plan.changes} == {
+        ("a", Reason.MISSING),
+        ("b", Reason.IN_PROGRESS),
+        ("c", Reason.IN_PROGRESS),
+    }
+    assert result.exit_code == 1

@@ -79,7 +79,7 @@ def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
         memory = journal.memory(every_backoff=True)
         assert journal.known
         assert not journal.moved
-    assert memory.intents == {"a": Intent("a", R1, 2, seed=9)}
+    assert memory.intents == {"a": Intent("a", R1, 2, seed=9, serial=1)}
     assert memory.records["j1"] == record("j1", "b")
     assert memory.records["j2"] == record("j2", "d", live=False, ended_before=True)
     assert memory.wanted == {("a", R1): {"model": "m"}, ("d", R1): None}
@@ -202,10 +202,13 @@ def test_a_run_without_memory_cannot_say_how_a_job_ended(state: Path) -> None:
     assert not records["j2"].ended_before
 
 
-def test_a_cancelled_job_that_is_seen_live_again_was_not_cancelled_by_us(state: Path) -> None:
-    with opened(state) as journal:
+def test_a_cancel_is_void_when_its_job_is_still_live_after_the_back_off(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
         journal.bind(record())
         journal.record_cancel("j1", "Removed")
+        journal.observe([record()])
+        assert journal.memory().cancels["j1"].counts, "a provider may take its time"
+        time.now += 61
         journal.observe([record()], ending=frozenset({"j1"}))
         assert journal.memory().cancels["j1"].counts, "its cancel is under way"
         journal.observe([record()])

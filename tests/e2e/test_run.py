@@ -56,11 +56,12 @@ class Running:
         """Wait for a log line."""
 
         def seen() -> bool:
-            return sum(line["event"] == event for line in self.lines) >= times
+            return len([line for line in self.lines if line["event"] == event]) >= times
 
         with self._news:
             assert self._news.wait_for(seen, 30), f"{event}: {self.lines[-3:]} {self.plain}"
-            return [line for line in self.lines if line["event"] == event][times - 1]
+            found = [line for line in self.lines if line["event"] == event]
+        return found[times - 1]
 
     def ended(self, seconds: float = 30) -> int:
         """Wait for its end; the exit code."""
