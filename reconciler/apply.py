@@ -49,18 +49,23 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an apply came to. ``lost`` are the names whose job failed or was cancelled while it waited."""
+    """What an apply came to.
+
+    ``lost`` are the names whose job failed or was cancelled while it waited. ``failure`` says why it could not
+    go on after its first pass.
+    """
 
     outcomes: tuple[Outcome, ...]
     last: Pass
     timed_out: bool = False
     lost: tuple[str, ...] = ()
+    failure: str = ""
 
     @property
     def exit_code(self) -> int:
         """The lowest that applies, as README lists them."""
         after = self.last.after
-        if self.undone or any(c.reason in _UNDONE for c in after.gated.plan.changes):
+        if self.failure or self.undone or any(c.reason in _UNDONE for c in after.gated.plan.changes):
             return 1
         if after.gated.refusals:
             return 3
@@ -96,50 +101,61 @@ def apply(
     """Repeat the pass until nothing more can be sent now, and one settle window after the last create.
 
     Raises:
-        ProviderError: the provider could not be listed completely.
+        ProviderError: the provider could not be listed completely, not even once.
         JournalError: the state directory cannot be trusted or written.
     """
-    outcomes: list[Outcome] = []
-    lost_answers: Counter[str] = Counter()
-    watched: set[str] = set()
-    failures = 0
     clock, announce = run.clock, listener.announce
     end = None if patience.timeout is None else clock.monotonic() + patience.timeout
+    outcomes: list[Outcome] = []
+    watched: set[str] = set()
+    failures = 0
     last: Pass | None = None
     while True:
         try:
             last = run.one_pass(snapshot, permission, announce)
         except ProviderError as error:
             failures += 1
-            if last is None or not patience.wait or failures > _PATIENCE:
+            if last is None:
                 raise
-            _pause(clock, clock.monotonic() + patience.poll * failures, f"the provider ({error})", listener)
-            continue
-        failures = 0
-        announce = _silent
-        listener.passed(last)
-        outcomes.extend(last.outcomes)
-        lost_answers.update(o.name for o in last.outcomes if o.unknown)
-        watched |= _watched(last)
-        if last.postponed:
-            why = f"the settle window: {last.postponed}"
-            _pause(clock, run.settled_at, why, listener)
-        elif any(o.ok and o.sent for o in last.outcomes):
-            continue  # what was done may have made more possible
-        elif max(lost_answers.values(), default=0) >= _LOST_ANSWERS_LIMIT:
-            break
-        elif run.next_look is not None:
-            at, what = run.next_look
-            _pause(clock, at, f"the settle window, to look for {what}", listener)
-        elif patience.wait and (busy := _busy(last.after)):
-            if end is not None and clock.monotonic() >= end:
-                return Result(tuple(outcomes), last, timed_out=True, lost=_lost(last.after.seen.world, watched))
-            pause_end = clock.monotonic() + patience.poll
-            _pause(clock, pause_end if end is None else min(end, pause_end), ", ".join(busy), listener)
+            if not patience.wait or failures > _PATIENCE:
+                return Result(tuple(outcomes), last, failure=str(error))
+            following: _Next | None = _Next(clock.monotonic() + patience.poll * failures, f"the provider ({error})")
         else:
-            break
-    lost = _lost(last.after.seen.world, watched) if patience.wait else ()
-    return Result(tuple(outcomes), last, lost=lost)
+            failures, announce = 0, _silent
+            listener.passed(last)
+            outcomes.extend(last.outcomes)
+            watched |= _watched(last)
+            following = _next(run, last, outcomes, patience)
+        lost = _lost(last.after.seen.world, watched) if patience.wait else ()
+        if following is None:
+            return Result(tuple(outcomes), last, lost=lost)
+        if end is not None and clock.monotonic() >= end:
+            return Result(tuple(outcomes), last, timed_out=True, lost=lost)
+        _pause(clock, following.at if end is None else min(following.at, end), following.why, listener)
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """When (monotonic) another pass is worth making, and what it waits for."""
+
+    at: float
+    why: str
+
+
+def _next(run: Reconciler, last: Pass, outcomes: list[Outcome], patience: Patience) -> _Next | None:
+    """The next pass; None where nothing more can come of one."""
+    now = run.clock.monotonic()
+    if last.postponed:
+        return _Next(run.settled_at, f"the settle window: {last.postponed}")
+    if any(o.ok and o.sent for o in last.outcomes):
+        return _Next(now, "")  # what was done may have made more possible
+    if max(Counter(o.name for o in outcomes if o.unknown).values(), default=0) >= _LOST_ANSWERS_LIMIT:
+        return None
+    if run.next_look is not None:
+        at, what = run.next_look
+        return _Next(at, f"the settle window, to look for {what}")
+    busy = _busy(last.after) if patience.wait else ()
+    return _Next(now + patience.poll, ", ".join(busy)) if busy else None
 
 
 def _silent(_: Decided) -> None:
@@ -161,13 +177,19 @@ def _busy(after: Decided) -> tuple[str, ...]:
         for c in after.gated.plan.changes
         if c.action in {Action.KEEP, Action.ADOPT} and c.job_id in live
     ]
-    moving = {Reason.WAITING_FOR_PREVIOUS, Reason.WAITING_FOR_CAPACITY}
-    queued = [
-        f"{c.name} ({c.reason})"
-        for c in after.gated.plan.changes
-        if c.action is Action.WAIT and (c.reason in moving or (running and c.reason is Reason.WAITING_FOR_JOB))
-    ]
+    queued = [f"{c.name} ({c.reason})" for c in after.gated.plan.changes if _moves(c, after)]
     return (*running, *queued)
+
+
+def _moves(change: Change, after: Decided) -> bool:
+    """Whether a wait will end by itself: what it waits for is under way, or has ended and names no model yet."""
+    if change.action is not Action.WAIT:
+        return False
+    if change.reason is not Reason.WAITING_FOR_JOB:
+        return change.reason in {Reason.WAITING_FOR_PREVIOUS, Reason.WAITING_FOR_CAPACITY}
+    upstream = after.seen.world.desired[change.name].model_from
+    waited_for = [c for c in after.gated.plan.changes if c.name == upstream]
+    return any(c.action in {Action.KEEP, Action.ADOPT} or _moves(c, after) for c in waited_for)
 
 
 def _watched(done: Pass) -> set[str]:

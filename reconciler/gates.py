@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from reconciler.manifest import Expect
-from reconciler.plan import Action, Change, Plan, Reason
+from reconciler.plan import Action, Change, Plan, Reason, kept_meanwhile
 from reconciler.world import World
 
 
@@ -86,7 +86,15 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
         if verdict.refused:
             held = dict.fromkeys(concerned, verdict) | held
     sendable = set(sent)
-    changes = tuple(_block(c, held[c]) if c in held and c in sendable else c for c in plan.changes)
+    waiting = {c.name for c in sendable if c in held and c.action is Action.CREATE}
+    changes = tuple(
+        _block(c, held[c])
+        if c in held and c in sendable
+        else kept_meanwhile(c)
+        if c.follows and c.name in waiting
+        else c
+        for c in plan.changes
+    )
     return Gated(Plan(changes, plan.unmanaged), tuple(v for v, _ in judged))
 
 
@@ -97,7 +105,7 @@ def expectation(expect: Expect | None, *, host: str, organization: str | None, p
     differing = [
         f"{what} is {there or 'not set'}, expected {want}"
         for what, want, there in zip(("host", "organization", "project"), wanted, found, strict=True)
-        if want is not None and want != there
+        if want is not None and want.lower() != (there or "").lower()
     ]
     message = "; ".join(differing) + "; nothing is read or written there" if differing else "as expected"
     return Verdict("expect", None, len(differing), refused=bool(differing), message=message)
@@ -160,7 +168,8 @@ def _all_missing(world: World, creates: list[Change]) -> Verdict:
     gone = recorded - {job.id for job in world.jobs}
     refused = bool(creates) and bool(recorded) and gone == recorded
     message = (
-        f"all {len(recorded)} jobs recorded here are unknown to this provider: check the key, organisation and project"
+        f"all {len(recorded)} jobs recorded here are unknown to this provider: check the key, organisation and "
+        "project; if they are really gone, run `reconciler forget NAME` for each name"
         if refused
         else f"{len(recorded) - len(gone)} of {len(recorded)} recorded jobs are there"
     )
@@ -180,7 +189,8 @@ def _max_cancels(world: World, ending: list[Change]) -> Verdict:
     live = sum(1 for j in world.jobs if j.live and j.marks is not None and j.marks.fleet == fleet)
     limit, count = world.fleet.limits.cancel_limit(live), len(ending)
     message = (
-        f"{count} live jobs would end (removed or replaced), limits.max_cancels allows {limit} of {live}; {_WAY_ON}"
+        f"{count} live {'job' if count == 1 else 'jobs'} would end (removed or replaced), "
+        f"limits.max_cancels allows {limit} of {live}; {_WAY_ON}"
         if count > limit
         else f"{count} of {limit}"
     )

@@ -14,8 +14,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from reconciler.body import derived_seed
 from reconciler.errors import foreign
-from reconciler.job import Job
+from reconciler.job import Job, Marks
 from reconciler.manifest import Desired, OnCancelled, OnChange, Policy, State
 from reconciler.world import Memory, OwnCancel, Record, World
 
@@ -68,7 +69,18 @@ _RESTORABLE = frozenset({Reason.CANCEL_REQUESTED, Reason.REMOVED, Reason.SUPERSE
 
 # What trying again cannot cure: the request or the account must change first (WIRE.md,
 # "Training data" and "Errors"). Anything else may have been the server's bad day.
-_INCURABLE = ("invalid", "unsupported", "not_found", "policy", "moderation", "unsafe", "quota", "billing", "limit")
+_INCURABLE = (
+    "invalid",
+    "unsupported",
+    "not_found",
+    "policy",
+    "moderation",
+    "unsafe",
+    "quota",
+    "billing",
+    "spend_limit",
+    "daily",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +193,14 @@ class Case:
 
     @property
     def latest(self) -> Known | None:
-        """The latest attempt: of several, the succeeded, else the live, else the oldest."""
-        top = max((k.attempt for k in self.current), default=None)
-        ranked = sorted(self.current, key=lambda k: (k.attempt != top, not k.job.succeeded, not k.live))
+        """The latest attempt: of several, the succeeded, else the live, else the oldest.
+
+        A duplicate that was cancelled to leave one says nothing of its revision, unless there is nothing else.
+        """
+        healed = {i for i, own in self.world.memory.cancels.items() if own.reason == Reason.DUPLICATE}
+        counted = tuple(k for k in self.current if k.job.id not in healed or not k.job.cancelled) or self.current
+        top = max((k.attempt for k in counted), default=None)
+        ranked = sorted(counted, key=lambda k: (k.attempt != top, not k.job.succeeded, not k.live))
         return next(iter(ranked), None)
 
 
@@ -249,12 +266,13 @@ def _must_exist(world: World, record: Record) -> bool:
 def cases_of(world: World) -> tuple[dict[str, Case], int]:
     """Group the jobs by the name they stand for; count the rest as unmanaged."""
     adopters = {d.policy.adopt.job_id: d for d in world.desired.values() if d.policy.adopt}
+    seeds = _seeds(world)
     known: defaultdict[str, list[Known]] = defaultdict(list)
     unmanaged = 0
     for job in sorted(world.jobs, key=lambda j: j.age_key):
         ours = job.marks is not None and job.marks.fleet == world.fleet.name
         unmanaged += not ours
-        standing = _stands_for(job, adopters.get(job.id), world.memory.records.get(job.id), ours=ours)
+        standing = _stands_for(job, adopters.get(job.id), world.memory.records.get(job.id), seeds, ours=ours)
         if standing is not None:
             known[standing[0]].append(standing[1])
     records: defaultdict[str, list[Record]] = defaultdict(list)
@@ -277,13 +295,43 @@ def cases_of(world: World) -> tuple[dict[str, Case], int]:
     return cases, unmanaged
 
 
-def _stands_for(job: Job, adopter: Desired | None, record: Record | None, *, ours: bool) -> tuple[str, Known] | None:
-    """The name a job counts for: a person said so, its marks say so, or the journal remembers its id."""
+def _seeds(world: World) -> Mapping[int, Desired]:
+    """By the seed that attempt 1 of each desired job is sent with; none where this provider returns our marks."""
+    if world.memory.echoes:
+        return {}
+    return {_sent_seed(world.fleet.name, d): d for d in world.desired.values()}
+
+
+def _sent_seed(fleet: str, desired: Desired) -> int:
+    told = desired.body.get("seed")
+    return told if isinstance(told, int) else derived_seed(Marks(fleet, desired.name, desired.revision, 1))
+
+
+def _by_seed(job: Job, seeds: Mapping[int, Desired]) -> tuple[str, Known] | None:
+    """A job that came back without any marks, as what its seed, model and suffix say that it is.
+
+    The weaker trace (WIRE.md: a server may drop metadata); such a job is kept and never cancelled.
+    """
+    desired = seeds.get(job.seed) if job.seed is not None else None
+    if desired is None or job.suffix != desired.body.get("suffix"):
+        return None
+    model = desired.body.get("model")
+    if isinstance(model, str) and not job.model.startswith(model):
+        return None
+    return desired.name, Known(job, desired.revision, 1, ours=False, adopted=False)
+
+
+def _stands_for(
+    job: Job, adopter: Desired | None, record: Record | None, seeds: Mapping[int, Desired], *, ours: bool
+) -> tuple[str, Known] | None:
+    """The name a job counts for: a person said so, its marks say so, the journal remembers it, or its seed says so."""
     if adopter is not None and adopter.policy.adopt is not None:
         attempt = job.marks.attempt if ours and job.marks else 0
         return adopter.name, Known(job, adopter.policy.adopt.revision, attempt, ours=ours, adopted=True)
     if ours and job.marks is not None:
         return job.marks.name, Known(job, job.marks.revision, job.marks.attempt, ours=True, adopted=False)
+    if job.marks is None and record is None:
+        return _by_seed(job, seeds)
     if job.marks is None and record is not None:
         # A server that drops metadata: the job we made there is known by its id, and never cancelled.
         return record.name, Known(job, record.revision, record.attempt, ours=False, adopted=False)
@@ -405,12 +453,21 @@ def _row_4_state(case: Case) -> Decision | None:
         return _hold(case, Reason.SUSPENDED, f"{whose} is suspended (state: suspended); nothing is touched", known)
     if State.CANCELLED not in states:
         return None
-    ours = tuple(k for k in case.live if k.ours)
-    if not ours:
+    if not case.live:
         return _nothing_live(case)
     whose = "the fleet" if case.world.fleet.state is State.CANCELLED else "the job"
     message = f"{whose} is to be cancelled (state: cancelled)"
-    return Decision(changes=tuple(_cancel(case, k, Reason.CANCEL_REQUESTED, message) for k in ours), final=True)
+    ends = (
+        _cancel(case, k, Reason.CANCEL_REQUESTED, message) if k.ours else _not_ours(case, k, Reason.NO_IDENTITY)
+        for k in case.live
+    )
+    return Decision(changes=tuple(ends), final=True)
+
+
+def _not_ours(case: Case, known: Known, reason: Reason) -> Change:
+    """A live job that stands for this name and does not carry our marks: adopted, or of a server that drops them."""
+    message = "it is live and does not carry this fleet's marks, so it is never cancelled from here; cancel it by hand"
+    return _change(case, Action.HOLD, reason, message, known)
 
 
 def _nothing_live(case: Case) -> Decision:
@@ -422,10 +479,12 @@ def _nothing_live(case: Case) -> Decision:
 def _row_5_removed(case: Case) -> Decision | None:
     if case.desired is not None:
         return None
-    return Decision(changes=tuple(_removed(case, k) for k in case.live if k.ours), final=True)
+    return Decision(changes=tuple(_removed(case, k) for k in case.live), final=True)
 
 
 def _removed(case: Case, known: Known) -> Change:
+    if not known.ours:
+        return _not_ours(case, known, Reason.ORPHANED)
     marks = known.job.marks
     # What its last manifest said counts; the mark is for those who never read it.
     if case.world.memory.orphans.get(case.name, marks is not None and marks.orphan):
@@ -491,7 +550,8 @@ def _row_9_failed(case: Case) -> Decision | None:
     if latest is None or not latest.job.failed:
         return None
     policy = case.policy
-    failures = sum(1 for k in case.current if k.job.failed)
+    # Two jobs of one attempt, which two runs made at once, are one attempt.
+    failures = len({k.attempt for k in case.current if k.job.failed})
     error = latest.job.error
     why = f"{error.code or 'no code'}: {error.message}" if error else "the provider gives no reason"
     what = f"attempt {latest.attempt} failed ({foreign(why)})"
@@ -710,6 +770,9 @@ PERMISSION: tuple[Callable[[Slot], Change | None], ...] = (
 # ── Part D: live jobs of other revisions ─────────────────────────────────────────────────────
 
 
+_KEPT_MEANWHILE = "of an earlier spec; kept until its successor exists"
+
+
 def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[Change]:
     others = tuple(k for k in case.others if k.ours)
     ahead = tuple(k for k in others if not _may_retire(case, k))
@@ -729,11 +792,20 @@ def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[C
         if k is not youngest:
             yield _cancel(case, k, Reason.SUPERSEDED, message, youngest)
         elif create is not None:
-            yield replace(_cancel(case, k, Reason.SUPERSEDED, "once the new job exists"), follows=True)
+            cancel = replace(_cancel(case, k, Reason.SUPERSEDED, "once the new job exists"), follows=True)
+            yield cancel if create.action is Action.CREATE else kept_meanwhile(cancel)
         else:
-            yield _change(
-                case, Action.KEEP, Reason.IN_PROGRESS, "of an earlier spec; kept until its successor exists", k
-            )
+            yield _change(case, Action.KEEP, Reason.IN_PROGRESS, _KEPT_MEANWHILE, k)
+
+
+def kept_meanwhile(follower: Change) -> Change:
+    """The cancel that follows a create, while that create may not be sent: its job goes on."""
+    return replace(
+        follower,
+        action=Action.KEEP,
+        reason=Reason.IN_PROGRESS,
+        message="of an earlier spec; kept until its successor exists",
+    )
 
 
 def _may_retire(case: Case, known: Known, *, by_name: bool = False) -> bool:

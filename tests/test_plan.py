@@ -1,12 +1,14 @@
 """The decision table: a case for each branch, for each pair of rows that can meet, and properties over worlds."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.job import Job, JobError
+from reconciler.body import derived_seed
+from reconciler.job import Job, JobError, Marks
 from reconciler.manifest import OnCancelled, OnChange, State
 from reconciler.plan import Action, Change, Reason, lookups, plan, resolved_intents
 from reconciler.world import Intent, Memory, OwnCancel, Rejection, World
@@ -17,6 +19,7 @@ Line = tuple[Action, Reason, str | None]
 
 CURABLE = JobError("server_error", "try again", "")
 LOST = Intent("a", R1, 1, seed=5)
+SENT = derived_seed(Marks(FLEET, "a", R1, 1))
 
 
 def lines(w: World) -> list[Line]:
@@ -29,6 +32,11 @@ def creating(*, attempt: int = 1, reason: Reason = Reason.NOT_CREATED) -> list[t
 
 def creates(w: World) -> list[tuple[Action, Reason, int]]:
     return [(c.action, c.reason, c.attempt or 0) for c in plan(w).changes if c.action is A]
+
+
+def unmarked(job_id: str, model: str, **more: Any) -> Job:
+    """A job as a server shows it that drops metadata."""
+    return replace(job(job_id, marked=False, **more), model=model)
 
 
 NOBODY_KNOWS = Memory(known=False, echoes=True)
@@ -127,7 +135,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "4 cancelled leaves an adopted job",
         world([job("j9", marked=False)], [desired(adopt=("j9", R1), state=State.CANCELLED)]),
-        [(H, Reason.CANCEL_REQUESTED, None)],
+        [(H, Reason.NO_IDENTITY, "j9")],
     ),
     ("5 gone and live", world([job()], []), [(C, Reason.REMOVED, "j1")]),
     ("5 gone and ended", world([job(status="succeeded")], []), []),
@@ -394,7 +402,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "D never before: the create waits",
         world([job(revision=R2)], [desired()], remembers=memory(wanted=[("a", R2)], refused="quota")),
-        [(W, Reason.CREATE_REFUSED, None), (C, Reason.SUPERSEDED, "j1")],
+        [(W, Reason.CREATE_REFUSED, None), (K, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "D of several only the youngest is spared",
@@ -453,7 +461,74 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "a server that drops metadata: never cancelled",
         world([job(marked=False)], [], remembers=memory(records=[record()], wanted=[("a", R1)], echoes=False)),
-        [],
+        [(H, Reason.ORPHANED, "j1")],
+    ),
+    (
+        "a server that drops metadata: its job is known by its seed when the journal is lost",
+        world([unmarked("j1", "m", seed=SENT)], [desired()], remembers=memory(known=False)),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
+        "... and by the manifest's own seed",
+        world(
+            [unmarked("j1", "m", seed=7)],
+            [replace(desired(), body={"model": "m", "seed": 7})],
+            remembers=memory(known=False),
+        ),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
+        "... but not when the model or the suffix is another, or the provider returns marks",
+        world(
+            [
+                unmarked("j1", "other", seed=SENT),
+                unmarked("j2", "m", seed=SENT, suffix="x"),
+            ],
+            [desired()],
+            remembers=memory(known=False),
+        ),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "overtaken by another run on this state directory",
+        world([job()], [desired()], overtaken=frozenset("a")),
+        [(H, Reason.AHEAD, "j1")],
+    ),
+    (
+        "3 a recorded job that cannot be read",
+        world([], [desired()], remembers=memory(records=[record()]), unseen=frozenset({"j1"})),
+        [(H, Reason.MISSING, "j1")],
+    ),
+    (
+        "5 gone, orphan by its last manifest",
+        world([job()], [], remembers=memory(wanted=[("a", R1)], orphans={"a": True}, echoes=True)),
+        [(H, Reason.ORPHANED, "j1")],
+    ),
+    (
+        "5 gone, no orphan any more by its last manifest",
+        world([job(orphan=True)], [], remembers=memory(wanted=[("a", R1)], orphans={"a": False}, echoes=True)),
+        [(C, Reason.REMOVED, "j1")],
+    ),
+    (
+        "9 two failures of one attempt are one",
+        world(
+            [job("j1", status="failed", error=CURABLE), job("j2", status="failed", error=CURABLE)], [desired(retries=1)]
+        ),
+        [(A, Reason.RETRY, None)],
+    ),
+    (
+        "9 too many requests pass",
+        world([job(status="failed", error=JobError("rate_limit_exceeded", "", ""))], [desired(retries=1)]),
+        [(A, Reason.RETRY, None)],
+    ),
+    (
+        "9 a healed duplicate says nothing of its revision",
+        world(
+            [job("j0", attempt=0, status="failed", error=CURABLE), job("j1", status="cancelled")],
+            [desired(retries=1)],
+            remembers=memory(cancels={"j1": "Duplicate"}, echoes=True),
+        ),
+        [(A, Reason.RETRY, None)],
     ),
 ]
 

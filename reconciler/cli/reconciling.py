@@ -48,9 +48,9 @@ def plan(clock: Clock, /, directory: str, form: str, *, detailed_exitcode: bool,
         decided = house.run.decide(seen, snapshot, Permission(first_run=house.target.sandbox))
         review = _review(house, decided)
         click.echo({"json": _json, "markdown": as_markdown}.get(form, _colourful)(review))
-        if decided.gated.refusals:
-            return 3
-        return _CHANGES_PRESENT if detailed_exitcode and review.changes_present else 0
+        if detailed_exitcode and review.changes_present:
+            return _CHANGES_PRESENT
+        return 3 if decided.gated.refusals else 0
 
 
 @click.command()
@@ -91,7 +91,7 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
         elif not yes and not house.target.sandbox:
             if not options.terminal() or settings.stream:
                 raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
-            permission, shown = _asked(house, snapshot, permission), True
+            permission, shown = _asked(house, snapshot, permission, wait=wait), True
         console = _Console(house, json_only=form == "json", shown=shown)
         patience = Patience(wait=wait, timeout=timeout, poll=1.0 if house.target.sandbox else 10.0)
         listener = Listener(console.announce, console.progress.waiting, console.progress.clear, console.passed)
@@ -100,6 +100,8 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
         finally:
             console.progress.close()
         console.conclude(result)
+        if result.failure:
+            click.echo(f"error: {result.failure}", err=True)
         return result.exit_code
 
 
@@ -131,15 +133,16 @@ def _compare(house: House, decided: Decided, digest: str) -> None:
         raise StalePlan(f"the approved plan is {digest}, the plan now is {now}; nothing was sent. Run plan again")
 
 
-def _asked(house: House, snapshot: Snapshot, permission: Permission) -> Permission:
+def _asked(house: House, snapshot: Snapshot, permission: Permission, *, wait: bool) -> Permission:
     """Show the plan and ask; the yes is for what was shown."""
     first = _preview(house, snapshot, permission)
     begins = any(v.gate == "first_run" for v in first.gated.refusals)
     decided = _preview(house, snapshot, replace(permission, first_run=True)) if begins else first
     click.echo(_colourful(_review(house, decided)))
     agreed = _agreed(decided, replace(permission, first_run=True))
-    if not decided.gated.plan.writes and not agreed.ahead:
-        return replace(permission, approved=agreed.approved)
+    later = wait and any(c.write is not None and c.action is Action.WAIT for c in decided.plan.changes)
+    if not decided.gated.plan.writes and not agreed.ahead and not later:
+        return replace(permission, approved=frozenset())  # nobody was asked: nothing may be sent
     if begins:
         click.echo(
             f"\nThis provider shows no job of fleet {house.fleet.name} yet. A wrong key or project looks the same."
@@ -247,6 +250,8 @@ class _Console:
         if result.outcomes or result.lost or result.timed_out:
             click.echo("")
             click.echo(_standing(self._house, result))
+        for verdict in result.last.after.gated.refusals:
+            click.echo(f"Gate {verdict.gate} refuses: {verdict.message}.")
         if result.timed_out:
             click.echo("Timed out waiting; the jobs go on. `reconciler status` shows them.")
         sys.stdout.flush()

@@ -289,7 +289,11 @@ def as_markdown(review: Review) -> str:
     if shown:
         lines += ["| | job | reason | what |", "|---|---|---|---|"]
     for change in shown:
-        symbol, word = ("±", "replace") if change.replaces else (_SYMBOLS[change.action][0], str(change.action))
+        symbol, word = (
+            ("±", "replace")
+            if change.replaces and change.action is Action.CREATE
+            else (_SYMBOLS[change.action][0], str(change.action))
+        )
         what = "<br>".join(_cell(text) for text in (change.message, *_details(change, review)))
         lines.append(f"| {symbol} {word} | `{change.name}` | {change.reason} | {what} |")
     lines += ["", f"{plural(kept, 'job')} kept as they are." if kept else ""]
