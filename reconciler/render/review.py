@@ -208,11 +208,16 @@ def summary_line(review: Review) -> str:
     return f"Plan: {', '.join(said) or 'nothing to do'}{files}.{unmanaged}"
 
 
-def _line(change: Change, width: int, *, colours: bool) -> str:
-    symbol, colour = _SYMBOLS[change.action]
-    word: str = change.action
+def _sign(change: Change) -> tuple[str, str, str]:
+    """Symbol, word and colour."""
     if change.action is Action.CREATE and change.replaces:
-        symbol, word, colour = "±", "replace", "yellow"
+        return "±", "replace", "yellow"
+    symbol, colour = _SYMBOLS[change.action]
+    return symbol, change.action, colour
+
+
+def _line(change: Change, width: int, *, colours: bool) -> str:
+    symbol, word, colour = _sign(change)
     lead = paint(f"{symbol} {word:<7}", colour, colours=colours)
     job = f" [{foreign(change.job_id)}]" if change.job_id else ""
     return f"  {lead}  {change.name:<{width}}  {change.reason}: {foreign(change.message)}{job}"
@@ -289,11 +294,7 @@ def as_markdown(review: Review) -> str:
     if shown:
         lines += ["| | job | reason | what |", "|---|---|---|---|"]
     for change in shown:
-        symbol, word = (
-            ("±", "replace")
-            if change.replaces and change.action is Action.CREATE
-            else (_SYMBOLS[change.action][0], str(change.action))
-        )
+        symbol, word, _ = _sign(change)
         what = "<br>".join(_cell(text) for text in (change.message, *_details(change, review)))
         lines.append(f"| {symbol} {word} | `{change.name}` | {change.reason} | {what} |")
     lines += ["", f"{plural(kept, 'job')} kept as they are." if kept else ""]
