@@ -237,9 +237,9 @@ class Checkout:
 
     def _cut(self, path: Path, number: int) -> None:
         content = path.read_bytes()
-        end = 1 + number % (len(content) - 2)
+        end = 1 + number % (len(content) - 3)
         # A training file cut between two lines is another valid one: nobody could tell.
-        path.write_bytes(content[: end - 1 if content[end - 1 : end] == b"\n" else end])
+        path.write_bytes(content[:end].rstrip(b"}\n") if b"\n" in content[end - 1 : end + 1] else content[:end])
 
     def _sync(self, files: dict[str, bytes]) -> None:
         for path, content in files.items():

@@ -88,22 +88,35 @@ def _failed(it: _Name) -> bool:
     return bool(failed) and (len(failed) > it.policy.retries or any(j.error and j.error.param for j in failed))
 
 
+def _cancellable(it: _Name) -> bool:
+    return it.world.server.echoes and bool(it.live(it.jobs()))
+
+
+def _somebody_else_cancelled(it: _Name) -> bool:
+    """Whether the latest attempt was cancelled by a human, or by a run whose memory is not here."""
+    latest = max(it.current(), key=lambda j: (j.marks.attempt if j.marks else 0, -j.committed), default=None)
+    if latest is None or not it.status_of([latest], "cancelled"):
+        return False
+    here = {(site.name, site.state.generation) for site in it.world.sites}
+    return not any((p.writer.site, p.generation) in here for p in latest.cancel_posts) or len(here) > 1
+
+
 def _known_model(it: _Name, upstream: str) -> bool:
     """Whether the model that it builds on exists, and could be recognised."""
     return bool(it.status_of(it.current(upstream), "succeeded")) and it.world.server.echoes
 
 
 def _full(it: _Name) -> bool:
-    live = sum(len(it.live(it.jobs(name))) for name, _ in it.wish.jobs)
+    live = sum(_counts(it.world, j) and j.live(it.world.engine.now) for j in it.world.server.jobs.values())
     held = _jobs_were_deleted(it) or it.wish.max_cancels != "100%"  # a place is kept for a create that a gate holds
     return it.wish.max_active is not None and (live >= it.wish.max_active or held)
 
 
 EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
     "Suspended": lambda it: "suspended" in {it.wish.state, it.policy.state},
-    "CancelRequested": lambda it: "cancelled" in {it.wish.state, it.policy.state} and not it.live(it.jobs()),
+    "CancelRequested": lambda it: "cancelled" in {it.wish.state, it.policy.state} and not _cancellable(it),
     "Failed": _failed,
-    "Cancelled": lambda it: bool(it.status_of(it.current(), "cancelled")) and it.policy.on_cancelled == "hold",
+    "Cancelled": lambda it: it.policy.on_cancelled == "hold" and _somebody_else_cancelled(it),
     "Missing": _jobs_were_deleted,
     "WaitingForJob": lambda it: not _known_model(it, it.policy.model_from or ""),
     "DependencyFailed": lambda it: not _known_model(it, it.policy.model_from or ""),

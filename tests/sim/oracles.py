@@ -124,8 +124,6 @@ def s1c_nobody_undoes_others(world: World) -> Iterator[str]:
             p for p in site.processes if p.generation == post.generation and p.started <= post.sent and p.version >= 0
         ]
         memory = post.writer.known_at_start
-        if not memory:
-            runs = [post.writer]
         read = [site.checkout.versions[p.version].wish.revisions() for p in runs]
         wanted = any(job.marks.name in r if wish is None else r.get(job.marks.name) == job.marks.revision for r in read)
         first = post.writer.first_listing
