@@ -81,11 +81,12 @@ class Listener:
     """Who is told what while it goes on.
 
     ``announce`` gets the first decision, before anything is sent; ``waiting`` every wait (seconds,
-    for what) before it begins; ``passed`` every pass.
+    for what) before it begins, ``waited`` its end; ``passed`` every pass.
     """
 
     announce: Callable[[Decided], None]
     waiting: Callable[[float, str], None]
+    waited: Callable[[], None]
     passed: Callable[[Pass], None]
 
 
@@ -112,7 +113,7 @@ def apply(
             failures += 1
             if last is None or not patience.wait or failures > _PATIENCE:
                 raise
-            _pause(clock, clock.monotonic() + patience.poll * failures, f"the provider ({error})", listener.waiting)
+            _pause(clock, clock.monotonic() + patience.poll * failures, f"the provider ({error})", listener)
             continue
         failures = 0
         announce = _silent
@@ -122,19 +123,19 @@ def apply(
         watched |= _watched(last)
         if last.postponed:
             why = f"the settle window: {last.postponed}"
-            _pause(clock, run.settled_at, why, listener.waiting)
+            _pause(clock, run.settled_at, why, listener)
         elif any(o.ok for o in last.outcomes):
             continue  # what was done may have made more possible
         elif max(lost_answers.values(), default=0) >= _LOST_ANSWERS_LIMIT:
             break
         elif run.next_look is not None:
             at, what = run.next_look
-            _pause(clock, at, f"the settle window, to look for {what}", listener.waiting)
+            _pause(clock, at, f"the settle window, to look for {what}", listener)
         elif patience.wait and (busy := _busy(last.after)):
             if end is not None and clock.monotonic() >= end:
                 return Result(tuple(outcomes), last, timed_out=True, lost=_lost(last.after.seen.world, watched))
             pause_end = clock.monotonic() + patience.poll
-            _pause(clock, pause_end if end is None else min(end, pause_end), ", ".join(busy), listener.waiting)
+            _pause(clock, pause_end if end is None else min(end, pause_end), ", ".join(busy), listener)
         else:
             break
     lost = _lost(last.after.seen.world, watched) if patience.wait else ()
@@ -145,10 +146,11 @@ def _silent(_: Decided) -> None:
     """The first decision was announced; the later ones follow from it."""
 
 
-def _pause(clock: Clock, until: float, why: str, waiting: Callable[[float, str], None]) -> None:
+def _pause(clock: Clock, until: float, why: str, listener: Listener) -> None:
     seconds = max(0.0, until - clock.monotonic())
-    waiting(seconds, why)
+    listener.waiting(seconds, why)
     clock.sleep(seconds)
+    listener.waited()
 
 
 def _busy(after: Decided) -> tuple[str, ...]:

@@ -10,9 +10,11 @@
     │   ├── OutcomeUnknown           it may have happened: look before doing anything
     │   └── Unreadable               an answer that cannot be true: no listing, no writes
     ├── JournalError                 the memory cannot be trusted: ask a human
-    │   └── Locked                   another process holds it: wait
+    │   ├── Locked                   another process holds it: wait
+    │   └── StateReplaced            the state directory is another one now: open it again
     ├── GateRefused                  read the numbers, then approve or change   exit 3
-    └── StalePlan                    the world moved on: plan again       exit 4
+    ├── StalePlan                    the world moved on: plan again       exit 4
+    └── Stopped                      the daemon was asked to stop         exit 0
 
 Raised everywhere, caught by `reconcile` (per change) and by `cli` (which turns ``exit_code``
 into the process's exit code). A library's own exceptions never pass the module that owns it.
@@ -117,6 +119,10 @@ class Locked(JournalError):
     """Another process works on this state directory."""
 
 
+class StateReplaced(JournalError):
+    """The journal's file is not the one that was opened: the state directory was swapped, deleted or restored."""
+
+
 class GateRefused(ReconcilerError):
     """A gate of CONTRACT section 6 refused part of the plan."""
 
@@ -127,3 +133,9 @@ class StalePlan(ReconcilerError):
     """The plan that was approved is not the plan that would run now."""
 
     exit_code = 4
+
+
+class Stopped(ReconcilerError):
+    """A wait ended because the daemon was asked to stop."""
+
+    exit_code = 0

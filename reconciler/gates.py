@@ -20,7 +20,8 @@ class Permission:
 
     ``first_run``: a fleet without a single job may be begun (asked for, or the sandbox).
     ``steady``: manifests and training files were the same in two reads.
-    ``whole``: additionally every manifest was read and is valid (needed for `Removed`).
+    ``whole``: additionally every manifest was read and is valid, in `run` for a while (needed for `Removed`).
+    ``recent``: names whose manifest has been gone too short a time for that, in `run`.
     ``approved``: `approval_key` of every write that a person agreed to; nothing else is sent but the
     healing of duplicates. None: nobody was asked. ``limits_waived``: it was agreed to by its digest,
     and the limits do not count it. ``ahead``: the `Ahead` jobs whose end a person agreed to.
@@ -29,6 +30,7 @@ class Permission:
     first_run: bool = False
     steady: bool = True
     whole: bool = True
+    recent: frozenset[str] = frozenset()
     approved: frozenset[str] | None = None
     limits_waived: bool = False
     ahead: frozenset[str] = frozenset()
@@ -72,7 +74,7 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
     ending = [*removals, *(c for c in sent if c.action is Action.CREATE and c.replaces)]
     judged = (
         (_evidence(sent, permission), sent),
-        (_whole(removals, permission), removals),
+        _removal_evidence(removals, permission),
         _approval(sent, permission),
         (_first_run(plan, world, creates, permission), creates),
         (_all_missing(world, creates), creates),
@@ -130,10 +132,14 @@ def _evidence(sent: list[Change], permission: Permission) -> Verdict:
     return Verdict("evidence", None, len(sent), refused, message)
 
 
-def _whole(removals: list[Change], permission: Permission) -> Verdict:
-    refused = bool(removals) and not permission.whole
-    message = "a removal needs every manifest to be readable and valid" if refused else "every manifest is valid"
-    return Verdict("removal_evidence", None, len(removals), refused, message)
+def _removal_evidence(removals: list[Change], permission: Permission) -> tuple[Verdict, list[Change]]:
+    held = [c for c in removals if not permission.whole or c.name in permission.recent]
+    message = (
+        "a removal needs every manifest to be readable and valid, and the name to be gone for a while"
+        if held
+        else "every manifest is valid"
+    )
+    return Verdict("removal_evidence", None, len(held), bool(held), message), held
 
 
 def _first_run(plan: Plan, world: World, creates: list[Change], permission: Permission) -> Verdict:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from reconciler.errors import JournalError, Locked
+from reconciler.errors import JournalError, Locked, StateReplaced
 from reconciler.manifest import Desired
 from reconciler.world import Intent, Memory, OwnCancel, Record, Rejection
 
@@ -54,6 +54,10 @@ CREATE TABLE cancel (
 CREATE TABLE refusal (
     identity INTEGER, name TEXT, revision TEXT, message TEXT, tries INTEGER, next_at INTEGER,
     PRIMARY KEY (identity, name));
+CREATE TABLE manifest (
+    identity INTEGER, name TEXT, path TEXT, revision TEXT, PRIMARY KEY (identity, name));
+CREATE TABLE event (
+    identity INTEGER, job_id TEXT, seen TEXT, PRIMARY KEY (identity, job_id));
 """
 
 # Row 14: the next try comes after 1, 2, 4 … 60 minutes.
@@ -94,6 +98,7 @@ class Journal:
         self._path = path
         self._now = now
         self._home = home
+        self._opened = _file_of(path)
         self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
         self._fresh_cancels: set[str] = set()  # likewise jobs whose cancel was sent in this run
         key = (identity.fleet, identity.base_url, identity.organization, identity.project)
@@ -177,6 +182,7 @@ class Journal:
     def settle(self, listed: Iterable[Record]) -> None:
         """The first settled listing: its jobs of this fleet count as once wanted here."""
         known = list(listed)
+        self._check_place()
         with self._guard(), self._db:
             self._db.executemany(
                 "INSERT OR IGNORE INTO wanted (identity, name, revision) VALUES (?, ?, ?)",
@@ -233,6 +239,7 @@ class Journal:
     def bind(self, record: Record) -> None:
         """A create was answered: the job is known from here on, and its intent is settled."""
         row = (self._id, record.job_id, record.name, record.revision, record.attempt, record.live, False)
+        self._check_place()
         with self._guard(), self._db:
             self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             self._db.execute("DELETE FROM intent WHERE identity = ? AND name = ?", (self._id, record.name))
@@ -244,11 +251,14 @@ class Journal:
         if known is None or (echoes and not known):
             self._write("UPDATE identity SET echoes = ? WHERE id = ?", [(int(echoes), self._id)])
 
-    def refuse(self, name: str, revision: str, message: str) -> None:
-        """Row 14: a create was refused ("" as the name: every create is); the back-off grows."""
+    def refuse(self, name: str, revision: str, message: str, *, at_least: float = 0.0) -> None:
+        """Row 14: a create was refused ("" as the name: every create is); the back-off grows.
+
+        ``at_least``: seconds that the server asked for.
+        """
         told = self._read("SELECT tries FROM refusal WHERE identity = ? AND name = ? AND revision = ?", name, revision)
         tries = (told[0][0] if told else 0) + 1
-        row = (self._id, name, revision, message, tries, int(self._now()) + backoff(tries))
+        row = (self._id, name, revision, message, tries, int(self._now() + max(backoff(tries), at_least)))
         self._write("INSERT OR REPLACE INTO refusal VALUES (?, ?, ?, ?, ?, ?)", [row])
         self._fresh_refusals.add(name)
 
@@ -295,6 +305,43 @@ class Journal:
             *(f"forgotten: the unresolved create of attempt {attempt}" for (attempt,) in lost),
         )
 
+    # ── what only the daemon needs ──
+
+    def declared(self) -> dict[str, str]:
+        """The file in which each name was last seen, valid."""
+        return dict(self._read("SELECT name, path FROM manifest WHERE identity = ?"))
+
+    def declare(self, desired: Mapping[str, Desired], *, whole: bool) -> None:
+        """Remember where each name stands; a ``whole`` reading also says which are gone."""
+        told = self._read("SELECT name, path, revision FROM manifest WHERE identity = ?")
+        before = {name: (path, revision) for name, path, revision in told}
+        new = [(self._id, d.name, d.path, d.revision) for d in desired.values()]
+        self._write(
+            "INSERT OR REPLACE INTO manifest VALUES (?, ?, ?, ?)", [row for row in new if before.get(row[1]) != row[2:]]
+        )
+        gone = sorted(before.keys() - desired.keys()) if whole else []
+        self._write("DELETE FROM manifest WHERE identity = ? AND name = ?", [(self._id, name) for name in gone])
+
+    def seen_events(self) -> dict[str, tuple[str, ...]]:
+        """By followed job: the ids of its newest events that were logged, the newest first."""
+        told = self._read("SELECT job_id, seen FROM event WHERE identity = ?")
+        return {job_id: tuple(json.loads(seen)) for job_id, seen in told}
+
+    def see_events(self, seen: Mapping[str, Sequence[str]], *, forget: Iterable[str] = ()) -> None:
+        """These events of these jobs are in the log, and nothing more is to come of those to ``forget``."""
+        rows = [(self._id, job_id, json.dumps(list(ids))) for job_id, ids in seen.items()]
+        self._write("INSERT OR REPLACE INTO event VALUES (?, ?, ?)", rows)
+        self._write("DELETE FROM event WHERE identity = ? AND job_id = ?", [(self._id, job_id) for job_id in forget])
+
+    def next_try(self) -> float | None:
+        """When (Unix time) the next back-off ends; None where none is under way."""
+        ends = [
+            *self._read("SELECT next_at FROM refusal WHERE identity = ?"),
+            *self._read("SELECT next_at FROM cancel WHERE identity = ? AND confirmed = 0 AND given_up = 0"),
+        ]
+        now = self._now()
+        return min((end for (end,) in ends if end > now), default=None)
+
     # ── SQLite ──
 
     def _read(self, query: str, *values: object) -> list[Any]:
@@ -304,8 +351,20 @@ class Journal:
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:
+            self._check_place()
             with self._guard(), self._db:
                 self._db.executemany(statement, rows)
+
+    def _check_place(self) -> None:
+        """The file must still be the one that was opened: a write into a deleted one would be lost.
+
+        Raises:
+            StateReplaced: it is not.
+        """
+        if _file_of(self._path) != self._opened:
+            raise StateReplaced(
+                f"{self._path}: the state directory was replaced while it was in use; nothing was written"
+            )
 
     def _guard(self) -> AbstractContextManager[None]:
         return _named(self._path)
@@ -403,6 +462,15 @@ def _home(path: Path) -> str:
     """This file on this machine: a copy, or a volume that moved, has another home."""
     stat = path.stat()
     return f"{socket.gethostname()}:{stat.st_dev}:{stat.st_ino}"
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """Which file stands there now: device and inode."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 class Lock:

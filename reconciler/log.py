@@ -32,7 +32,13 @@ def configure(
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if readable else "iso", utc=not readable)
     logger: FilteringBoundLogger = structlog.wrap_logger(
         structlog.PrintLogger(out),
-        processors=[structlog.processors.add_log_level, stamp, redact(secrets), renderer],
+        processors=[
+            structlog.processors.add_log_level,
+            stamp,
+            structlog.processors.format_exc_info,  # before the redaction: a traceback is text like any other
+            redact(secrets),
+            renderer,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
     )
     return logger

@@ -16,14 +16,15 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.act import ENDING, Desk, Outcome, cancel, create
 from reconciler.clock import Clock
 from reconciler.errors import ProviderError, ReconcilerError, SourceError
-from reconciler.gates import Gated, Permission, gate
+from reconciler.follow import Followed, Follower
+from reconciler.gates import Gated, Permission, Verdict, gate
 from reconciler.job import Checkpoint, Job
 from reconciler.journal import Journal
 from reconciler.manifest import Fleet, TrainingFile
 from reconciler.plan import Action, Plan, cases_of, lookups, plan, resolved_intents
 from reconciler.provider import Provider
-from reconciler.source import Snapshot
-from reconciler.status import statuses
+from reconciler.source import Snapshot, held
+from reconciler.status import Details, statuses
 from reconciler.status_files import StatusFiles
 from reconciler.world import Memory, Record, World
 
@@ -37,7 +38,8 @@ class Ports:
 
     ``journal`` is None where a command that writes nothing found none. ``unchanged`` reads
     manifests and training files again: are they still what the snapshot was made of? ``turn``
-    is the lock that the passes on one state directory take in turn.
+    is the lock that the passes on one state directory take in turn. ``follower`` is for a daemon, which
+    reads the events of live jobs; ``stopping`` says whether nothing more should be sent.
     """
 
     provider: Provider
@@ -48,6 +50,8 @@ class Ports:
     training_bytes: Callable[[TrainingFile], bytes]
     unchanged: Callable[[Snapshot], bool]
     turn: Callable[[], AbstractContextManager[None]]
+    follower: Follower | None = None
+    stopping: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class Reconciler:
         self._cold = self._why_cold()
         self._seen_first: frozenset[str] | None = None
         self._looked_for: dict[str, float] = {}  # unresolved create → when a listing will tell (monotonic)
+        self._fleet: Fleet | None = None  # as it was last read: what holds while its document is broken
+        self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
         self._created_at: float | None = None  # this run's last create (monotonic), until looked at again
 
     @property
@@ -113,6 +119,14 @@ class Reconciler:
         if self._created_at is not None:
             due.append((self._created_at + self._settle, "jobs that another run may have made at the same moment"))
         return min(due, default=None)
+
+    @property
+    def next_try(self) -> float | None:
+        """When (monotonic) a back-off that the journal keeps is over; None where none is under way."""
+        journal = self._ports.journal
+        at = journal.next_try() if journal else None
+        clock = self._ports.clock
+        return None if at is None else clock.monotonic() + max(0.0, at - clock.time())
 
     @property
     def settled_at(self) -> float:
@@ -146,7 +160,7 @@ class Reconciler:
             postponed = self._cold if decided.gated.plan.writes else ""
             outcomes = () if postponed else self._act(decided, log)
             after = self._look_back(decided, outcomes, permission)
-            self._report(after, ended, log)
+            self._report(after, ended, self._follow(after, log), log)
             duration = round(self._ports.clock.monotonic() - began, 3)
             self._close(after, outcomes, ended, log.bind(duration=duration))
         return Pass(decided, outcomes, after, postponed)
@@ -154,6 +168,7 @@ class Reconciler:
     def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:
         """List completely, look up what ought to be there, and see what became of unresolved creates."""
         begun_at = self._ports.clock.monotonic()
+        self._fleet = snapshot.fleet or self._fleet
         listed = self._ports.provider.list_jobs()
         if self._seen_first is None:
             self._seen_first = frozenset(job.id for job in listed)
@@ -161,11 +176,11 @@ class Reconciler:
         for name in memory.intents:
             self._looked_for.setdefault(name, begun_at + self._settle)
         world = World(
-            fleet=_fleet(snapshot),
+            fleet=_known_fleet(self._fleet, snapshot),
             desired=snapshot.desired,
             jobs=listed,
             memory=memory,
-            broken=snapshot.broken,
+            broken=self._held(snapshot),
             settled=frozenset(name for name, at in self._looked_for.items() if begun_at >= at),
             seen_first=self._seen_first,
             approved_ahead=permission.ahead,
@@ -197,6 +212,11 @@ class Reconciler:
             return self._journal().forget(name, world.missing, intents=world.memory.echoes is not True)
 
     # ── its steps ──
+
+    def _held(self, snapshot: Snapshot) -> frozenset[str]:
+        """Names whose manifest cannot be trusted now, those among them that cannot even be read (row 1)."""
+        journal = self._ports.journal
+        return held(snapshot, journal.declared() if journal else {})
 
     def _why_cold(self) -> str:
         """Why this run must wait one settle window before its first write; "" where it need not."""
@@ -231,7 +251,9 @@ class Reconciler:
     def _remember(self, seen: Seen, snapshot: Snapshot, log: FilteringBoundLogger) -> tuple[Job, ...]:
         """Bring the journal up to what was seen; returns the jobs that have ended since it last looked."""
         journal = self._journal()
-        journal.want(snapshot.desired)
+        trusted = {name: d for name, d in snapshot.desired.items() if name not in seen.world.broken}
+        journal.want(trusted)
+        journal.declare(trusted, whole=not snapshot.problems)
         if seen.world.memory.echoes is not None:
             journal.learn_echo(echoes=seen.world.memory.echoes)
         cases, _ = cases_of(seen.world)
@@ -260,6 +282,8 @@ class Reconciler:
         outcomes: list[Outcome] = []
         stopped = False
         for change in decided.gated.plan.writes:
+            if ports.stopping():
+                break
             if change.action is Action.CANCEL:
                 outcomes.append(cancel(desk, change))
             elif not stopped:
@@ -288,15 +312,30 @@ class Reconciler:
         wanted = plan(world)
         return Decided(replace(decided.seen, world=world), wanted, gate(wanted, world, permission))
 
-    def _report(self, after: Decided, ended: Iterable[Job], log: FilteringBoundLogger) -> None:
+    def _follow(self, after: Decided, log: FilteringBoundLogger) -> tuple[Followed, ...]:
+        """What a daemon reads of live jobs beside the listing."""
+        if self._ports.follower is None or self._ports.stopping():
+            return ()
+        cases, _ = cases_of(after.seen.world)
+        jobs = {k.job.id: (name, k.job) for name, case in cases.items() for k in case.known}
+        return self._ports.follower.follow(jobs, log)
+
+    def _report(
+        self, after: Decided, ended: Iterable[Job], followed: tuple[Followed, ...], log: FilteringBoundLogger
+    ) -> None:
         """Write the status of every name whose status differs from the last one."""
         files = self._ports.status_files
+        read = {one.job_id: one.checkpoints for one in followed if one.checkpoints is not None}
+        unread = [job for job in ended if job.id not in read]
         report = statuses(
             after.seen.world,
             after.gated.plan,
             now=timestamp(self._ports.clock),
             previous=files.read(),
-            checkpoints=self._checkpoints(ended, log),
+            details=Details(
+                self._checkpoints(unread, log) | read,
+                {one.job_id: one.progress for one in followed if one.progress is not None},
+            ),
         )
         files.write(report)
 
@@ -313,10 +352,13 @@ class Reconciler:
     def _close(
         self, after: Decided, outcomes: tuple[Outcome, ...], ended: tuple[Job, ...], log: FilteringBoundLogger
     ) -> None:
+        refusals = frozenset(after.gated.refusals)
         for verdict in after.gated.refusals:
-            log.warning(
-                "pass.blocked", gate=verdict.gate, limit=verdict.limit, count=verdict.count, why=verdict.message
-            )
+            if verdict not in self._refusals:
+                log.warning(
+                    "pass.blocked", gate=verdict.gate, limit=verdict.limit, count=verdict.count, why=verdict.message
+                )
+        self._refusals = refusals
         level = log.info if outcomes or ended else log.debug
         level("pass.completed", jobs=len(after.seen.world.jobs), writes=len(outcomes))
 
@@ -331,10 +373,10 @@ def timestamp(clock: Clock) -> str:
     return datetime.fromtimestamp(clock.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _fleet(snapshot: Snapshot) -> Fleet:
-    if snapshot.fleet is None:
+def _known_fleet(fleet: Fleet | None, snapshot: Snapshot) -> Fleet:
+    if fleet is None:
         raise SourceError([str(problem) for problem in snapshot.problems])
-    return snapshot.fleet
+    return fleet
 
 
 def _echoes(memory: Memory, listed: Iterable[Job]) -> bool | None:

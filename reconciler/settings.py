@@ -55,6 +55,7 @@ class Settings:
     log_format: str = "auto"
     verbose: bool = False
     prune: bool = True
+    deadline: float = 10.0  # CONTRACT section 5: everything about one request
 
     @property
     def state_directory(self) -> Path:

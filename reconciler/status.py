@@ -8,7 +8,7 @@ and, only on trouble, *Blocked*.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.errors import foreign
 from reconciler.job import Checkpoint, Job
@@ -41,6 +41,23 @@ _SETTLED_HOLDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job has come, as its newest event says; ``losses`` by the API's own names."""
+
+    step: int
+    total_steps: int | None
+    losses: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What was read of jobs beside the listing, by job id."""
+
+    checkpoints: Mapping[str, Sequence[Checkpoint]] = field(default_factory=dict)
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A Kubernetes condition. ``status`` is True, False or Unknown; the time is ISO 8601, UTC."""
 
@@ -53,7 +70,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything known of one name. ``checkpoints`` is None until the provider was asked for them."""
+    """Everything known of one name. ``checkpoints`` and ``progress`` are None until the provider was asked."""
 
     name: str
     revision: str | None
@@ -62,6 +79,8 @@ class Status:
     fine_tuned_model: str | None
     latest_model: Mapping[str, object] | None
     trained_tokens: int | None
+    estimated_finish: int | None
+    progress: Mapping[str, object] | None
     checkpoints: Sequence[Mapping[str, object]] | None
     error: Mapping[str, str] | None
     conditions: tuple[Condition, ...]
@@ -75,19 +94,19 @@ def statuses(
     *,
     now: str,
     previous: Mapping[str, Mapping[str, object]],
-    checkpoints: Mapping[str, Sequence[Checkpoint]],
+    details: Details,
 ) -> dict[str, Status]:
     """A status for each name that is desired or has something to say.
 
     ``now`` is the time a condition that changes gets. ``previous`` are the last reports, as read
-    back from disk. ``checkpoints`` are those read in this pass, by job id.
+    back from disk. ``details`` are those read in this pass.
     """
     cases, _ = cases_of(world)
     lines: dict[str, list[Change]] = {name: [] for name in world.desired}
     for change in plan.changes:
         lines.setdefault(change.name, []).append(change)
     return {
-        name: _status(cases[name], changes, now, previous.get(name, {}), checkpoints)
+        name: _status(cases[name], changes, now, previous.get(name, {}), details)
         for name, changes in sorted(lines.items())
     }
 
@@ -97,7 +116,7 @@ def _status(
     changes: Sequence[Change],
     now: str,
     before: Mapping[str, object],
-    checkpoints: Mapping[str, Sequence[Checkpoint]],
+    details: Details,
 ) -> Status:
     known = _shown(case, changes)
     job = known.job if known else None
@@ -110,7 +129,9 @@ def _status(
         fine_tuned_model=job.fine_tuned_model if job else None,
         latest_model=_latest_model(case),
         trained_tokens=job.trained_tokens if job else None,
-        checkpoints=_checkpoints(job, before, checkpoints),
+        estimated_finish=job.estimated_finish if job and job.live else None,
+        progress=_progress(job, before, details.progress),
+        checkpoints=_checkpoints(job, before, details.checkpoints),
         error=_error(job),
         conditions=tuple(
             Condition(facts[0], facts[1], str(facts[2]), facts[3], _since(facts, before, now)) for facts in conditions
@@ -202,6 +223,18 @@ def _checkpoints(
         return [{"step": c.step, "model": c.model, "metrics": dict(c.metrics)} for c in read[job.id]]
     kept = before.get("checkpoints")
     return kept if before.get("job_id") == job.id and isinstance(kept, list) else None
+
+
+def _progress(
+    job: Job | None, before: Mapping[str, object], read: Mapping[str, Progress]
+) -> Mapping[str, object] | None:
+    if job is None:
+        return None
+    if job.id in read:
+        told = read[job.id]
+        return {"step": told.step, "total_steps": told.total_steps, **told.losses}
+    kept = before.get("progress")
+    return kept if before.get("job_id") == job.id and isinstance(kept, Mapping) else None
 
 
 def _error(job: Job | None) -> Mapping[str, str] | None:

@@ -70,12 +70,18 @@ class StatusFiles:
     def __init__(self, state_directory: Path, files: Files | None = None) -> None:
         self._directory = state_directory / "status"
         self._files: Files = files or Disk()
+        self._known: dict[str, tuple[bytes, Mapping[str, object]]] = {}  # by name: bytes, and what they say
 
     def read(self) -> dict[str, Mapping[str, object]]:
-        """The last report of each name."""
-        found = sorted(self._files.reports(self._directory))
-        reports = ((path.stem, self._report(path)) for path in found)
-        return {name: report for name, report in reports if report}
+        """The last report of each name; bytes that have not changed are not parsed again."""
+        known: dict[str, tuple[bytes, Mapping[str, object]]] = {}
+        for path in sorted(self._files.reports(self._directory)):
+            with contextlib.suppress(OSError):  # a file that cannot be read counts as absent
+                content = self._files.read(path)
+                before = self._known.get(path.stem)
+                known[path.stem] = before if before and before[0] == content else (content, _report(content))
+        self._known = known
+        return {name: report for name, (_, report) in known.items() if report}
 
     def write(self, statuses: Mapping[str, Status]) -> int:
         """Make the files equal to ``statuses``; how many had to change.
@@ -86,7 +92,7 @@ class StatusFiles:
         changed = 0
         try:
             for name, status in statuses.items():
-                changed += self._replace(name, _text(status))
+                changed += self._differs(name, status) and self._replace(name, _text(status))
             for path in list(self._files.reports(self._directory)):
                 if path.stem not in statuses:
                     self._files.remove(path)
@@ -94,6 +100,12 @@ class StatusFiles:
         except OSError as error:
             raise ReconcilerError(f"{self._directory}: the status cannot be written: {error.strerror}") from error
         return changed
+
+    def _differs(self, name: str, status: Status) -> bool:
+        """Whether it says something else than was last read; dumping YAML to find out costs 300 µs a name."""
+        item = as_item(status)
+        del item["name"]
+        return name not in self._known or item != self._known[name][1]
 
     def _replace(self, name: str, text: bytes) -> bool:
         path = self._directory / f"{name}.yaml"
@@ -104,14 +116,6 @@ class StatusFiles:
         self._files.write(temporary, text)
         self._files.replace(temporary, path)
         return True
-
-    def _report(self, path: Path) -> Mapping[str, object]:
-        try:
-            document = yaml.load(self._files.read(path), Loader=_LOADER)  # noqa: S506 - both are safe loaders
-        except (OSError, ValueError, yaml.YAMLError):
-            return {}
-        report = document.get("status") if isinstance(document, Mapping) else None
-        return report if isinstance(report, Mapping) else {}
 
 
 def as_item(status: Status) -> dict[str, object]:
@@ -133,3 +137,12 @@ def _text(status: Status) -> bytes:
     }
     text: bytes = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, encoding="utf-8")
     return text
+
+
+def _report(content: bytes) -> Mapping[str, object]:
+    try:
+        document = yaml.load(content, Loader=_LOADER)  # noqa: S506 - both are safe loaders
+    except (ValueError, yaml.YAMLError):
+        return {}
+    report = document.get("status") if isinstance(document, Mapping) else None
+    return report if isinstance(report, Mapping) else {}

@@ -8,6 +8,7 @@ import http.client
 import json
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class FaultyServer:
         self.answer = answer
         self.requests: list[Request] = []
         self.stopping = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Quiet(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
@@ -85,6 +86,15 @@ class FaultyServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class _Quiet(ThreadingHTTPServer):
+    """A client that was killed, as a test meant it, is no news."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Anything else is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from reconciler.source import read_directory
 from tests.clocks import SkippingClock
 
 BEGIN = Permission(first_run=True)
-SILENT = Listener(announce=lambda _: None, waiting=lambda _seconds, _what: None, passed=lambda _: None)
+SILENT = Listener(
+    announce=lambda _: None, waiting=lambda _seconds, _what: None, waited=lambda: None, passed=lambda _: None
+)
 
 
 class FleetDirectory:
@@ -71,11 +74,12 @@ def house(
         provider=ProviderName.COMPATIBLE,
         base_url=base_url,
         settle=settle,
+        deadline=0.5,
         log_format="json",
         **settings,
     )
     snapshot = read_directory(directory.root)
-    with open_house(told, snapshot, writes=True, clock=clock or SkippingClock(), deadline=0.5) as opened:
+    with open_house(told, snapshot, writes=True, clock=clock or SkippingClock()) as opened:
         yield opened
 
 
@@ -91,7 +95,7 @@ def apply_once(
     """`reconciler apply --yes`, in this process."""
     with house(directory, base_url, **settings) as opened:
         snapshot = read_directory(directory.root)
-        listener = Listener(announce, SILENT.waiting, SILENT.passed)
+        listener = replace(SILENT, announce=announce)
         return apply(opened.run, snapshot, permission, patience or Patience(), listener)
 
 

@@ -525,6 +525,8 @@ def test_status(shell: Shell, fleet: FleetDirectory) -> None:
         "latest_model",
         "trained_tokens",
         "checkpoints",
+        "estimated_finish",
+        "progress",
         "error",
         "conditions",
         "history",

@@ -53,6 +53,13 @@ def test_one_bad_manifest_stops_removals_and_nothing_else() -> None:
     assert refused(REMOVAL, partial) == ["removal_evidence"]
 
 
+def test_a_name_that_is_gone_only_now_is_not_removed_yet_and_stops_no_other() -> None:
+    w = world([job(), job("j2", "b")], [], of=fleet(max_cancels=5))
+    gated = gate(plan(w), w, Permission(recent=frozenset({"b"})))
+    assert [c.name for c in gated.plan.writes] == ["a"]
+    assert [(v.gate, v.count) for v in gated.refusals] == [("removal_evidence", 1)]
+
+
 def test_what_a_gate_refuses_becomes_a_wait_that_names_it() -> None:
     change = gated(REMOVAL, replace(BEGIN, whole=False)).plan.changes[0]
     assert (change.action, change.reason) == (Action.WAIT, Reason.BLOCKED)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from reconciler.job import Checkpoint, Job, JobError
 from reconciler.manifest import State
 from reconciler.plan import plan
-from reconciler.status import Condition, Status, statuses
+from reconciler.status import Condition, Details, Progress, Status, statuses
 from reconciler.status_files import as_item
 from reconciler.world import Rejection, World
 from tests.build import R1, R2, R3, desired, fleet, job, memory, record, world
@@ -24,7 +24,7 @@ def report(
         name: as_item(status) | {"conditions": [vars_of(c) for c in status.conditions]}
         for name, status in (previous or {}).items()
     }
-    return statuses(w, plan(w), now=now, previous=told, checkpoints=checkpoints)
+    return statuses(w, plan(w), now=now, previous=told, details=Details(checkpoints=checkpoints))
 
 
 def vars_of(condition: Condition) -> dict[str, str]:
@@ -108,7 +108,7 @@ def test_a_name_that_is_gone_and_ended_has_nothing_to_say() -> None:
 def test_a_desired_name_without_a_line_is_done() -> None:
     """A server that drops metadata: the job is desired, cancelled by state, and stands for nothing."""
     w = world([], [desired()])
-    (status,) = statuses(w, replace(plan(w), changes=()), now=NOW, previous={}, checkpoints={}).values()
+    (status,) = statuses(w, replace(plan(w), changes=()), now=NOW, previous={}, details=Details()).values()
     assert {c.type: (c.status, c.reason) for c in status.conditions} == {
         "Synced": ("True", "Done"),
         "Succeeded": ("Unknown", "NotCreated"),
@@ -128,7 +128,7 @@ def test_the_time_moves_only_when_the_status_does() -> None:
 @pytest.mark.parametrize("nonsense", ["x", 7, None, [None], [{"type": "Synced"}], {"type": "Synced", "status": "True"}])
 def test_a_previous_report_that_makes_no_sense_is_no_report(nonsense: object) -> None:
     w = world([job()], [desired()])
-    (status,) = statuses(w, plan(w), now=NOW, previous={"a": {"conditions": nonsense}}, checkpoints={}).values()
+    (status,) = statuses(w, plan(w), now=NOW, previous={"a": {"conditions": nonsense}}, details=Details()).values()
     assert [c.last_transition_time for c in status.conditions] == [NOW, NOW]
 
 
@@ -164,6 +164,18 @@ def test_the_error_of_a_failed_job() -> None:
 )
 def test_the_latest_model(jobs: list[Job], expected: object) -> None:
     assert report(world(jobs, [desired()]))["a"].latest_model == expected
+
+
+def test_progress_and_the_estimated_finish_stand_in_the_report_and_are_kept() -> None:
+    w = world([job(estimated_finish=900)], [desired()])
+    read = Details(progress={"j1": Progress(3, 30, {"train_loss": 0.5})})
+    (first,) = statuses(w, plan(w), now=NOW, previous={}, details=read).values()
+    assert first.estimated_finish == 900
+    assert first.progress == {"step": 3, "total_steps": 30, "train_loss": 0.5}
+    assert report(w, previous={"a": first})["a"].progress == first.progress
+    other = world([job("j2")], [desired()])
+    assert report(other, previous={"a": first})["a"].progress is None
+    assert report(world([job(status="failed", estimated_finish=900)], [desired()]))["a"].estimated_finish is None
 
 
 def test_checkpoints_are_kept_until_the_job_changes() -> None:

@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, str] = {
     "schema": "reconciler.cli.authoring",
     "plan": "reconciler.cli.reconciling",
     "apply": "reconciler.cli.reconciling",
+    "run": "reconciler.cli.running",
     "status": "reconciler.cli.reading",
     "events": "reconciler.cli.reading",
     "checkpoints": "reconciler.cli.reading",

@@ -1,17 +1,20 @@
-"""What a person at a terminal sees while the program waits: one line, replaced as things move."""
+"""What is seen while the program waits: at a terminal one line, replaced as things move; elsewhere a log line."""
 
 import shutil
 import sys
 from types import TracebackType
 from typing import Self, TextIO
 
+from structlog.typing import FilteringBoundLogger
+
 from reconciler.errors import foreign
 
 
 class Progress:
-    """One line on stderr at a terminal; elsewhere one line for each new thing that is waited for."""
+    """One line on stderr at a terminal; elsewhere a line in the log for each new thing that is waited for."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, log: FilteringBoundLogger, stream: TextIO | None = None) -> None:
+        self._log = log
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._shown = ""
@@ -28,14 +31,13 @@ class Progress:
         """Say what is waited for; a wait of nothing is not worth a word."""
         if seconds <= 0:
             return
-        text = f"waiting for {foreign(what)}"
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r\x1b[K{text[:width]}")
-        elif text != self._shown:
-            self._stream.write(f"{text}\n")
-        self._shown = text
-        self._stream.flush()
+            self._stream.write(f"\r\x1b[K{f'waiting for {foreign(what)}'[:width]}")
+            self._stream.flush()
+        elif what != self._shown:
+            self._log.info("wait.started", waiting_for=foreign(what), seconds=round(seconds, 3))
+        self._shown = what
 
     def clear(self) -> None:
         """Make room for a line of output."""

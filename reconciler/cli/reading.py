@@ -24,7 +24,7 @@ from reconciler.render.report import (
     status_table,
 )
 from reconciler.source import Snapshot
-from reconciler.status import Status, statuses
+from reconciler.status import Details, Status, statuses
 from reconciler.status_files import as_item
 
 _FOLLOW_SECONDS = 2.0
@@ -109,10 +109,10 @@ def _statuses(house: House, snapshot: Snapshot, seen: Seen, name: str | None = N
     decided = house.run.decide(seen, snapshot, Permission(first_run=True))
     previous = house.status_files.read()
     now = timestamp(house.clock)
-    report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, checkpoints={})
+    report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, details=Details())
     if name in report and report[name].job_id is not None:
         read = _checkpoints(house, str(report[name].job_id))
-        report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, checkpoints=read)
+        report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, details=Details(checkpoints=read))
     return list(report.values())
 
 

@@ -22,7 +22,7 @@ from reconciler.reconcile import Decided, Pass, timestamp
 from reconciler.render.report import status_table
 from reconciler.render.review import Review, as_data, as_markdown, as_text, outcome_line
 from reconciler.source import Snapshot
-from reconciler.status import statuses
+from reconciler.status import Details, statuses
 
 _CHANGES_PRESENT = 2
 
@@ -94,7 +94,7 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
             permission, shown = _asked(house, snapshot, permission), True
         console = _Console(house, json_only=form == "json", shown=shown)
         patience = Patience(wait=wait, timeout=timeout, poll=1.0 if house.target.sandbox else 10.0)
-        listener = Listener(console.announce, console.progress.waiting, console.passed)
+        listener = Listener(console.announce, console.progress.waiting, console.progress.clear, console.passed)
         try:
             result = apply_fleet(house.run, snapshot, permission, patience, listener)
         finally:
@@ -116,7 +116,7 @@ def _approved(house: House, snapshot: Snapshot, permission: Permission, digest: 
     _compare(house, decided, digest)
     if decided.plan.writes and house.run.cold and not decided.seen.settled:
         # The plan must still be the same when the first write may be sent.
-        with Progress() as progress:
+        with Progress(house.log) as progress:
             seconds = max(0.0, house.run.settled_at - house.clock.monotonic())
             progress.waiting(seconds, f"the settle window: {house.run.cold}")
             house.clock.sleep(seconds)
@@ -224,7 +224,7 @@ class _Console:
         self._json = json_only
         self._shown = shown
         self._first: Review | None = None
-        self.progress = Progress()
+        self.progress = Progress(house.log)
 
     def announce(self, decided: Decided) -> None:
         self._first = _review(self._house, decided)
@@ -232,7 +232,6 @@ class _Console:
             click.echo(_colourful(self._first))
 
     def passed(self, done: Pass) -> None:
-        self.progress.clear()
         if not self._json:
             for outcome in done.outcomes:
                 click.echo(outcome_line(outcome, colours=options.colours()))
@@ -256,5 +255,5 @@ class _Console:
 def _standing(house: House, result: Result) -> str:
     after = result.last.after
     now = timestamp(house.clock)
-    report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, checkpoints={})
+    report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, details=Details())
     return status_table(report.values(), now=house.clock.time())

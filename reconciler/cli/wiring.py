@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 
 from structlog.typing import FilteringBoundLogger
 
-from reconciler.clock import Clock
+from reconciler.clock import Clock, SystemClock
 from reconciler.errors import GateRefused, ReconcilerError, SourceError
+from reconciler.follow import Fan, Follower
 from reconciler.gates import expectation
 from reconciler.journal import Identity, Journal, Lock, open_journal
 from reconciler.log import configure
 from reconciler.manifest import Fleet
 from reconciler.provider import (
-    REQUEST_DEADLINE,
     DeadlineTransport,
     Endpoint,
     OpenAIClient,
@@ -49,24 +49,35 @@ class House:
     log: FilteringBoundLogger
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What makes a house a daemon's: back-offs of earlier runs count, and live jobs are followed over ``fan``."""
+
+    clock: Clock
+    stopping: Callable[[], bool]
+    fan: Fan
+    on_request: Callable[[RequestRecord], None]
+
+
 @contextmanager
 def open_house(
     settings: Settings,
     snapshot: Snapshot,
     *,
     writes: bool,
-    clock: Clock,
-    deadline: float = REQUEST_DEADLINE,
+    clock: Clock | None = None,
+    service: Service | None = None,
 ) -> Iterator[House]:
     """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
 
-    ``deadline`` is the total number of seconds for one request.
+    The clock is the ``service``'s, where there is one.
 
     Raises:
         UsageError: no base URL or key.
         GateRefused: the fleet expects another host, organisation or project.
         JournalError: the state directory cannot be trusted.
     """
+    clock = service.clock if service else clock or SystemClock()
     fleet = snapshot.fleet
     if fleet is None:
         raise SourceError([str(problem) for problem in snapshot.problems])
@@ -83,9 +94,11 @@ def open_house(
     with ExitStack() as stack:
         base_url = stack.enter_context(_sandbox(settings, clock, writes=writes)) if where.sandbox else where.base_url
         transport = stack.enter_context(DeadlineTransport(clock))
-        endpoint = Endpoint(base_url, where.api_key, where.organization, where.project, where.key_header, deadline)
+        endpoint = Endpoint(
+            base_url, where.api_key, where.organization, where.project, where.key_header, settings.deadline
+        )
         provider = OpenAIClient(
-            endpoint, transport=transport, clock=clock, random=random.random, on_request=_log_requests(log)
+            endpoint, transport=transport, clock=clock, random=random.random, on_request=_on_request(log, service)
         )
         directory = settings.state_directory
         identity = Identity(fleet.name, where.identity, where.organization, where.project)
@@ -102,9 +115,11 @@ def open_house(
             training_bytes=lambda file: read_training_bytes(settings.root, file),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             turn=(lambda: _turn(settings, clock)) if writes else nullcontext,
+            follower=Follower(provider, journal, service.fan) if service and journal else None,
+            stopping=service.stopping if service else lambda: False,
         )
         settle = settings.settle if settings.settle is not None else 0.0 if where.sandbox else SETTLE_SECONDS
-        run = Reconciler(ports, settle=settle, prune=settings.prune)
+        run = Reconciler(ports, settle=settle, prune=settings.prune, patient=service is not None)
         yield House(fleet, where, run, provider, journal, status_files, clock, log)
 
 
@@ -132,8 +147,10 @@ def _turn(settings: Settings, clock: Clock) -> Iterator[None]:
         lock.release()
 
 
-def _log_requests(log: FilteringBoundLogger) -> Callable[[RequestRecord], None]:
+def _on_request(log: FilteringBoundLogger, service: Service | None) -> Callable[[RequestRecord], None]:
     def record(request: RequestRecord) -> None:
+        if service is not None:
+            service.on_request(request)
         log.debug(
             "request.completed",
             method=request.method,

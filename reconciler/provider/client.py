@@ -136,6 +136,7 @@ class OpenAIClient:
         self._random = random
         self._on_request = on_request
         self._deadline = endpoint.deadline
+        self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
         self._secrets = (endpoint.api_key,) if endpoint.api_key else ()
         self._http = httpx.Client(
             base_url=endpoint.base_url,
@@ -247,6 +248,8 @@ class OpenAIClient:
                 pause = self._pause(error, tried)
                 if pause is None or tried == _TRIES:
                     raise
+                if isinstance(error, RateLimited):
+                    self._slow_until = max(self._slow_until, self._clock.monotonic() + pause)
             self._clock.sleep(pause)
             tried += 1
 
@@ -263,6 +266,8 @@ class OpenAIClient:
 
     def _send(self, call: _Call) -> httpx.Response:
         """Exactly one request. Returns a 2xx answer, or raises what the answer means."""
+        if (pause := self._slow_until - self._clock.monotonic()) > 0:
+            self._clock.sleep(pause)
         began = self._clock.monotonic()
         try:
             response = self._scrubbed(self._http.send(self._request(call)))

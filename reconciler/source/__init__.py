@@ -8,5 +8,15 @@ from reconciler.source.directory import (
     read_stream,
     read_training_bytes,
 )
+from reconciler.source.reader import DirectoryReader, held
 
-__all__ = ["Problem", "Snapshot", "fingerprint", "read_directory", "read_stream", "read_training_bytes"]
+__all__ = [
+    "DirectoryReader",
+    "Problem",
+    "Snapshot",
+    "fingerprint",
+    "held",
+    "read_directory",
+    "read_stream",
+    "read_training_bytes",
+]

@@ -40,6 +40,9 @@ from reconciler.source.files import (
 )
 
 STREAM_NAME = "-"
+
+# A directory that changes faster than this is read at the next pass; two equal readings are needed anyway.
+_GENERATIONS = 3
 _KINDS = ("Fleet", "FineTuningJob")
 
 
@@ -78,7 +81,31 @@ class Snapshot:
 
 
 def read_directory(root: Path) -> Snapshot:
-    """Read every manifest and training file under ``root``."""
+    """Read every manifest and training file under ``root``, all of one generation.
+
+    A volume that Kubernetes updates changes as a whole, by another target of its link ``..data``;
+    a root that is a link may be retargeted. Either during the reading makes it begin again.
+    """
+    for _ in range(_GENERATIONS):
+        generation = _generation(root)
+        snapshot = _read_directory(root)
+        if _generation(root) == generation:
+            break
+    return snapshot
+
+
+def _generation(root: Path) -> tuple[str, str]:
+    """What the root leads to, and what its volume's link does."""
+    links = []
+    for link in (root, root / "..data"):
+        try:
+            links.append(str(link.resolve(strict=True)))
+        except (OSError, RuntimeError):  # missing, or a loop of links
+            links.append("")
+    return links[0], links[1]
+
+
+def _read_directory(root: Path) -> Snapshot:
     reading = _Reading(root)
     for relative, found in manifests(root):
         reading.take(relative, partial(_manifest_bytes, found, root))

@@ -136,7 +136,10 @@ def _walk(directory: Path, root: Path, prefix: str) -> Iterator[tuple[str, Path 
         except Unfit as unfit:
             yield relative, unfit
             continue
-        if is_directory:
+        if is_directory and entry.name.endswith(MANIFEST_SUFFIXES):
+            # A container engine makes a directory where a file to be mounted is missing.
+            yield relative, Unfit("a directory where a manifest is expected")
+        elif is_directory:
             yield from _walk(Path(entry.path), root, f"{relative}/")
         elif is_directory is not None and entry.name.endswith(MANIFEST_SUFFIXES):
             yield relative, Path(entry.path)

@@ -1,0 +1,184 @@
+"""`run`: the daemon in the foreground."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+from structlog.typing import FilteringBoundLogger
+
+from reconciler.cli import options
+from reconciler.cli.wiring import Service, open_house
+from reconciler.daemon import Daemon, Nobody, Observer, Pace
+from reconciler.errors import Locked, ReconcilerError, StateReplaced, Stopped
+from reconciler.follow import Fan
+from reconciler.journal import Lock
+from reconciler.log import configure
+from reconciler.settings import Settings
+from reconciler.source import DirectoryReader, Snapshot
+from reconciler.wakeups import StoppableClock, ThreadWakeups, signals, watching
+
+# Reads of live jobs go out over this many threads: enough to hide a server's latency, few enough for its rate.
+_THREADS = 8
+# CONTRACT section 8 and PROPERTIES L4: ended within 30 s, whatever hangs.
+_STOP_SECONDS = 28.0
+# While there is no fleet to work on, the directory is looked at this often although no event came.
+_LOOK_SECONDS = 5.0
+# A heartbeat older than this many intervals, and no younger than a slow pass, means that the loop is stuck.
+_HEALTHY_INTERVALS, _HEALTHY_SECONDS = 3, 600.0
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True, slots=True)
+class _Duty:
+    """What stays the same while fleets and state directories come and go."""
+
+    settings: Settings
+    pace: Pace
+    first_run: bool
+    wakeups: ThreadWakeups
+    reader: DirectoryReader
+    observer: Observer
+    service: Service
+    log: FilteringBoundLogger
+
+
+@click.command()
+@options.directory_argument
+@click.option("--interval", type=options.Duration(), default=60.0, help="A pass at least this often, ±10 % [60s].")
+@click.option("--stability", type=options.Duration(), default=1.0, help="Files must be at rest this long [1s].")
+@click.option("--poll", type=options.Duration(), help="Look at the files this often instead of relying on events.")
+@click.option("--listen", metavar="ADDR", help="Serve /healthz, /readyz and /metrics, as in 127.0.0.1:8080 or :8080.")
+@click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
+@options.connection
+@options.writing
+def run(  # noqa: PLR0913 - one parameter a flag of the command
+    directory: str,
+    *,
+    interval: float,
+    stability: float,
+    poll: float | None,
+    listen: str | None,
+    first_run: bool,
+    **rest: Any,
+) -> int:
+    """Keep the fleet as declared, for ever: watch, resync, retry."""
+    if directory == "-":
+        raise click.UsageError("run watches a directory; a stream can only be applied")
+    settings = options.settings_of(directory, rest)
+    address = _address(listen) if listen else None
+    wakeups = ThreadWakeups()
+    clock = StoppableClock(wakeups)
+    pace = Pace(interval=interval, stability=stability, poll=poll)
+    log = configure(form=settings.log_format, secrets=[], verbose=settings.verbose)
+    with ExitStack() as stack:
+        stack.enter_context(signals(wakeups, deadline=_STOP_SECONDS))
+        pool = stack.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="follow"))
+        observer: Observer = Nobody()
+        if address is not None:
+            # Imported here: only --listen pays for the HTTP server (200 ms).
+            from reconciler.telemetry import Telemetry, serving  # noqa: PLC0415
+
+            telemetry = Telemetry(clock, patience=max(_HEALTHY_SECONDS, _HEALTHY_INTERVALS * interval))
+            stack.enter_context(serving(telemetry, *address, lambda port: log.info("endpoints.started", port=port)))
+            observer = telemetry
+        service = Service(clock, lambda: wakeups.stopping, _fan(pool), observer.requested)
+        ours = (settings.state_directory, settings.sandbox_directory)
+        stack.enter_context(watching(settings.root, ours, wakeups.hint))
+        reader = DirectoryReader(settings.root, time.time)
+        _attend(_Duty(settings, pace, first_run, wakeups, reader, observer, service, log))
+    log.info("daemon.stopped")
+    return 0
+
+
+def _attend(duty: _Duty) -> None:
+    """One daemon after the other: a new one whenever the fleet or its state directory is another."""
+    begun = False
+    while not duty.wakeups.stopping:
+        snapshot = _readable(duty)
+        if snapshot is None:
+            return
+        try:
+            _attend_one(duty, snapshot)
+        except Stopped:
+            return
+        except StateReplaced as error:
+            duty.log.warning("state.replaced", error=str(error))
+        except ReconcilerError as error:
+            if not begun:
+                raise  # what is wrong at the start is told to the person who started it
+            duty.log.error("daemon.not_started", error=str(error))  # noqa: TRY400 - a sentence for a person
+            duty.wakeups.wait(_LOOK_SECONDS)
+        begun = True
+
+
+def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
+    settings = duty.settings
+    with _only_one(duty), open_house(settings, snapshot, writes=True, service=duty.service) as house:
+        log = house.log
+        log.info("daemon.started", directory=str(settings.root), host=house.target.host, interval=duty.pace.interval)
+        Daemon(
+            house.run,
+            duty.reader.read,
+            duty.wakeups,
+            log,
+            pace=duty.pace,
+            first_run=duty.first_run or house.target.sandbox,
+            random=random.random,
+            observer=duty.observer,
+        ).run()
+
+
+def _readable(duty: _Duty) -> Snapshot | None:
+    """The directory once it says whose fleet it is; None when asked to stop meanwhile."""
+    told: frozenset[str] = frozenset()
+    while not duty.wakeups.stopping:
+        duty.observer.alive()
+        snapshot = duty.reader.read()
+        duty.observer.looked(snapshot)
+        if snapshot.fleet is not None:
+            return snapshot
+        problems = frozenset(str(problem) for problem in snapshot.problems)
+        for problem in sorted(problems - told):
+            duty.log.error("source.invalid", problem=problem)
+        told = problems
+        duty.wakeups.wait(_LOOK_SECONDS)
+    return None
+
+
+@contextmanager
+def _only_one(duty: _Duty) -> Iterator[None]:
+    """One `run` for a state directory. Raises Locked where another has it."""
+    directory, clock = duty.settings.state_directory, duty.service.clock
+    lock = Lock(directory, "run")
+    try:
+        lock.acquire(timeout=0.0, clock=clock.monotonic, sleep=clock.sleep)
+    except Locked as error:
+        raise Locked(f"another `reconciler run` works on {directory}; stop it, or give this one --state-dir") from error
+    duty.observer.locked(held=True)
+    try:
+        yield
+    finally:
+        duty.observer.locked(held=False)
+        lock.release()
+
+
+def _fan(pool: ThreadPoolExecutor) -> Fan:
+    def fan(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
+        return list(pool.map(work, items))
+
+    return fan
+
+
+def _address(text: str) -> tuple[str, int]:
+    """``HOST:PORT``, ``[HOST]:PORT`` or ``:PORT`` (every address)."""
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the largest port there is
+        raise click.UsageError(f"--listen {text}: write it as 127.0.0.1:8080 or :8080")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - asked for by leaving the host out

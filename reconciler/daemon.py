@@ -1,0 +1,241 @@
+"""When to run a pass: for ever, at every change, at the interval, and when the last pass asked for one.
+
+`cli` runs a `Daemon` until it is stopped or its fleet is another one. Passes never overlap and events
+coalesce: an event and a timer both only mean "look". What a pass may believe is in `evidence`, what it
+does in `reconcile`; in here is the clockwork, and the only broad `except` of the program.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from reconciler.errors import RateLimited, ReconcilerError, StateReplaced, Stopped
+from reconciler.evidence import Evidence
+from reconciler.gates import Permission
+from reconciler.manifest import Fleet
+from reconciler.provider import RequestRecord
+from reconciler.reconcile import Pass, Reconciler
+from reconciler.source import Problem, Snapshot
+from reconciler.wakeups import Wakeups
+
+# A failing pass is tried again after a random part of 1, 2, 4 … 300 seconds (full jitter).
+_BACKOFF_FIRST, _BACKOFF_LAST = 1.0, 300.0
+# The interval varies by this share either way, so that many daemons do not ask in step.
+_JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often and how patiently; all in seconds. ``poll`` None: rely on file events and the interval."""
+
+    interval: float = 60.0
+    stability: float = 1.0
+    absence: float = 10.0  # CONTRACT section 6: how long a name must be gone before its job is cancelled
+    poll: float | None = None
+
+
+class Observer(Protocol):
+    """Who is told how it goes: metrics and health, or nobody."""
+
+    def alive(self) -> None:
+        """The loop turns."""
+        ...
+
+    def locked(self, *, held: bool) -> None:
+        """This process holds the daemon's lock of its state directory, or holds it no longer."""
+        ...
+
+    def requested(self, request: RequestRecord) -> None:
+        """One request to the provider is over."""
+        ...
+
+    def looked(self, snapshot: Snapshot) -> None:
+        """The directory was read."""
+        ...
+
+    def passed(self, done: Pass, seconds: float) -> None:
+        """A pass went through."""
+        ...
+
+    def failed(self, error: Exception, seconds: float) -> None:
+        """A pass did not."""
+        ...
+
+
+class Nobody:
+    """The observer of a daemon without endpoints."""
+
+    def alive(self) -> None:
+        """Ignore it."""
+
+    def locked(self, *, held: bool) -> None:
+        """Ignore it."""
+
+    def requested(self, request: RequestRecord) -> None:
+        """Ignore it."""
+
+    def looked(self, snapshot: Snapshot) -> None:
+        """Ignore it."""
+
+    def passed(self, done: Pass, seconds: float) -> None:
+        """Ignore it."""
+
+    def failed(self, error: Exception, seconds: float) -> None:
+        """Ignore it."""
+
+
+class Daemon:
+    """Passes of one `Reconciler` over one fleet, until it is stopped or may not go on as it is."""
+
+    def __init__(  # noqa: PLR0913 - what it is made of, each a port
+        self,
+        run: Reconciler,
+        read: Callable[[], Snapshot],
+        wakeups: Wakeups,
+        log: FilteringBoundLogger,
+        *,
+        pace: Pace,
+        first_run: bool,
+        random: Callable[[], float],
+        observer: Observer,
+    ) -> None:
+        """``random`` gives numbers from 0 to 1. ``first_run``: a fleet without a single job may be begun."""
+        self._run = run
+        self._read = read
+        self._wakeups = wakeups
+        self._log = log
+        self._pace = pace
+        self._permission = Permission(first_run=first_run)
+        self._random = random
+        self._observer = observer
+        self._clock = run.clock
+        self._evidence = Evidence()
+        self._acted_on: str | None = None  # the fingerprint of the last pass's reading
+        self._due = self._clock.monotonic() + pace.interval  # when a pass is wanted although nothing changed
+        self._failures = 0
+        self._failure = ""
+        self._complaints: frozenset[str] = frozenset()
+
+    def run(self) -> None:
+        """Go on until a stop is asked for, or the fleet's document says another fleet or provider.
+
+        Raises:
+            StateReplaced: the state directory is another one; open it again.
+        """
+        fleet: Fleet | None = None
+        while not self._wakeups.stopping:
+            self._observer.alive()
+            began = self._clock.monotonic()
+            snapshot = self._look()
+            fleet = fleet or snapshot.fleet
+            if fleet is not None and _is_another(snapshot.fleet, fleet):
+                return
+            if self._clock.monotonic() >= self._wanted_at():
+                self._pass(snapshot, began)
+            self._wakeups.wait(self._rest())
+
+    # ── looking ──
+
+    def _look(self) -> Snapshot:
+        snapshot = self._read()
+        self._evidence = self._evidence.after(snapshot, self._clock.monotonic())
+        self._observer.looked(snapshot)
+        self._complain(snapshot.problems)
+        return snapshot
+
+    def _complain(self, problems: Iterable[Problem]) -> None:
+        """Name what is wrong once a change, not once a pass."""
+        now = frozenset(str(problem) for problem in problems)
+        for problem in sorted(now - self._complaints):
+            self._log.error("source.invalid", problem=problem)
+        if self._complaints and not now:
+            self._log.info("source.mended")
+        self._complaints = now
+
+    # ── timing ──
+
+    def _wanted_at(self) -> float:
+        """When the next pass is wanted: when it is due, or when a change has proved to be at rest."""
+        if self._evidence.fingerprint == self._acted_on:
+            return self._due
+        return min(self._due, self._evidence.since + self._pace.stability)
+
+    def _rest(self) -> float:
+        """Seconds until the next look."""
+        now = self._clock.monotonic()
+        ends = [self._wanted_at()]
+        if self._pace.poll is not None:
+            ends.append(now + self._pace.poll)
+        return max(0.0, min(ends) - now)
+
+    def _pass(self, snapshot: Snapshot, began: float) -> None:
+        """One pass, and when the next is due."""
+        evidence, pace = self._evidence, self._pace
+        permission = replace(
+            self._permission,
+            steady=evidence.steady(began, pace.stability),
+            whole=evidence.whole(began, pace.absence),
+            recent=evidence.recent(began, pace.absence),
+        )
+        start = self._clock.monotonic()
+        if permission.steady:
+            self._acted_on = evidence.fingerprint
+        try:
+            done = self._run.one_pass(snapshot, permission)
+        except (Stopped, StateReplaced) as error:
+            if isinstance(error, StateReplaced):
+                raise
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the fleet must be looked after again: log it, wait, go on
+            self._failed(error, start)
+        else:
+            if self._failures:
+                self._log.info("pass.recovered", failures=self._failures)
+            self._failures, self._failure = 0, ""
+            now = self._clock.monotonic()
+            self._due = now + self._next(done, now)
+            self._observer.passed(done, now - start)
+
+    def _next(self, done: Pass, now: float) -> float:
+        """Seconds after which another pass is worth making."""
+        if any(outcome.ok for outcome in done.outcomes):
+            return 0.0  # what was done may have made more possible: a replacement's cancel follows its create
+        jittered = self._pace.interval * (1 + _JITTER * (2 * self._random() - 1))
+        proof = self._evidence.next_proof(now, self._pace.stability, self._pace.absence)
+        waits_for_proof = any(v.gate in {"evidence", "removal_evidence"} for v in done.after.gated.refusals)
+        ends = [
+            now + jittered,
+            *([self._run.settled_at] if done.postponed else []),
+            *([self._run.next_look[0]] if self._run.next_look else []),
+            *([proof] if proof is not None and waits_for_proof else []),
+            *([self._run.next_try] if self._run.next_try is not None else []),
+        ]
+        return max(0.0, min(ends) - now)
+
+    def _failed(self, error: Exception, start: float) -> None:
+        now = self._clock.monotonic()
+        self._failures += 1
+        limit = min(_BACKOFF_LAST, _BACKOFF_FIRST * 2.0 ** min(self._failures - 1, 10))
+        asked = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
+        wait = max(self._random() * limit, asked)
+        self._due = now + wait
+        self._acted_on = self._evidence.fingerprint  # a change is worth a try at once; the same files are not
+        text = str(error)
+        tell = self._log.debug if text == self._failure else self._log.error
+        self._failure = text
+        tell(
+            "pass.failed",
+            error=text,
+            kind=type(error).__name__,
+            failures=self._failures,
+            retry_in=round(wait, 1),
+            exc_info=not isinstance(error, ReconcilerError),
+        )
+        self._observer.failed(error, now - start)
+
+
+def _is_another(now: Fleet | None, before: Fleet) -> bool:
+    """Whether memory and provider must be opened anew: another name, provider or expectation."""
+    return now is not None and (now.name, now.provider, now.expect) != (before.name, before.provider, before.expect)

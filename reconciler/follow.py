@@ -1,0 +1,152 @@
+"""Following live jobs: their new events into the log, their progress into the report.
+
+`reconcile` calls `Follower.follow` once a pass of a daemon. It only reads; a job whose events cannot be
+read now is read again at the next pass, and delays nobody.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from structlog.typing import FilteringBoundLogger
+
+from reconciler.errors import ProviderError, foreign
+from reconciler.job import Checkpoint, Event, Job
+from reconciler.journal import Journal
+from reconciler.provider import Provider
+from reconciler.status import Progress
+
+# One page of events that holds a known one tells all the new ones, if more than a page is remembered.
+_PAGE = 100
+_REMEMBERED = 2 * _PAGE
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Fan(Protocol):
+    """`map` over a bounded pool; the results in the order of the arguments."""
+
+    def __call__(self, work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
+        """Call ``work`` for every item."""
+        ...
+
+
+def one_by_one(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
+    """The `Fan` that has no pool."""
+    return [work(item) for item in items]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What was read of one job; ``ids`` are its newest events, to be known at the next pass."""
+
+    job_id: str
+    fresh: tuple[Event, ...] = ()
+    ids: tuple[str, ...] = ()
+    progress: Progress | None = None
+    checkpoints: tuple[Checkpoint, ...] | None = None
+    error: ProviderError | None = None
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """A job whose events could not be read: how often in a row, and how many passes are left out now."""
+
+    failures: int = 0
+    skip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Follows jobs over ``fan``. One that cannot be read is asked again after 1, 2, 4 … 32 passes."""
+
+    provider: Provider
+    journal: Journal
+    fan: Fan
+    _troubles: dict[str, _Trouble] = field(default_factory=dict)
+
+    def follow(self, jobs: Mapping[str, tuple[str, Job]], log: FilteringBoundLogger) -> tuple[Followed, ...]:
+        """Read the events of every live job, and of each that has ended since, and log each new one once.
+
+        ``jobs`` are name and job by id. An event is in the log before the journal says so: a crash between
+        the two repeats it, and loses none. A job that has ended is followed until its last events were read.
+        """
+        seen = self.journal.seen_events()
+        followed = sorted(job_id for job_id, (_, job) in jobs.items() if job.live or job_id in seen)
+        wanted = [job_id for job_id in followed if self._is_due(job_id)]
+        found = tuple(self.fan(lambda job_id: self._read(jobs[job_id][1], seen.get(job_id, ())), wanted))
+        for one in found:
+            told = log.bind(job=jobs[one.job_id][0], job_id=one.job_id)
+            self._note(one, told)
+            for event in reversed(one.fresh):
+                told.info("job.event", **_facts(event))
+        over = {one.job_id for one in found if one.error is None and not jobs[one.job_id][1].live}
+        self.journal.see_events(
+            {one.job_id: one.ids for one in found if one.ids != seen.get(one.job_id) and one.job_id not in over},
+            forget=over | (seen.keys() - jobs.keys()),
+        )
+        return found
+
+    def _is_due(self, job_id: str) -> bool:
+        trouble = self._troubles.get(job_id)
+        if trouble is None or trouble.skip == 0:
+            return True
+        trouble.skip -= 1
+        return False
+
+    def _note(self, one: Followed, log: FilteringBoundLogger) -> None:
+        """One bad job must not delay the others at every pass, nor fill the log."""
+        if one.error is None:
+            self._troubles.pop(one.job_id, None)
+            return
+        trouble = self._troubles.setdefault(one.job_id, _Trouble())
+        if not trouble.failures:
+            log.info("events.unavailable", error=str(one.error), http_status=one.error.status)
+        trouble.failures += 1
+        trouble.skip = 2 ** min(trouble.failures - 1, 5)
+
+    def _read(self, job: Job, seen: Sequence[str]) -> Followed:
+        known = frozenset(seen)
+        try:
+            events = self._new_events(job.id, known)
+            fresh = _fresh(events, known)
+            checkpoints = self.provider.list_checkpoints(job.id) if fresh or not job.live else None
+        except ProviderError as error:
+            return Followed(job.id, ids=tuple(seen), error=error)
+        ids = tuple(dict.fromkeys([*(event.id for event in events), *seen]))[:_REMEMBERED]
+        return Followed(job.id, fresh, ids, progress_of(fresh), checkpoints)
+
+    def _new_events(self, job_id: str, known: frozenset[str]) -> tuple[Event, ...]:
+        """The newest first, as far back as anything can be new."""
+        page = self.provider.list_events(job_id, limit=_PAGE)
+        if any(event.id in known for event in page) or (not known and len(page) < _PAGE):
+            return page
+        return self.provider.list_events(job_id)
+
+
+def _fresh(events: Sequence[Event], known: frozenset[str]) -> tuple[Event, ...]:
+    """The unknown among those (the newest first) that stand before the oldest known one."""
+    oldest = max((at for at, event in enumerate(events) if event.id in known), default=len(events))
+    return tuple(event for event in events[:oldest] if event.id not in known)
+
+
+def progress_of(events: Sequence[Event]) -> Progress | None:
+    """The latest step and losses that these events (the newest first) tell; None where they tell none."""
+    measured = next((event.metrics for event in events if "step" in event.metrics), None)
+    if measured is None:
+        return None
+    losses = {key: measured[key] for key in ("train_loss", "valid_loss") if key in measured}
+    total = measured.get("total_steps")
+    return Progress(int(measured["step"]), None if total is None else int(total), losses)
+
+
+def _facts(event: Event) -> Mapping[str, object]:
+    return {
+        "event_id": event.id,
+        "event_at": event.created_at,
+        "event_level": event.level,
+        "event_type": event.type,
+        "message": foreign(event.message),
+        **({"metrics": dict(event.metrics)} if event.metrics else {}),
+    }

@@ -1,0 +1,237 @@
+"""kill -9 at random, against a faulty provider in another process: `python -m tests.e2e.chaos --minutes 10`.
+
+A `reconciler run` is killed again and again while somebody edits the manifests and, now and then, a CI
+`apply` of the same files runs beside it. The judge reads the provider's own ledger. It ends with a line of
+figures, and exits 1 on a violation.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.source import read_directory
+from tests.fleets import FleetDirectory, jobs_at
+
+SETTLE = 2.0
+NAMES = ("a", "b", "c", "d")
+OPTIONS = ["--provider", "compatible", "--settle", f"{SETTLE}s", "--first-run", "--log-format", "json"]
+
+
+@dataclass
+class Provider:
+    """The other process."""
+
+    process: subprocess.Popen[str]
+    faulty: str
+    honest: str
+
+    def calm(self) -> str:
+        """End the faults; what they were."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("calm\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+
+@contextmanager
+def provider(directory: Path, seed: int, rate: float) -> Iterator[Provider]:
+    """A faulty provider for the length of a block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.e2e.faulty_provider", directory, "--seed", str(seed), "--rate", str(rate)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    faulty, honest = process.stdout.readline().split()
+    try:
+        yield Provider(process, faulty, honest)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@dataclass
+class Judge:
+    """What was wanted when, and what the ledger says of it."""
+
+    fleet: FleetDirectory
+    honest: str
+    wanted: dict[str, list[tuple[float, str | None]]] = field(default_factory=lambda: defaultdict(list))
+    judged: set[str] = field(default_factory=set)
+    violations: list[str] = field(default_factory=list)
+    cancels: int = 0
+
+    def note(self) -> None:
+        """The manifests are what they are now."""
+        desired = read_directory(self.fleet.root).desired
+        for name in NAMES:
+            revision = desired[name].revision if name in desired else None
+            if not self.wanted[name] or self.wanted[name][-1][1] != revision:
+                self.wanted[name].append((time.monotonic(), revision))
+
+    def look(self) -> None:
+        """Judge the ledger as it is now."""
+        jobs = jobs_at(self.honest)
+        by_revision = Counter(
+            (job["metadata"]["reconciler_job"], job["metadata"]["reconciler_revision"])
+            for job in jobs
+            if job["status"] not in {"succeeded", "failed", "cancelled"}
+        )
+        self.violations += [f"S1: {n} live jobs of {key}" for key, n in by_revision.items() if n > 1]
+        for job in jobs:
+            if job["status"] == "cancelled" and job["id"] not in self.judged:
+                self.judged.add(job["id"])
+                self.cancels += 1
+                self._cancelled(job["metadata"]["reconciler_job"], job["metadata"]["reconciler_revision"], job["id"])
+
+    def _cancelled(self, name: str, revision: str, job_id: str) -> None:
+        told = self.wanted[name]
+        if len(told) == 1 and told[0][1] == revision:
+            self.violations.append(f"wrong cancel: {job_id} of {name}, which never wanted anything but {revision}")
+
+    def conclude(self) -> None:
+        """Everything declared must stand exactly once, live or finished, and nothing else may be live."""
+        desired = read_directory(self.fleet.root).desired
+        good = Counter(
+            (job["metadata"]["reconciler_job"], job["metadata"]["reconciler_revision"])
+            for job in jobs_at(self.honest)
+            if job["status"] not in {"failed", "cancelled"}
+        )
+        live = {
+            (job["metadata"]["reconciler_job"], job["metadata"]["reconciler_revision"])
+            for job in jobs_at(self.honest)
+            if job["status"] not in {"succeeded", "failed", "cancelled"}
+        }
+        want = {(d.name, d.revision) for d in desired.values()}
+        self.violations += [f"L1: {key} stands {good[key]} times" for key in want if good[key] != 1]
+        self.violations += [f"L1: {key} is live and not wanted" for key in live - want]
+
+
+def edit(fleet: FleetDirectory, dice: random.Random) -> None:
+    """Change, remove, restore or break one manifest."""
+    name = dice.choice(NAMES[:-1])  # the last one is never touched: it must never be cancelled
+    what = dice.random()
+    path = fleet.root / f"{name}.yaml"
+    if what < 0.5 or not path.exists():
+        fleet.job(name, seed=NAMES.index(name) * 100 + dice.randrange(4))
+    elif what < 0.7:
+        path.unlink()
+    elif what < 0.85:
+        path.write_text(path.read_text()[: dice.randrange(200)])
+    else:
+        path.write_text("kind: [")
+
+
+@dataclass
+class Chaos:
+    """One run of it."""
+
+    scratch: Path
+    server: Provider
+    dice: random.Random
+    kills: int = 0
+    applies: int = 0
+
+    def __post_init__(self) -> None:
+        self.fleet = FleetDirectory(self.scratch / "fleet")
+        self.fleet.fleet(limits={"max_cancels": 10})
+        for number, name in enumerate(NAMES):
+            self.fleet.job(name, seed=number * 100)
+        self.judge = Judge(self.fleet, self.server.honest)
+        self.judge.note()
+        self.log = (self.scratch / "log").open("w")
+
+    def start(self, command: str, *more: str) -> subprocess.Popen[bytes]:
+        """The program under test, led to the faulty provider."""
+        told = [sys.executable, "-m", "reconciler", command, str(self.fleet.root), "--base-url", self.server.faulty]
+        return subprocess.Popen([*told, *OPTIONS, *more], stderr=self.log, stdout=subprocess.DEVNULL)
+
+    def daemon(self) -> subprocess.Popen[bytes]:
+        """A daemon in a hurry."""
+        return self.start("run", "--interval", "1s", "--stability", "200ms")
+
+    def live_and_die(self) -> None:
+        """One daemon's life, with edits and sometimes an apply beside it, until both are killed."""
+        processes = [self.daemon()]
+        if self.dice.random() < 0.2:
+            processes.append(self.start("apply", "--yes"))
+            self.applies += 1
+        until = time.monotonic() + self.dice.uniform(0.3, 8.0)
+        while time.monotonic() < until:
+            time.sleep(self.dice.uniform(0.05, 0.5))
+            if self.dice.random() < 0.2:
+                edit(self.fleet, self.dice)
+                self.judge.note()
+            self.judge.look()
+        for process in processes:
+            process.kill()
+            process.wait()
+        self.kills += 1
+
+    def converge(self) -> None:
+        """Mend every file and let one daemon work undisturbed; it must end in order."""
+        for name in NAMES:
+            if name not in read_directory(self.fleet.root).desired:
+                self.fleet.job(name, seed=1)
+        self.judge.note()
+        process = self.daemon()
+        time.sleep(SETTLE * 3 + 15)
+        self.judge.look()
+        self.judge.conclude()
+        process.terminate()
+        stopped = process.wait(30)
+        if stopped != 0:
+            self.judge.violations.append(f"SIGTERM ended with {stopped}")
+        self.log.close()
+        lines = (self.scratch / "log").read_text().splitlines()
+        self.judge.violations += [f"crash: {line[:400]}" for line in lines if '"exception"' in line][:5]
+
+
+def chaos(minutes: float, seed: int, rate: float) -> tuple[str, list[str]]:
+    """Run it; a line of figures, and the violations."""
+    with tempfile.TemporaryDirectory() as scratch, provider(Path(scratch) / "provider", seed, rate) as server:
+        run = Chaos(Path(scratch), server, random.Random(seed))
+        end = time.monotonic() + minutes * 60
+        while time.monotonic() < end:
+            run.live_and_die()
+        faults = server.calm()
+        run.converge()
+        figures = {
+            "minutes": minutes,
+            "kills": run.kills,
+            "applies": run.applies,
+            "jobs": len(jobs_at(server.honest)),
+            "cancels": run.judge.cancels,
+            "faults": faults,
+            "violations": len(run.judge.violations),
+        }
+        return json.dumps(figures), run.judge.violations
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=0.15)
+    told = parser.parse_args()
+    figures, violations = chaos(told.minutes, told.seed, told.rate)
+    for violation in violations:
+        sys.stdout.write(f"{violation}\n")
+    sys.stdout.write(f"{figures}\n")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

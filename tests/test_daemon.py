@@ -1,0 +1,416 @@
+"""The daemon on a clock that nobody waits for: when it passes, what it believes, what it says."""
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from reconciler.daemon import Pace
+from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, StateReplaced, Unreadable
+from tests.fleets import FleetDirectory
+from tests.providers import World
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> FleetDirectory:
+    return FleetDirectory(tmp_path / "fleet")
+
+
+@pytest.fixture
+def world(fleet: FleetDirectory) -> World:
+    return World(fleet)
+
+
+@pytest.fixture
+def settled(world: World) -> World:
+    """Two jobs are live, and the daemon has stopped."""
+    world.fleet.job("a")
+    world.fleet.job("b", seed=2)
+    world.live(100)
+    assert len(world.provider.live()) == 2
+    world.provider.calls.clear()
+    return world
+
+
+# ── when ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_save_is_acted_on_when_it_has_been_at_rest_for_the_stability_window(world: World) -> None:
+    world.at(30, lambda: world.fleet.job("a"))
+    world.live(40)
+    (created,) = world.provider.times("create")
+    assert created == pytest.approx(31, abs=0.01)
+
+
+def test_a_file_that_keeps_changing_is_not_acted_on(world: World) -> None:
+    for n in range(20):
+        world.at(30 + n * 0.5, partial(world.fleet.job, "a", seed=n))
+    world.live(60)
+    (created,) = world.provider.times("create")
+    assert created == pytest.approx(40.5, abs=0.01)
+
+
+def test_a_change_without_an_event_is_acted_on_within_the_interval(world: World) -> None:
+    world.at(70, lambda: world.fleet.job("a"))
+    world.live(300, deaf=True)
+    (created,) = world.provider.times("create")
+    assert 70 < created < 70 + 60 + 2
+
+
+def test_polling_does_without_events_and_without_waiting_for_the_interval(world: World) -> None:
+    world.at(30, lambda: world.fleet.job("a"))
+    world.live(50, deaf=True, pace=Pace(poll=2.0))
+    (created,) = world.provider.times("create")
+    assert 31 <= created <= 34
+
+
+def test_a_day_without_changes_is_a_listing_a_minute_and_nothing_else(settled: World) -> None:
+    before = settled.fleet.times()
+    settled.live(24 * 3600)
+    assert 1400 <= len(settled.provider.times("list")) <= 1480
+    assert {operation for _, operation, _ in settled.provider.calls} == {"list", "events"}
+    assert settled.fleet.times() == before
+
+
+def test_the_interval_varies_by_a_tenth(world: World) -> None:
+    world.live(1000)
+    listed = world.provider.times("list")
+    gaps = {round(b - a, 3) for a, b in pairwise(listed)}
+    assert all(54 <= gap <= 66 for gap in gaps)
+
+
+def test_a_replacement_is_finished_at_once(settled: World) -> None:
+    settled.at(settled.clock.now + 5, lambda: settled.fleet.job("a", seed=9))
+    settled.live(10)
+    assert [o for _, o, _ in settled.provider.calls if o in {"create", "cancel"}] == ["create", "cancel"]
+
+
+# ── faults are waited out ────────────────────────────────────────────────────────────────────
+
+
+def test_a_failing_pass_is_tried_again_later_and_later_and_said_once(world: World) -> None:
+    world.fleet.job("a")
+    world.fail_next("list", *(Unreadable("not JSON") for _ in range(12)))
+    world.live(2000)
+    listed = world.provider.times("list")
+    gaps = [b - a for a, b in pairwise(listed)][:11]
+    assert gaps == pytest.approx([0.5 * min(300, 2**n) for n in range(11)], abs=0.01)
+    assert [line["error"] for line in world.lines("pass.failed")] == ["not JSON"]
+    assert [line["failures"] for line in world.lines("pass.recovered")] == [12]
+    assert len(world.provider.live()) == 1
+
+
+def test_what_a_server_asks_to_wait_is_waited(world: World) -> None:
+    world.fail_next("list", RateLimited("slow down", retry_after=400.0))
+    world.live(600)
+    first, second = world.provider.times("list")[:2]
+    assert second - first == pytest.approx(400, abs=1)
+
+
+def test_a_bug_in_a_pass_is_logged_with_its_trace_and_the_daemon_goes_on(world: World) -> None:
+    world.fleet.job("a")
+    world.fail_next("list", ZeroDivisionError("a bug"))
+    world.live(100)
+    (line,) = world.lines("pass.failed")
+    assert line["kind"] == "ZeroDivisionError"
+    assert "Traceback" in line["exception"]
+    assert len(world.provider.live()) == 1
+
+
+def test_a_save_during_a_back_off_is_tried_at_once(world: World) -> None:
+    world.fail_next("list", *(NotSent("no connection") for _ in range(9)))
+    world.at(100, lambda: world.fleet.job("a"))
+    world.live(102)
+    assert any(100 < at <= 101.1 for at in world.provider.times("list"))
+
+
+def test_a_lost_answer_is_looked_for_after_the_settle_window(world: World) -> None:
+    world.settle = 30.0
+    world.fleet.job("a")
+    world.live(40)
+    world.fail_next("create", OutcomeUnknown("reset"))
+    world.fleet.job("b", seed=1)
+    world.live(80)
+    assert [line["created"] for line in world.lines("create.resolved")] == [False]
+    assert len(world.provider.live("b")) == 1
+
+
+# ── what is believed ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_removed_name_is_believed_after_ten_seconds(settled: World) -> None:
+    start = settled.clock.now
+    settled.at(start + 20, lambda: settled.fleet.remove("a"))
+    settled.live(60)
+    (cancelled,) = settled.provider.times("cancel")
+    assert start + 30 <= cancelled < start + 31
+    assert len(settled.provider.live("b")) == 1
+    assert [line["gate"] for line in settled.lines("pass.blocked")] == ["removal_evidence"]
+
+
+def test_a_name_that_comes_back_in_time_is_never_missed(settled: World) -> None:
+    start = settled.clock.now
+    settled.at(start + 20, lambda: settled.fleet.remove("a"))
+    settled.at(start + 28, lambda: settled.fleet.job("a"))
+    settled.live(200)
+    assert settled.provider.times("cancel") == []
+
+
+def _truncate(root: Path) -> None:
+    for path in root.rglob("*.yaml"):
+        path.write_bytes(b"")
+
+
+def _empty(root: Path) -> None:
+    for path in root.glob("*.yaml"):
+        path.unlink()
+
+
+def _move_away(root: Path) -> None:
+    root.rename(root.with_name("away"))
+
+
+def _unreadable(root: Path) -> None:
+    path = root / "a.yaml"
+    path.rename(root / "a.saved")
+    path.mkdir()
+
+
+def _dangling(root: Path) -> None:
+    (root / "a.yaml").unlink()
+    (root / "a.yaml").symlink_to("nowhere")
+
+
+def _doubled(root: Path) -> None:
+    shutil.copy(root / "a.yaml", root / "c.yaml")
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "the directory is gone": shutil.rmtree,
+    "the directory was moved away": _move_away,
+    "the directory is empty": _empty,
+    "every file is truncated": _truncate,
+    "one file cannot be read": _unreadable,
+    "one file is a dangling link": _dangling,
+    "one syntax error": lambda root: (root / "a.yaml").write_text("kind: ["),
+    "one file cut in the middle": lambda root: os.truncate(root / "a.yaml", 90),
+    "no fleet document": lambda root: (root / "fleet.yaml").unlink(),
+    "a broken fleet document": lambda root: (root / "fleet.yaml").write_text(
+        "kind: Fleet\napiVersion: reconciler/v1\n"
+    ),
+    "a doubled name": _doubled,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_whatever_happens_to_the_files_nothing_is_cancelled_while_it_lasts_and_work_goes_on_after(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    fleet = FleetDirectory(tmp_path / "fleet")
+    world = World(fleet, elsewhere=tmp_path / "state")
+    fleet.job("a")
+    fleet.job("b", seed=2)
+    kept = tmp_path / "kept"
+
+    def mend() -> None:
+        shutil.rmtree(fleet.root, ignore_errors=True)
+        shutil.copytree(kept, fleet.root)
+        fleet.job("b", seed=3)
+
+    world.at(100, lambda: shutil.copytree(fleet.root, kept))
+    world.at(101, lambda: damage(fleet.root))
+    world.at(1000, mend)
+    world.live(900)
+    assert world.provider.times("cancel") == []
+    assert len(world.provider.times("create")) == 2
+    assert world.lines("source.invalid")
+    world.live(300)
+    assert len(world.provider.times("create")) == 3
+    assert len(world.provider.times("cancel")) == 1
+    assert sorted(world.provider.live()) == ["j1", "j3"]
+
+
+def test_a_broken_file_holds_its_name_and_the_others_go_on(settled: World) -> None:
+    start = settled.clock.now
+    settled.at(start + 10, lambda: (settled.fleet.root / "a.yaml").write_text("kind: ["))
+    settled.at(start + 20, lambda: settled.fleet.job("c", seed=3))
+    settled.at(start + 30, lambda: settled.fleet.remove("b"))
+    settled.live(300)
+    assert [settled.provider.live(name) for name in "abc"] == [["j1"], ["j2"], ["j3"]]
+    assert "reason: SourceInvalid" in (settled.state / "status" / "a.yaml").read_text()
+    assert len(settled.lines("source.invalid")) == 1, "once a change, not once a pass"
+
+
+def test_a_held_name_is_held_after_a_restart_too(settled: World) -> None:
+    (settled.fleet.root / "a.yaml").write_text("kind: [")
+    settled.live(100)
+    assert "reason: SourceInvalid" in (settled.state / "status" / "a.yaml").read_text()
+    assert settled.provider.times("cancel") == []
+
+
+def test_a_branch_and_back_again_cancels_what_the_branch_lacks_only_after_it_lacked_it_long(settled: World) -> None:
+    start = settled.clock.now
+    for n in range(20):
+        settled.at(start + 10 + n * 15, lambda: settled.fleet.remove("a"))
+        settled.at(start + 15 + n * 15, lambda: settled.fleet.job("a"))
+    settled.live(400)
+    assert settled.provider.times("cancel") == []
+    assert settled.provider.times("create") == []
+
+
+def test_a_volume_swap_is_one_change(tmp_path: Path) -> None:
+    fleet = FleetDirectory(tmp_path / "fleet")
+    first, second, root = tmp_path / "fleet", tmp_path / "second", tmp_path / "mounted"
+    fleet.job("a")
+    shutil.copytree(first, second)
+    second_fleet = FleetDirectory.__new__(FleetDirectory)
+    second_fleet.root, second_fleet.name = second, fleet.name
+    second_fleet.job("a", seed=5)
+    root.mkdir()
+    shutil.move(first, root / "..1")
+    shutil.move(second, root / "..2")
+    (root / "..data").symlink_to("..1")
+    for name in ("fleet.yaml", "a.yaml", "data"):
+        (root / name).symlink_to(f"..data/{name}")
+    fleet.root = root
+    world = World(fleet)
+
+    def swap() -> None:
+        (root / "..new").symlink_to("..2")
+        (root / "..new").rename(root / "..data")
+
+    world.at(50, swap)
+    world.live(100)
+    assert [o for _, o, _ in world.provider.calls if o in {"create", "cancel"}] == ["create", "create", "cancel"]
+
+
+def test_a_retargeted_root_is_followed(tmp_path: Path) -> None:
+    fleet = FleetDirectory(tmp_path / "one")
+    fleet.job("a")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    link = tmp_path / "current"
+    link.symlink_to("one")
+    fleet.root = tmp_path / "two"
+    fleet.job("b", seed=1)
+    fleet.root = link
+    world = World(fleet, elsewhere=tmp_path / "state")
+
+    def retarget() -> None:
+        link.unlink()
+        link.symlink_to("two")
+
+    world.at(50, retarget)
+    world.live(200, deaf=True)
+    assert world.provider.live() == ["j1", "j2"]
+
+
+def test_a_state_directory_that_was_swapped_is_noticed_before_the_next_write(settled: World) -> None:
+    start = settled.clock.now
+
+    def swap() -> None:
+        settled.state.rename(settled.state.with_name(".old"))
+        shutil.copytree(settled.state.with_name(".old"), settled.state)
+
+    settled.at(start + 10, swap)
+    settled.at(start + 20, lambda: settled.fleet.job("c", seed=3))
+    with pytest.raises(StateReplaced, match="was replaced"):
+        settled.live(100)
+    assert settled.provider.times("create") == []
+    settled.live(100)
+    assert len(settled.provider.live("c")) == 1
+
+
+def test_another_fleet_name_ends_the_daemon_so_that_its_memory_is_opened_anew(settled: World) -> None:
+    start = settled.clock.now
+
+    def rename() -> None:
+        settled.fleet.name = "another"
+        settled.fleet.fleet()
+
+    settled.at(start + 10, rename)
+    settled.live(100)
+    assert settled.clock.now < start + 12
+    assert [o for _, o, _ in settled.provider.calls if o in {"create", "cancel"}] == []
+
+
+def test_limits_apply_from_the_next_pass_on(settled: World) -> None:
+    settled.at(settled.clock.now + 5, lambda: settled.fleet.fleet(state="cancelled"))
+    settled.live(60)
+    assert settled.provider.live() == []
+
+
+def test_a_stop_between_two_writes_leaves_the_second(world: World) -> None:
+    world.fleet.job("a")
+    world.fleet.job("b", seed=2)
+    stopped: list[bool] = []
+    make = world.provider.create_job
+
+    def make_and_stop(body: object) -> object:
+        stopped.append(True)
+        world.clock.now += 1000
+        return make(body)  # type: ignore[arg-type]
+
+    world.provider.create_job = make_and_stop  # type: ignore[method-assign, assignment]
+    world.live(100)
+    assert len(stopped) == 1
+    assert world.provider.live() == ["j1"]
+    world.live(2000)
+    assert len(world.provider.live()) == 2
+
+
+# ── following ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_event_is_logged_once_also_across_restarts(settled: World) -> None:
+    start = settled.clock.now
+    settled.provider.tell("j1", "created", "queued")
+    settled.at(start + 100, lambda: settled.provider.tell("j1", "running"))
+    settled.live(200)
+    settled.provider.tell("j1", "step", step=3, total_steps=9, train_loss=0.5)
+    settled.live(200)
+    settled.provider.tell("j1", "done")
+    settled.provider.end("j1", "succeeded")
+    settled.live(200)
+    told = settled.lines("job.event")
+    assert [line["message"] for line in told] == ["created", "queued", "running", "step", "done"]
+    assert {"fleet", "job", "job_id"} - told[0].keys() == {"fleet"}, "the fleet is bound where the log is made"
+    (done,) = settled.lines("job.succeeded")
+    assert done["fine_tuned_model"] == "ft:j1"
+    status = (settled.state / "status" / "a.yaml").read_text()
+    assert "step: 3" in status
+    assert "train_loss: 0.5" in status
+    calls = len(settled.provider.times("events"))
+    settled.live(200)
+    assert {job for _, operation, job in settled.provider.calls[-6:] if operation == "events"} <= {"j2"}
+    assert len(settled.provider.times("events")) > calls
+
+
+def test_a_long_story_is_read_to_its_beginning_once(settled: World) -> None:
+    settled.provider.tell("j1", *(f"n{n}" for n in range(450)))
+    settled.live(70)
+    settled.provider.tell("j1", *(f"m{n}" for n in range(150)))
+    settled.live(70)
+    told = [line["message"] for line in settled.lines("job.event")]
+    assert told == [*(f"n{n}" for n in range(450)), *(f"m{n}" for n in range(150))]
+
+
+def test_a_job_whose_events_cannot_be_read_is_left_out_of_more_and_more_passes_and_loses_none(settled: World) -> None:
+    settled.provider.tell("j1", "hello")
+    settled.fail_next("events", *(Unreadable("no") for _ in range(8)))
+    settled.live(3000)
+    assert [line["message"] for line in settled.lines("job.event")] == ["hello"]
+    assert len(settled.lines("events.unavailable")) == 2, "once a job"
+
+
+def test_the_last_events_of_a_job_are_read_although_its_end_came_first(settled: World) -> None:
+    settled.live(100)
+    settled.provider.tell("j1", "the end")
+    settled.provider.end("j1", "failed")
+    settled.fail_next("events", Unreadable("no"))
+    settled.live(300)
+    assert [line["message"] for line in settled.lines("job.event")] == ["the end"]
+    assert len(settled.lines("job.failed")) == 1
