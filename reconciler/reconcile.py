@@ -100,6 +100,7 @@ class Reconciler:
         self._looked_for: dict[str, float] = {}  # unresolved create → when a listing will tell (monotonic)
         self._fleet: Fleet | None = None  # as it was last read: what holds while its document is broken
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
+        self._ended: set[str] = set()  # jobs that this run saw ended, until a listing says so too
         self._created_at: float | None = None  # this run's last create (monotonic), until looked at again
 
     @property
@@ -186,8 +187,10 @@ class Reconciler:
             approved_ahead=permission.ahead,
             prune=self._prune,
         )
-        found, missing = self._look_up(lookups(world))
-        world = replace(world, jobs=(*listed, *found), missing=missing)
+        self._ended &= {job.id for job in listed if job.live}
+        found, missing = self._look_up(self._ended.union(lookups(world)))
+        jobs = {job.id: job for job in (*listed, *found)}
+        world = replace(world, jobs=tuple(jobs.values()), missing=missing - jobs.keys())
         resolved = resolved_intents(world)
         intents = {name: intent for name, intent in memory.intents.items() if name not in resolved}
         world = replace(world, memory=replace(memory, intents=intents))
@@ -236,10 +239,10 @@ class Reconciler:
         return replace(memory, echoes=_echoes(memory, listed))
 
     def _look_up(self, job_ids: Iterable[str]) -> tuple[tuple[Job, ...], frozenset[str]]:
-        """GET each job that the listing did not show: found ones, and those that answer 404."""
+        """GET each job that the listing may not tell truly: found ones, and those that answer 404."""
         found: list[Job] = []
         missing: set[str] = set()
-        for job_id in job_ids:
+        for job_id in sorted(job_ids):
             try:
                 found.append(self._ports.provider.retrieve_job(job_id))
             except ProviderError as error:
@@ -286,12 +289,18 @@ class Reconciler:
                 break
             if change.action is Action.CANCEL:
                 outcomes.append(cancel(desk, change))
+                self._note_cancel(outcomes[-1])
             elif not stopped:
                 outcome = create(desk, change, world.desired[change.name])
                 self._note_create(outcome)
                 outcomes.append(outcome)
                 stopped = outcome.stop
         return tuple(outcomes)
+
+    def _note_cancel(self, outcome: Outcome) -> None:
+        """A job that was read back and has ended is looked at again while listings still show it live."""
+        if outcome.job is not None and not outcome.job.live:
+            self._ended.add(outcome.job.id)
 
     def _note_create(self, outcome: Outcome) -> None:
         """Start the clocks that a create starts; each is monotonic and begins again in a new process."""
