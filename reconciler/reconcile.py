@@ -122,6 +122,12 @@ class Reconciler:
         return min(due, default=None)
 
     @property
+    def declared(self) -> frozenset[str]:
+        """Names that a run on this state directory has read, and none since has read a whole directory without."""
+        journal = self._ports.journal
+        return frozenset(journal.declared()) if journal else frozenset()
+
+    @property
     def next_try(self) -> float | None:
         """When (monotonic) a back-off that the journal keeps is over; None where none is under way."""
         journal = self._ports.journal
