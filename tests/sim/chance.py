@@ -59,6 +59,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
         "crash: never",
         "crash after",
     ),
+    "events": ("refused 404", "unreadable", "crash after"),
     "checkpoints": ("refused 404", "crash after"),
     "find file": ("not sent", "unreadable"),
     "upload": ("crash before", "refused 413", "unknown: lost", "unknown: never", "crash after"),

@@ -147,6 +147,7 @@ class Version:
     at: float
     wish: Wish
     damage: str = ""
+    hurt: frozenset[str] = frozenset()  # the names whose manifests cannot be trusted then
 
 
 @dataclass
@@ -232,8 +233,23 @@ class Checkout:
                 shutil.rmtree(self.root)
                 self.root.symlink_to(other.name)
         self.odd = True
-        self.versions.append(Version(self.engine.now, wish, how))
+        self.versions.append(Version(self.engine.now, wish, how, self._hurt(how, path.stem, data.stem)))
         self.engine.say(f"{self.name}: the directory is damaged ({how})")
+
+    def _hurt(self, how: str, name: str, data: str) -> frozenset[str]:
+        """The names that a damage concerns: the one whose manifest it is, those of its data, or all."""
+        if how in {"torn data", "lfs pointer", "data gone"}:
+            return frozenset(n for n, job in self.wish.jobs if str(job.data) == data)
+        one = {
+            "torn manifest",
+            "empty file",
+            "syntax error",
+            "duplicate name",
+            "dangling link",
+            "directory instead",
+            "fifo instead",
+        }
+        return frozenset({name} if how in one else dict(self.wish.jobs))
 
     def _cut(self, path: Path, number: int) -> None:
         content = path.read_bytes()
@@ -247,7 +263,10 @@ class Checkout:
                 target = self.root / path
                 if not target.parent.exists():
                     target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
+                # An atomic save: another inode, so that a reader who goes by `stat` can tell.
+                temporary = target.with_name(f".{target.name}")
+                temporary.write_bytes(content)
+                temporary.rename(target)
                 self.on_disk[path] = content
         for path in [p for p in self.on_disk if p not in files]:
             (self.root / path).unlink()

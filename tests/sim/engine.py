@@ -8,15 +8,11 @@ killed process has no `finally`.
 import heapq
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from greenlet import getcurrent, greenlet
 
-from reconciler.errors import Locked, ReconcilerError
+from reconciler.errors import Locked, ReconcilerError, Stopped
 from tests.sim.chance import Source
-
-if TYPE_CHECKING:
-    from reconciler.source import Snapshot
 
 EPOCH = 1_750_000_000.0
 
@@ -42,8 +38,10 @@ class Process:
         self.error: BaseException | None = None
         self.effects = 0
         # What it has read and seen, as oracles need it.
-        self.snapshot: Snapshot | None = None
         self.version = -1  # of the directory, when it was read
+        self.versions: set[int] = set()
+        self.daemon = False
+        self.wakeups: SimWakeups | None = None
         self.unchanged: tuple[float, int, bool] | None = (
             None  # its latest second read: when, which version, its verdict
         )
@@ -91,6 +89,7 @@ class Engine:
         self._queue: list[tuple[float, int, Callable[[], object]]] = []
         self._number = 0
         self._hub = getcurrent()
+        self.until = float("inf")
         self._running: dict[greenlet, Process] = {}
 
     @property
@@ -109,19 +108,25 @@ class Engine:
         """Let others run until ``seconds`` have passed."""
         target = self.now + seconds
         me = getcurrent()
-        if me is self._hub or not self._queue or self._queue[0][0] > target:
+        if me is self._hub or (target <= self.until and (not self._queue or self._queue[0][0] > target)):
             self.now = target
             return
         self.at(target, me.switch)
         self._hub.switch()
 
-    def run(self) -> None:
-        """Until nothing is left to happen."""
-        queue = self._queue
-        while queue:
+    def give_way(self) -> None:
+        """Let others run until something switches back."""
+        self._hub.switch()
+
+    def run(self, until: float = float("inf")) -> None:
+        """Until nothing is left to happen, or until then."""
+        queue, self.until = self._queue, until
+        while queue and queue[0][0] <= until:
             time, _, act = heapq.heappop(queue)
             self.now = max(self.now, time)
             act()
+        if until < float("inf"):
+            self.now = max(self.now, until)
 
     def spawn(self, process: Process, main: Callable[[], str]) -> None:
         def body() -> None:
@@ -162,6 +167,49 @@ class SimClock:
         fault = self._process.effect("sleep", max(0.0, seconds))
         if fault == "crash after":
             self._process.crash("after a sleep")
+        if self._process.wakeups is not None and self._process.wakeups.stopping:
+            raise Stopped("stopped while waiting")
+
+
+class SimWakeups:
+    """Where a daemon sleeps: hints wake it, where they are not lost, and a request to stop."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._engine = process.engine
+        self._hinted = False
+        self._wake: Callable[[], None] | None = None
+        self.stopping = False
+
+    def wait(self, seconds: float) -> bool:
+        fault = self._process.effect("sleep")
+        if not self.stopping:
+            self._sleep(seconds)
+        if self._process.dead or fault == "crash after":
+            self._process.crash("while it sleeps")
+        hinted, self._hinted = self._hinted, False
+        return hinted
+
+    def _sleep(self, seconds: float) -> None:
+        me = getcurrent()
+
+        def wake() -> None:
+            if self._wake is wake:
+                self._wake = None
+                me.switch()
+
+        self._wake = wake
+        self._engine.at(self._engine.now + seconds, wake)
+        self._engine.give_way()
+
+    def hint(self) -> None:
+        self._hinted = True
+        if self._wake is not None:
+            self._engine.at(self._engine.now, self._wake)
+
+    def stop(self) -> None:
+        self.stopping = True
+        self.hint()
 
 
 class SimLock:

@@ -120,33 +120,24 @@ def s1c_nobody_undoes_others(world: World) -> Iterator[str]:
         stopped = _fleet_state(world, post) != "active" or (wish is not None and wish.state != "active")
         if stopped or (wish is not None and _revision(world, post, job.marks.name) == job.marks.revision):
             continue
-        runs = [
-            p for p in site.processes if p.generation == post.generation and p.started <= post.sent and p.version >= 0
-        ]
-        memory = post.writer.known_at_start
-        read = [site.checkout.versions[p.version].wish.revisions() for p in runs]
+        runs = [p for p in site.processes if p.generation == post.generation and p.started <= post.sent]
+        read = [site.checkout.versions[v].wish.revisions() for p in runs for v in p.versions]
         wanted = any(job.marks.name in r if wish is None else r.get(job.marks.name) == job.marks.revision for r in read)
-        first = post.writer.first_listing
+        memory, first = post.writer.known_at_start, post.writer.first_listing
         shown = not memory and first is not None and job.id in first[1]
-        # A journal that begins empty takes what its first settled listing shows as once wanted. By the assumptions
-        # that listing shows nothing that was made after the first run with memory began.
-        witnesses = [p for p in site.processes if p.generation == post.generation and p.known_at_start]
-        taken = (
-            memory
-            and any(
-                _made_before(world, k, min(p.started for p in witnesses))
-                for k in world.server.jobs.values()
-                if k is job or (wish is None and k.marks and k.marks.name == job.marks.name and k.marks.fleet == FLEET)
-            )
-            if witnesses
-            else False
-        )
-        if not (wanted or shown or taken):
+        if not (wanted or shown or (memory and _taken_over(world, site, post, job, by_name=wish is None))):
             yield f"{_says(job)} was cancelled by {post.writer.name}, which never wanted it"
 
 
-def _made_before(world: World, job: SimJob, time: float) -> bool:
-    return job.committed <= time
+def _taken_over(world: World, site: Site, post: Post, job: SimJob, *, by_name: bool) -> bool:
+    """A journal that begins empty takes what its first settled listing shows as once wanted."""
+    witnesses = [p.started for p in site.processes if p.generation == post.generation and p.known_at_start]
+    alike = [job, *(_of_name(world, job) if by_name else _same(world, job))]
+    return bool(witnesses) and any(k.committed <= min(witnesses) for k in alike)
+
+
+def _of_name(world: World, job: SimJob) -> list[SimJob]:
+    return [k for k in world.server.jobs.values() if _stands(world, job, k)]
 
 
 def s2_nothing_trained_twice(world: World) -> Iterator[str]:
@@ -236,8 +227,7 @@ def s4_evidence(world: World) -> Iterator[str]:
     for post in world.server.posts:
         versions = _site(world, post.writer).checkout.versions
         read = versions[post.version]
-        if read.damage:
-            yield f"{post.writer.name} wrote after reading a directory that was damaged ({read.damage})"
+        yield from _trusted(world, post)
         if post.rechecked is None or not post.rechecked[2]:
             yield f"{post.writer.name} wrote without a second read of the manifests"
         elif (versions[post.rechecked[1]].wish, versions[post.rechecked[1]].damage) != (read.wish, read.damage):
@@ -246,6 +236,26 @@ def s4_evidence(world: World) -> Iterator[str]:
             seen = [status for _, job_id, status in post.looks if job_id == post.job_id]
             if not seen or seen[-1] in TERMINAL:
                 yield f"{post.writer.name} cancelled {post.job_id} without a fresh look that says live"
+
+
+# Seconds for which a name must be gone before a daemon cancels its job (CONTRACT section 6).
+_ABSENCE = 10.0
+
+
+def _trusted(world: World, post: Post) -> Iterator[str]:
+    """What was read when this write was decided must have been fit for it."""
+    versions = _site(world, post.writer).checkout.versions
+    read = versions[post.version]
+    marks = post.marks or world.server.jobs[post.job_id].marks
+    name = marks.name if marks else ""
+    removal = post.kind == "cancel" and read.wish.get(name) is None
+    if read.damage and (not post.writer.daemon or removal or name in read.hurt):
+        yield f"{post.writer.name} wrote for {name} after reading a directory that was damaged ({read.damage})"
+    if removal and post.writer.daemon:
+        there = [i for i, v in enumerate(versions) if v.at <= post.sent and (v.wish.get(name) is not None or v.damage)]
+        gone_at = versions[there[-1] + 1].at if there and there[-1] + 1 < len(versions) else 0.0
+        if post.sent - gone_at < _ABSENCE:
+            yield f"{post.writer.name} cancelled {post.job_id} {post.sent - gone_at:.1f} s after its manifest was gone"
 
 
 def s5_no_job_lost(world: World) -> Iterator[str]:

@@ -222,7 +222,11 @@ class SimProvider:
         return server.shown(job, now)
 
     def list_events(self, job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
-        return ()
+        self._read_fault("events", self._process.effect("events", 0.05))
+        job = self._server.jobs.get(job_id)
+        told = [(at, status) for at, status in job.life if at <= self._engine.now] if job else []
+        events = [Event(f"{job_id}-{i}", int(at), "info", "message", status, {}) for i, (at, status) in enumerate(told)]
+        return tuple(reversed(events))
 
     def list_checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
         fault = self._process.effect("checkpoints", 0.05)

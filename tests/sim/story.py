@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from reconciler.apply import Patience
+from reconciler.daemon import Pace
 from reconciler.job import Marks
 from tests.sim.chance import Chance, by_kind
 from tests.sim.checkout import DAMAGES, JobWish, Wish
@@ -18,7 +19,7 @@ from tests.sim.server import DEADLINE, FLEET, SimJob
 from tests.sim.world import REAL, Program, Site, World
 
 _NAMES = ("a", "b", "c")
-_PROCESS_LIMIT = 12
+_PROCESS_LIMIT = 14
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ class _Story:
         self.server.cancel_delay = chance.pick((0.0, 0.0, 5.0))
         self.server.get_lags = chance.happens(0.3)
         self.server.lives = [self._life() for _ in range(3)]
+        self.pace = Pace(interval=chance.pick((60.0, 300.0)), stability=chance.pick((0.5, 1.0, 5.0)))
+        self.watched = [site for site in self.world.sites if chance.happens(0.25)]
+        if self.watched:
+            self.horizon = min(self.horizon, 1200.0)
 
     def _life(self) -> tuple[tuple[float, str], ...]:
         chance = self.chance
@@ -95,7 +100,7 @@ class _Story:
         self._schedule(wish)
         self.chance.on = True
         self.chance.rate = self.rate
-        self.engine.run()
+        self.engine.run(self.horizon + 3600.0 * bool(len(self.world.sites) > 1)) if self.watched else self.engine.run()
         self._calm()
         self._quiet()
 
@@ -107,6 +112,8 @@ class _Story:
             site.checkout.set(self.last)
         world.calm_at = self.engine.now
         self.engine.say("── the faults stop ──")
+        if self.watched:
+            self._attended()
         if chance.happens(0.3):
             self._round()
             self.engine.now += 600.0
@@ -115,6 +122,41 @@ class _Story:
         for _ in range(3):
             self._round()
             self.engine.now += world.settle
+
+    def _attended(self) -> None:
+        """The daemons alone make it right, and are asked to stop."""
+        for site in self.watched:
+            if site.daemon is None or site.daemon.dead:
+                self.world.start_daemon(site, self.pace)
+            self._hint(site)
+        self.engine.run(self.engine.now + self.world.settle + 3 * self.pace.interval)
+        for site in self.watched:
+            self._stop(site)
+        self.engine.run()
+
+    def _stop(self, site: Site) -> None:
+        """SIGTERM."""
+        if site.daemon is not None and site.daemon.wakeups is not None and not site.daemon.dead:
+            self.engine.say(f"{site.daemon.name} is asked to stop")
+            site.daemon.wakeups.stop()
+
+    def _watch(self, site: Site) -> None:
+        calm = self.world.calm_at is not None
+        if not calm and (site.daemon is None or site.daemon.dead) and len(site.processes) < _PROCESS_LIMIT:
+            self.world.start_daemon(site, self.pace)
+
+    def _edit(self, site: Site, wish: Wish) -> None:
+        site.checkout.set(wish)
+        self._hint(site)
+
+    def _hint(self, site: Site) -> None:
+        """A file event, where it is not lost."""
+        if site.daemon is not None and site.daemon.wakeups is not None and self.chance.happens(0.7):
+            site.daemon.wakeups.hint()
+
+    def _mend(self, site: Site) -> None:
+        site.checkout.mend()
+        self._hint(site)
 
     def _round(self) -> None:
         for site in self.world.sites:
@@ -202,8 +244,18 @@ class _Story:
             self._at(self._some_time(), "a job is deleted", self._delete)
         engine.on_end = self._after(engine.on_end)
         for site in world.sites:
-            for _ in range(chance.pick((1, 2, 3, 4))):
-                engine.at(self._some_time(), partial(self._run, site))
+            self._plan_runs(site)
+
+    def _plan_runs(self, site: Site) -> None:
+        """Runs of apply, and a daemon that comes and goes."""
+        chance, watched = self.chance, site in self.watched
+        if watched:
+            self.engine.at(self._some_time() / 4, partial(self._watch, site))
+        if watched and chance.happens(0.3):
+            self._at(self._some_time(), "SIGTERM", partial(self._stop, site))
+            self.engine.at(self._some_time(), partial(self._watch, site))
+        for _ in range(chance.pick((0, 1, 2)) if watched else chance.pick((1, 2, 3, 4))):
+            self.engine.at(self._some_time(), partial(self._run, site))
 
     def _some_time(self) -> float:
         return self.chance.random.random() * self.horizon
@@ -214,7 +266,7 @@ class _Story:
         self.last = first if chance.happens(0.1) else self._edited(self.last)
         for site in self.world.sites:
             behind = 0.0 if len(self.world.sites) == 1 else chance.pick((0.0, 1.0, 600.0, 3600.0))
-            self._at(at + behind, "edit", partial(site.checkout.set, self.last))
+            self._at(at + behind, "edit", partial(self._edit, site, self.last))
             if chance.happens(0.6):
                 self.engine.at(at + behind + chance.pick((0.0, 0.1, 5.0, 60.0)), partial(self._run, site))
 
@@ -224,11 +276,12 @@ class _Story:
         self._at(at, f"damage: {how}", partial(self._damage, site, how, number))
         if chance.happens(0.5):
             self.engine.at(at, partial(self._run, site))
-        self.engine.at(at + chance.pick((0.2, 1.0, 30.0, 600.0)), site.checkout.mend)
+        self.engine.at(at + chance.pick((0.2, 1.0, 30.0, 600.0)), partial(self._mend, site))
 
     def _damage(self, site: Site, how: str, number: int) -> None:
         if not site.checkout.odd:
             site.checkout.damage(how, number)
+            self._hint(site)
 
     def _at(self, time: float, what: str, act: Callable[[], object]) -> None:
         """Schedule something that a replay can go without."""
@@ -236,7 +289,10 @@ class _Story:
             self.engine.at(time, act)
 
     def _run(self, site: Site) -> None:
-        if site.running and not self.concurrent:
+        if self.world.calm_at is not None:
+            return
+        busy = any(not p.dead for p in site.processes if not p.daemon)
+        if busy and not self.concurrent:
             self.engine.at(self.engine.now + 30.0, partial(self._run, site))
         elif len(site.processes) < _PROCESS_LIMIT:
             wait = self.chance.happens(0.1)
@@ -245,10 +301,11 @@ class _Story:
     def _after(self, before: Callable[[Process], None]) -> Callable[[Process], None]:
         def ended(process: Process) -> None:
             before(process)
-            if process.result == "crashed" and self.world.calm_at is None:
+            if (process.result == "crashed" or (process.daemon and process.error)) and self.world.calm_at is None:
                 site = next(s for s in self.world.sites if s.name == process.site)
                 delay = self.chance.pick((0.0, 1.0, 20.0, 300.0))
-                self.engine.at(self.engine.now + delay, partial(self._run, site))
+                again = self._watch if process.daemon else self._run
+                self.engine.at(self.engine.now + delay, partial(again, site))
 
         return ended
 

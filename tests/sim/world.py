@@ -4,24 +4,27 @@ import contextlib
 import itertools
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from reconciler.act import Outcome
 from reconciler.apply import Listener, Patience, apply
-from reconciler.errors import SourceError
+from reconciler.daemon import Daemon, Nobody, Pace
+from reconciler.errors import Locked, ReconcilerError, SourceError
+from reconciler.follow import Follower, one_by_one
 from reconciler.gates import Permission
 from reconciler.job import Marks
 from reconciler.journal import Journal
 from reconciler.reconcile import Ports, Reconciler
-from reconciler.source import Snapshot, fingerprint, read_directory, read_training_bytes
+from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_directory, read_training_bytes
 from reconciler.status_files import Files, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish
 from tests.sim.disk import StateDirectory
-from tests.sim.engine import Engine, Process, SimClock, SimLock
+from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
 from tests.sim.server import Server, SimProvider
 
 _RAM = Path("/dev/shm")
@@ -76,6 +79,18 @@ class Telling(Quiet):
     debug = info = warning = error = _line
 
 
+class _Watcher(Nobody):
+    """A daemon goes on after any exception; here one that is not its own is a finding."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def failed(self, error: Exception, seconds: float) -> None:
+        self._process.engine.say(f"{self._process.name}: its pass fails: {error}"[:200])
+        if not isinstance(error, ReconcilerError):
+            self._process.engine.foreign.append((self._process, error))
+
+
 @dataclass
 class Site:
     """A directory and its state directory: where runs take place."""
@@ -86,6 +101,7 @@ class Site:
     state: StateDirectory
     lock: SimLock = field(default_factory=SimLock)
     processes: list[Process] = field(default_factory=list)
+    daemon: Process | None = None
 
     @property
     def running(self) -> bool:
@@ -146,7 +162,7 @@ class World:
         program = self.program
         snapshot = program.read(site.checkout.root)
         process.version = site.checkout.version
-        process.snapshot = snapshot
+        process.versions.add(process.version)
         self.engine.say(f"{process.name} starts{' and finds problems' if snapshot.problems else ''}")
         if snapshot.problems or snapshot.fleet is None:
             raise SourceError([str(problem) for problem in snapshot.problems])
@@ -157,6 +173,50 @@ class World:
         listener = Listener(lambda _: None, lambda _seconds, _what: None, lambda: None, lambda _: None)
         result = apply(run, snapshot, Permission(first_run=True), patience, listener)
         return f"exit {result.exit_code}"
+
+    def start_daemon(self, site: Site, pace: Pace) -> Process:
+        """Start one `run` at a site, now."""
+        process = Process(self.engine, f"run-{next(self._numbers)}@{site.name}", site.name)
+        process.generation = site.state.generation
+        process.daemon = True
+        process.wakeups = SimWakeups(process)
+        site.processes.append(process)
+        self.engine.spawn(process, lambda: self._daemon(site, process, pace))
+        return process
+
+    def _daemon(self, site: Site, process: Process, pace: Pace) -> str:
+        """What `reconciler run --first-run` does, in its order."""
+        program = self.program
+        wakeups = process.wakeups
+        assert wakeups is not None
+        self.engine.say(f"{process.name} starts")
+        if site.daemon is not None and not site.daemon.dead:
+            raise Locked("another `reconciler run` works here")
+        site.daemon = process
+        # Inodes tell saves apart; the machine's clock has not moved between two of them.
+        reader = DirectoryReader(site.checkout.root, lambda: time.time() + 10.0)
+
+        def read() -> Snapshot:
+            snapshot = reader.read() if program.read is read_directory else program.read(site.checkout.root)
+            process.version = site.checkout.version
+            process.versions.add(process.version)
+            return snapshot
+
+        while read().fleet is None:
+            wakeups.wait(5.0)
+            if wakeups.stopping:
+                return "stopped"
+        clock = program.clock(process)
+        journal = site.state.open(clock, program.journal)
+        process.known_at_start = journal.known
+        ports = self._ports(site, process, clock, journal)
+        ports = replace(
+            ports, follower=Follower(ports.provider, journal, one_by_one), stopping=lambda: wakeups.stopping
+        )
+        run = program.reconciler(ports, settle=self.settle * program.settle, patient=True)
+        observer = _Watcher(process)
+        Daemon(run, read, wakeups, ports.log, pace=pace, first_run=True, random=lambda: 0.5, observer=observer).run()
+        return "stopped"
 
     def _ports(self, site: Site, process: Process, clock: SimClock, journal: Journal) -> Ports:
         program, state, root = self.program, site.state, site.checkout.root
