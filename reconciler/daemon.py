@@ -140,7 +140,7 @@ class Daemon:
 
     def _look(self) -> Snapshot:
         snapshot = self._read()
-        self._evidence = self._evidence.after(snapshot, self._clock.monotonic())
+        self._evidence = self._evidence.after(snapshot, self._clock.monotonic(), self._run.declared)
         self._observer.looked(snapshot)
         self._complain(snapshot.problems)
         return snapshot

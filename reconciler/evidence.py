@@ -4,7 +4,7 @@ Pure. `daemon` gives it every `Snapshot` it reads, and asks it before a pass wha
 believe (README, *Gates*). All times are monotonic seconds; after a restart the proof begins anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -28,14 +28,14 @@ class Evidence:
     declared: frozenset[str] = frozenset()
     gone: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
 
-    def after(self, snapshot: Snapshot, at: float) -> "Evidence":
-        """With one more reading, which ended ``at``."""
+    def after(self, snapshot: Snapshot, at: float, declared: Iterable[str] = ()) -> "Evidence":
+        """With one more reading, which ended ``at``. ``declared``: names that others read here meanwhile."""
         same = snapshot.fingerprint == self.fingerprint
         seen = replace(self, fingerprint=snapshot.fingerprint, since=self.since if same else at)
         names = frozenset(snapshot.desired)
         if snapshot.problems or snapshot.fleet is None:
             return replace(seen, whole_since=None, declared=self.declared | names | self.gone.keys(), gone=_NOTHING)
-        missing = (self.declared | self.gone.keys()) - names
+        missing = (self.declared | self.gone.keys()).union(declared) - names
         return replace(
             seen,
             whole_since=at if self.whole_since is None else self.whole_since,

@@ -42,7 +42,7 @@ CREATE TABLE identity (
     UNIQUE (fleet, base_url, organization, project));
 CREATE TABLE wanted (
     identity INTEGER, name TEXT, revision TEXT, form TEXT, turn INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (identity, name, revision));
+    origin TEXT NOT NULL DEFAULT '', PRIMARY KEY (identity, name, revision));
 CREATE TABLE intent (
     serial INTEGER PRIMARY KEY AUTOINCREMENT, identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER,
     UNIQUE (identity, name));
@@ -177,10 +177,11 @@ class Journal:
 
     # ── writing: each call is durable when it returns ──
 
-    def want(self, desired: Mapping[str, Desired]) -> int:
-        """Remember that this directory asks for these now; the turn up to which this run knows what is wanted.
+    def want(self, desired: Mapping[str, Desired], origin: str = "") -> int:
+        """Remember that ``origin`` asks for these now; the turn up to which this run knows what is wanted.
 
-        A turn counts the times that a name was given another revision, by whichever run.
+        A turn counts the times that a name was given another revision, by whichever run. ``origin`` tells one
+        checkout from another.
         """
         told = self._read("SELECT name, revision, form IS NOT NULL, turn FROM wanted WHERE identity = ?")
         latest: dict[str, tuple[int, str]] = {}
@@ -190,14 +191,14 @@ class Journal:
         turn = max((at for at, _ in latest.values()), default=0)
         new = [d for d in desired.values() if latest.get(d.name, (-1, ""))[1] != d.revision]
         self._write(
-            "INSERT OR REPLACE INTO wanted (identity, name, revision, form, turn) VALUES (?, ?, ?, ?, ?)",
-            [(self._id, d.name, d.revision, json.dumps(d.form), turn + 1) for d in new],
+            "INSERT OR REPLACE INTO wanted (identity, name, revision, form, turn, origin) VALUES (?, ?, ?, ?, ?, ?)",
+            [(self._id, d.name, d.revision, json.dumps(d.form), turn + 1, origin) for d in new],
         )
         return turn + bool(new)
 
-    def overtaken(self, turn: int) -> frozenset[str]:
-        """Names that another run has given another revision since."""
-        told = self._read("SELECT name FROM wanted WHERE identity = ? AND turn > ?", turn)
+    def overtaken(self, turn: int, origin: str) -> frozenset[str]:
+        """Names that a run over another checkout has given another revision since."""
+        told = self._read("SELECT name FROM wanted WHERE identity = ? AND turn > ? AND origin != ?", turn, origin)
         return frozenset(name for (name,) in told)
 
     def settle(self, listed: Iterable[Record]) -> None:

@@ -237,11 +237,14 @@ def plan(world: World) -> Plan:
 
 
 def lookups(world: World) -> tuple[str, ...]:
-    """Job ids that a complete listing ought to show and does not; each deserves a GET (row 3)."""
+    """Job ids that deserve a GET: a complete listing ought to show them (row 3), or shows live what we cancelled."""
     listed = {job.id for job in world.jobs}
+    cancels = world.memory.cancels
+    # A listing may lag behind a cancel; only a fresh look may say that it did not take.
+    doubted = {job.id for job in world.jobs if job.live and job.id in cancels and not cancels[job.id].left}
     expected = {r.job_id for r in world.memory.records.values() if _must_exist(world, r)}
     expected |= {d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt}
-    return tuple(sorted(expected - listed))
+    return tuple(sorted((expected - listed) | doubted))
 
 
 def resolved_intents(world: World) -> Mapping[str, str | None]:

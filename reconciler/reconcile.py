@@ -103,16 +103,17 @@ class Reconciler:
         self._settle = settle
         self._prune = prune
         self._patient = patient
+        self._name = uuid.uuid4().hex
         self._started = ports.clock.monotonic()
         self._cold = self._why_cold()
         self._seen_first: frozenset[str] | None = None
         # Unresolved create, by name and serial → when a listing will tell (monotonic).
         self._looked_for: dict[tuple[str, int], float] = {}
         self._in_vain: frozenset[tuple[str, int]] = frozenset()  # those that no further look will resolve
-        self._ended: dict[str, Job] = {}  # jobs that this run saw ended: no listing makes them live again
         self._read_as_of: tuple[str, int] | None = None  # the fingerprint last read, and the turn it stands for
         self._fleet: Fleet | None = None  # as it was last read: what holds while its document is broken
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
+        self._ended: set[str] = set()  # jobs that this run saw ended: a listing that shows them live is doubted
         self._created_at: float | None = None  # this run's last create (monotonic), until looked at again
 
     @property
@@ -133,6 +134,12 @@ class Reconciler:
         if self._created_at is not None:
             due.append((self._created_at + self._settle, "jobs that another run may have made at the same moment"))
         return min(due, default=None)
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """Names that a run on this state directory has read, and none since has read a whole directory without."""
+        journal = self._ports.journal
+        return frozenset(journal.declared()) if journal else frozenset()
 
     @property
     def next_try(self) -> float | None:
@@ -197,7 +204,7 @@ class Reconciler:
         world = World(
             fleet=_known_fleet(self._fleet, snapshot),
             desired=snapshot.desired,
-            jobs=tuple(self._ended.get(job.id, job) for job in listed),
+            jobs=listed,
             memory=memory,
             overtaken=self._overtaken(snapshot),
             broken=self._held(snapshot),
@@ -206,14 +213,17 @@ class Reconciler:
             approved_ahead=permission.ahead,
             prune=self._prune,
         )
-        looked = self._look_up(lookups(world))
-        world = replace(world, jobs=(*world.jobs, *looked.found), missing=looked.missing, unseen=looked.unseen)
+        doubted = {job.id for job in listed if job.live and job.id in self._ended}
+        looked = self._look_up(doubted.union(lookups(world)))
+        jobs = {job.id: job for job in (*listed, *looked.found)}
+        missing = looked.missing - jobs.keys()
+        world = replace(world, jobs=tuple(jobs.values()), missing=missing, unseen=looked.unseen)
         resolved = resolved_intents(world)
         intents = {name: intent for name, intent in memory.intents.items() if name not in resolved}
         world = replace(world, memory=replace(memory, intents=intents))
         if self._created_at is not None and begun_at >= self._created_at + self._settle:
             self._created_at = None
-        self._ended |= {job.id: job for job in world.jobs if not job.live}
+        self._ended |= {job.id for job in world.jobs if not job.live and job.id in memory.records}
         return Seen(world, resolved, settled=begun_at >= self.settled_at)
 
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
@@ -259,18 +269,25 @@ class Reconciler:
         return replace(memory, echoes=_echoes(memory, listed))
 
     def _overtaken(self, snapshot: Snapshot) -> frozenset[str]:
-        """Names that another run on this state directory has wanted otherwise since this reading was first made."""
+        """Names that a run over another checkout has wanted otherwise, here, since this reading was first made.
+
+        (A run over the same one read it later, or sees at its write that the files are others.)
+        """
         journal, as_of = self._ports.journal, self._read_as_of
         if journal is None or as_of is None or as_of[0] != snapshot.fingerprint:
             return frozenset()
-        return journal.overtaken(as_of[1])
+        return journal.overtaken(as_of[1], self._origin(snapshot))
+
+    def _origin(self, snapshot: Snapshot) -> str:
+        """Which checkout it is; every stream is one of its own."""
+        return f"- {self._name}" if snapshot.stream else str(snapshot.root.absolute())
 
     def _look_up(self, job_ids: Iterable[str]) -> _LookedUp:
-        """GET each job that the listing did not show. One that cannot be read holds its own name and no other."""
+        """GET each job that the listing may not tell truly. One that cannot be read holds its own name and no other."""
         found: list[Job] = []
         missing: set[str] = set()
         unseen: set[str] = set()
-        for job_id in job_ids:
+        for job_id in sorted(job_ids):
             try:
                 found.append(self._ports.provider.retrieve_job(job_id))
             except NotSent:
@@ -284,7 +301,7 @@ class Reconciler:
         journal = self._journal()
         trusted = {name: d for name, d in snapshot.desired.items() if name not in seen.world.broken}
         if self._read_as_of is None or self._read_as_of[0] != snapshot.fingerprint:
-            self._read_as_of = (snapshot.fingerprint, journal.want(trusted))
+            self._read_as_of = (snapshot.fingerprint, journal.want(trusted, self._origin(snapshot)))
         journal.declare(trusted, whole=not snapshot.problems)
         if seen.world.memory.echoes is not None:
             journal.learn_echo(echoes=seen.world.memory.echoes)
@@ -320,12 +337,18 @@ class Reconciler:
                 break
             if change.action is Action.CANCEL:
                 outcomes.append(cancel(desk, change))
+                self._note_cancel(outcomes[-1])
             elif not stopped:
                 outcome = create(desk, change, world.desired[change.name])
                 self._note_create(outcome)
                 outcomes.append(outcome)
                 stopped = outcome.stop
         return tuple(outcomes)
+
+    def _note_cancel(self, outcome: Outcome) -> None:
+        """A job that was read back and has ended is looked at again while listings still show it live."""
+        if outcome.job is not None and not outcome.job.live:
+            self._ended.add(outcome.job.id)
 
     def _note_create(self, outcome: Outcome) -> None:
         """Start the clocks that a create starts; each is monotonic and begins again in a new process."""
@@ -342,7 +365,6 @@ class Reconciler:
             return decided
         world = decided.seen.world
         changed = {o.job.id: o.job for o in outcomes if o.job is not None}
-        self._ended |= {job_id: job for job_id, job in changed.items() if not job.live}
         jobs = {job.id: job for job in world.jobs} | changed
         settled = world.settled - {o.name for o in outcomes if o.unknown}
         world = replace(world, jobs=tuple(jobs.values()), memory=self._memory(jobs.values()), settled=settled)

@@ -3,7 +3,7 @@
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -472,6 +472,63 @@ def test_a_fresh_look_that_says_no_stops_the_cancel(fleet: FleetDirectory, serve
     server.fault = as_it_is
     assert result.exit_code == 1
     assert any("does not carry this fleet's marks" in o.message for o in result.outcomes)
+
+
+def stale(server: Proxy, *, times: int) -> Callable[[Request], Reply]:
+    """From the first cancel on, so many listings are those of before it."""
+    before: list[Reply] = []
+    left = [0]
+
+    def answer(request: Request) -> Reply:
+        if request.path.endswith("/cancel"):
+            left[0] = times
+        lists = request.method == "GET" and request.path.partition("?")[0].endswith("/jobs")
+        if lists and left[0]:
+            left[0] -= 1
+            return before[-1]
+        reply_ = server.pass_on(request)
+        if lists:
+            before.append(reply_)
+        return reply_
+
+    return answer
+
+
+def test_a_listing_that_lags_behind_a_cancel_is_not_asked_again_and_again(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b")
+    apply_once(fleet, server.base_url)
+    fleet.remove("b")
+    server.answer = stale(server, times=50)
+    server.requests.clear()
+    result = apply_once(fleet, server.base_url)
+    assert result.exit_code == 0
+    lists = [r for r in server.requests if r.method == "GET" and r.path.partition("?")[0].endswith("/jobs")]
+    assert len(lists) == 2, "what was read back is believed"
+
+
+def test_a_stale_listing_does_not_turn_our_cancel_into_somebody_elses(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b")
+    apply_once(fleet, server.base_url)
+    fleet.remove("b")
+    answer = stale(server, times=2)
+    read_backs: list[Request] = []
+
+    def unconfirmed(request: Request) -> Reply:
+        """The cancel takes, and its job cannot be read back."""
+        reads = request.method == "GET" and "/jobs/" in request.path
+        if reads and not read_backs and any(r.path.endswith("/cancel") for r in server.posts()):
+            read_backs.append(request)
+            return reply({}, 404)
+        return answer(request)
+
+    server.answer = unconfirmed
+    apply_once(fleet, server.base_url)
+    apply_once(fleet, server.base_url)
+    fleet.job("b")
+    result = apply_once(fleet, server.base_url)
+    assert [(o.action, o.reason) for o in result.outcomes] == [(Action.CREATE, Reason.RESTORED)]
 
 
 def test_a_cancel_that_does_not_take_is_told_and_tried_once(fleet: FleetDirectory, server: Proxy) -> None:

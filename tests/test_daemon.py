@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.body import create_body
 from reconciler.daemon import Pace
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, StateReplaced, Unreadable
+from reconciler.job import Marks
+from reconciler.journal import Identity, open_journal
+from reconciler.source import read_directory
 from tests.fleets import FleetDirectory
 from tests.providers import World
 
@@ -260,6 +264,27 @@ def test_a_branch_and_back_again_cancels_what_the_branch_lacks_only_after_it_lac
     settled.live(400)
     assert settled.provider.times("cancel") == []
     assert settled.provider.times("create") == []
+
+
+def test_a_name_that_only_an_apply_here_has_seen_must_be_gone_for_as_long(settled: World) -> None:
+    start = settled.clock.now
+
+    def somebody_applies() -> None:
+        settled.fleet.job("c", seed=3)
+        wanted = {"c": read_directory(settled.fleet.root).desired["c"]}
+        journal = open_journal(settled.state, Identity(settled.fleet.name, "http://memory/v1"), now=settled.clock.time)
+        assert journal is not None
+        with journal:
+            journal.want(wanted)
+            journal.declare(wanted, whole=False)
+        marks = Marks(settled.fleet.name, "c", wanted["c"].revision, 1)
+        settled.provider.create_job(create_body(wanted["c"], marks, model=None, training="file-1", validation=None))
+
+    settled.at(start + 100, somebody_applies)
+    settled.at(start + 200, lambda: settled.fleet.remove("c"))
+    settled.live(700, deaf=True, pace=Pace(interval=300))
+    (cancelled,) = settled.provider.times("cancel")
+    assert start + 310 <= cancelled < start + 312
 
 
 def test_a_volume_swap_is_one_change(tmp_path: Path) -> None:

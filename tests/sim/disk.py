@@ -1,0 +1,183 @@
+"""A site's state directory: what survives a crash, kept in RAM.
+
+The journal is the real one over a SQLite database in memory. Each of its transactions is an effect:
+lost whole or kept whole. Status files are the real ones over a dictionary that can be torn.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import yaml
+
+from reconciler.journal import _SCHEMA, Identity, Journal, _named
+from tests.sim.engine import Engine, SimClock
+
+IDENTITY = Identity("fleet-1", "https://api.example.com/v1")
+_PLACE = Path("/state")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Connection(sqlite3.Connection):
+    """Every `with connection` is one durable transaction, or none."""
+
+    engine: Engine
+    commits: int = 0
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        process = self.engine.current
+        if kind is not None or process is None:
+            super().__exit__(kind, error, trace)
+            self.commits += kind is None
+            return False
+        try:
+            fault = process.effect("journal")
+        except BaseException:
+            self.rollback()
+            raise
+        if fault == "disk full":
+            self.rollback()
+            self.engine.say(f"{process.name}: the disk under the journal is full")
+            raise sqlite3.OperationalError("database or disk is full")
+        self.commit()
+        self.commits += 1
+        self.engine.say(f"{process.name}   journal written")
+        if fault == "crash after":
+            process.crash("after a journal write")
+        return False
+
+
+def _template() -> bytes:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(_SCHEMA)
+    return connection.serialize()
+
+
+_EMPTY = _template()
+
+
+class StateDirectory:
+    """Journal and status files of one site; ``generation`` counts how often it was lost."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self.name = name
+        self.generation = 0
+        self.status = StatusDisk(engine)
+        self.born = engine.now
+        self.settled_at: float | None = None
+        self.db = self._fresh()
+
+    def _fresh(self) -> _Connection:
+        connection = sqlite3.connect(":memory:", factory=_Connection)
+        connection.deserialize(_EMPTY)
+        connection.engine = self._engine
+        return connection
+
+    def lose(self) -> None:
+        """Somebody deletes it."""
+        self.generation += 1
+        self.db.close()
+        self.db = self._fresh()
+        self.status = StatusDisk(self._engine)
+        self.born = self._engine.now
+        self.settled_at = None
+
+    def files(self) -> tuple[str, int]:
+        """The journal's bytes, and how often a status file was written: the same as before means untouched."""
+        return hashlib.sha256(self.db.serialize()).hexdigest(), self.status.writes
+
+    def open(self, clock: SimClock, kind: type[Journal] = Journal) -> Journal:
+        home = f"{self.name}:{self.generation}"
+        with _named(_PLACE):
+            return kind(self.db, _PLACE, IDENTITY, home=home, now=clock.time)
+
+    # What oracles read: the durable content, by queries of their own.
+
+    def has_intent(self, name: str, revision: str, attempt: int) -> bool:
+        rows = self.db.execute("SELECT revision, attempt FROM intent WHERE name = ?", (name,)).fetchall()
+        return not self.db.in_transaction and (revision, attempt) in rows
+
+    def intents(self) -> list[tuple[str, str, int]]:
+        return self.db.execute("SELECT name, revision, attempt FROM intent").fetchall()
+
+    def records(self) -> set[str]:
+        return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM record")}
+
+    def cancels(self) -> set[str]:
+        return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM cancel")}
+
+    def settled(self) -> bool:
+        return any(settled for (settled,) in self.db.execute("SELECT settled FROM identity"))
+
+
+class StatusDisk:
+    """The directory of status files."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.files: dict[Path, bytes] = {}
+        self.writes = 0
+        self.torn: list[str] = []
+        self._whole: set[bytes] = set()
+
+    def reports(self, directory: Path) -> Iterable[Path]:
+        return [path for path in self.files if path.parent == directory and path.suffix == ".yaml"]
+
+    def read(self, path: Path) -> bytes:
+        if path not in self.files:
+            raise FileNotFoundError(path)
+        return self.files[path]
+
+    def write(self, path: Path, content: bytes) -> None:
+        process = self._engine.current
+        fault = process.effect("status write") if process else None
+        self._whole.add(content)
+        if fault in {"disk full", "torn"}:
+            self.files[path] = content[: len(content) // 2]
+            self._look(path)
+            if fault == "torn" and process:
+                process.crash("in the middle of writing a status file")
+            raise OSError(28, "No space left on device")
+        self.files[path] = content
+        self._done(path, process, fault)
+
+    def replace(self, old: Path, new: Path) -> None:
+        process = self._engine.current
+        fault = process.effect("status replace") if process else None
+        self.files[new] = self.files.pop(old)
+        self._done(new, process, fault)
+
+    def remove(self, path: Path) -> None:
+        process = self._engine.current
+        fault = process.effect("status remove") if process else None
+        del self.files[path]
+        self._done(path, process, fault)
+
+    def _done(self, path: Path, process: Any, fault: str | None) -> None:
+        self.writes += 1
+        self._look(path)
+        if path.suffix == ".yaml":
+            self._engine.say(
+                f"{process.name if process else '?'}   status of {path.stem} written: {self.files.get(path)!r}"[:2000]
+            )
+        if fault == "crash after":
+            process.crash("after writing a status file")
+
+    def _look(self, path: Path) -> None:
+        """What a reader would find at this very instant."""
+        content = self.files.get(path)
+        if path.suffix == ".yaml" and content is not None and content not in self._whole:
+            self.torn.append(path.name)
+
+    def report(self, name: str) -> dict[str, Any]:
+        content = self.files.get(_PLACE / "status" / f"{name}.yaml")
+        if content is None:
+            return {}
+        status: dict[str, Any] = yaml.load(content, Loader=_LOADER)["status"]  # noqa: S506 - a safe loader
+        return status

@@ -1,0 +1,147 @@
+"""What must be true some time after the faults stop, judged from the ledger, the manifests and the status files.
+
+A name that is not as its manifest wants must say why in its status, and the ledger must bear it out.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.sim.checkout import JobWish, Wish
+from tests.sim.server import FLEET, SimJob
+from tests.sim.world import World
+
+
+def l1_converges(world: World) -> Iterator[str]:
+    """L1: within settle window + 3 passes, for every name exactly one job of its revision, live or succeeded (or held or waiting, with a status that says why), no other live job of ours but those that rows 4, 5, 15 and `Ahead` leave."""
+    if world.calm_at is None:
+        return
+    wish = world.sites[0].checkout.wish
+    for name, job in wish.jobs:
+        yield from _name_stands(_Name(world, wish, name, job))
+    for found in world.server.jobs.values() if world.server.echoes else ():
+        if found.marks and _counts(world, found) and found.live(world.engine.now):
+            yield from _may_live(_Name(world, wish, found.marks.name, wish.get(found.marks.name)), found)
+
+
+def l2_unknowns_resolved(world: World) -> Iterator[str]:
+    """L2: every unknown outcome is resolved without a human within settle window + 2 passes."""
+    if world.calm_at is None or not _marks_seen(world):
+        return
+    for site in world.sites:
+        for name, _, attempt in site.state.intents():
+            yield f"{site.name}: the create of {name} (attempt {attempt}) is still unresolved"
+
+
+@dataclass(frozen=True)
+class _Name:
+    """One name at the end; ``job`` is None where no manifest names it."""
+
+    world: World
+    wish: Wish
+    name: str
+    job: JobWish | None
+
+    @property
+    def policy(self) -> JobWish:
+        return self.job or JobWish()
+
+    def jobs(self, name: str | None = None) -> list[SimJob]:
+        of = name or self.name
+        return [j for j in self.world.server.jobs.values() if _counts(self.world, j) and j.marks and j.marks.name == of]
+
+    def current(self, name: str | None = None) -> list[SimJob]:
+        revision = self.wish.revisions().get(name or self.name)
+        return [j for j in self.jobs(name) if j.marks and j.marks.revision == revision]
+
+    def status_of(self, jobs: list[SimJob], *words: str) -> list[SimJob]:
+        return [j for j in jobs if j.status(self.world.engine.now) in words]
+
+    def live(self, jobs: list[SimJob]) -> list[SimJob]:
+        return [j for j in jobs if j.live(self.world.engine.now)]
+
+    @property
+    def told(self) -> set[str]:
+        """Why, in the words of its status files."""
+        reports = [site.state.status.report(self.name) for site in self.world.sites]
+        return {c["reason"] for report in reports for c in report.get("conditions", [])}
+
+    def excused(self) -> bool:
+        """Whether one of the reasons it gives is true."""
+        return any(reason in EXCUSES and EXCUSES[reason](self) for reason in self.told)
+
+
+def _counts(world: World, job: SimJob) -> bool:
+    return job.marks is not None and job.marks.fleet == FLEET and job.gone_at is None
+
+
+def _marks_seen(world: World) -> bool:
+    """Whether this provider shows marks that prove it echoes them: without, no create is sent again (section 9)."""
+    return world.server.echoes and any(j.marks and j.gone_at is None for j in world.server.jobs.values())
+
+
+def _jobs_were_deleted(it: _Name) -> bool:
+    return any(j.gone_at is not None for j in it.world.server.jobs.values())
+
+
+def _failed(it: _Name) -> bool:
+    failed = it.status_of(it.current(), "failed")
+    return bool(failed) and (len(failed) > it.policy.retries or any(j.error and j.error.param for j in failed))
+
+
+def _cancellable(it: _Name) -> bool:
+    return it.world.server.echoes and bool(it.live(it.jobs()))
+
+
+def _somebody_else_cancelled(it: _Name) -> bool:
+    """Whether the latest attempt was cancelled by a human, or by a run whose memory is not here."""
+    latest = max(it.current(), key=lambda j: (j.marks.attempt if j.marks else 0, -j.committed), default=None)
+    if latest is None or not it.status_of([latest], "cancelled"):
+        return False
+    here = {(site.name, site.state.generation) for site in it.world.sites}
+    return not any((p.writer.site, p.generation) in here for p in latest.cancel_posts) or len(here) > 1
+
+
+def _known_model(it: _Name, upstream: str) -> bool:
+    """Whether the model that it builds on exists, and could be recognised."""
+    return bool(it.status_of(it.current(upstream), "succeeded")) and it.world.server.echoes
+
+
+def _full(it: _Name) -> bool:
+    live = sum(_counts(it.world, j) and j.live(it.world.engine.now) for j in it.world.server.jobs.values())
+    held = _jobs_were_deleted(it) or it.wish.max_cancels != "100%"  # a place is kept for a create that a gate holds
+    return it.wish.max_active is not None and (live >= it.wish.max_active or held)
+
+
+EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
+    "Suspended": lambda it: "suspended" in {it.wish.state, it.policy.state},
+    "CancelRequested": lambda it: "cancelled" in {it.wish.state, it.policy.state} and not _cancellable(it),
+    "Failed": _failed,
+    "Cancelled": lambda it: it.policy.on_cancelled == "hold" and _somebody_else_cancelled(it),
+    "Missing": _jobs_were_deleted,
+    "WaitingForJob": lambda it: not _known_model(it, it.policy.model_from or ""),
+    "DependencyFailed": lambda it: not _known_model(it, it.policy.model_from or ""),
+    "WaitingForPrevious": lambda it: bool(it.live(it.jobs())),
+    "WaitingForCapacity": _full,
+    "Blocked": lambda it: it.wish.max_cancels != "100%" or _jobs_were_deleted(it),
+    "NoIdentity": lambda it: not it.world.server.echoes,
+    "CreateUnresolved": lambda it: not _marks_seen(it.world),
+}
+
+
+def _name_stands(it: _Name) -> Iterator[str]:
+    good = it.live(it.current()) or it.status_of(it.current(), "succeeded")[:1]
+    if not it.told:
+        yield f"{it.name} has no status"
+    elif len(good) != 1 and not it.excused():
+        yield f"{it.name} has {len(good)} jobs of its revision, and its status says {sorted(it.told)}"
+
+
+def _may_live(it: _Name, job: SimJob) -> Iterator[str]:
+    current = job in it.current()
+    if current and not it.status_of(it.current(), "succeeded"):
+        return
+    left = it.job is not None and it.job.on_change == "wait" and not current
+    left |= it.job is None and job.marks is not None and job.marks.orphan and "Orphaned" in it.told
+    left |= len(it.world.sites) > 1 and "Ahead" in it.told
+    if not left and not it.excused():
+        yield f"{job.id} ({it.name}) is still live and nothing wants it; the status says {sorted(it.told)}"

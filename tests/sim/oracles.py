@@ -1,0 +1,338 @@
+"""What must never happen and what must always happen, judged from the ledger and the disk alone.
+
+Each oracle is one pure function over a finished `World`; its docstring quotes its property. None of
+them asks the program why it did something: only what was done, and what could be known then.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from reconciler.job import TERMINAL
+from tests.sim.checkout import JobWish, data_sha
+from tests.sim.engine import Process
+from tests.sim.liveness import l1_converges, l2_unknowns_resolved
+from tests.sim.server import FLEET, Post, SimJob
+from tests.sim.world import Site, World
+
+# Slack for the time between a look and what follows from it, beside the look itself.
+_MOMENT = 0.001
+
+
+def _ours(world: World) -> list[SimJob]:
+    return [j for j in world.server.jobs.values() if j.post is not None and j.marks is not None]
+
+
+def _same(world: World, job: SimJob) -> list[SimJob]:
+    """The other jobs of its name and revision, in the order in which they were made."""
+    mine = job.marks
+    return [
+        k
+        for k in world.server.jobs.values()
+        if k is not job
+        and k.marks
+        and mine
+        and (k.marks.fleet, k.marks.name, k.marks.revision) == (mine.fleet, mine.name, mine.revision)
+    ]
+
+
+def _site(world: World, process: Process) -> Site:
+    return next(s for s in world.sites if s.name == process.site)
+
+
+def _process(world: World, name: str) -> Process | None:
+    return next((p for s in world.sites for p in s.processes if p.name == name), None)
+
+
+def _wish(world: World, post: Post, name: str) -> JobWish | None:
+    return _site(world, post.writer).checkout.versions[post.version].wish.get(name)
+
+
+def _revision(world: World, post: Post, name: str) -> str | None:
+    return _site(world, post.writer).checkout.versions[post.version].wish.revisions().get(name)
+
+
+def _cancels(world: World) -> Iterator[tuple[Post, SimJob]]:
+    for post in world.server.posts:
+        if post.kind == "cancel":
+            yield post, world.server.jobs[post.job_id]
+
+
+def _says(job: SimJob) -> str:
+    return f"{job.id} ({job.marks.name} {job.marks.revision[:6]} attempt {job.marks.attempt})" if job.marks else job.id
+
+
+# ── safety ───────────────────────────────────────────────────────────────────────────────────
+
+
+def s1_one_live_job(world: World) -> Iterator[str]:
+    """S1: at most one live job of ours per (name, revision); with one writer, or a common lock."""
+    if len(world.sites) > 1:
+        return
+    for job in _ours(world):
+        for other in _same(world, job):
+            if (
+                other.committed <= job.committed
+                and other.live(job.committed)
+                and (other.committed, other.id) < (job.committed, job.id)
+            ):
+                yield f"{_says(job)} was made while {other.id} was live"
+
+
+def s1b_bounded_surplus(world: World) -> Iterator[str]:
+    """S1b: with k writers and no common lock, at most k-1 surplus creates per (revision, attempt); all keep the same one."""
+    groups: defaultdict[tuple[str, str, int], list[SimJob]] = defaultdict(list)
+    for job in _ours(world):
+        if job.marks and job.gone_at is None:
+            groups[job.marks.name, job.marks.revision, job.marks.attempt].append(job)
+    for jobs in groups.values():
+        if len(jobs) > len(world.sites):
+            yield f"{len(jobs)} jobs of one attempt: {', '.join(_says(j) for j in jobs)}"
+    for post, job in _cancels(world):
+        if post.took is None or job.marks is None or _revision(world, post, job.marks.name) != job.marks.revision:
+            continue
+        wish = _wish(world, post, job.marks.name)
+        kept = [
+            k
+            for k in _same(world, job)
+            if k.committed <= post.sent and k.status(post.sent) not in {"failed", "cancelled"}
+        ]
+        active = wish is not None and wish.state == "active" and _fleet_state(world, post) == "active"
+        better = [
+            k
+            for k in kept
+            if k.status(post.sent) == "succeeded" or (int(k.committed), k.id) < (int(job.committed), job.id)
+        ]
+        if active and kept and not better:
+            yield f"{_says(job)} was cancelled although it is the oldest; {', '.join(k.id for k in kept)} stayed"
+
+
+def _fleet_state(world: World, post: Post) -> str:
+    return _site(world, post.writer).checkout.versions[post.version].wish.state
+
+
+def s1c_nobody_undoes_others(world: World) -> Iterator[str]:
+    """S1c: no job is cancelled by a run that never wanted it; a run without memory retires what its first listing showed."""
+    for post, job in _cancels(world):
+        if post.took is None or job.marks is None or job.marks.fleet != FLEET:
+            continue
+        site = _site(world, post.writer)
+        wish = _wish(world, post, job.marks.name)
+        stopped = _fleet_state(world, post) != "active" or (wish is not None and wish.state != "active")
+        if stopped or (wish is not None and _revision(world, post, job.marks.name) == job.marks.revision):
+            continue
+        runs = [p for p in site.processes if p.generation == post.generation and p.started <= post.sent]
+        read = [site.checkout.versions[v].wish.revisions() for p in runs for v in p.versions]
+        wanted = any(job.marks.name in r if wish is None else r.get(job.marks.name) == job.marks.revision for r in read)
+        memory, first = post.writer.known_at_start, post.writer.first_listing
+        shown = not memory and first is not None and job.id in first[1]
+        if not (wanted or shown or (memory and _taken_over(world, site, post, job, by_name=wish is None))):
+            yield f"{_says(job)} was cancelled by {post.writer.name}, which never wanted it"
+
+
+def _taken_over(world: World, site: Site, post: Post, job: SimJob, *, by_name: bool) -> bool:
+    """A journal that begins empty takes what its first settled listing shows as once wanted."""
+    witnesses = [p.started for p in site.processes if p.generation == post.generation and p.known_at_start]
+    alike = [job, *(_of_name(world, job) if by_name else _same(world, job))]
+    return bool(witnesses) and any(k.committed <= min(witnesses) for k in alike)
+
+
+def _of_name(world: World, job: SimJob) -> list[SimJob]:
+    return [k for k in world.server.jobs.values() if _stands(world, job, k)]
+
+
+def s2_nothing_trained_twice(world: World) -> Iterator[str]:
+    """S2: what succeeded is never created again; what failed only as `retries` allow; what somebody else cancelled only as `on_cancelled` allows."""
+    for job in _ours(world):
+        post = job.post
+        if post is None or job.marks is None:
+            continue
+        wish = _wish(world, post, job.marks.name) or JobWish()
+        # Without a common lock a rival's job may be too young to be seen.
+        since = post.sent if len(world.sites) == 1 else post.listed_at - world.server.lag
+        earlier = [k for k in _same(world, job) if k.committed <= since and k.gone_at is None]
+        if any(k.status(post.sent) == "succeeded" for k in earlier):
+            yield f"{_says(job)} was made although that spec had succeeded"
+        failed = [k for k in earlier if k.status(post.sent) == "failed"]
+        latest = max(earlier, key=lambda k: (k.marks.attempt if k.marks else 0, -k.committed), default=None)
+        if latest is None:
+            continue
+        if latest in failed and (len(failed) > wish.retries or (latest.error and latest.error.param)):
+            yield f"{_says(job)} was made after {len(failed)} failures; retries: {wish.retries}"
+        if (
+            latest.status(post.sent) == "cancelled"
+            and wish.on_cancelled == "hold"
+            and not _ours_to_restore(world, latest, post)
+        ):
+            yield f"{_says(job)} was made although {latest.cancelled_by} had cancelled {latest.id}"
+
+
+def _ours_to_restore(world: World, latest: SimJob, post: Post) -> bool:
+    """Row 10: this state directory asked for the cancel, or nobody can know who did and it looks like a replacement."""
+    site = _site(world, post.writer)
+    asked = any(
+        p.kind == "cancel" and p.job_id == latest.id and p.writer.site == site.name and p.generation == post.generation
+        for p in world.server.posts
+    )
+    recorded = latest.id in site.state.cancels() and site.state.generation == post.generation
+    if asked or (recorded and latest.cancelled_by != "human"):
+        return True
+    if latest.marks is None or latest.cancelled_at is None:
+        return False
+    firsts = [p.started for p in site.processes if p.generation == post.generation and p.known_at_start]
+    unwitnessed = not post.writer.known_at_start or (bool(firsts) and latest.cancelled_at <= min(firsts))
+    younger = any(
+        k.marks
+        and k.marks.fleet == FLEET
+        and k.marks.name == latest.marks.name
+        and k.marks.revision != latest.marks.revision
+        and (int(k.committed), k.id) > (int(latest.committed), latest.id)
+        for k in world.server.jobs.values()
+    )
+    return unwitnessed and latest.marks.attempt == 1 and younger
+
+
+def s2b_nothing_lost_to_a_replacement(world: World) -> Iterator[str]:
+    """S2b: a running job is never lost to a replacement that could not be created; nor to a keeper that is gone."""
+    for post, job in _cancels(world):
+        if job.marks is None or post.took is None:
+            continue
+        wish = _wish(world, post, job.marks.name)
+        if wish is None or wish.state != "active" or _fleet_state(world, post) != "active":
+            continue
+        looked = {job_id: status for _, job_id, status in post.looks if job_id != job.id}
+        if not any(
+            _stands(world, job, world.server.jobs[k]) and looked[k] not in {"failed", "cancelled"} for k in looked
+        ):
+            yield f"{_says(job)} was cancelled and nothing was seen to take its place"
+
+
+def _stands(world: World, job: SimJob, other: SimJob) -> bool:
+    return (
+        other.marks is not None
+        and job.marks is not None
+        and other.marks.fleet == FLEET
+        and other.marks.name == job.marks.name
+    )
+
+
+def s3_only_ours(world: World) -> Iterator[str]:
+    """S3: nothing that is not ours is ever cancelled: unmarked, another fleet's, same suffix, same name."""
+    for post, job in _cancels(world):
+        if job.marks is None or job.marks.fleet != FLEET:
+            yield f"{_says(job)} is not ours and was cancelled by {post.writer.name}"
+
+
+def s4_evidence(world: World) -> Iterator[str]:
+    """S4: every write needs manifests that were whole, and equal in two reads; every cancel a fresh GET that says live."""
+    for post in world.server.posts:
+        versions = _site(world, post.writer).checkout.versions
+        read = versions[post.version]
+        yield from _trusted(world, post)
+        if post.rechecked is None or not post.rechecked[2]:
+            yield f"{post.writer.name} wrote without a second read of the manifests"
+        elif (versions[post.rechecked[1]].wish, versions[post.rechecked[1]].damage) != (read.wish, read.damage):
+            yield f"{post.writer.name} wrote although the manifests had changed since it read them"
+        if post.kind == "cancel":
+            seen = [status for _, job_id, status in post.looks if job_id == post.job_id]
+            if not seen or seen[-1] in TERMINAL:
+                yield f"{post.writer.name} cancelled {post.job_id} without a fresh look that says live"
+
+
+# Seconds for which a name must be gone before a daemon cancels its job (CONTRACT section 6).
+_ABSENCE = 10.0
+
+
+def _trusted(world: World, post: Post) -> Iterator[str]:
+    """What was read when this write was decided must have been fit for it."""
+    versions = _site(world, post.writer).checkout.versions
+    read = versions[post.version]
+    marks = post.marks or world.server.jobs[post.job_id].marks
+    name = marks.name if marks else ""
+    removal = post.kind == "cancel" and read.wish.get(name) is None
+    if read.damage and (not post.writer.daemon or removal or name in read.hurt):
+        yield f"{post.writer.name} wrote for {name} after reading a directory that was damaged ({read.damage})"
+    if removal and post.writer.daemon:
+        there = [i for i, v in enumerate(versions) if v.at <= post.sent and (v.wish.get(name) is not None or v.damage)]
+        gone_at = versions[there[-1] + 1].at if there and there[-1] + 1 < len(versions) else 0.0
+        if post.sent - gone_at < _ABSENCE:
+            yield f"{post.writer.name} cancelled {post.job_id} {post.sent - gone_at:.1f} s after its manifest was gone"
+
+
+def s5_no_job_lost(world: World) -> Iterator[str]:
+    """S5: each job that the ledger holds for us is in the journal, or named by an unresolved intent, or findable by its marks."""
+    yield from (f"nothing leads to {job_id}" for job_id in world.unfindable)
+    for job in _ours(world):
+        if job.marks is None or job.marks.fleet != FLEET:
+            yield f"{job.id} carries no marks of ours"
+
+
+def s6_intent_first(world: World) -> Iterator[str]:
+    """S6: the intent is durable before the first byte of the POST leaves."""
+    for post in world.server.posts:
+        if post.kind == "create" and not post.intent_durable:
+            yield f"{post.writer.name} posted {post.marks.name if post.marks else '?'} before its intent was durable"
+
+
+def s7_nothing_torn(world: World) -> Iterator[str]:
+    """S7: status and journal are never torn."""
+    for site in world.sites:
+        yield from (f"a reader of {site.name} found {name} torn" for name in site.state.status.torn)
+
+
+def s8_quiet(world: World) -> Iterator[str]:
+    """S8: a pass over an unchanged world, with no back-off due, makes 0 POSTs and 0 file writes, also after a restart."""
+    if world.quiet is not None and any(world.quiet):
+        yield f"the quiet window saw {world.quiet[0]} POSTs and {world.quiet[1]} file writes"
+
+
+def s9_posted_as_hashed(world: World) -> Iterator[str]:
+    """S9: what is posted is exactly what its revision was computed from: one read of one file."""
+    for job in _ours(world):
+        post = job.post
+        if post is None or job.marks is None:
+            continue
+        wish, revision = _wish(world, post, job.marks.name), _revision(world, post, job.marks.name)
+        if wish is None or revision != job.marks.revision:
+            yield f"{_says(job)} is not what {post.writer.name} read"
+            continue
+        _, _, sha = world.server.files.get(str(job.body.get("training_file")), ("", 0, ""))
+        if sha != data_sha(wish.data) or (wish.seed is not None and job.body.get("seed") != wish.seed):
+            yield f"{_says(job)} was posted with other content than its revision says"
+        base = world.server.jobs.get(str(job.body.get("model")).removeprefix("ft:"))
+        if wish.model_from is not None and (
+            base is None
+            or base.marks is None
+            or base.status(post.sent) != "succeeded"
+            or base.marks.revision != _revision(world, post, wish.model_from)
+        ):
+            yield f"{_says(job)} was not built on a model of {wish.model_from}'s revision"
+
+
+def s11_no_foreign_exception(world: World) -> Iterator[str]:
+    """S11: never a crash of our own making."""
+    for process, error in world.engine.foreign:
+        yield f"{process.name} died of {type(error).__name__}: {error}"
+
+
+ORACLES: dict[str, Callable[[World], Iterator[str]]] = {
+    "S1": s1_one_live_job,
+    "S1b": s1b_bounded_surplus,
+    "S1c": s1c_nobody_undoes_others,
+    "S2": s2_nothing_trained_twice,
+    "S2b": s2b_nothing_lost_to_a_replacement,
+    "S3": s3_only_ours,
+    "S4": s4_evidence,
+    "S5": s5_no_job_lost,
+    "S6": s6_intent_first,
+    "S7": s7_nothing_torn,
+    "S8": s8_quiet,
+    "S9": s9_posted_as_hashed,
+    "S11": s11_no_foreign_exception,
+    "L1": l1_converges,
+    "L2": l2_unknowns_resolved,
+}
+
+
+def judge(world: World) -> list[tuple[str, str]]:
+    """Every violation, by oracle."""
+    return [(name, message) for name, oracle in ORACLES.items() for message in oracle(world)]

@@ -1,0 +1,340 @@
+"""The provider: what it really did (the ledger), and what it shows of it.
+
+A listing shows the account as it was up to L seconds ago; a POST whose sender gave up takes effect
+within R seconds or never. `SimProvider` is one process's connection to it: the port, faults included.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable
+from reconciler.job import TERMINAL, Checkpoint, Event, Job, JobError, Marks, marks_of
+from tests.sim.engine import EPOCH, Engine, Process
+
+FLEET = "fleet-1"
+DEADLINE = 10.0  # seconds: the client's total deadline for a request
+
+
+@dataclass(slots=True)
+class Post:
+    """A write as it arrived: by whom, with what evidence behind it."""
+
+    kind: str  # create | cancel
+    sent: float
+    writer: Process
+    looks: tuple[tuple[float, str, str], ...]
+    listed_at: float
+    version: int
+    rechecked: tuple[float, int, bool] | None
+    body: Mapping[str, Any] = field(default_factory=dict)
+    job_id: str = ""
+    marks: Marks | None = None
+    intent_durable: bool = True
+    generation: int = 0  # of the writer's state directory
+    took: float | None = None  # when it took effect
+
+
+@dataclass(slots=True)
+class SimJob:
+    """One job, with its whole life: (time, status) in order."""
+
+    id: str
+    committed: float
+    body: Mapping[str, Any]
+    marks: Marks | None
+    life: list[tuple[float, str]]
+    post: Post | None = None  # None: somebody else made it
+    error: JobError | None = None
+    cancelled_by: str = ""  # "human", or the process's name
+    cancelled_at: float | None = None
+    gone_at: float | None = None  # deleted by its owner
+    cancel_posts: list[Post] = field(default_factory=list)
+
+    def status(self, time: float) -> str:
+        current = self.life[0][1]
+        for at, status in self.life:
+            if at > time:
+                break
+            current = status
+        return current
+
+    def live(self, time: float) -> bool:
+        return self.status(time) not in TERMINAL and not (self.gone_at is not None and self.gone_at <= time)
+
+    def end(self, time: float, status: str, *, after: float = 0.0) -> None:
+        self.life = [entry for entry in self.life if entry[0] <= time]
+        if after:
+            self.life.append((time, "canceling"))
+        self.life.append((time + after, status))
+
+
+class Server:
+    """The account, seen from the provider's side."""
+
+    def __init__(self, engine: Engine, *, lag: float, late: float, echoes: bool = True) -> None:
+        self.engine = engine
+        self.lag = lag  # L
+        self.late = late  # R
+        self.echoes = echoes
+        self.cancel_delay = 0.0
+        self.get_lags = False
+        self.jobs: dict[str, SimJob] = {}
+        self.posts: list[Post] = []
+        self.files: dict[str, tuple[str, int, str]] = {}  # id → name, size, sha256
+        self.frozen = False
+        self.lives: list[tuple[tuple[float, str], ...]] = [((5.0, "queued"), (10.0, "running"))]
+        self._born = 0
+        self._pending: list[tuple[float, int, Post]] = []
+
+    # ── what really happens ──
+
+    def flush(self) -> None:
+        """Late POSTs take effect in the order of their time."""
+        while self._pending and self._pending[0][0] <= self.engine.now:
+            at, _, post = self._pending.pop(0)
+            self.commit(post, at)
+
+    def later(self, post: Post, at: float) -> None:
+        self._pending.append((at, len(self.posts), post))
+        self._pending.sort(key=lambda entry: entry[:2])
+
+    def commit(self, post: Post, at: float) -> SimJob | None:
+        post.took = at
+        if post.kind == "create":
+            return self.make(post.body, post.marks, at, post)
+        job = self.jobs[post.job_id]
+        if job.live(at):
+            job.cancel_posts.append(post)
+            if job.status(at) != "canceling":
+                job.cancelled_by, job.cancelled_at = post.writer.name, at
+                job.end(at, "cancelled", after=self.cancel_delay)
+            self.engine.say(f"server: {job.id} is cancelled, as {post.writer.name} asked")
+        return job
+
+    def make(self, body: Mapping[str, Any], marks: Marks | None, at: float, post: Post | None = None) -> SimJob:
+        self._born += 1
+        # Ids do not sort by age: ties of created_at are broken by them.
+        job_id = f"ftjob-{hashlib.sha256(str(self._born).encode()).hexdigest()[:4]}{self._born:03}"
+        told = self.lives[self._born % len(self.lives)] if not self.frozen else ()
+        life = [(at, "validating_files"), *((at + after, status) for after, status in told)]
+        error = JobError(*_ERRORS[self._born % 2]) if any(status == "failed" for _, status in told) else None
+        job = SimJob(job_id, at, body, marks, life, post, error=error)
+        self.jobs[job_id] = job
+        who = post.writer.name if post else "somebody else"
+        what = f"{marks.fleet}/{marks.name} {marks.revision[:6]} attempt {marks.attempt}" if marks else "no marks"
+        self.engine.say(f"server: {job_id} is made for {who} ({what})")
+        return job
+
+    def human_cancels(self, job: SimJob) -> None:
+        job.cancelled_by, job.cancelled_at = "human", self.engine.now
+        job.end(self.engine.now, "cancelled")
+        self.engine.say(f"a human cancels {job.id}")
+
+    def freeze(self) -> None:
+        """From now on no job moves by itself."""
+        self.flush()
+        self.frozen = True
+        for job in self.jobs.values():
+            if job.cancelled_at is None:
+                job.life = [entry for entry in job.life if entry[0] <= self.engine.now]
+
+    # ── what it shows ──
+
+    def shown(self, job: SimJob, time: float) -> Job:
+        status = job.status(time)
+        sent = job.body.get("seed")
+        ended = status in TERMINAL
+        return Job(
+            id=job.id,
+            status=status,
+            created_at=int(EPOCH + job.committed),
+            model=str(job.body.get("model", "")),
+            fine_tuned_model=f"ft:{job.id}" if status == "succeeded" else None,
+            trained_tokens=100 if ended else None,
+            seed=sent if isinstance(sent, int) else None,
+            error=job.error if status == "failed" else None,
+            marks=job.marks if self.echoes else None,
+        )
+
+    def listing(self, time: float) -> tuple[Job, ...]:
+        """The account as it was at ``time``."""
+        return tuple(
+            self.shown(job, time)
+            for job in self.jobs.values()
+            if job.committed <= time and (job.gone_at is None or job.gone_at > time)
+        )
+
+
+_ERRORS = (("server_error", "the machine broke", ""), ("invalid_training_file", "line 1 is bad", "training_file"))
+
+_STATUS_OF = {
+    "refused 400": 400,
+    "refused 401": 401,
+    "refused 403": 403,
+    "refused 404": 404,
+    "refused 413": 413,
+    "refused 422": 422,
+}
+
+
+class SimProvider:
+    """One process's connection to the server: `reconciler.provider.Provider`."""
+
+    def __init__(self, process: Process, server: Server, has_intent: Any) -> None:
+        self._process = process
+        self._server = server
+        self._engine = process.engine
+        self._has_intent = has_intent
+
+    # ── reads ──
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        process, server = self._process, self._server
+        begun = self._engine.now
+        fault = process.effect("list", self._engine.source.between(0.05, 1.0))
+        server.flush()
+        shown = server.listing(max(begun, self._engine.now) - self._engine.source.between(0.0, server.lag))
+        if fault == "cut":
+            shown = self.cut(shown[: len(shown) // 2])
+        self._read_fault("list", fault)
+        process.listed_at = begun
+        if process.first_listing is None:
+            process.first_listing = (self._engine.now, frozenset(job.id for job in shown))
+        return shown
+
+    def cut(self, shown: tuple[Job, ...]) -> tuple[Job, ...]:
+        """A listing that breaks off is no listing."""
+        raise Unreadable("the second page repeats the first")
+
+    def retrieve_job(self, job_id: str) -> Job:
+        fault = self._process.effect("retrieve", self._engine.source.between(0.02, 0.5))
+        server = self._server
+        server.flush()
+        job = server.jobs.get(job_id)
+        self._read_fault("retrieve", fault)
+        now = self._engine.now
+        unseen = job is not None and server.get_lags and job.committed > now - server.lag
+        if job is None or unseen or (job.gone_at is not None and job.gone_at <= now):
+            raise Refused("no such job", status=404)
+        self._process.looks.append((now, job_id, job.status(now)))
+        return server.shown(job, now)
+
+    def list_events(self, job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
+        self._read_fault("events", self._process.effect("events", 0.05))
+        job = self._server.jobs.get(job_id)
+        told = [(at, status) for at, status in job.life if at <= self._engine.now] if job else []
+        events = [Event(f"{job_id}-{i}", int(at), "info", "message", status, {}) for i, (at, status) in enumerate(told)]
+        return tuple(reversed(events))
+
+    def list_checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
+        fault = self._process.effect("checkpoints", 0.05)
+        self._read_fault("checkpoints", fault)
+        return (Checkpoint("ckpt-1", 10, f"ft:{job_id}:10", 1, {"train_loss": 0.5}),)
+
+    # ── files ──
+
+    def find_file(self, name: str, size: int) -> str | None:
+        fault = self._process.effect("find file", 0.05)
+        self._read_fault("find file", fault)
+        return next((i for i, (n, s, _) in self._server.files.items() if (n, s) == (name, size)), None)
+
+    def upload_file(self, name: str, content: bytes) -> str:
+        fault = self._process.effect("upload", 0.2)
+        if fault in {None, "unknown: lost", "crash after"}:
+            file_id = f"file-{len(self._server.files) + 1}"
+            self._server.files[file_id] = (name, len(content), hashlib.sha256(content).hexdigest())
+        self._write_fault("upload", fault)
+        return file_id
+
+    def wait_for_file(self, file_id: str) -> None:
+        self._read_fault("wait for file", self._process.effect("wait for file"))
+
+    # ── writes ──
+
+    def create_job(self, body: Mapping[str, object]) -> Job:
+        post = self._post("create", body=body)
+        job = self._send(post)
+        shown = self._server.shown(job, self._engine.now) if job else Job("", "")
+        return replace(shown, status=job.status(self._engine.now)) if job else shown
+
+    def cancel_job(self, job_id: str) -> None:
+        self._send(self._post("cancel", job_id=job_id))
+
+    def _post(self, kind: str, *, body: Mapping[str, Any] | None = None, job_id: str = "") -> Post:
+        process = self._process
+        marks = marks_of((body or {}).get("metadata"))
+        return Post(
+            kind,
+            self._engine.now,
+            process,
+            tuple(process.looks),
+            process.listed_at,
+            process.version,
+            process.unchanged,
+            dict(body or {}),
+            job_id,
+            marks,
+            generation=process.generation,
+        )
+
+    def _send(self, post: Post) -> SimJob | None:
+        process, engine, server, kind = self._process, self._engine, self._server, post.kind
+        fault = process.effect(kind)
+        what = f"{post.marks.name} attempt {post.marks.attempt}" if post.marks else post.job_id
+        engine.say(f"{process.name} posts {kind} {what}{f' — {fault}' if fault else ''}")
+        process.looks.clear()
+        if fault == "not sent":
+            engine.pause(0.1)
+            self._alive()
+            raise NotSent("connection refused")
+        if post.marks is not None:
+            post.intent_durable = self._has_intent(post.marks)
+        server.posts.append(post)
+        delay = engine.source.between(0.05, DEADLINE if fault and fault != "crash after" else 2.0)
+        first = engine.source.between(0.0, delay)
+        lost = fault is not None and fault.endswith(": lost")
+        job = None
+        if fault in {None, "crash after"} or lost:
+            engine.pause(first)  # a killed client's request is on its way nevertheless
+            server.flush()
+            if kind == "cancel" and not server.jobs[post.job_id].live(engine.now):
+                fault = "refused 400" if fault is None else fault
+            else:
+                job = server.commit(post, engine.now)
+            engine.pause(delay - first)
+        else:
+            engine.pause(delay)
+            if fault is not None and fault.endswith(": late"):
+                server.later(post, engine.now + engine.source.between(0.0, server.late))
+        self._alive()
+        self._write_fault(kind, fault)
+        return job
+
+    # ── what goes wrong ──
+
+    def _alive(self) -> None:
+        if self._process.dead:
+            self._process.crash("while it waits")
+
+    def _read_fault(self, kind: str, fault: str | None) -> None:
+        if fault is not None:
+            self._engine.say(f"{self._process.name}: {kind} — {fault}")
+        if fault in {"unreadable", "cut"}:
+            raise Unreadable("an answer that cannot be true", status=500)
+        self._write_fault(kind, fault)
+
+    def _write_fault(self, kind: str, fault: str | None) -> None:
+        if fault is None or fault == "without effect":
+            return
+        if fault.startswith("crash"):
+            self._process.crash(f"{fault.removeprefix('crash').strip(' :')} {kind}")
+        if fault == "not sent":
+            raise NotSent("connection refused")
+        if fault == "rate limited":
+            raise RateLimited("slow down", retry_after=5.0)
+        if fault in _STATUS_OF:
+            raise Refused("the server says no", status=_STATUS_OF[fault])
+        if fault.startswith("unknown"):
+            raise OutcomeUnknown("no answer within 10 s")

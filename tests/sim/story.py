@@ -1,0 +1,351 @@
+"""A random story: a fleet, its people, its servers and their bad days, drawn from one seed.
+
+Phases: faults → no faults → everything must be as wanted within settle + 3 passes → quiet.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from reconciler.apply import Patience
+from reconciler.daemon import Pace
+from reconciler.job import Marks
+from tests.sim.chance import Chance, by_kind
+from tests.sim.checkout import DAMAGES, JobWish, Wish
+from tests.sim.engine import Process
+from tests.sim.oracles import judge
+from tests.sim.server import DEADLINE, FLEET, SimJob
+from tests.sim.world import REAL, Program, Site, World
+
+_NAMES = ("a", "b", "c")
+_PROCESS_LIMIT = 14
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What one schedule came to; plain values, so that workers can hand it over."""
+
+    seed: int
+    violations: tuple[tuple[str, str], ...]
+    virtual_seconds: float
+    crashes: int
+    unknown: int
+    creates: int
+    cancels: int
+    processes: int
+    faults: Counter[str]
+    trace: tuple[str, ...]
+    struck: tuple[tuple[int, str, str], ...]
+
+
+def play(seed: int, *, program: Program = REAL, without: frozenset[int] = frozenset(), trace: bool = False) -> Ending:
+    """One schedule from beginning to end."""
+    story = _Story(seed, program, without, trace=trace)
+    try:
+        story.play()
+        return story.ending(seed)
+    finally:
+        story.world.close()
+
+
+class _Story:
+    def __init__(self, seed: int, program: Program, without: frozenset[int], *, trace: bool) -> None:
+        chance = self.chance = Chance(seed, without)
+        settle = chance.pick((20.0, 30.0, 60.0))
+        room = settle - DEADLINE - 0.5
+        # Without marks a second state directory cannot know the first one's job: one site, and it is never lost.
+        self.echoes = not chance.happens(0.06)
+        lag = chance.between(0.0, room)
+        self.world = World(
+            chance,
+            settle=settle,
+            lag=lag,
+            late=room - lag,
+            echoes=self.echoes,
+            sites=2 if self.echoes and chance.happens(0.3) else 1,
+            program=program,
+            trace=trace,
+        )
+        self.engine = self.world.engine
+        self.server = self.world.server
+        self.concurrent = chance.happens(0.3)
+        self.horizon = chance.pick((300.0, 1200.0, 7200.0))
+        self.rate = chance.pick((0.0, 0.01, 0.03, 0.1, 0.25))
+        chance.crashes = chance.pick((0.2, 1.0, 1.0))
+        self.server.cancel_delay = chance.pick((0.0, 0.0, 5.0))
+        self.server.get_lags = chance.happens(0.3)
+        self.server.lives = [self._life() for _ in range(3)]
+        self.pace = Pace(interval=chance.pick((60.0, 300.0)), stability=chance.pick((0.5, 1.0, 5.0)))
+        self.watched = [site for site in self.world.sites if chance.happens(0.25)]
+        if self.watched:
+            self.horizon = min(self.horizon, 1200.0)
+
+    def _life(self) -> tuple[tuple[float, str], ...]:
+        chance = self.chance
+        pace = chance.pick((1.0, 10.0, 60.0, 600.0))
+        steps = [(pace * 0.5, "queued"), (pace, "running")]
+        if chance.happens(0.3):
+            steps.append((pace * 1.5, chance.pick(("paused", "wobbling", "pending"))))
+        end = chance.pick(("succeeded", "succeeded", "failed", "", ""))
+        return (*steps, (pace * chance.between(1.6, 6.0), end)) if end else tuple(steps)
+
+    # ── phases ──
+
+    def play(self) -> None:
+        self._foreign_jobs()
+        wish = self._first_wish()
+        for site in self.world.sites:
+            site.checkout.set(wish)
+        self._schedule(wish)
+        self.chance.on = True
+        self.chance.rate = self.rate
+        self.engine.run(self.horizon + 3600.0 * bool(len(self.world.sites) > 1)) if self.watched else self.engine.run()
+        self._calm()
+        self._quiet()
+
+    def _calm(self) -> None:
+        """The faults stop; the last commit stands everywhere; what was damaged is mended."""
+        world, chance = self.world, self.chance
+        chance.on = False
+        for site in world.sites:
+            site.checkout.set(self.last)
+        world.calm_at = self.engine.now
+        self.engine.say("── the faults stop ──")
+        if self.watched:
+            self._attended()
+        if chance.happens(0.3):
+            self._round()
+            self.engine.now += 600.0
+        self.server.freeze()
+        self.engine.now += world.settle
+        for _ in range(3):
+            self._round()
+            self.engine.now += world.settle
+
+    def _attended(self) -> None:
+        """The daemons alone make it right, and are asked to stop."""
+        for site in self.watched:
+            if site.daemon is None or site.daemon.dead:
+                self.world.start_daemon(site, self.pace)
+            self._hint(site)
+        self.engine.run(self.engine.now + self.world.settle + 3 * self.pace.interval)
+        for site in self.watched:
+            self._stop(site)
+        self.engine.run()
+
+    def _stop(self, site: Site) -> None:
+        """SIGTERM."""
+        if site.daemon is not None and site.daemon.wakeups is not None and not site.daemon.dead:
+            self.engine.say(f"{site.daemon.name} is asked to stop")
+            site.daemon.wakeups.stop()
+
+    def _watch(self, site: Site) -> None:
+        calm = self.world.calm_at is not None
+        if not calm and (site.daemon is None or site.daemon.dead) and len(site.processes) < _PROCESS_LIMIT:
+            self.world.start_daemon(site, self.pace)
+
+    def _edit(self, site: Site, wish: Wish) -> None:
+        site.checkout.set(wish)
+        self._hint(site)
+
+    def _hint(self, site: Site) -> None:
+        """A file event, where it is not lost."""
+        if site.daemon is not None and site.daemon.wakeups is not None and self.chance.happens(0.7):
+            site.daemon.wakeups.hint()
+
+    def _mend(self, site: Site) -> None:
+        site.checkout.mend()
+        self._hint(site)
+
+    def _round(self) -> None:
+        for site in self.world.sites:
+            self.world.start(site)
+            self.engine.run()
+
+    def _quiet(self) -> None:
+        world = self.world
+        self.engine.say("── quiet ──")
+        posts, files = len(self.server.posts), [s.state.files() for s in world.sites]
+        self._round()
+        changed = sum(
+            b != a
+            for s, before in zip(world.sites, files, strict=True)
+            for b, a in zip(before, s.state.files(), strict=True)
+        )
+        world.quiet = (len(self.server.posts) - posts, changed)
+
+    # ── what people and the world do ──
+
+    def _foreign_jobs(self) -> None:
+        """Jobs that are not ours: unmarked, or another fleet's of the same name."""
+        for _ in range(self.chance.pick((0, 0, 1, 2))):
+            marks = self.chance.pick((None, Marks("fleet-2", "a", "1" * 16, 1), Marks("fleet-10", "b", "2" * 16, 1)))
+            self.server.make({"model": "m", "suffix": "a"}, marks, 0.0)
+
+    def _first_wish(self) -> Wish:
+        chance = self.chance
+        wish = Wish(max_active=chance.pick((None, None, None, 1, 2)), max_cancels=chance.pick(("100%", "100%", "30%")))
+        for name in _NAMES[: chance.pick((1, 1, 2, 3))]:
+            wish = wish.having(name, self._job(name, wish))
+        return wish
+
+    def _job(self, name: str, wish: Wish) -> JobWish:
+        chance = self.chance
+        chained = name != "a" and wish.get("a") is not None and chance.happens(0.25)
+        return JobWish(
+            seed=chance.pick((None, 1, 2)),
+            data=chance.pick((0, 0, 1)),
+            model_from="a" if chained else None,
+            on_change="wait" if chance.happens(0.15) else "replace",
+            on_remove="orphan" if chance.happens(0.1) else "cancel",
+            on_cancelled="recreate" if chance.happens(0.2) else "hold",
+            retries=chance.pick((0, 0, 1, 2)),
+            state=chance.pick(("active",) * 12 + ("suspended", "cancelled")),
+        )
+
+    def _edited(self, wish: Wish) -> Wish:
+        chance = self.chance
+        name = chance.pick(_NAMES)
+        job = wish.get(name)
+        draw = chance.random.random()
+        if job is None:
+            return wish.having(name, self._job(name, wish))
+        if draw < 0.25:
+            return wish.having(name, None)
+        if draw < 0.7:
+            return wish.having(name, replace(job, seed=chance.pick((None, 1, 2))))
+        if draw < 0.8:
+            return wish.having(name, replace(job, data=chance.pick((0, 1))))
+        if draw < 0.85:
+            return wish.having(name, replace(job, rerun=job.rerun + 1))
+        if draw < 0.88:
+            return replace(wish, state=chance.pick(("active", "suspended", "cancelled")))
+        if draw < 0.92:
+            return replace(wish, state="active")
+        return wish.having(name, replace(self._job(name, wish), model_from=job.model_from))
+
+    def _schedule(self, wish: Wish) -> None:
+        """Lay out what happens during the faults: edits, damages, cancels, losses and runs."""
+        chance, world, engine = self.chance, self.world, self.engine
+        self.last = wish
+        for _ in range(chance.pick((0, 1, 2, 3, 4, 6))):
+            self._plan_edit(wish)
+        for _ in range(chance.pick((0, 0, 1, 2))):
+            self._plan_damage(chance.pick(world.sites))
+        for _ in range(chance.pick((0, 0, 0, 1, 2))):
+            self._at(self._some_time(), "human cancel", self._human_cancel)
+        for _ in range(chance.pick((0, 0, 0, 0, 1)) if self.echoes else 0):
+            self._at(self._some_time(), "state directory lost", partial(self._lose, chance.pick(world.sites)))
+        for _ in range(chance.pick((0, 0, 1, 3))):
+            jump = chance.pick((-86400.0, -3600.0, -60.0, 60.0, 3600.0))
+            self._at(self._some_time(), "wall clock jumps", partial(self._jump, jump))
+        if chance.happens(0.04):
+            self._at(self._some_time(), "a job is deleted", self._delete)
+        engine.on_end = self._after(engine.on_end)
+        for site in world.sites:
+            self._plan_runs(site)
+
+    def _plan_runs(self, site: Site) -> None:
+        """Runs of apply, and a daemon that comes and goes."""
+        chance, watched = self.chance, site in self.watched
+        if watched:
+            self.engine.at(self._some_time() / 4, partial(self._watch, site))
+        if watched and chance.happens(0.3):
+            self._at(self._some_time(), "SIGTERM", partial(self._stop, site))
+            self.engine.at(self._some_time(), partial(self._watch, site))
+        for _ in range(chance.pick((0, 1, 2)) if watched else chance.pick((1, 2, 3, 4))):
+            self.engine.at(self._some_time(), partial(self._run, site))
+
+    def _some_time(self) -> float:
+        return self.chance.random.random() * self.horizon
+
+    def _plan_edit(self, first: Wish) -> None:
+        """One commit, which reaches each site when that site pulls; mostly somebody runs apply on it."""
+        chance, at = self.chance, self._some_time()
+        self.last = first if chance.happens(0.1) else self._edited(self.last)
+        for site in self.world.sites:
+            behind = 0.0 if len(self.world.sites) == 1 else chance.pick((0.0, 1.0, 600.0, 3600.0))
+            self._at(at + behind, "edit", partial(self._edit, site, self.last))
+            if chance.happens(0.6):
+                self.engine.at(at + behind + chance.pick((0.0, 0.1, 5.0, 60.0)), partial(self._run, site))
+
+    def _plan_damage(self, site: Site) -> None:
+        chance, at = self.chance, self._some_time()
+        how, number = chance.pick(DAMAGES), chance.random.randrange(1000)
+        self._at(at, f"damage: {how}", partial(self._damage, site, how, number))
+        if chance.happens(0.5):
+            self.engine.at(at, partial(self._run, site))
+        self.engine.at(at + chance.pick((0.2, 1.0, 30.0, 600.0)), partial(self._mend, site))
+
+    def _damage(self, site: Site, how: str, number: int) -> None:
+        if not site.checkout.odd:
+            site.checkout.damage(how, number)
+            self._hint(site)
+
+    def _at(self, time: float, what: str, act: Callable[[], object]) -> None:
+        """Schedule something that a replay can go without."""
+        if self.chance.strike("world", what) is not None:
+            self.engine.at(time, act)
+
+    def _run(self, site: Site) -> None:
+        if self.world.calm_at is not None:
+            return
+        busy = any(not p.dead for p in site.processes if not p.daemon)
+        if busy and not self.concurrent:
+            self.engine.at(self.engine.now + 30.0, partial(self._run, site))
+        elif len(site.processes) < _PROCESS_LIMIT:
+            wait = self.chance.happens(0.1)
+            self.world.start(site, Patience(wait=wait, poll=60.0, timeout=600.0) if wait else Patience())
+
+    def _after(self, before: Callable[[Process], None]) -> Callable[[Process], None]:
+        def ended(process: Process) -> None:
+            before(process)
+            if (process.result == "crashed" or (process.daemon and process.error)) and self.world.calm_at is None:
+                site = next(s for s in self.world.sites if s.name == process.site)
+                delay = self.chance.pick((0.0, 1.0, 20.0, 300.0))
+                again = self._watch if process.daemon else self._run
+                self.engine.at(self.engine.now + delay, partial(again, site))
+
+        return ended
+
+    def _human_cancel(self) -> None:
+        now = self.engine.now
+        self.server.flush()
+        live = [j for j in self.server.jobs.values() if j.live(now)]
+        if live:
+            self.server.human_cancels(self.chance.pick(live))
+
+    def _lose(self, site: Site) -> None:
+        """A state directory is deleted while nobody works on it."""
+        if not site.running:
+            site.state.lose()
+            self.engine.say(f"the state directory of {site.name} is deleted")
+
+    def _jump(self, seconds: float) -> None:
+        self.engine.wall_offset += seconds
+        self.engine.say(f"the wall clock jumps by {seconds:g} s")
+
+    def _delete(self) -> None:
+        jobs: list[SimJob] = [j for j in self.server.jobs.values() if j.marks and j.marks.fleet == FLEET]
+        if jobs:
+            job = self.chance.pick(jobs)
+            job.gone_at = self.engine.now
+            self.engine.say(f"{job.id} is deleted at the provider")
+
+    def ending(self, seed: int) -> Ending:
+        world, chance = self.world, self.chance
+        struck = chance.struck
+        return Ending(
+            seed,
+            tuple(judge(world)),
+            self.engine.now,
+            self.engine.crashes,
+            sum(1 for _, kind, what in struck if kind == "create" and what.split(":")[0] in {"unknown", "crash"}),
+            sum(1 for p in self.server.posts if p.kind == "create"),
+            sum(1 for p in self.server.posts if p.kind == "cancel"),
+            sum(len(s.processes) for s in world.sites),
+            by_kind(struck),
+            tuple(self.engine.trace or ()),
+            tuple(struck),
+        )

@@ -1,0 +1,282 @@
+"""The whole simulated world: one server, one or two sites, and everything that happened there."""
+
+import contextlib
+import itertools
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from reconciler.act import Outcome
+from reconciler.apply import Listener, Patience, apply
+from reconciler.daemon import Daemon, Nobody, Pace
+from reconciler.errors import Locked, ReconcilerError, SourceError
+from reconciler.follow import Follower, one_by_one
+from reconciler.gates import Permission
+from reconciler.job import Marks
+from reconciler.journal import Journal
+from reconciler.reconcile import Ports, Reconciler
+from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_directory, read_training_bytes
+from reconciler.status_files import Files, StatusFiles
+from tests.sim.chance import Source
+from tests.sim.checkout import Checkout, Wish
+from tests.sim.disk import StateDirectory
+from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
+from tests.sim.server import Server, SimProvider
+
+_RAM = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class Program:
+    """The parts of the program that a planted bug may replace; as they stand here it is the real one."""
+
+    reconciler: type[Reconciler] = Reconciler
+    journal: type[Journal] = Journal
+    provider: type[SimProvider] = SimProvider
+    clock: type[SimClock] = SimClock
+    status_files: Callable[[Path, Files], StatusFiles] = StatusFiles
+    read: Callable[[Path], Snapshot] = read_directory
+    locks: bool = True
+    settle: float = 1.0  # what the settle window is multiplied with
+
+
+REAL = Program()
+
+
+class Quiet:
+    """A logger that keeps nothing."""
+
+    def bind(self, **_: Any) -> "Quiet":
+        return self
+
+    def _nothing(self, *_: Any, **__: Any) -> None: ...
+
+    debug = info = warning = error = _nothing
+
+
+class Telling(Quiet):
+    """A logger that writes into the trace."""
+
+    def __init__(self, process: Process, facts: dict[str, Any] | None = None) -> None:
+        self._process = process
+        self._facts = facts or {}
+
+    def bind(self, **facts: Any) -> "Telling":
+        return Telling(self._process, self._facts | facts)
+
+    def _line(self, event: str, **facts: Any) -> None:
+        told = {
+            k: v for k, v in (self._facts | facts).items() if k not in {"pass_id", "duration"} and v not in ("", None)
+        }
+        self._process.engine.say(
+            f"{self._process.name}   {event} {' '.join(f'{k}={v}' for k, v in told.items())}"[:240]
+        )
+
+    debug = info = warning = error = _line
+
+
+class _Watcher(Nobody):
+    """A daemon goes on after any exception; here one that is not its own is a finding."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def failed(self, error: Exception, seconds: float) -> None:
+        self._process.engine.say(f"{self._process.name}: its pass fails: {error}"[:200])
+        if not isinstance(error, ReconcilerError):
+            self._process.engine.foreign.append((self._process, error))
+
+
+@dataclass
+class Site:
+    """A directory and its state directory: where runs take place."""
+
+    world: "World"
+    name: str
+    checkout: Checkout
+    state: StateDirectory
+    lock: SimLock = field(default_factory=SimLock)
+    processes: list[Process] = field(default_factory=list)
+    daemon: Process | None = None
+
+    @property
+    def running(self) -> bool:
+        return any(not p.dead for p in self.processes)
+
+
+class World:
+    """Server, sites and history. ``close`` removes its files."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        settle: float = 30.0,
+        lag: float = 5.0,
+        late: float = 5.0,
+        echoes: bool = True,
+        sites: int = 1,
+        program: Program = REAL,
+        trace: bool = False,
+    ) -> None:
+        self.engine = Engine(source)
+        if trace:
+            self.engine.trace = []
+        self.program = program
+        self.settle = settle
+        self.server = Server(self.engine, lag=lag, late=late, echoes=echoes)
+        self._root = _fresh_root()
+        self._numbers = itertools.count(1)
+        self.sites = [self._site(f"site-{'AB'[i]}") for i in range(sites)]
+        self.engine.on_end = self._ended
+        self.calm_at: float | None = None
+        self.unfindable: list[str] = []  # S5, as seen at each end of a process
+        self.quiet: tuple[int, int] | None = None  # POSTs and file writes of the quiet window
+
+    def _site(self, name: str) -> Site:
+        root = self._root / name
+        root.mkdir(parents=True, exist_ok=True)
+        return Site(self, name, Checkout(self.engine, root, name), StateDirectory(self.engine, name))
+
+    def close(self) -> None:
+        for site in self.sites:
+            site.checkout._clear()
+            site.state.db.close()
+
+    # ── running the program ──
+
+    def start(self, site: Site, patience: Patience | None = None) -> Process:
+        """Start one `apply` at a site, now."""
+        process = Process(self.engine, f"apply-{next(self._numbers)}@{site.name}", site.name)
+        process.generation = site.state.generation
+        site.processes.append(process)
+        self.engine.spawn(process, lambda: self._apply(site, process, patience or Patience()))
+        return process
+
+    def _apply(self, site: Site, process: Process, patience: Patience) -> str:
+        """What `reconciler apply --yes --first-run` does, in its order."""
+        program = self.program
+        snapshot = program.read(site.checkout.root)
+        process.version = site.checkout.version
+        process.versions.add(process.version)
+        self.engine.say(f"{process.name} starts{' and finds problems' if snapshot.problems else ''}")
+        if snapshot.problems or snapshot.fleet is None:
+            raise SourceError([str(problem) for problem in snapshot.problems])
+        clock = program.clock(process)
+        journal = site.state.open(clock, program.journal)
+        process.known_at_start = journal.known
+        run = program.reconciler(self._ports(site, process, clock, journal), settle=self.settle * program.settle)
+        listener = Listener(lambda _: None, lambda _seconds, _what: None, lambda: None, lambda _: None)
+        result = apply(run, snapshot, Permission(first_run=True), patience, listener)
+        return f"exit {result.exit_code}"
+
+    def start_daemon(self, site: Site, pace: Pace) -> Process:
+        """Start one `run` at a site, now."""
+        process = Process(self.engine, f"run-{next(self._numbers)}@{site.name}", site.name)
+        process.generation = site.state.generation
+        process.daemon = True
+        process.wakeups = SimWakeups(process)
+        site.processes.append(process)
+        self.engine.spawn(process, lambda: self._daemon(site, process, pace))
+        return process
+
+    def _daemon(self, site: Site, process: Process, pace: Pace) -> str:
+        """What `reconciler run --first-run` does, in its order."""
+        program = self.program
+        wakeups = process.wakeups
+        assert wakeups is not None
+        self.engine.say(f"{process.name} starts")
+        if site.daemon is not None and not site.daemon.dead:
+            raise Locked("another `reconciler run` works here")
+        site.daemon = process
+        # Inodes tell saves apart; the machine's clock has not moved between two of them.
+        reader = DirectoryReader(site.checkout.root, lambda: time.time() + 10.0)
+
+        def read() -> Snapshot:
+            snapshot = reader.read() if program.read is read_directory else program.read(site.checkout.root)
+            process.version = site.checkout.version
+            process.versions.add(process.version)
+            return snapshot
+
+        while read().fleet is None:
+            wakeups.wait(5.0)
+            if wakeups.stopping:
+                return "stopped"
+        clock = program.clock(process)
+        journal = site.state.open(clock, program.journal)
+        process.known_at_start = journal.known
+        ports = self._ports(site, process, clock, journal)
+        ports = replace(
+            ports, follower=Follower(ports.provider, journal, one_by_one), stopping=lambda: wakeups.stopping
+        )
+        run = program.reconciler(ports, settle=self.settle * program.settle, patient=True)
+        observer = _Watcher(process)
+        Daemon(run, read, wakeups, ports.log, pace=pace, first_run=True, random=lambda: 0.5, observer=observer).run()
+        return "stopped"
+
+    def _ports(self, site: Site, process: Process, clock: SimClock, journal: Journal) -> Ports:
+        program, state, root = self.program, site.state, site.checkout.root
+
+        def unchanged(snapshot: Snapshot) -> bool:
+            same = fingerprint(snapshot) == snapshot.fingerprint
+            process.unchanged = (self.engine.now, site.checkout.version, same)
+            return same
+
+        def has_intent(marks: Marks) -> bool:
+            return state.has_intent(marks.name, marks.revision, marks.attempt)
+
+        log: Any = Telling(process) if self.engine.trace is not None else Quiet()
+        return Ports(
+            provider=program.provider(process, self.server, has_intent),
+            journal=journal,
+            status_files=program.status_files(Path("/state"), state.status),
+            clock=clock,
+            log=log,
+            training_bytes=lambda file: read_training_bytes(root, file),
+            unchanged=unchanged,
+            turn=(lambda: site.lock.turn(process)) if program.locks else contextlib.nullcontext,
+        )
+
+    def _ended(self, process: Process) -> None:
+        """S5 at every end of a process, killed or not: is each job of ours known or findable?"""
+        if self.server.echoes:
+            return
+        held = {job for site in self.sites for job in site.state.records()}
+        named = {intent for site in self.sites for intent in site.state.intents()}
+        for job in self.server.jobs.values():
+            marks = job.marks
+            if job.post is None or marks is None or job.id in held:
+                continue
+            site = next(s for s in self.sites if s.name == job.post.writer.site)
+            if (
+                site.state.generation == job.post.generation
+                and (marks.name, marks.revision, marks.attempt) not in named
+            ):
+                self.unfindable.append(job.id)
+
+
+_roots: list[Path] = []
+
+
+def _fresh_root() -> Path:
+    """One directory a process of the operating system, in RAM where there is some."""
+    if not _roots:
+        _roots.append(Path(tempfile.mkdtemp(prefix="reconciler-sim-", dir=_RAM if _RAM.is_dir() else None)))
+    return _roots[0]
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[None]:
+    """Remove this process's directory at the end."""
+    try:
+        yield
+    finally:
+        while _roots:
+            shutil.rmtree(_roots.pop(), ignore_errors=True)
+
+
+__all__ = ["REAL", "Outcome", "Program", "Site", "Wish", "World", "scratch"]
