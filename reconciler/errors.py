@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 FOREIGN_TEXT_LIMIT = 256
 
 
+def printable(text: str) -> str:
+    """Text of our own that may hold another's: what could steer a terminal is escaped, nothing is cut."""
+    return text if text.isprintable() else "".join(ch if ch.isprintable() else f"\\x{ord(ch):02x}" for ch in text)
+
+
 def foreign(text: str) -> str:
     """Text that a server or a file chose: control characters escaped, cut at 256 characters (S14)."""
-    shown = text[: FOREIGN_TEXT_LIMIT + 1]
-    escaped = "".join(ch if ch.isprintable() else f"\\x{ord(ch):02x}" for ch in shown)
+    escaped = printable(text[: FOREIGN_TEXT_LIMIT + 1])
     return escaped if len(escaped) <= FOREIGN_TEXT_LIMIT else escaped[: FOREIGN_TEXT_LIMIT - 1] + "…"
 
 

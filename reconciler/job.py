@@ -19,6 +19,9 @@ REVISION_MARK = "reconciler_revision"
 ATTEMPT_MARK = "reconciler_attempt"
 ON_REMOVE_MARK = "reconciler_on_remove"
 
+# Beyond any time or count, and within what SQLite, YAML and a float can hold.
+_INT_LIMIT = 2**53
+
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _REVISION = re.compile(r"[0-9a-f]{16}")
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
@@ -208,18 +211,25 @@ def _id(fields: Mapping[str, object], noun: str) -> str:
 
 def _text(fields: Mapping[str, object], key: str) -> str | None:
     value = fields.get(key)
-    return value if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    # JSON can spell half of a surrogate pair, which no file and no terminal takes.
+    return value.encode(errors="replace").decode()
 
 
 def _int(fields: Mapping[str, object], key: str) -> int | None:
     value = fields.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _INT_LIMIT else None
 
 
 def _numbers(value: object) -> dict[str, float]:
     if not isinstance(value, Mapping):
         return {}
-    return {str(k): v for k, v in value.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    return {
+        str(k).encode(errors="replace").decode(): v
+        for k, v in value.items()
+        if isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < _INT_LIMIT
+    }
 
 
 def _error(value: object) -> JobError | None:

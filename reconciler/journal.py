@@ -13,8 +13,10 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import socket
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -421,7 +423,7 @@ def open_journal(
             if read_only:
                 return None
             _make(path)
-        connection = _connect(path, read_only=read_only)
+        connection = _reader(path) if read_only else _connect(path, read_only=False)
         try:
             _verify(connection, path)
             return Journal(connection, path, identity, home=_home(path), now=now, read_only=read_only)
@@ -458,6 +460,34 @@ def _connect(path: Path, *, read_only: bool, create: bool = False) -> sqlite3.Co
     return connection
 
 
+def _reader(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect(path, read_only=True)
+    except sqlite3.OperationalError:
+        # A writer was killed within a transaction. (One that lives is waited for instead.)
+        if not path.with_name(f"{FILE}-journal").exists():
+            raise
+        return _copied(path)
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """A reader's copy of a journal whose writer was killed within a transaction, as it was before that.
+
+    Only a writer may roll the file itself back, and the next one does.
+    """
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    with tempfile.TemporaryDirectory(prefix="reconciler-") as scratch:
+        for name in (FILE, f"{FILE}-journal"):
+            with contextlib.suppress(FileNotFoundError):  # the writer may finish meanwhile
+                shutil.copyfile(path.with_name(name), Path(scratch) / name)
+        copy = _connect(Path(scratch) / FILE, read_only=False)
+        try:
+            copy.backup(memory)
+        finally:
+            copy.close()
+    return memory
+
+
 def _verify(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -483,7 +513,9 @@ def _named(path: Path) -> Iterator[None]:
     """SQLite's and the disk's errors, as one JournalError that names the file."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.OperationalError, OSError) as error:
+        raise JournalError(f"{path}: {error}; nothing was written") from error
+    except sqlite3.Error as error:
         raise JournalError(f"{path}: {error}; {_WAY_ON}") from error
 
 

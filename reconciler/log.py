@@ -12,7 +12,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from reconciler.errors import scrub
+from reconciler.errors import printable, scrub
 
 # Shorter than any real key; replacing shorter ones would shred the text around them.
 _SECRET_MIN = 6
@@ -37,11 +37,20 @@ def configure(
             stamp,
             structlog.processors.format_exc_info,  # before the redaction: a traceback is text like any other
             redact(secrets),
+            *([_printable] if readable else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
     )
     return logger
+
+
+def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape what a server said and a terminal could obey; JSON does so by itself."""
+    return {
+        key: "\n".join(printable(line) for line in value.split("\n")) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
 
 
 def redact(secrets: Iterable[str]) -> Processor:

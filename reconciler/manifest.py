@@ -15,6 +15,7 @@ revision of that job. Nothing else changes it.
 import difflib
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,6 +46,7 @@ BODY_FIELDS = (
     "integrations",
     "metadata",
 )
+ONE_MODEL = "exactly one of model and model_from is needed"
 _HASHED = ("model", "suffix", "seed", "method", "hyperparameters", "extra_body", "rerun")
 
 
@@ -204,7 +206,7 @@ class _JobSpec(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.model is None) == (self.model_from is None):
-            raise ValueError("exactly one of model and model_from is needed")
+            raise ValueError(ONE_MODEL)
         method = self.method
         if self.hyperparameters and method and not (method.type == "supervised" and method.supervised is None):
             raise ValueError("hyperparameters is the old form of method.supervised.hyperparameters: write one of them")
@@ -330,6 +332,12 @@ class Entry:
         return self.document.metadata.name
 
     @property
+    def adopts(self) -> str | None:
+        """The existing job that it says is its own."""
+        adopt = self.document.spec.policy.adopt
+        return adopt.job_id if adopt else None
+
+    @property
     def upstream(self) -> str | None:
         """The job whose model this one is built on."""
         source = self.document.spec.model_from
@@ -373,10 +381,15 @@ def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tu
     desired: dict[str, Desired] = {}
     faults: dict[str, Fault] = {}
     done: set[str] = set()
+    adopters = Counter(entry.adopts for entry in by_name.values() if entry.adopts)
     for name in by_name:
         for step in reversed(_chain(by_name, name, done)):
             done.add(step)
             entry = by_name[step]
+            if entry.adopts and adopters[entry.adopts] > 1:
+                message = f"job {entry.adopts} is adopted more than once: it can stand for one name only"
+                faults[step] = Fault(step, ("spec", "policy", "adopt", "job_id"), message)
+                continue
             message = _fault(entry, desired, by_name, broken)
             if message:
                 faults[step] = Fault(step, ("spec", "model_from", "job"), message)

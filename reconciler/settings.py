@@ -5,6 +5,8 @@ of every OpenAI client (README, *Configuration*). A profile says how a provider 
 OpenAI before the first request is sent.
 """
 
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +61,8 @@ class Settings:
 
     @property
     def state_directory(self) -> Path:
-        return self.state_dir or self.root / STATE_DIRECTORY
+        """Where the operator says; else in the fleet directory; else, where that cannot keep it, at home."""
+        return self.state_dir or (_at_home(self.root) if _keeps_nothing(self.root) else self.root / STATE_DIRECTORY)
 
     @property
     def sandbox_directory(self) -> Path:
@@ -109,7 +112,7 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> 
             )
         return Target(provider, "", _SANDBOX_KEY, "Authorization", "", "")
     profile = PROFILES[provider]
-    base_url = settings.base_url or environment.get("OPENAI_BASE_URL") or profile.base_url
+    base_url = (settings.base_url or environment.get("OPENAI_BASE_URL") or profile.base_url or "").strip()
     if not base_url:
         raise UsageError(f"provider {provider} needs a base URL: set --base-url or OPENAI_BASE_URL")
     api_key = _api_key(settings, environment)
@@ -126,6 +129,18 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> 
     )
 
 
+def _keeps_nothing(root: Path) -> bool:
+    """Whether a fleet directory is read-only, or a volume that a tool swaps as a whole (Kubernetes' ``..data``)."""
+    return root.is_dir() and ((root / "..data").is_symlink() or not os.access(root, os.W_OK))
+
+
+def _at_home(root: Path) -> Path:
+    """A state directory of its own for each fleet directory (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    digest = hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:12]
+    return Path(base) / "reconciler" / f"{root.absolute().name or 'root'}-{digest}"
+
+
 def _check_base_url(url: str) -> None:
     """A key is sent there: what could be misread is refused. The URL itself is not shown, it may hold a password."""
     try:
@@ -134,7 +149,7 @@ def _check_base_url(url: str) -> None:
     except ValueError:
         right = False
         parts = urlsplit("")
-    if not right:
+    if not right or not url.isascii() or not url.isprintable() or " " in url:
         raise UsageError("the base URL must start with http:// or https:// and name a host")
     if parts.username is not None or parts.query or parts.fragment:
         raise UsageError("the base URL must hold no user, password, query or fragment")

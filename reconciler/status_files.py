@@ -6,7 +6,6 @@ cannot be read counts as absent, because the next report makes it again.
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -112,7 +111,7 @@ class StatusFiles:
         with contextlib.suppress(FileNotFoundError):
             if self._files.read(path) == text:
                 return False
-        temporary = self._directory / f".{name}.{secrets.token_hex(8)}"
+        temporary = self._directory / f".{name}.new"
         self._files.write(temporary, text)
         self._files.replace(temporary, path)
         return True

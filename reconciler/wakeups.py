@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 import watchfiles
@@ -95,24 +94,36 @@ def clock_of(wakeups: ThreadWakeups) -> Clock:
 def signals(wakeups: ThreadWakeups, *, deadline: float, give_up: Callable[[int], None] = os._exit) -> Iterator[None]:
     """SIGTERM and SIGINT stop the daemon; a second one, or ``deadline`` seconds, end the process.
 
-    Ending at once is as safe as any other restart: what was sent is recorded before it is sent.
+    Ending at once is as safe as any other restart: what was sent is recorded before it is sent. A thread waits
+    for the signals, because a handler runs only between two steps of the main thread, which may be waiting for
+    a server. Enter this before any other thread is started: they inherit the mask.
     """
+    caught = {signal.SIGTERM, signal.SIGINT}
+    over = threading.Event()
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if wakeups.stopping:
-            give_up(128 + number)
-            return
-        wakeups.stop()
-        timer = threading.Timer(deadline, give_up, [0])
-        timer.daemon = True
-        timer.start()
+    def wait_for_signals() -> None:
+        while True:
+            number = signal.sigwait(caught)
+            if over.is_set():
+                return
+            if wakeups.stopping:
+                give_up(128 + number)
+            wakeups.stop()
+            timer = threading.Timer(deadline, give_up, [0])
+            timer.daemon = True
+            timer.start()
 
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, caught)
+    thread = threading.Thread(target=wait_for_signals, name="signals", daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        over.set()
+        if thread.ident is not None and thread.is_alive():
+            signal.pthread_kill(thread.ident, signal.SIGTERM)
+        thread.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

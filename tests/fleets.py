@@ -74,7 +74,6 @@ def house(
         provider=ProviderName.COMPATIBLE,
         base_url=base_url,
         settle=settle,
-        deadline=0.5,
         log_format="json",
         **settings,
     )

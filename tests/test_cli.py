@@ -217,13 +217,16 @@ def test_validate_as_json_and_for_github(shell: Shell, fleet: FleetDirectory) ->
         }
     ]
     ran = shell("validate", fleet.root, "-o", "github")
-    assert ran.out == "::error file=a.yaml,line=10,col=3::spec.seed: must be greater than or equal to 0, not -1\n"
+    assert (
+        ran.out
+        == f"::error file={fleet.root}/a.yaml,line=10,col=3::spec.seed: must be greater than or equal to 0, not -1\n"
+    )
 
 
 def test_a_github_annotation_cannot_be_broken_out_of(shell: Shell, fleet: FleetDirectory) -> None:
     fleet.job("a", **{"x\n::set-env name=A::%0A": 1})
     (line,) = shell("validate", fleet.root, "-o", "github").out.splitlines()
-    assert line.startswith("::error file=a.yaml")
+    assert line.startswith(f"::error file={fleet.root}/a.yaml")
 
 
 def test_the_schema_knows_every_field(shell: Shell) -> None:
@@ -481,7 +484,7 @@ def test_a_stream_plans_like_the_files_and_removes_only_when_told(
         fleet.job(name, seed=ord(name))
 
     def stream(*names: str) -> None:
-        text = "\n---\n".join((fleet.root / f"{name}.yaml").read_text() for name in ("fleet", *names))
+        text = "\n---\n".join((fleet.root / f"{name}.yaml").read_text() for name in ("fleet", *names)) + "\n"
         monkeypatch.setattr(sys, "stdin", Stdin(text.encode()))
 
     files = shell("plan", fleet.root, "-o", "json").json

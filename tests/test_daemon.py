@@ -275,7 +275,7 @@ def test_a_name_that_only_an_apply_here_has_seen_must_be_gone_for_as_long(settle
         journal = open_journal(settled.state, Identity(settled.fleet.name, "http://memory/v1"), now=settled.clock.time)
         assert journal is not None
         with journal:
-            journal.want(wanted)
+            journal.want(wanted, str(settled.fleet.root.absolute()))
             journal.declare(wanted, whole=False)
         marks = Marks(settled.fleet.name, "c", wanted["c"].revision, 1)
         settled.provider.create_job(create_body(wanted["c"], marks, model=None, training="file-1", validation=None))

@@ -170,3 +170,10 @@ def test_whatever_a_server_answers_is_a_value_or_a_value_error(answer: dict[str,
         else:
             with pytest.raises(ValueError, match="without an id"):
                 parse(answer)
+
+
+def test_numbers_and_text_that_nothing_can_hold_are_made_harmless() -> None:
+    job = parse_job({"id": "j", "created_at": 10**400, "fine_tuned_model": "ft:\ud800x", "trained_tokens": 2**53})
+    assert (job.created_at, job.fine_tuned_model, job.trained_tokens) == (0, "ft:?x", None)
+    event = parse_event({"id": "e", "data": {"step": 10**400, "\ud800": 1, "loss": 0.5}})
+    assert event.metrics == {"?": 1, "loss": 0.5}

@@ -390,3 +390,28 @@ def test_files_do_not_pile_up(tmp_path: Path, time: Time) -> None:
             Lock(tmp_path).acquire(timeout=0, clock=time, sleep=lambda _: None)
         lock.release()
     assert handles() == before
+
+
+def test_a_reader_sees_the_journal_as_it_was_before_the_transaction_that_a_kill_cut_short(
+    state: Path, tmp_path: Path
+) -> None:
+    with opened(state) as journal:
+        journal.bind(record("j1", "a"))
+    writer = sqlite3.connect(state / FILE)
+    writer.execute("PRAGMA cache_size = 1")
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("UPDATE record SET name = 'torn'")
+    writer.executemany(
+        "INSERT INTO wanted (identity, name, revision) VALUES (9, ?, ?)", [(str(n), "x" * 500) for n in range(200)]
+    )
+    killed = tmp_path / "killed"
+    shutil.copytree(state, killed)
+    writer.rollback()
+    writer.close()
+    assert (killed / f"{FILE}-journal").exists()
+    before = {path: path.read_bytes() for path in killed.iterdir()}
+    journal_ = open_journal(killed, HERE, read_only=True)
+    assert journal_ is not None
+    with journal_ as read:
+        assert [r.name for r in read.memory().records.values()] == ["a"]
+    assert {path: path.read_bytes() for path in killed.iterdir()} == before, "a reader writes nothing"

@@ -164,6 +164,13 @@ def built_on(upstream: str, name: str) -> Entry:
     return entry({"model_from": {"job": upstream}, "training_file": "file-1"}, name)
 
 
+def test_one_existing_job_stands_for_one_name_only() -> None:
+    adopting = {**MODEL, "policy": {"adopt": {"job_id": "ftjob-1", "revision": "0" * 16}}}
+    told = faults(entry(adopting, "a"), entry(adopting, "b"), entry(MODEL, "c"))
+    assert set(told) == {"a", "b"}
+    assert "ftjob-1 is adopted more than once" in told["a"]
+
+
 def test_model_from_must_lead_to_a_model() -> None:
     assert faults(built_on("nobody", "a")) == {"a": "no job nobody in this fleet"}
     assert "wait for each other" in faults(built_on("a", "a"))["a"]

@@ -575,3 +575,28 @@ def test_whatever_a_server_answers_ends_in_a_value_or_in_our_own_error(
     if call == "create" and isinstance(outcome, ProviderError):
         refused = status in {400, 401, 403, 404, 413, 422, 429}
         assert isinstance(outcome, Refused if refused else OutcomeUnknown)
+
+
+def test_a_key_that_json_escapes_hide_is_found_all_the_same() -> None:
+    hidden = "".join(f"\\u{ord(ch):04x}" for ch in KEY)
+    body = f'{{"id": "j", "status": "succeeded", "fine_tuned_model": "ft:{hidden}"}}'.encode()
+    with House(lambda _: Reply(200, body)) as house:
+        assert house.client.retrieve_job("j").fine_tuned_model == "ft:[redacted]"
+
+
+def test_a_429_slows_every_request_down_not_only_the_one_that_met_it() -> None:
+    answers = iter([Reply(429, b"{}", {"retry-after": "20"})])
+    with House(lambda _: next(answers, reply({"id": "j", "status": "running"}))) as house:
+        slept: list[float] = []
+        house.clock.sleep = slept.append  # type: ignore[method-assign, assignment]
+        house.client.retrieve_job("j")
+        assert slept[0] == pytest.approx(20.5)
+        house.client.retrieve_job("j")
+        assert len(slept) == 3, "on a clock that stood still, the retry and the next request waited as well"
+        assert slept[1:] == [pytest.approx(20.5, abs=0.5)] * 2
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy:abc", "socks5://proxy:1", "http://"])
+def test_a_proxy_that_is_none_is_wrong_usage(proxy: str) -> None:
+    with pytest.raises(UsageError, match="proxy"):
+        proxy_for("http", "example.com", {"http": proxy})

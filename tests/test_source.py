@@ -355,3 +355,21 @@ def test_an_empty_stream_is_a_problem(tmp_path: Path) -> None:
 def test_a_path_that_would_steer_a_terminal_is_escaped(root: Path) -> None:
     (root / "\x1b[2J.yaml").write_text("a: [")
     assert "\x1b" not in problems(root)[0]
+
+
+def test_a_stream_that_ends_within_a_line_may_have_been_cut_short(root: Path) -> None:
+    whole = f"{FLEET}---\n{manifest('a')}"
+    assert read_stream(whole.encode(), root).problems == ()
+    (problem,) = read_stream(whole.rstrip().encode(), root).problems
+    assert "cut short" in problem.message
+
+
+def test_every_error_of_a_job_is_told_in_one_run(root: Path) -> None:
+    (root / "a.yaml").write_text(manifest("a", "{modl: m, seed: -1, training_file: none.jsonl}"))
+    told = {problem.field for problem in read_directory(root).problems}
+    assert told == {"spec", "spec.modl", "spec.seed", "spec.training_file"}
+
+
+def test_a_directory_that_is_named_like_a_manifest_is_an_error(root: Path) -> None:
+    (root / "a.yaml").mkdir()
+    assert "a directory where a manifest" in problems(root)[0]

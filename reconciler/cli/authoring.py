@@ -96,11 +96,12 @@ def _json(snapshot: Snapshot) -> str:
 
 def _github(snapshot: Snapshot) -> str:
     """Workflow commands that GitHub shows beside the line."""
-    return "\n".join(_annotation(p) for p in snapshot.problems) or _text(snapshot)
+    return "\n".join(_annotation(p, snapshot.root) for p in snapshot.problems) or _text(snapshot)
 
 
-def _annotation(problem: Problem) -> str:
-    path = _escaped(problem.path).replace(":", "%3A").replace(",", "%2C")
+def _annotation(problem: Problem, root: Path) -> str:
+    # GitHub's paths start at the repository, which is where a workflow runs.
+    path = _escaped(str(root / problem.path)).replace(":", "%3A").replace(",", "%2C")
     text = _escaped(f"{problem.field}: {problem.message}" if problem.field else problem.message)
     return f"::error file={path},line={problem.line},col={problem.column}::{text}"
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from reconciler.cli import options
 from reconciler.cli.manifests import readable_source
 from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
-from reconciler.errors import ProviderError, ReconcilerError
+from reconciler.errors import ProviderError, ReconcilerError, UsageError
 from reconciler.gates import Permission
 from reconciler.job import Checkpoint, Event
 from reconciler.plan import cases_of
@@ -38,6 +39,8 @@ _FOLLOW_SECONDS = 2.0
 @click.pass_obj
 def status(clock: Clock, /, directory: str, name: str | None, form: str, **rest: Any) -> None:
     """Show a row a job; with NAME everything known of it."""
+    if name is None and directory != "-" and not Path(directory).exists():
+        raise UsageError(f"no such directory: {directory}; for one job say: reconciler status DIR {directory}")
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
     with open_house(settings, snapshot, writes=False, clock=clock) as house:

@@ -73,6 +73,10 @@ class Endpoint:
     deadline: float = REQUEST_DEADLINE
 
     def __post_init__(self) -> None:
+        try:
+            httpx.URL(self.base_url)
+        except httpx.InvalidURL as error:
+            raise UsageError("the base URL cannot be read as one") from error
         for what, value in (("key", self.api_key), ("organisation", self.organization), ("project", self.project)):
             if value and not _SAFE_HEADER.fullmatch(value):
                 raise UsageError(f"the {what} holds characters that no HTTP header may hold")
@@ -327,7 +331,7 @@ class OpenAIClient:
     def _parsed(self, call: _Call, response: httpx.Response, parse: Callable[[object], _T]) -> _T:
         try:
             # Python reads NaN and Infinity, which are not JSON; as null they count as absent.
-            return parse(json.loads(response.content, parse_constant=lambda _: None))
+            return parse(self._cleaned(json.loads(response.content, parse_constant=lambda _: None), response.content))
         except (ValueError, RecursionError) as error:
             why = (
                 foreign(str(error)) if not isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else "not JSON"
@@ -349,6 +353,16 @@ class OpenAIClient:
 
     def _clean(self, text: str) -> str:
         return scrub(text, self._secrets)
+
+    def _cleaned(self, value: Any, content: bytes) -> Any:
+        """The parsed answer without the key, where JSON's escapes could have hidden it from `_scrubbed`."""
+        if not self._secrets or b"\\" not in content:
+            return value
+        if isinstance(value, str):
+            return self._clean(value)
+        if isinstance(value, Mapping):
+            return {self._clean(key): self._cleaned(item, content) for key, item in value.items()}
+        return [self._cleaned(item, content) for item in value] if isinstance(value, list) else value
 
     def _scrubbed(self, response: httpx.Response) -> httpx.Response:
         """The same answer without the key, which a server may echo anywhere: no reader behind this has to care."""

@@ -133,8 +133,12 @@ def proxy_for(scheme: str, host: str, proxies: dict[str, str]) -> httpcore.Proxy
     url = proxies.get(scheme) or proxies.get("all")
     if not url or _is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        right = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        right = False
+    if not right or not parts.hostname:
         raise UsageError(f"the proxy for {scheme} must be an http:// or https:// URL")
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
     address = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

@@ -111,4 +111,7 @@ def _metric(checkpoint: Checkpoint, *names: str) -> str:
 
 
 def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):  # a server that counts milliseconds, or nonsense
+        return str(seconds)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.act import Outcome
-from reconciler.errors import foreign
+from reconciler.errors import foreign, printable
 from reconciler.gates import Verdict
 from reconciler.job import Job
 from reconciler.manifest import TrainingFile
@@ -220,7 +220,7 @@ def _line(change: Change, width: int, *, colours: bool) -> str:
     symbol, word, colour = _sign(change)
     lead = paint(f"{symbol} {word:<7}", colour, colours=colours)
     job = f" [{foreign(change.job_id)}]" if change.job_id else ""
-    return f"  {lead}  {change.name:<{width}}  {change.reason}: {foreign(change.message)}{job}"
+    return f"  {lead}  {change.name:<{width}}  {change.reason}: {printable(change.message)}{job}"
 
 
 def _details(change: Change, review: Review) -> Iterator[str]:
@@ -304,7 +304,7 @@ def as_markdown(review: Review) -> str:
 
 
 def _cell(text: str) -> str:
-    clean = foreign(text)
+    clean = printable(text)
     for sign in ("\\", "|", "`", "<", "*", "_", "[", "@"):
         clean = clean.replace(sign, f"&#{ord(sign)};")
     return clean
@@ -316,4 +316,4 @@ def _cell(text: str) -> str:
 def outcome_line(outcome: Outcome, *, colours: bool = False) -> str:
     """What came of one write."""
     symbol, colour = ("✓", "green") if outcome.ok else ("✗", "red")
-    return f"  {paint(symbol, colour, colours=colours)} {outcome.name}: {foreign(outcome.message)}"
+    return f"  {paint(symbol, colour, colours=colours)} {outcome.name}: {printable(outcome.message)}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reconciler.errors import foreign
+from reconciler.errors import printable
 
 _COLOURS = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -34,7 +34,7 @@ def plural(count: int, noun: str) -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns, two spaces apart; what a server said is escaped."""
-    clean = [[foreign(cell) for cell in row] for row in rows]
+    clean = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*clean, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in clean)
     return "\n".join(line.rstrip() for line in lines)

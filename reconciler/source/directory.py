@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from reconciler.errors import SourceError, foreign
 from reconciler.manifest import (
     API_VERSION,
+    ONE_MODEL,
     Desired,
     Entry,
     FineTuningJobDocument,
@@ -110,7 +111,8 @@ def _read_directory(root: Path) -> Snapshot:
     for relative, found in manifests(root):
         reading.take(relative, partial(_manifest_bytes, found, root))
     if not reading.seen:
-        reading.problem(".", (1, 1), "", f"no manifests in {root}: an empty or missing directory changes nothing")
+        there = "no manifests in" if root.is_dir() else "no such directory:"
+        reading.problem(".", (1, 1), "", f"{there} {root}; an empty or missing directory changes nothing")
     return reading.snapshot(stream=False)
 
 
@@ -118,6 +120,9 @@ def read_stream(content: bytes, root: Path) -> Snapshot:
     """Read one multi-document stream; its paths start at ``root``."""
     reading = _Reading(root)
     reading.take(STREAM_NAME, lambda: content)
+    if content and not content.endswith((b"\n", b"\r")):
+        line = content.count(b"\n") + 1
+        reading.problem(STREAM_NAME, (line, 1), "", "the stream ends within a line: it may have been cut short")
     return reading.snapshot(stream=True)
 
 
@@ -194,47 +199,79 @@ class _Reading:
         if not isinstance(value, Mapping):
             self.problem(relative, document.position(()), "", "a document must be a mapping of fields")
             return
-        name = _name(value)
         kind = value.get("kind")
         if kind not in _KINDS or value.get("apiVersion") != API_VERSION:
-            self.broken.add(name)
-            for key, right, needed in (
-                ("apiVersion", value.get("apiVersion") == API_VERSION, API_VERSION),
-                ("kind", kind in _KINDS, "Fleet or FineTuningJob"),
-            ):
-                if not right:
-                    self.problem(relative, document.position((key,)), key, f"must be {needed}")
-            return
-        self.fleet_seen |= kind == "Fleet"
+            self.broken.add(_name(value))
+            self._envelope(relative, document, value)
+        elif kind == "Fleet":
+            self._fleet_document(relative, document, value)
+        else:
+            self._job_document(relative, document, value)
+
+    def _envelope(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
+        for key, right, needed in (
+            ("apiVersion", value.get("apiVersion") == API_VERSION, API_VERSION),
+            ("kind", value.get("kind") in _KINDS, "Fleet or FineTuningJob"),
+        ):
+            if not right:
+                self.problem(relative, document.position((key,)), key, f"must be {needed}")
+
+    def _fleet_document(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
+        self.fleet_seen = True
         try:
-            if kind == "Fleet":
-                fleet = FleetDocument.model_validate(value)
-                self.fleets.append((fleet, relative, document.position(())[0]))
-            elif not document.flawed:
-                self._job(relative, document, FineTuningJobDocument.model_validate(value))
-            else:
-                FineTuningJobDocument.model_validate(value)
-                self.broken.add(name)
+            fleet = FleetDocument.model_validate(value)
         except ValidationError as error:
-            if kind != "Fleet":
-                self.broken.add(name)
-            for keys, message in problems_of(error):
-                self.problem(relative, document.position(keys), _field(keys), message)
+            self._invalid(relative, document, error)
+        else:
+            self.fleets.append((fleet, relative, document.position(())[0]))
+
+    def _job_document(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
+        try:
+            job = FineTuningJobDocument.model_validate(value)
+        except ValidationError as error:
+            self.broken.add(_name(value))
+            self._invalid(relative, document, error)
+            self._rest(relative, document, value)
+            return
+        if document.flawed:
+            self.broken.add(_name(value))
+        else:
+            self._job(relative, document, job)
+
+    def _invalid(self, relative: str, document: Document, error: ValidationError) -> None:
+        for keys, message in problems_of(error):
+            self.problem(relative, document.position(keys), _field(keys), message)
+
+    def _rest(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
+        """What else is wrong with a job whose fields are: every error is told in one run."""
+        spec = value.get("spec")
+        if not isinstance(spec, Mapping):
+            return
+        for key in ("training_file", "validation_file"):
+            given = spec.get(key)
+            if isinstance(given, str) and given and not is_file_id(given):
+                self._file(relative, document, key, given)
+        if (spec.get("model") is None) == (spec.get("model_from") is None):
+            self.problem(relative, document.position(("spec",)), "spec", ONE_MODEL)
+
+    def _file(self, relative: str, document: Document, key: str, given: str) -> TrainingFile | None:
+        """A local training file, or the problem with it."""
+        found = self._training((self.root / relative).parent, given)
+        if isinstance(found, TrainingFile):
+            return found
+        keys: Keys = ("spec", key)
+        self.problem(relative, document.position(keys), _field(keys), f"{foreign(given)}: {found}")
+        return None
 
     def _job(self, relative: str, document: Document, job: FineTuningJobDocument) -> None:
-        base = (self.root / relative).parent
         files: dict[str, TrainingFile | None] = {}
         for key, given in (("training_file", job.spec.training_file), ("validation_file", job.spec.validation_file)):
             files[key] = None
             if given is None or is_file_id(given):
                 continue
-            found = self._training(base, given)
-            if isinstance(found, Unfit):
-                keys: Keys = ("spec", key)
-                self.problem(relative, document.position(keys), _field(keys), f"{foreign(given)}: {found}")
+            files[key] = self._file(relative, document, key, given)
+            if files[key] is None:
                 self.broken.add(job.metadata.name)
-            else:
-                files[key] = found
         line = document.position(())[0]
         self.documents.setdefault(job.metadata.name, document)
         self.entries.append(Entry(job, relative, line, files["training_file"], files["validation_file"]))
