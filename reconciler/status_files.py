@@ -8,7 +8,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from reconciler.status import Status
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_SHOWN = tuple(field.name for field in fields(Status) if field.name != "created_at")
 
 
 class Files(Protocol):
@@ -120,10 +121,9 @@ class StatusFiles:
 
 def as_item(status: Status) -> dict[str, object]:
     """A status as plain data, in the order in which it is shown."""
-    item = asdict(status)
-    item.pop("created_at")
-    item["conditions"] = list(item["conditions"])
-    item["history"] = list(item["history"])
+    item: dict[str, object] = {name: getattr(status, name) for name in _SHOWN}
+    item["conditions"] = [asdict(condition) for condition in status.conditions]
+    item["history"] = list(status.history)
     return item
 
 

@@ -119,7 +119,7 @@ class _Story:
             self.engine.now += 600.0
         self.server.freeze()
         self.engine.now += world.settle
-        for _ in range(3):
+        for _ in range(2):
             self._round()
             self.engine.now += world.settle
 
@@ -268,7 +268,9 @@ class _Story:
             behind = 0.0 if len(self.world.sites) == 1 else chance.pick((0.0, 1.0, 600.0, 3600.0))
             self._at(at + behind, "edit", partial(self._edit, site, self.last))
             if chance.happens(0.6):
-                self.engine.at(at + behind + chance.pick((0.0, 0.1, 5.0, 60.0)), partial(self._run, site))
+                when = at + behind + chance.pick((0.0, 0.1, 5.0, 60.0))
+                for _ in range(2 if self.concurrent else 1):
+                    self.engine.at(when, partial(self._run, site))
 
     def _plan_damage(self, site: Site) -> None:
         chance, at = self.chance, self._some_time()
@@ -301,8 +303,12 @@ class _Story:
     def _after(self, before: Callable[[Process], None]) -> Callable[[Process], None]:
         def ended(process: Process) -> None:
             before(process)
+            site = next(s for s in self.world.sites if s.name == process.site)
+            if self.echoes and self.chance.on and self.chance.happens(0.02):
+                # The worst moment: what was just done is remembered nowhere, and may not be listed yet.
+                self._at(self.engine.now, "state directory lost", partial(self._lose, site))
+                self.engine.at(self.engine.now + 0.1, partial(self._run, site))
             if (process.result == "crashed" or (process.daemon and process.error)) and self.world.calm_at is None:
-                site = next(s for s in self.world.sites if s.name == process.site)
                 delay = self.chance.pick((0.0, 1.0, 20.0, 300.0))
                 again = self._watch if process.daemon else self._run
                 self.engine.at(self.engine.now + delay, partial(again, site))

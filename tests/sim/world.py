@@ -23,7 +23,7 @@ from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_direc
 from reconciler.status_files import Files, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish
-from tests.sim.disk import StateDirectory
+from tests.sim.disk import SharedStatusFiles, StateDirectory
 from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
 from tests.sim.server import Server, SimProvider
 
@@ -38,7 +38,7 @@ class Program:
     journal: type[Journal] = Journal
     provider: type[SimProvider] = SimProvider
     clock: type[SimClock] = SimClock
-    status_files: Callable[[Path, Files], StatusFiles] = StatusFiles
+    status_files: Callable[[Path, Files], StatusFiles] = SharedStatusFiles
     read: Callable[[Path], Snapshot] = read_directory
     locks: bool = True
     settle: float = 1.0  # what the settle window is multiplied with
@@ -160,7 +160,7 @@ class World:
     def _apply(self, site: Site, process: Process, patience: Patience) -> str:
         """What `reconciler apply --yes --first-run` does, in its order."""
         program = self.program
-        snapshot = program.read(site.checkout.root)
+        snapshot = self._read(site)
         process.version = site.checkout.version
         process.versions.add(process.version)
         self.engine.say(f"{process.name} starts{' and finds problems' if snapshot.problems else ''}")
@@ -173,6 +173,18 @@ class World:
         listener = Listener(lambda _: None, lambda _seconds, _what: None, lambda: None, lambda _: None)
         result = apply(run, snapshot, Permission(first_run=True), patience, listener)
         return f"exit {result.exit_code}"
+
+    def _read(self, site: Site, read: Callable[[], Snapshot] | None = None) -> Snapshot:
+        """What stands in the directory; a whole one that this site has read before is not parsed again."""
+        program, checkout = self.program, site.checkout
+        if program.read is not read_directory:
+            return program.read(checkout.root)
+        if checkout.odd:
+            return read() if read else read_directory(checkout.root)
+        key = (checkout.root, checkout.wish)
+        if key not in _snapshots:
+            _snapshots[key] = read_directory(checkout.root)
+        return _snapshots[key]
 
     def start_daemon(self, site: Site, pace: Pace) -> Process:
         """Start one `run` at a site, now."""
@@ -197,7 +209,7 @@ class World:
         reader = DirectoryReader(site.checkout.root, lambda: time.time() + 10.0)
 
         def read() -> Snapshot:
-            snapshot = reader.read() if program.read is read_directory else program.read(site.checkout.root)
+            snapshot = self._read(site, reader.read)
             process.version = site.checkout.version
             process.versions.add(process.version)
             return snapshot
@@ -260,6 +272,7 @@ class World:
 
 
 _roots: list[Path] = []
+_snapshots: dict[tuple[Path, Wish], Snapshot] = {}
 
 
 def _fresh_root() -> Path:
