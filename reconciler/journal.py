@@ -44,7 +44,7 @@ CREATE TABLE wanted (
     identity INTEGER, name TEXT, revision TEXT, form TEXT, PRIMARY KEY (identity, name, revision));
 CREATE TABLE intent (
     identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER, recorded_at INTEGER,
-    PRIMARY KEY (identity, name));
+    token TEXT, PRIMARY KEY (identity, name));
 CREATE TABLE record (
     identity INTEGER, job_id TEXT, name TEXT, revision TEXT, attempt INTEGER, live INTEGER, ended_before INTEGER,
     PRIMARY KEY (identity, job_id));
@@ -130,7 +130,7 @@ class Journal:
     def memory(self, *, every_backoff: bool = False) -> Memory:
         """What the decision may know. ``every_backoff``: also those that `apply` ignores once."""
         now = self._now()
-        intents = self._read("SELECT name, revision, attempt, seed FROM intent WHERE identity = ?")
+        intents = self._read("SELECT name, revision, attempt, seed, token FROM intent WHERE identity = ?")
         records = self._read(
             "SELECT job_id, name, revision, attempt, live, ended_before FROM record WHERE identity = ? ORDER BY job_id"
         )
@@ -229,8 +229,9 @@ class Journal:
 
     def intend(self, intent: Intent) -> None:
         """Record a create before its first byte leaves (S6)."""
-        row = (self._id, intent.name, intent.revision, intent.attempt, intent.seed, int(self._now()))
-        self._write("INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?)", [row])
+        token = secrets.token_hex(8)
+        row = (self._id, intent.name, intent.revision, intent.attempt, intent.seed, int(self._now()), token)
+        self._write("INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?, ?)", [row])
 
     def drop_intent(self, name: str) -> None:
         """The create did not happen, or its job is known by now."""

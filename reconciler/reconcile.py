@@ -97,7 +97,8 @@ class Reconciler:
         self._started = ports.clock.monotonic()
         self._cold = self._why_cold()
         self._seen_first: frozenset[str] | None = None
-        self._looked_for: dict[str, float] = {}  # unresolved create → when a listing will tell (monotonic)
+        # Unresolved creates by name: the intent's token, and when a listing will tell (monotonic).
+        self._looked_for: dict[str, tuple[str, float]] = {}
         self._fleet: Fleet | None = None  # as it was last read: what holds while its document is broken
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
         self._ended: set[str] = set()  # jobs that this run saw ended, until a listing says so too
@@ -116,7 +117,7 @@ class Reconciler:
     @property
     def next_look(self) -> tuple[float, str] | None:
         """When (monotonic) another pass will know more although nothing can be sent now, and what."""
-        due = [(at, f"the job of {name}, whose answer was lost") for name, at in self._looked_for.items()]
+        due = [(at, f"the job of {name}, whose answer was lost") for name, (_, at) in self._looked_for.items()]
         if self._created_at is not None:
             due.append((self._created_at + self._settle, "jobs that another run may have made at the same moment"))
         return min(due, default=None)
@@ -180,15 +181,17 @@ class Reconciler:
         if self._seen_first is None:
             self._seen_first = frozenset(job.id for job in listed)
         memory = self._memory(listed)
-        for name in memory.intents:
-            self._looked_for.setdefault(name, begun_at + self._settle)
+        for name, intent in memory.intents.items():
+            # Another run on this state directory may have resolved one and sent the next.
+            if self._looked_for.get(name, ("", 0.0))[0] != intent.token:
+                self._looked_for[name] = (intent.token, begun_at + self._settle)
         world = World(
             fleet=_known_fleet(self._fleet, snapshot),
             desired=snapshot.desired,
             jobs=listed,
             memory=memory,
             broken=self._held(snapshot),
-            settled=frozenset(name for name, at in self._looked_for.items() if begun_at >= at),
+            settled=frozenset(name for name, (_, at) in self._looked_for.items() if begun_at >= at),
             seen_first=self._seen_first,
             approved_ahead=permission.ahead,
             prune=self._prune,
@@ -312,7 +315,8 @@ class Reconciler:
         """Start the clocks that a create starts; each is monotonic and begins again in a new process."""
         now = self._ports.clock.monotonic()
         if outcome.unknown:
-            self._looked_for[outcome.name] = now + self._settle
+            token = self._journal().memory().intents[outcome.name].token
+            self._looked_for[outcome.name] = (token, now + self._settle)
         if outcome.unknown or outcome.ok:
             self._created_at = now
 

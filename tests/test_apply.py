@@ -17,8 +17,10 @@ from reconciler.gates import Permission
 from reconciler.plan import Action, Reason
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.source import read_directory
+from reconciler.world import Intent
+from tests.clocks import SkippingClock
 from tests.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
-from tests.fleets import FleetDirectory, apply_once, house, jobs_at, live, make_job
+from tests.fleets import BEGIN, FleetDirectory, apply_once, house, jobs_at, live, make_job
 
 
 @pytest.fixture
@@ -234,6 +236,27 @@ def test_a_create_that_really_was_lost_is_sent_again_with_the_same_attempt(
     result = apply_once(fleet, server.base_url)
     assert result.exit_code == 0
     assert [j["metadata"]["reconciler_attempt"] for j in jobs_at(server.base_url, job="a")] == ["1"]
+
+
+def test_a_create_that_another_run_here_sent_meanwhile_is_looked_for_anew(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("known")
+    apply_once(fleet, server.base_url)  # the provider has been seen to return our marks
+    fleet.job("a", seed=3)
+    snapshot = read_directory(fleet.root)
+    clock = SkippingClock()
+    with house(fleet, server.base_url, settle=30, clock=clock) as opened:
+        assert opened.journal is not None
+        sent = Intent("a", snapshot.desired["a"].revision, 1)
+        opened.journal.intend(sent)
+        opened.run.one_pass(snapshot, BEGIN)
+        clock.sleep(20)
+        opened.journal.drop_intent("a")
+        opened.journal.intend(sent)
+        clock.sleep(20)
+        again = opened.run.one_pass(snapshot, BEGIN)
+        assert again.outcomes == (), "its own settle window is not over"
+        clock.sleep(31)
+        assert [o.ok for o in opened.run.one_pass(snapshot, BEGIN).outcomes] == [True]
 
 
 def test_where_marks_were_never_seen_a_lost_create_is_never_sent_again(fleet: FleetDirectory, server: Proxy) -> None:
