@@ -93,7 +93,7 @@ class StatusFiles:
         changed = 0
         try:
             for name, status in statuses.items():
-                changed += self._differs(name, status) and self._replace(name, _text(status))
+                changed += self._differs(name, status) and self._replace(name, self._text(status))
             for path in list(self._files.reports(self._directory)):
                 if path.stem not in statuses:
                     self._files.remove(path)
@@ -107,6 +107,17 @@ class StatusFiles:
         item = as_item(status)
         del item["name"]
         return name not in self._known or item != self._known[name][1]
+
+    def _text(self, status: Status) -> bytes:
+        item = as_item(status)
+        document = {
+            "apiVersion": "reconciler/v1",
+            "kind": "FineTuningJobStatus",
+            "metadata": {"name": item.pop("name")},
+            "status": item,
+        }
+        text: bytes = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, encoding="utf-8")
+        return text
 
     def _replace(self, name: str, text: bytes) -> bool:
         path = self._directory / f"{name}.yaml"
@@ -125,18 +136,6 @@ def as_item(status: Status) -> dict[str, object]:
     item["conditions"] = [asdict(condition) for condition in status.conditions]
     item["history"] = list(status.history)
     return item
-
-
-def _text(status: Status) -> bytes:
-    item = as_item(status)
-    document = {
-        "apiVersion": "reconciler/v1",
-        "kind": "FineTuningJobStatus",
-        "metadata": {"name": item.pop("name")},
-        "status": item,
-    }
-    text: bytes = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, encoding="utf-8")
-    return text
 
 
 def _report(content: bytes) -> Mapping[str, object]:

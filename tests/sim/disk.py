@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from reconciler.journal import _SCHEMA, Identity, Journal, _named
+from reconciler.status import Status
 from reconciler.status_files import StatusFiles
 from tests.sim.engine import Engine, SimClock
 
@@ -188,8 +189,17 @@ class StatusDisk:
 _PARSED: dict[bytes, Mapping[str, Any]] = {}
 
 
+_DUMPED: dict[str, bytes] = {}
+
+
 class SharedStatusFiles(StatusFiles):
-    """The real ones; bytes that any process has parsed before are not parsed again."""
+    """The real ones; what any process has parsed or dumped before is not parsed or dumped again."""
+
+    def _text(self, status: Status) -> bytes:
+        key = repr(status)
+        if key not in _DUMPED:
+            _DUMPED[key] = super()._text(status)
+        return _DUMPED[key]
 
     def read(self) -> dict[str, Mapping[str, object]]:
         for path in self._files.reports(self._directory):

@@ -102,7 +102,7 @@ class _Story:
         self.chance.rate = self.rate
         self.engine.run(self.horizon + 3600.0 * bool(len(self.world.sites) > 1)) if self.watched else self.engine.run()
         self._calm()
-        self._quiet()
+        self.world.rest()
 
     def _calm(self) -> None:
         """The faults stop; the last commit stands everywhere; what was damaged is mended."""
@@ -110,18 +110,12 @@ class _Story:
         chance.on = False
         for site in world.sites:
             site.checkout.set(self.last)
-        world.calm_at = self.engine.now
-        self.engine.say("── the faults stop ──")
+        world.calm()
         if self.watched:
             self._attended()
         if chance.happens(0.3):
-            self._round()
+            world.round()
             self.engine.now += 600.0
-        self.server.freeze()
-        self.engine.now += world.settle
-        for _ in range(2):
-            self._round()
-            self.engine.now += world.settle
 
     def _attended(self) -> None:
         """The daemons alone make it right, and are asked to stop."""
@@ -157,23 +151,6 @@ class _Story:
     def _mend(self, site: Site) -> None:
         site.checkout.mend()
         self._hint(site)
-
-    def _round(self) -> None:
-        for site in self.world.sites:
-            self.world.start(site)
-            self.engine.run()
-
-    def _quiet(self) -> None:
-        world = self.world
-        self.engine.say("── quiet ──")
-        posts, files = len(self.server.posts), [s.state.files() for s in world.sites]
-        self._round()
-        changed = sum(
-            b != a
-            for s, before in zip(world.sites, files, strict=True)
-            for b, a in zip(before, s.state.files(), strict=True)
-        )
-        world.quiet = (len(self.server.posts) - posts, changed)
 
     # ── what people and the world do ──
 

@@ -136,6 +136,7 @@ class World:
         self.calm_at: float | None = None
         self.unfindable: list[str] = []  # S5, as seen at each end of a process
         self.quiet: tuple[int, int] | None = None  # POSTs and file writes of the quiet window
+        self.restarted: set[str] = set()
 
     def _site(self, name: str) -> Site:
         root = self._root / name
@@ -252,6 +253,34 @@ class World:
             unchanged=unchanged,
             turn=(lambda: site.lock.turn(process)) if program.locks else contextlib.nullcontext,
         )
+
+    # ── the last phases of every run ──
+
+    def calm(self) -> None:
+        """The faults have stopped."""
+        self.server.flush()
+        self.calm_at = self.engine.now
+        self.engine.say("── the faults stop ──")
+
+    def round(self) -> None:
+        """An apply at each site, one after the other."""
+        for site in self.sites:
+            self.start(site)
+            self.engine.run()
+
+    def rest(self) -> None:
+        """No job moves any more: some rounds to make everything right, and one in which nothing may be written."""
+        self.server.freeze()
+        self.engine.now += self.settle
+        for _ in range(1 + len(self.sites)):
+            self.round()
+            self.engine.now += self.settle
+        self.engine.say("── quiet ──")
+        posts, files = len(self.server.posts), [part for site in self.sites for part in site.state.files()]
+        self.round()
+        after = [part for site in self.sites for part in site.state.files()]
+        changed = sum(now != before for now, before in zip(after, files, strict=True))
+        self.quiet = (len(self.server.posts) - posts, changed)
 
     def _ended(self, process: Process) -> None:
         """S5 at every end of a process, killed or not: is each job of ours known or findable?"""
