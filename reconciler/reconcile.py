@@ -99,6 +99,7 @@ class Reconciler:
         self._seen_first: frozenset[str] | None = None
         # Unresolved creates by name: the intent's token, and when a listing will tell (monotonic).
         self._looked_for: dict[str, tuple[str, float]] = {}
+        self._in_vain: frozenset[str] = frozenset()  # those of them that no further look will resolve by waiting
         self._fleet: Fleet | None = None  # as it was last read: what holds while its document is broken
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
         self._ended: set[str] = set()  # jobs that this run saw ended, until a listing says so too
@@ -117,7 +118,11 @@ class Reconciler:
     @property
     def next_look(self) -> tuple[float, str] | None:
         """When (monotonic) another pass will know more although nothing can be sent now, and what."""
-        due = [(at, f"the job of {name}, whose answer was lost") for name, (_, at) in self._looked_for.items()]
+        due = [
+            (at, f"the job of {name}, whose answer was lost")
+            for name, (_, at) in self._looked_for.items()
+            if name not in self._in_vain
+        ]
         if self._created_at is not None:
             due.append((self._created_at + self._settle, "jobs that another run may have made at the same moment"))
         return min(due, default=None)
@@ -205,7 +210,8 @@ class Reconciler:
         world = replace(world, memory=replace(memory, intents=intents))
         if self._created_at is not None and begun_at >= self._created_at + self._settle:
             self._created_at = None
-        self._looked_for = {n: at for n, at in self._looked_for.items() if n in intents and n not in world.settled}
+        self._looked_for = {name: look for name, look in self._looked_for.items() if name in intents}
+        self._in_vain = world.settled & intents.keys()
         return Seen(world, resolved, settled=begun_at >= self.settled_at)
 
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:

@@ -272,6 +272,28 @@ def test_where_marks_were_never_seen_a_lost_create_is_never_sent_again(fleet: Fl
     assert jobs_at(server.base_url) == []
 
 
+def test_two_creates_that_stay_unresolved_do_not_keep_an_apply_looking_for_ever(
+    fleet: FleetDirectory, server: Proxy
+) -> None:
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    server.answer = lambda r: DROP if r.creates else server.pass_on(r)
+    clock = SkippingClock()
+
+    class Enough(Exception):
+        """It has slept more often than it can have reason to."""
+
+    def sleep(seconds: float) -> None:
+        if len(clock.slept) > 10:
+            raise Enough
+        SkippingClock.sleep(clock, seconds)
+
+    clock.sleep = sleep  # type: ignore[method-assign]
+    result = apply_once(fleet, server.base_url, clock=clock)
+    assert result.exit_code == 1
+    assert [c.reason for c in result.last.after.plan.changes] == [Reason.CREATE_UNRESOLVED] * 2
+
+
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────
 
 
