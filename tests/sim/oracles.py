@@ -157,7 +157,7 @@ def s2_nothing_trained_twice(world: World) -> Iterator[str]:
         if any(k.status(post.sent) == "succeeded" for k in earlier):
             yield f"{_says(job)} was made although that spec had succeeded"
         failed = [k for k in earlier if k.status(post.sent) == "failed"]
-        latest = max(earlier, key=lambda k: (k.marks.attempt if k.marks else 0, -k.committed), default=None)
+        latest = min(earlier, key=lambda k: (-k.marks.attempt if k.marks else 0, int(k.committed), k.id), default=None)
         if latest is None:
             continue
         if latest in failed and (len(failed) > wish.retries or (latest.error and latest.error.param)):

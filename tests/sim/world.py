@@ -171,7 +171,8 @@ class World:
         journal = site.state.open(clock, program.journal)
         process.known_at_start = journal.known
         run = program.reconciler(self._ports(site, process, clock, journal), settle=self.settle * program.settle)
-        listener = Listener(lambda _: None, lambda _seconds, _what: None, lambda: None, lambda _: None)
+        waits = lambda seconds, what: self.engine.say(f"{process.name} waits {seconds:.1f} s for {what}"[:200])  # noqa: E731
+        listener = Listener(lambda _: None, waits, lambda: None, lambda _: None)
         result = apply(run, snapshot, Permission(first_run=True), patience, listener)
         return f"exit {result.exit_code}"
 
