@@ -140,7 +140,8 @@ class Daemon:
 
     def _look(self) -> Snapshot:
         snapshot = self._read()
-        self._evidence = self._evidence.after(snapshot, self._clock.monotonic(), self._run.declared)
+        now, run = self._clock.monotonic(), self._run
+        self._evidence = self._evidence.after(snapshot, now, told=run.declared, live=run.live_names)
         self._observer.looked(snapshot)
         self._complain(snapshot.problems)
         return snapshot
@@ -176,8 +177,7 @@ class Daemon:
         permission = replace(
             self._permission,
             steady=evidence.steady(began, pace.stability),
-            whole=evidence.whole(began, pace.absence),
-            recent=evidence.recent(began, pace.absence),
+            gone=evidence.gone_for(began, pace.absence),
         )
         start = self._clock.monotonic()
         if permission.steady:
@@ -203,13 +203,13 @@ class Daemon:
         if any(outcome.ok and outcome.sent for outcome in done.outcomes):
             return 0.0  # what was done may have made more possible: a replacement's cancel follows its create
         jittered = self._pace.interval * (1 + _JITTER * (2 * self._random() - 1))
-        proof = self._evidence.next_proof(now, self._pace.stability, self._pace.absence)
+        proof = self._evidence.next_proof(now, self._pace.stability, self._pace.absence) or now + self._pace.stability
         waits_for_proof = any(v.gate in {"evidence", "removal_evidence"} for v in done.after.gated.refusals)
         ends = [
             now + jittered,
             *([self._run.settled_at] if done.postponed else []),
             *([self._run.next_look[0]] if self._run.next_look else []),
-            *([proof] if proof is not None and waits_for_proof else []),
+            *([proof] if waits_for_proof else []),
             *([self._run.next_try] if self._run.next_try is not None else []),
         ]
         return max(0.0, min(ends) - now)

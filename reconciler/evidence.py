@@ -17,47 +17,42 @@ _NOTHING: Mapping[str, float] = MappingProxyType({})
 class Evidence:
     """The readings so far.
 
-    ``since``: the end of the first reading that found what the last one found. ``whole_since``: the
-    same for readings in which every manifest was valid, None where the last one was not. ``gone``:
-    when each name that was declared before was first found gone, in whole readings only.
+    ``since``: the end of the first reading that found what the last one found. ``declared``: the names of the
+    last reading. ``told``: names that others on this state directory had read by then. ``gone``: when each
+    name was first found gone, in whole readings only: those without a single error.
     """
 
     fingerprint: str | None = None
     since: float = 0.0
-    whole_since: float | None = None
     declared: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
     gone: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
 
-    def after(self, snapshot: Snapshot, at: float, declared: Iterable[str] = ()) -> "Evidence":
-        """With one more reading, which ended ``at``. ``declared``: names that others read here meanwhile."""
+    def after(self, snapshot: Snapshot, at: float, *, told: Iterable[str] = (), live: Iterable[str] = ()) -> "Evidence":
+        """With one more reading, which ended ``at``.
+
+        ``told``: names that somebody on this state directory has read and not found gone since. ``live``: names
+        with live jobs, whether or not anybody here ever read a manifest of theirs.
+        """
+        others, names = frozenset(told), frozenset(snapshot.desired)
         same = snapshot.fingerprint == self.fingerprint
-        seen = replace(self, fingerprint=snapshot.fingerprint, since=self.since if same else at)
-        names = frozenset(snapshot.desired)
+        seen = replace(self, fingerprint=snapshot.fingerprint, since=self.since if same else at, told=others)
         if snapshot.problems or snapshot.fleet is None:
-            return replace(seen, whole_since=None, declared=self.declared | names | self.gone.keys(), gone=_NOTHING)
-        missing = (self.declared | self.gone.keys()).union(declared) - names
-        return replace(
-            seen,
-            whole_since=at if self.whole_since is None else self.whole_since,
-            declared=names,
-            gone={name: self.gone.get(name, at) for name in missing},
-        )
+            return replace(seen, declared=self.declared | names | self.gone.keys(), gone=_NOTHING)
+        # What somebody has read since the last look was not gone all the time.
+        still = {name: since for name, since in self.gone.items() if name not in others - self.told}
+        missing = (self.declared | self.gone.keys() | others).union(live) - names
+        return replace(seen, declared=names, gone={name: still.get(name, at) for name in missing})
 
     def steady(self, at: float, stability: float) -> bool:
         """Whether a reading that began ``at`` and found the same again shows files at rest."""
         return self.fingerprint is not None and at - self.since >= stability
 
-    def whole(self, at: float, absence: float) -> bool:
-        """Whether every manifest has been valid for as long as a removal needs."""
-        return self.whole_since is not None and at - self.whole_since >= absence
-
-    def recent(self, at: float, absence: float) -> frozenset[str]:
-        """Names that have not been gone long enough to believe it."""
-        return frozenset(name for name, since in self.gone.items() if at - since < absence)
+    def gone_for(self, at: float, absence: float) -> frozenset[str]:
+        """Names that have been gone for so long that it may be believed."""
+        return frozenset(name for name, since in self.gone.items() if at - since >= absence)
 
     def next_proof(self, at: float, stability: float, absence: float) -> float | None:
         """When (monotonic) one more reading will prove more than one does now; None where none will."""
         starts = [self.since + stability, *(since + absence for since in self.gone.values())]
-        if self.whole_since is not None:
-            starts.append(self.whole_since + absence)
         return min((start for start in starts if start > at), default=None)

@@ -20,8 +20,8 @@ class Permission:
 
     ``first_run``: a fleet without a single job may be begun (asked for, or the sandbox).
     ``steady``: manifests and training files were the same in two reads.
-    ``whole``: additionally every manifest was read and is valid, in `run` for a while (needed for `Removed`).
-    ``recent``: names whose manifest has been gone too short a time for that, in `run`.
+    ``whole``: additionally every manifest was read and is valid (needed for `Removed`).
+    ``gone``: names whose manifest has been gone long enough for that; None where nobody waits for it (`apply`).
     ``approved``: `approval_key` of every write that a person agreed to; nothing else is sent but the
     healing of duplicates. None: nobody was asked. ``limits_waived``: it was agreed to by its digest,
     and the limits do not count it. ``ahead``: the `Ahead` jobs whose end a person agreed to.
@@ -30,7 +30,7 @@ class Permission:
     first_run: bool = False
     steady: bool = True
     whole: bool = True
-    recent: frozenset[str] = frozenset()
+    gone: frozenset[str] | None = None
     approved: frozenset[str] | None = None
     limits_waived: bool = False
     ahead: frozenset[str] = frozenset()
@@ -141,7 +141,9 @@ def _evidence(sent: list[Change], permission: Permission) -> Verdict:
 
 
 def _removal_evidence(removals: list[Change], permission: Permission) -> tuple[Verdict, list[Change]]:
-    held = [c for c in removals if not permission.whole or c.name in permission.recent]
+    held = [
+        c for c in removals if not permission.whole or (permission.gone is not None and c.name not in permission.gone)
+    ]
     message = (
         "a removal needs every manifest to be readable and valid, and the name to be gone for a while"
         if held

@@ -46,8 +46,8 @@ CREATE TABLE wanted (
     identity INTEGER, name TEXT, revision TEXT, form TEXT, turn INTEGER NOT NULL DEFAULT 0,
     origin TEXT NOT NULL DEFAULT '', PRIMARY KEY (identity, name, revision));
 CREATE TABLE intent (
-    serial INTEGER PRIMARY KEY AUTOINCREMENT, identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER,
-    UNIQUE (identity, name));
+    identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER,
+    token TEXT, PRIMARY KEY (identity, name));
 CREATE TABLE record (
     identity INTEGER, job_id TEXT, name TEXT, revision TEXT, attempt INTEGER, live INTEGER, ended_before INTEGER,
     PRIMARY KEY (identity, job_id));
@@ -136,7 +136,7 @@ class Journal:
     def memory(self, *, every_backoff: bool = False) -> Memory:
         """What the decision may know. ``every_backoff``: also those that `apply` ignores once."""
         now = self._now()
-        intents = self._read("SELECT name, revision, attempt, seed, serial FROM intent WHERE identity = ?")
+        intents = self._read("SELECT name, revision, attempt, seed, token FROM intent WHERE identity = ?")
         records = self._read(
             "SELECT job_id, name, revision, attempt, live, ended_before FROM record WHERE identity = ? ORDER BY job_id"
         )
@@ -262,10 +262,9 @@ class Journal:
 
     def intend(self, intent: Intent) -> None:
         """Record a create before its first byte leaves (S6)."""
-        row = (self._id, intent.name, intent.revision, intent.attempt, intent.seed)
-        self._write(
-            "INSERT OR REPLACE INTO intent (identity, name, revision, attempt, seed) VALUES (?, ?, ?, ?, ?)", [row]
-        )
+        token = secrets.token_hex(8)
+        row = (self._id, intent.name, intent.revision, intent.attempt, intent.seed, token)
+        self._write("INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?)", [row])
 
     def drop_intent(self, name: str) -> None:
         """The create did not happen, or its job is known by now."""
@@ -345,6 +344,10 @@ class Journal:
     def declared(self) -> dict[str, str]:
         """The file in which each name was last seen, valid; names that are gone are not among them."""
         return dict(self._read("SELECT name, path FROM manifest WHERE identity = ? AND path != ''"))
+
+    def live_names(self) -> set[str]:
+        """Names with recorded jobs that were live when last seen."""
+        return {name for (name,) in self._read("SELECT name FROM record WHERE identity = ? AND live")}
 
     def declare(self, desired: Mapping[str, Desired], *, whole: bool) -> None:
         """Remember where each name stands; a ``whole`` reading also says which are gone."""

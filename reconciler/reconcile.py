@@ -107,9 +107,9 @@ class Reconciler:
         self._started = ports.clock.monotonic()
         self._cold = self._why_cold()
         self._seen_first: frozenset[str] | None = None
-        # Unresolved create, by name and serial → when a listing will tell (monotonic).
-        self._looked_for: dict[tuple[str, int], float] = {}
-        self._in_vain: frozenset[tuple[str, int]] = frozenset()  # those that no further look will resolve
+        # Unresolved creates by name: the intent's token, and when a listing will tell (monotonic).
+        self._looked_for: dict[str, tuple[str, float]] = {}
+        self._in_vain: frozenset[str] = frozenset()  # those of them that no further look will resolve by waiting
         self._read_as_of: tuple[str, int] | None = None  # the fingerprint last read, and the turn it stands for
         self._fleet: Fleet | None = None  # as it was last read: what holds while its document is broken
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
@@ -129,8 +129,11 @@ class Reconciler:
     @property
     def next_look(self) -> tuple[float, str] | None:
         """When (monotonic) another pass will know more although nothing can be sent now, and what."""
-        waiting = ((key, at) for key, at in self._looked_for.items() if key not in self._in_vain)
-        due = [(at, f"the job of {name}, whose answer was lost") for (name, _), at in waiting]
+        due = [
+            (at, f"the job of {name}, whose answer was lost")
+            for name, (_, at) in self._looked_for.items()
+            if name not in self._in_vain
+        ]
         if self._created_at is not None:
             due.append((self._created_at + self._settle, "jobs that another run may have made at the same moment"))
         return min(due, default=None)
@@ -140,6 +143,12 @@ class Reconciler:
         """Names that a run on this state directory has read, and none since has read a whole directory without."""
         journal = self._ports.journal
         return frozenset(journal.declared()) if journal else frozenset()
+
+    @property
+    def live_names(self) -> frozenset[str]:
+        """Names with jobs that were live when a pass on this state directory last looked."""
+        journal = self._ports.journal
+        return frozenset(journal.live_names()) if journal else frozenset()
 
     @property
     def next_try(self) -> float | None:
@@ -197,10 +206,9 @@ class Reconciler:
             self._seen_first = frozenset(job.id for job in listed)
         memory = self._memory(listed)
         for name, intent in memory.intents.items():
-            self._looked_for.setdefault((name, intent.serial), begun_at + self._settle)
-        open_creates = {(name, intent.serial) for name, intent in memory.intents.items()}
-        self._looked_for = {key: at for key, at in self._looked_for.items() if key in open_creates}
-        self._in_vain = frozenset(key for key, at in self._looked_for.items() if begun_at >= at)
+            # Another run on this state directory may have resolved one and sent the next.
+            if self._looked_for.get(name, ("", 0.0))[0] != intent.token:
+                self._looked_for[name] = (intent.token, begun_at + self._settle)
         world = World(
             fleet=_known_fleet(self._fleet, snapshot),
             desired=snapshot.desired,
@@ -208,7 +216,7 @@ class Reconciler:
             memory=memory,
             overtaken=self._overtaken(snapshot),
             broken=self._held(snapshot),
-            settled=frozenset(name for name, _ in self._in_vain),
+            settled=frozenset(name for name, (_, at) in self._looked_for.items() if begun_at >= at),
             seen_first=self._seen_first,
             approved_ahead=permission.ahead,
             prune=self._prune,
@@ -224,6 +232,8 @@ class Reconciler:
         if self._created_at is not None and begun_at >= self._created_at + self._settle:
             self._created_at = None
         self._ended |= {job.id for job in world.jobs if not job.live and job.id in memory.records}
+        self._looked_for = {name: look for name, look in self._looked_for.items() if name in intents}
+        self._in_vain = world.settled & intents.keys()
         return Seen(world, resolved, settled=begun_at >= self.settled_at)
 
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
@@ -354,8 +364,8 @@ class Reconciler:
         """Start the clocks that a create starts; each is monotonic and begins again in a new process."""
         now = self._ports.clock.monotonic()
         if outcome.unknown:
-            intent = self._journal().memory().intents[outcome.name]
-            self._looked_for[outcome.name, intent.serial] = now + self._settle
+            token = self._journal().memory().intents[outcome.name].token
+            self._looked_for[outcome.name] = (token, now + self._settle)
         if outcome.unknown or outcome.ok:
             self._created_at = now
 

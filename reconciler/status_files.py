@@ -7,7 +7,7 @@ cannot be read counts as absent, because the next report makes it again.
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from reconciler.status import Status
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_SHOWN = tuple(field.name for field in fields(Status) if field.name != "created_at")
 
 
 class Files(Protocol):
@@ -91,7 +92,7 @@ class StatusFiles:
         changed = 0
         try:
             for name, status in statuses.items():
-                changed += self._differs(name, status) and self._replace(name, _text(status))
+                changed += self._differs(name, status) and self._replace(name, self._text(status))
             for path in list(self._files.reports(self._directory)):
                 if path.stem not in statuses:
                     self._files.remove(path)
@@ -106,6 +107,17 @@ class StatusFiles:
         del item["name"]
         return name not in self._known or item != self._known[name][1]
 
+    def _text(self, status: Status) -> bytes:
+        item = as_item(status)
+        document = {
+            "apiVersion": "reconciler/v1",
+            "kind": "FineTuningJobStatus",
+            "metadata": {"name": item.pop("name")},
+            "status": item,
+        }
+        text: bytes = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, encoding="utf-8")
+        return text
+
     def _replace(self, name: str, text: bytes) -> bool:
         path = self._directory / f"{name}.yaml"
         with contextlib.suppress(FileNotFoundError):
@@ -119,23 +131,10 @@ class StatusFiles:
 
 def as_item(status: Status) -> dict[str, object]:
     """A status as plain data, in the order in which it is shown."""
-    item = asdict(status)
-    item.pop("created_at")
-    item["conditions"] = list(item["conditions"])
-    item["history"] = list(item["history"])
+    item: dict[str, object] = {name: getattr(status, name) for name in _SHOWN}
+    item["conditions"] = [asdict(condition) for condition in status.conditions]
+    item["history"] = list(status.history)
     return item
-
-
-def _text(status: Status) -> bytes:
-    item = as_item(status)
-    document = {
-        "apiVersion": "reconciler/v1",
-        "kind": "FineTuningJobStatus",
-        "metadata": {"name": item.pop("name")},
-        "status": item,
-    }
-    text: bytes = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, encoding="utf-8")
-    return text
 
 
 def _report(content: bytes) -> Mapping[str, object]:

@@ -20,7 +20,7 @@ class Intent:
     revision: str
     attempt: int
     seed: int | None = None  # the seed that was sent: the weaker trace on servers that drop metadata
-    serial: int = 0  # tells this POST from an earlier one of the same name: each has a settle window of its own
+    token: str = field(default="", compare=False)  # the journal's: the same create, sent again, has another
 
 
 @dataclass(frozen=True, slots=True)

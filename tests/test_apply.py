@@ -17,6 +17,7 @@ from reconciler.gates import Permission
 from reconciler.plan import Action, Reason
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.source import read_directory
+from reconciler.world import Intent
 from tests.clocks import SkippingClock
 from tests.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
 from tests.fleets import BEGIN, FleetDirectory, apply_once, house, jobs_at, live, make_job
@@ -238,6 +239,27 @@ def test_a_create_that_really_was_lost_is_sent_again_with_the_same_attempt(
     assert [j["metadata"]["reconciler_attempt"] for j in jobs_at(server.base_url, job="a")] == ["1"]
 
 
+def test_a_create_that_another_run_here_sent_meanwhile_is_looked_for_anew(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("known")
+    apply_once(fleet, server.base_url)  # the provider has been seen to return our marks
+    fleet.job("a", seed=3)
+    snapshot = read_directory(fleet.root)
+    clock = SkippingClock()
+    with house(fleet, server.base_url, settle=30, clock=clock) as opened:
+        assert opened.journal is not None
+        sent = Intent("a", snapshot.desired["a"].revision, 1)
+        opened.journal.intend(sent)
+        opened.run.one_pass(snapshot, BEGIN)
+        clock.sleep(20)
+        opened.journal.drop_intent("a")
+        opened.journal.intend(sent)
+        clock.sleep(20)
+        again = opened.run.one_pass(snapshot, BEGIN)
+        assert again.outcomes == (), "its own settle window is not over"
+        clock.sleep(31)
+        assert [o.ok for o in opened.run.one_pass(snapshot, BEGIN).outcomes] == [True]
+
+
 def test_where_marks_were_never_seen_a_lost_create_is_never_sent_again(fleet: FleetDirectory, server: Proxy) -> None:
     fleet.job("a")
     server.requests.clear()
@@ -249,6 +271,28 @@ def test_where_marks_were_never_seen_a_lost_create_is_never_sent_again(fleet: Fl
     assert apply_once(fleet, server.base_url).exit_code == 1
     assert len(server.creates()) == 1
     assert jobs_at(server.base_url) == []
+
+
+def test_two_creates_that_stay_unresolved_do_not_keep_an_apply_looking_for_ever(
+    fleet: FleetDirectory, server: Proxy
+) -> None:
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    server.answer = lambda r: DROP if r.creates else server.pass_on(r)
+    clock = SkippingClock()
+
+    class Enough(Exception):
+        """It has slept more often than it can have reason to."""
+
+    def sleep(seconds: float) -> None:
+        if len(clock.slept) > 10:
+            raise Enough
+        SkippingClock.sleep(clock, seconds)
+
+    clock.sleep = sleep  # type: ignore[method-assign]
+    result = apply_once(fleet, server.base_url, clock=clock)
+    assert result.exit_code == 1
+    assert [c.reason for c in result.last.after.plan.changes] == [Reason.CREATE_UNRESOLVED] * 2
 
 
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────

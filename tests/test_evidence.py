@@ -26,8 +26,7 @@ def after(*readings: tuple[float, Snapshot]) -> Evidence:
 
 def test_without_a_reading_nothing_is_proved() -> None:
     assert not Evidence().steady(100, 0)
-    assert not Evidence().whole(100, 0)
-    assert Evidence().recent(100, 10) == frozenset()
+    assert Evidence().gone_for(100, 10) == frozenset()
     assert Evidence().next_proof(0, 1, 10) == 1
 
 
@@ -45,22 +44,33 @@ def test_going_back_and_forth_is_no_rest() -> None:
 
 def test_a_name_is_gone_from_the_first_whole_reading_without_it() -> None:
     evidence = after((0, reading("a", "b")), (50, reading("b")), (55, reading("b")))
-    assert evidence.recent(59, 10) == {"a"}
-    assert evidence.recent(60, 10) == frozenset()
-    assert evidence.whole(60, 10)
+    assert evidence.gone_for(59, 10) == frozenset()
+    assert evidence.gone_for(60, 10) == {"a"}
 
 
 def test_a_broken_reading_begins_the_proof_anew() -> None:
     evidence = after((0, reading("a", "b")), (50, reading("b")), (55, reading("b", broken=True)), (58, reading("b")))
-    assert evidence.recent(61, 10) == {"a"}
-    assert not evidence.whole(61, 10)
-    assert evidence.whole(68, 10)
-    assert after((0, reading("a", with_fleet=False))).whole_since is None
+    assert evidence.gone_for(67, 10) == frozenset()
+    assert evidence.gone_for(68, 10) == {"a"}
+    assert after((0, reading("a")), (1, reading(with_fleet=False)), (2, reading())).gone_for(11, 10) == frozenset()
 
 
 def test_a_name_that_came_back_is_not_gone() -> None:
     evidence = after((0, reading("a")), (5, reading()), (9, reading("a")), (30, reading()))
-    assert evidence.recent(39, 10) == {"a"}
+    assert evidence.gone_for(39, 10) == frozenset()
+
+
+def test_what_nobody_here_read_is_gone_from_the_first_reading_that_could_tell() -> None:
+    evidence = Evidence().after(reading("b"), 0).after(reading("b"), 50, live=["c"])
+    assert evidence.gone_for(59, 10) == frozenset()
+    assert evidence.gone_for(60, 10) == {"c"}
+
+
+def test_what_somebody_else_read_meanwhile_was_not_gone_all_the_time() -> None:
+    evidence = Evidence().after(reading(), 0, live=["c"]).after(reading(), 50, told=["c"], live=["c"])
+    assert evidence.gone_for(59, 10) == frozenset()
+    assert evidence.gone_for(60, 10) == {"c"}
+    assert evidence.after(reading(), 55, told=["c"]).gone_for(60, 10) == {"c"}, "told once is enough"
 
 
 def test_the_next_proof_is_the_first_that_is_still_to_come() -> None:
@@ -68,4 +78,3 @@ def test_the_next_proof_is_the_first_that_is_still_to_come() -> None:
     assert evidence.next_proof(50, 1, 10) == 51
     assert evidence.next_proof(51, 1, 10) == 60
     assert evidence.next_proof(60, 1, 10) is None
-    assert after((0, reading(broken=True))).next_proof(1, 1, 10) is None

@@ -55,7 +55,7 @@ def test_one_bad_manifest_stops_removals_and_nothing_else() -> None:
 
 def test_a_name_that_is_gone_only_now_is_not_removed_yet_and_stops_no_other() -> None:
     w = world([job(), job("j2", "b")], [], of=fleet(max_cancels=5))
-    gated = gate(plan(w), w, Permission(recent=frozenset({"b"})))
+    gated = gate(plan(w), w, Permission(gone=frozenset({"a"})))
     assert [c.name for c in gated.plan.writes] == ["a"]
     assert [(v.gate, v.count) for v in gated.refusals] == [("removal_evidence", 1)]
 

@@ -79,7 +79,7 @@ def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
         memory = journal.memory(every_backoff=True)
         assert journal.known
         assert not journal.moved
-    assert memory.intents == {"a": Intent("a", R1, 2, seed=9, serial=1)}
+    assert memory.intents == {"a": Intent("a", R1, 2, seed=9)}
     assert memory.records["j1"] == record("j1", "b")
     assert memory.records["j2"] == record("j2", "d", live=False, ended_before=True)
     assert memory.wanted == {("a", R1): {"model": "m"}, ("d", R1): None}

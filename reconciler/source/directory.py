@@ -107,9 +107,9 @@ def _generation(root: Path) -> tuple[str, str]:
 
 
 def _read_directory(root: Path) -> Snapshot:
-    reading = _Reading(root)
+    reading, real = _Reading(root), root.resolve()
     for relative, found in manifests(root):
-        reading.take(relative, partial(_manifest_bytes, found, root))
+        reading.take(relative, partial(_manifest_bytes, found, real))
     if not reading.seen:
         there = "no manifests in" if root.is_dir() else "no such directory:"
         reading.problem(".", (1, 1), "", f"{there} {root}; an empty or missing directory changes nothing")
@@ -340,10 +340,10 @@ class _Reading:
         return list(first.values())
 
 
-def _manifest_bytes(found: Path | Unfit, root: Path) -> bytes:
+def _manifest_bytes(found: Path | Unfit, real_root: Path) -> bytes:
     if isinstance(found, Unfit):
         raise found
-    content = read_bounded(found, root.resolve(), BYTES_LIMIT)
+    content = read_bounded(found, real_root, BYTES_LIMIT)
     if not content.strip():
         # Between an editor's truncate and its write every manifest looks like this.
         raise Unfit("empty: a save under way looks like this; delete the file if nothing is wanted of it")
@@ -351,9 +351,10 @@ def _manifest_bytes(found: Path | Unfit, root: Path) -> bytes:
 
 
 def _again(root: Path) -> Iterable[tuple[str, str]]:
+    real = root.resolve()
     for relative, found in manifests(root):
         try:
-            yield relative, hashlib.sha256(_manifest_bytes(found, root)).hexdigest()
+            yield relative, hashlib.sha256(_manifest_bytes(found, real)).hexdigest()
         except Unfit as unfit:
             yield relative, str(unfit)
 

@@ -69,6 +69,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "status replace": ("crash before", "crash after"),
     "status remove": ("crash before", "crash after"),
     "sleep": ("crash before", "crash after"),
+    "clock": ("an hour forth", "an hour back", "a minute forth"),
 }
 
 
@@ -101,7 +102,9 @@ class Chance:
         self.unknown = 0
 
     def fault(self, kind: str) -> str | None:
-        if not self.on or self.random.random() >= self.rate * (_WRITES if kind in {"create", "cancel"} else 1.0):
+        if not self.on or self.random.random() >= self.rate * (
+            _WRITES if kind in {"create", "cancel", "clock"} else 1.0
+        ):
             return None
         options = FAULTS[kind]
         fault = options[int(self.random.random() * len(options))]

@@ -6,7 +6,7 @@ lost whole or kept whole. Status files are the real ones over a dictionary that 
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -14,6 +14,8 @@ from typing import Any, Literal
 import yaml
 
 from reconciler.journal import _SCHEMA, Identity, Journal, _named
+from reconciler.status import Status
+from reconciler.status_files import StatusFiles
 from tests.sim.engine import Engine, SimClock
 
 IDENTITY = Identity("fleet-1", "https://api.example.com/v1")
@@ -175,9 +177,35 @@ class StatusDisk:
         if path.suffix == ".yaml" and content is not None and content not in self._whole:
             self.torn.append(path.name)
 
-    def report(self, name: str) -> dict[str, Any]:
+    def report(self, name: str) -> Mapping[str, Any]:
         content = self.files.get(_PLACE / "status" / f"{name}.yaml")
         if content is None:
             return {}
-        status: dict[str, Any] = yaml.load(content, Loader=_LOADER)["status"]  # noqa: S506 - a safe loader
-        return status
+        if content not in _PARSED:
+            _PARSED[content] = yaml.load(content, Loader=_LOADER)["status"]  # noqa: S506 - a safe loader
+        return _PARSED[content]
+
+
+_PARSED: dict[bytes, Mapping[str, Any]] = {}
+
+
+_DUMPED: dict[str, bytes] = {}
+
+
+class SharedStatusFiles(StatusFiles):
+    """The real ones; what any process has parsed or dumped before is not parsed or dumped again."""
+
+    def _text(self, status: Status) -> bytes:
+        key = repr(status)
+        if key not in _DUMPED:
+            _DUMPED[key] = super()._text(status)
+        return _DUMPED[key]
+
+    def read(self) -> dict[str, Mapping[str, object]]:
+        for path in self._files.reports(self._directory):
+            content = self._files.read(path)
+            if content in _PARSED:
+                self._known[path.stem] = (content, _PARSED[content])
+        told = super().read()
+        _PARSED.update(dict(self._known.values()))
+        return told

@@ -16,6 +16,8 @@ from tests.sim.chance import Source
 
 EPOCH = 1_750_000_000.0
 
+_JUMPS = {"an hour forth": 3600.0, "an hour back": -3600.0, "a minute forth": 60.0}
+
 # More effects than any honest run has: a process that goes on for ever is a finding.
 _EFFECTS_LIMIT = 5000
 
@@ -99,6 +101,13 @@ class Engine:
     def say(self, text: str) -> None:
         if self.trace is not None:
             self.trace.append(f"{self.now:9.2f}  {text}")
+
+    def jump(self) -> None:
+        """Somebody sets the wall clock."""
+        how = self.source.fault("clock")
+        if how is not None:
+            self.wall_offset += _JUMPS[how]
+            self.say(f"the wall clock jumps {how}")
 
     def at(self, time: float, act: Callable[[], object]) -> None:
         self._number += 1

@@ -98,7 +98,10 @@ def _somebody_else_cancelled(it: _Name) -> bool:
     if latest is None or not it.status_of([latest], "cancelled"):
         return False
     here = {(site.name, site.state.generation) for site in it.world.sites}
-    return not any((p.writer.site, p.generation) in here for p in latest.cancel_posts) or len(here) > 1
+    ours = [p for p in latest.cancel_posts if (p.writer.site, p.generation) in here]
+    # Seen live after its sender was dead, a cancel is void; it may still take effect then (CONTRACT section 6).
+    late = [p for p in ours if p.took is not None and p.writer.ended is not None and p.took > p.writer.ended]
+    return len(ours) == len(late) or len(here) > 1
 
 
 def _known_model(it: _Name, upstream: str) -> bool:

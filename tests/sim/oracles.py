@@ -65,11 +65,15 @@ def _says(job: SimJob) -> str:
 
 
 def s1_one_live_job(world: World) -> Iterator[str]:
-    """S1: at most one live job of ours per (name, revision); with one writer, or a common lock."""
-    if len(world.sites) > 1:
-        return
+    """S1: at most one live job of ours per (name, revision).
+
+    Without a common lock S1b bounds the surplus; but a run without memory waits, and sees what stood before it.
+    """
     for job in _ours(world):
         for other in _same(world, job):
+            rivals = len(world.sites) > 1 and job.post is not None
+            if rivals and job.post and (job.post.writer.known_at_start or other.committed > job.post.writer.started):
+                continue
             if (
                 other.committed <= job.committed
                 and other.live(job.committed)
@@ -153,7 +157,7 @@ def s2_nothing_trained_twice(world: World) -> Iterator[str]:
         if any(k.status(post.sent) == "succeeded" for k in earlier):
             yield f"{_says(job)} was made although that spec had succeeded"
         failed = [k for k in earlier if k.status(post.sent) == "failed"]
-        latest = max(earlier, key=lambda k: (k.marks.attempt if k.marks else 0, -k.committed), default=None)
+        latest = min(earlier, key=lambda k: (-k.marks.attempt if k.marks else 0, int(k.committed), k.id), default=None)
         if latest is None:
             continue
         if latest in failed and (len(failed) > wish.retries or (latest.error and latest.error.param)):
@@ -230,7 +234,7 @@ def s4_evidence(world: World) -> Iterator[str]:
         yield from _trusted(world, post)
         if post.rechecked is None or not post.rechecked[2]:
             yield f"{post.writer.name} wrote without a second read of the manifests"
-        elif (versions[post.rechecked[1]].wish, versions[post.rechecked[1]].damage) != (read.wish, read.damage):
+        elif versions[post.rechecked[1]].wish != read.wish or _name_of(world, post) in versions[post.rechecked[1]].hurt:
             yield f"{post.writer.name} wrote although the manifests had changed since it read them"
         if post.kind == "cancel":
             seen = [status for _, job_id, status in post.looks if job_id == post.job_id]
@@ -242,13 +246,17 @@ def s4_evidence(world: World) -> Iterator[str]:
 _ABSENCE = 10.0
 
 
+def _name_of(world: World, post: Post) -> str:
+    marks = post.marks or world.server.jobs[post.job_id].marks
+    return marks.name if marks else ""
+
+
 def _trusted(world: World, post: Post) -> Iterator[str]:
     """What was read when this write was decided must have been fit for it."""
     versions = _site(world, post.writer).checkout.versions
     read = versions[post.version]
-    marks = post.marks or world.server.jobs[post.job_id].marks
-    name = marks.name if marks else ""
-    removal = post.kind == "cancel" and read.wish.get(name) is None
+    name = _name_of(world, post)
+    removal = post.kind == "cancel" and read.wish.get(name) is None and read.wish.state == "active"
     if read.damage and (not post.writer.daemon or removal or name in read.hurt):
         yield f"{post.writer.name} wrote for {name} after reading a directory that was damaged ({read.damage})"
     if removal and post.writer.daemon:

@@ -309,6 +309,7 @@ class SimProvider:
             if fault is not None and fault.endswith(": late"):
                 server.later(post, engine.now + engine.source.between(0.0, server.late))
         self._alive()
+        engine.jump()
         self._write_fault(kind, fault)
         return job
 

@@ -102,7 +102,7 @@ class _Story:
         self.chance.rate = self.rate
         self.engine.run(self.horizon + 3600.0 * bool(len(self.world.sites) > 1)) if self.watched else self.engine.run()
         self._calm()
-        self._quiet()
+        self.world.rest()
 
     def _calm(self) -> None:
         """The faults stop; the last commit stands everywhere; what was damaged is mended."""
@@ -110,18 +110,12 @@ class _Story:
         chance.on = False
         for site in world.sites:
             site.checkout.set(self.last)
-        world.calm_at = self.engine.now
-        self.engine.say("── the faults stop ──")
+        world.calm()
         if self.watched:
             self._attended()
         if chance.happens(0.3):
-            self._round()
+            world.round()
             self.engine.now += 600.0
-        self.server.freeze()
-        self.engine.now += world.settle
-        for _ in range(3):
-            self._round()
-            self.engine.now += world.settle
 
     def _attended(self) -> None:
         """The daemons alone make it right, and are asked to stop."""
@@ -157,23 +151,6 @@ class _Story:
     def _mend(self, site: Site) -> None:
         site.checkout.mend()
         self._hint(site)
-
-    def _round(self) -> None:
-        for site in self.world.sites:
-            self.world.start(site)
-            self.engine.run()
-
-    def _quiet(self) -> None:
-        world = self.world
-        self.engine.say("── quiet ──")
-        posts, files = len(self.server.posts), [s.state.files() for s in world.sites]
-        self._round()
-        changed = sum(
-            b != a
-            for s, before in zip(world.sites, files, strict=True)
-            for b, a in zip(before, s.state.files(), strict=True)
-        )
-        world.quiet = (len(self.server.posts) - posts, changed)
 
     # ── what people and the world do ──
 
@@ -268,7 +245,9 @@ class _Story:
             behind = 0.0 if len(self.world.sites) == 1 else chance.pick((0.0, 1.0, 600.0, 3600.0))
             self._at(at + behind, "edit", partial(self._edit, site, self.last))
             if chance.happens(0.6):
-                self.engine.at(at + behind + chance.pick((0.0, 0.1, 5.0, 60.0)), partial(self._run, site))
+                when = at + behind + chance.pick((0.0, 0.1, 5.0, 60.0))
+                for _ in range(2 if self.concurrent else 1):
+                    self.engine.at(when, partial(self._run, site))
 
     def _plan_damage(self, site: Site) -> None:
         chance, at = self.chance, self._some_time()
@@ -301,8 +280,12 @@ class _Story:
     def _after(self, before: Callable[[Process], None]) -> Callable[[Process], None]:
         def ended(process: Process) -> None:
             before(process)
+            site = next(s for s in self.world.sites if s.name == process.site)
+            if self.echoes and self.chance.on and self.chance.happens(0.02):
+                # The worst moment: what was just done is remembered nowhere, and may not be listed yet.
+                self._at(self.engine.now, "state directory lost", partial(self._lose, site))
+                self.engine.at(self.engine.now + 0.1, partial(self._run, site))
             if (process.result == "crashed" or (process.daemon and process.error)) and self.world.calm_at is None:
-                site = next(s for s in self.world.sites if s.name == process.site)
                 delay = self.chance.pick((0.0, 1.0, 20.0, 300.0))
                 again = self._watch if process.daemon else self._run
                 self.engine.at(self.engine.now + delay, partial(again, site))

@@ -23,7 +23,7 @@ from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_direc
 from reconciler.status_files import Files, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish
-from tests.sim.disk import StateDirectory
+from tests.sim.disk import SharedStatusFiles, StateDirectory
 from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
 from tests.sim.server import Server, SimProvider
 
@@ -38,7 +38,7 @@ class Program:
     journal: type[Journal] = Journal
     provider: type[SimProvider] = SimProvider
     clock: type[SimClock] = SimClock
-    status_files: Callable[[Path, Files], StatusFiles] = StatusFiles
+    status_files: Callable[[Path, Files], StatusFiles] = SharedStatusFiles
     read: Callable[[Path], Snapshot] = read_directory
     locks: bool = True
     settle: float = 1.0  # what the settle window is multiplied with
@@ -136,6 +136,7 @@ class World:
         self.calm_at: float | None = None
         self.unfindable: list[str] = []  # S5, as seen at each end of a process
         self.quiet: tuple[int, int] | None = None  # POSTs and file writes of the quiet window
+        self.restarted: set[str] = set()
 
     def _site(self, name: str) -> Site:
         root = self._root / name
@@ -160,7 +161,7 @@ class World:
     def _apply(self, site: Site, process: Process, patience: Patience) -> str:
         """What `reconciler apply --yes --first-run` does, in its order."""
         program = self.program
-        snapshot = program.read(site.checkout.root)
+        snapshot = self._read(site)
         process.version = site.checkout.version
         process.versions.add(process.version)
         self.engine.say(f"{process.name} starts{' and finds problems' if snapshot.problems else ''}")
@@ -170,9 +171,22 @@ class World:
         journal = site.state.open(clock, program.journal)
         process.known_at_start = journal.known
         run = program.reconciler(self._ports(site, process, clock, journal), settle=self.settle * program.settle)
-        listener = Listener(lambda _: None, lambda _seconds, _what: None, lambda: None, lambda _: None)
+        waits = lambda seconds, what: self.engine.say(f"{process.name} waits {seconds:.1f} s for {what}"[:200])  # noqa: E731
+        listener = Listener(lambda _: None, waits, lambda: None, lambda _: None)
         result = apply(run, snapshot, Permission(first_run=True), patience, listener)
         return f"exit {result.exit_code}"
+
+    def _read(self, site: Site, read: Callable[[], Snapshot] | None = None) -> Snapshot:
+        """What stands in the directory; a whole one that this site has read before is not parsed again."""
+        program, checkout = self.program, site.checkout
+        if program.read is not read_directory:
+            return program.read(checkout.root)
+        if checkout.odd:
+            return read() if read else read_directory(checkout.root)
+        key = (checkout.root, checkout.wish)
+        if key not in _snapshots:
+            _snapshots[key] = read_directory(checkout.root)
+        return _snapshots[key]
 
     def start_daemon(self, site: Site, pace: Pace) -> Process:
         """Start one `run` at a site, now."""
@@ -197,7 +211,7 @@ class World:
         reader = DirectoryReader(site.checkout.root, lambda: time.time() + 10.0)
 
         def read() -> Snapshot:
-            snapshot = reader.read() if program.read is read_directory else program.read(site.checkout.root)
+            snapshot = self._read(site, reader.read)
             process.version = site.checkout.version
             process.versions.add(process.version)
             return snapshot
@@ -241,6 +255,34 @@ class World:
             turn=(lambda: site.lock.turn(process)) if program.locks else contextlib.nullcontext,
         )
 
+    # ── the last phases of every run ──
+
+    def calm(self) -> None:
+        """The faults have stopped."""
+        self.server.flush()
+        self.calm_at = self.engine.now
+        self.engine.say("── the faults stop ──")
+
+    def round(self) -> None:
+        """An apply at each site, one after the other."""
+        for site in self.sites:
+            self.start(site)
+            self.engine.run()
+
+    def rest(self) -> None:
+        """No job moves any more: some rounds to make everything right, and one in which nothing may be written."""
+        self.server.freeze()
+        self.engine.now += self.settle
+        for _ in range(1 + len(self.sites)):
+            self.round()
+            self.engine.now += self.settle
+        self.engine.say("── quiet ──")
+        posts, files = len(self.server.posts), [part for site in self.sites for part in site.state.files()]
+        self.round()
+        after = [part for site in self.sites for part in site.state.files()]
+        changed = sum(now != before for now, before in zip(after, files, strict=True))
+        self.quiet = (len(self.server.posts) - posts, changed)
+
     def _ended(self, process: Process) -> None:
         """S5 at every end of a process, killed or not: is each job of ours known or findable?"""
         if self.server.echoes:
@@ -260,6 +302,7 @@ class World:
 
 
 _roots: list[Path] = []
+_snapshots: dict[tuple[Path, Wish], Snapshot] = {}
 
 
 def _fresh_root() -> Path:

@@ -1,0 +1,244 @@
+"""The 18 planted bugs of PROPERTIES: parts of the program, each wrong in one way.
+
+Nothing in `reconciler/` knows of them. `test_bugs` shows that the simulation catches each.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import OutcomeUnknown
+from reconciler.gates import Permission
+from reconciler.job import TERMINAL, Job, Marks
+from reconciler.journal import Journal
+from reconciler.plan import Action, Change, Plan, Reason
+from reconciler.reconcile import Decided, Reconciler, Seen
+from reconciler.source import Snapshot, read_directory
+from reconciler.status_files import StatusFiles
+from reconciler.world import Intent, Memory, OwnCancel
+from tests.sim.engine import SimClock
+from tests.sim.server import FLEET, SimProvider
+from tests.sim.world import Program
+
+
+class IntentAfterPost(Journal):
+    """POST before intent: it is recorded with the answer only."""
+
+    def intend(self, intent: Intent) -> None:
+        self._later = intent
+
+    def bind(self, record: Any) -> None:
+        super().intend(self._later)
+        super().bind(record)
+
+
+class IntentInACache(Journal):
+    """Intent not fsynced: this process sees it, the disk does not."""
+
+    def intend(self, intent: Intent) -> None:
+        self.__dict__.setdefault("_cache", {})[intent.name] = intent
+
+    def drop_intent(self, name: str) -> None:
+        self.__dict__.setdefault("_cache", {}).pop(name, None)
+        super().drop_intent(name)
+
+    def bind(self, record: Any) -> None:
+        self.__dict__.setdefault("_cache", {}).pop(record.name, None)
+        super().bind(record)
+
+    def memory(self, *, every_backoff: bool = False) -> Memory:
+        told = super().memory(every_backoff=every_backoff)
+        return replace(told, intents={**told.intents, **self.__dict__.get("_cache", {})})
+
+
+class WallClock(SimClock):
+    """Wall clock instead of monotonic."""
+
+    def monotonic(self) -> float:
+        return self.time()
+
+
+class RepeatedPost(SimProvider):
+    """5xx retried: a create whose answer is lost is sent again at once."""
+
+    def create_job(self, body: Mapping[str, object]) -> Job:
+        try:
+            return super().create_job(body)
+        except OutcomeUnknown:
+            return super().create_job(body)
+
+
+def read_whatever_is_there(root: Path) -> Snapshot:
+    """Cancel on an empty directory: what cannot be read wants nothing, and the last fleet document still holds."""
+    snapshot = read_directory(root)
+    if snapshot.fleet is not None and not snapshot.problems:
+        _fleets[root] = snapshot
+    if snapshot.fleet is None and root in _fleets and not snapshot.desired:
+        return replace(snapshot, fleet=_fleets[root].fleet, problems=(), broken=frozenset(), unreadable=frozenset())
+    return snapshot
+
+
+_fleets: dict[Path, Snapshot] = {}
+
+
+class EverybodysJobs(SimProvider):
+    """No ownership check: another fleet's job of our names counts as ours."""
+
+    def _adopted(self, job: Job) -> Job:
+        if job.marks is not None:
+            return replace(job, marks=replace(job.marks, fleet=FLEET))
+        return replace(job, marks=Marks(FLEET, "a", "f" * 16, 1))
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        return tuple(self._adopted(job) for job in super().list_jobs())
+
+    def retrieve_job(self, job_id: str) -> Job:
+        return self._adopted(super().retrieve_job(job_id))
+
+
+class PartOfAList(SimProvider):
+    """Partial list trusted: pages that came before the error are the listing."""
+
+    def cut(self, shown: tuple[Job, ...]) -> tuple[Job, ...]:
+        return shown
+
+    def _read_fault(self, kind: str, fault: str | None) -> None:
+        super()._read_fault(kind, None if fault == "cut" else fault)
+
+
+class WarmStart(Reconciler):
+    """No cold-start wait."""
+
+    def _why_cold(self) -> str:
+        return ""
+
+
+class TornStatus(StatusFiles):
+    """Torn status: written in place."""
+
+    def _replace(self, name: str, text: bytes) -> bool:
+        self._files.write(self._directory / f"{name}.yaml", text)
+        return True
+
+
+class NoTerminalJobs(SimProvider):
+    """Terminal taken for missing: jobs that have ended are not listed, and unknown."""
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        return tuple(job for job in super().list_jobs() if job.live)
+
+
+class ForgetfulJournal(Journal):
+    """... and a record whose job is not there is dropped."""
+
+    def memory(self, *, every_backoff: bool = False) -> Memory:
+        told = super().memory(every_backoff=every_backoff)
+        return replace(told, records={})
+
+
+_WORDS = frozenset({"validating_files", "queued", "running", "canceling"}) | TERMINAL
+
+
+class WordsItKnows(SimProvider):
+    """Unknown status taken for terminal."""
+
+    def _known(self, job: Job) -> Job:
+        return job if job.status in _WORDS else replace(job, status="failed")
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        return tuple(self._known(job) for job in super().list_jobs())
+
+    def retrieve_job(self, job_id: str) -> Job:
+        return self._known(super().retrieve_job(job_id))
+
+
+class WantedEverything(Journal):
+    """Retired a job it never wanted: whatever was seen counts as once wanted."""
+
+    def memory(self, *, every_backoff: bool = False) -> Memory:
+        told = super().memory(every_backoff=every_backoff)
+        seen: dict[tuple[str, str], Mapping[str, object] | None] = {
+            (r.name, r.revision): {} for r in told.records.values()
+        }
+        return replace(told, wanted={**seen, **told.wanted})
+
+
+class EveryCancelIsOurs(Journal):
+    """Restored a job that a human cancelled: whatever has ended counts as cancelled here."""
+
+    def memory(self, *, every_backoff: bool = False) -> Memory:
+        told = super().memory(every_backoff=every_backoff)
+        ended = {r.job_id: OwnCancel(Reason.SUPERSEDED) for r in told.records.values() if not r.live}
+        return replace(told, cancels={**ended, **told.cancels})
+
+
+class _OtherPlan(Reconciler):
+    """A run that changes its gated plan before it acts."""
+
+    def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
+        decided = super().decide(seen, snapshot, permission)
+        plan = decided.gated.plan
+        changes = tuple(self.other(change, plan, seen) for change in plan.changes)
+        return replace(decided, gated=replace(decided.gated, plan=replace(plan, changes=changes)))
+
+    def other(self, change: Change, plan: Plan, seen: Seen) -> Change:
+        return change
+
+
+class KeepNewest(_OtherPlan):
+    """Keep-newest for duplicates."""
+
+    def other(self, change: Change, plan: Plan, seen: Seen) -> Change:
+        if change.reason is not Reason.DUPLICATE or change.action is not Action.CANCEL or change.keeper is None:
+            return change
+        return replace(change, job_id=change.keeper, keeper=change.job_id)
+
+
+class NoLookAtTheKeeper(_OtherPlan):
+    """Healed a duplicate without looking at the keeper."""
+
+    def other(self, change: Change, plan: Plan, seen: Seen) -> Change:
+        return replace(change, keeper=None)
+
+
+class CancelFirst(_OtherPlan):
+    """Cancelled before the replacement existed."""
+
+    def other(self, change: Change, plan: Plan, seen: Seen) -> Change:
+        return replace(change, follows=False) if change.follows else change
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A program that is wrong, the oracles that may catch it, and within how many seeds they must."""
+
+    program: Program
+    oracles: frozenset[str]
+    seeds: int = 400
+
+
+def _bug(*oracles: str, seeds: int = 400, **parts: Any) -> Bug:
+    return Bug(Program(**parts), frozenset(oracles), seeds)
+
+
+BUGS: Mapping[str, Bug] = {
+    "POST before intent": _bug("S6", journal=IntentAfterPost),
+    "intent not fsynced": _bug("S6", journal=IntentInACache),
+    "settle too short": _bug("S1", "S1b", settle=0.1),
+    "wall clock instead of monotonic": _bug("S1", "S1b", clock=WallClock, seeds=3000),
+    "5xx retried": _bug("S1", "S1b", provider=RepeatedPost),
+    "cancel on an empty directory": _bug("S4", read=read_whatever_is_there),
+    "no ownership check": _bug("S3", provider=EverybodysJobs),
+    "partial list trusted": _bug("S1", "S1b", "S2", provider=PartOfAList),
+    "no lock": _bug("S1", locks=False),
+    "no cold-start wait": _bug("S1", "S1b", reconciler=WarmStart),
+    "torn status": _bug("S7", status_files=TornStatus),
+    "keep-newest for duplicates": _bug("S1b", reconciler=KeepNewest),
+    "terminal taken for missing": _bug("S2", provider=NoTerminalJobs, journal=ForgetfulJournal),
+    "unknown status taken for terminal": _bug("S1", "S2", provider=WordsItKnows),
+    "retired a job it never wanted": _bug("S1c", journal=WantedEverything),
+    "restored a job that a human cancelled": _bug("S2", journal=EveryCancelIsOurs),
+    "healed a duplicate without looking at the keeper": _bug("S2b", reconciler=NoLookAtTheKeeper),
+    "cancelled before the replacement existed": _bug("S2b", reconciler=CancelFirst),
+}

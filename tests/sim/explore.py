@@ -1,0 +1,42 @@
+"""Every plan of at most N faults over all the effects of a scenario.
+
+A plan of one fault is made from the run without any: each kind of fault at each effect. A plan of two is
+made from a run with one: each kind at each effect after it, since what follows a fault is another story.
+"""
+
+from collections.abc import Iterator
+
+from tests.sim.chance import FAULTS
+from tests.sim.scenarios import Played, play
+from tests.sim.world import REAL, Program
+
+Faults = tuple[tuple[int, str], ...]
+
+
+def plans(name: str, most: int, *, program: Program = REAL) -> Iterator[tuple[Faults, Played]]:
+    """Each plan of at most ``most`` faults, and what it came to."""
+    yield from _beneath(name, (), most, program)
+
+
+def _beneath(name: str, faults: Faults, most: int, program: Program) -> Iterator[tuple[Faults, Played]]:
+    played = play(name, dict(faults), program=program)
+    yield faults, played
+    if len(faults) == most:
+        return
+    begin = faults[-1][0] + 1 if faults else 0
+    for number in range(begin, len(played.effects)):
+        for fault in options(played.effects[number]):
+            yield from _beneath(name, (*faults, (number, fault)), most, program)
+
+
+def options(kind: str) -> tuple[str, ...]:
+    """The faults of a kind of effect, one of each class that the program can tell apart."""
+    return tuple(
+        fault for fault in FAULTS[kind] if fault not in _ALIKE and (fault != "crash before" or kind in _WRITES)
+    )
+
+
+# Refusals of one class of row 14, and a read's errors, lead the program down one path.
+_ALIKE = frozenset({"refused 401", "refused 404", "refused 413", "refused 422", "rate limited", "unreadable", "cut"})
+# A crash before a read is the crash after whatever came before it.
+_WRITES = frozenset({"create", "cancel", "journal", "status write"})

@@ -1,0 +1,203 @@
+"""Small stories without chance, for `explore`: everything else is as the assumptions allow at their worst.
+
+Each is a script of edits and runs. `play` follows it under one plan of faults, starts again whoever was
+killed, lets the faults stop, and judges.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.apply import Patience
+from reconciler.daemon import Pace
+from tests.sim.chance import Plan
+from tests.sim.checkout import JobWish, Wish
+from tests.sim.oracles import judge
+from tests.sim.world import REAL, Program, Site, World
+
+_BASE = JobWish()
+_OTHER = JobWish(seed=1)
+
+Step = Callable[["Stage"], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A world in which a scenario plays."""
+
+    world: World
+
+    @property
+    def site(self) -> Site:
+        return self.world.sites[0]
+
+    def wants(self, site: int = 0, **jobs: JobWish) -> None:
+        self.world.sites[site].checkout.set(Wish(tuple(sorted(jobs.items()))))
+
+    def apply(self, site: int = 0, *, wait: bool = False) -> None:
+        """One apply to its end; whoever is killed is started again, and so is who failed, once."""
+        self.start(site, wait=wait)
+        self.finish()
+
+    def start(self, site: int = 0, *, wait: bool = False) -> None:
+        patience = Patience(wait=wait, poll=30.0, timeout=120.0) if wait else Patience()
+        self.world.start(self.world.sites[site], patience)
+
+    def finish(self) -> None:
+        """Until nobody runs; what did not go through is started once more."""
+        self.world.engine.run()
+        for site in self.world.sites:
+            last = site.processes[-1] if site.processes else None
+            if last is not None and last.result != "exit 0" and last.name not in self._again:
+                started = self.world.start(site)
+                self._again.add(started.name)
+        self.world.engine.run()
+
+    @property
+    def _again(self) -> set[str]:
+        return self.world.restarted
+
+
+def _nothing(_: Stage) -> None:
+    """No setup."""
+
+
+def _create(stage: Stage) -> None:
+    stage.wants(a=_BASE)
+    stage.apply()
+
+
+def _known(stage: Stage) -> None:
+    """The provider's echo is known, so that a lost create may be sent again."""
+    stage.wants(k=_BASE)
+    stage.apply()
+
+
+def _one_more(stage: Stage) -> None:
+    stage.wants(k=_BASE, a=_OTHER)
+    stage.apply()
+
+
+def _replace(stage: Stage) -> None:
+    stage.wants(a=_OTHER)
+    stage.apply()
+
+
+def _replaced(stage: Stage) -> None:
+    _create(stage)
+    _replace(stage)
+
+
+def _two(stage: Stage) -> None:
+    stage.wants(a=_BASE, b=_OTHER)
+    stage.apply()
+
+
+def _remove(stage: Stage) -> None:
+    stage.wants(b=_OTHER)
+    stage.apply()
+
+
+def _removed(stage: Stage) -> None:
+    _two(stage)
+    _remove(stage)
+
+
+def _base(stage: Stage) -> None:
+    stage.world.server.lives = [((5.0, "running"), (20.0, "succeeded"))]
+    _create(stage)
+
+
+def _chain(stage: Stage) -> None:
+    stage.wants(a=_BASE, b=replace(_OTHER, model_from="a"))
+    stage.apply()
+
+
+def _two_writers(stage: Stage) -> None:
+    """Two machines apply the same commit at the same moment."""
+    for site in (0, 1):
+        stage.wants(site, a=_BASE)
+        stage.start(site)
+    stage.finish()
+
+
+def _both_know(stage: Stage) -> None:
+    for site in (0, 1):
+        stage.wants(site, a=_BASE)
+        stage.apply(site)
+
+
+def _two_commits(stage: Stage) -> None:
+    """One machine is a commit behind the other, and both apply."""
+    stage.wants(0, a=_OTHER)
+    stage.start(0)
+    stage.start(1)
+    stage.finish()
+    stage.wants(1, a=_OTHER)
+
+
+def _daemon_behind(stage: Stage) -> None:
+    """CI applies a commit that the daemon's checkout gets a minute later."""
+    engine, daemon = stage.world.engine, stage.world.sites[1]
+    stage.wants(0, a=_OTHER)
+    stage.start(0)
+    stage.world.start_daemon(daemon, Pace())
+    engine.at(engine.now + 60.0, lambda: stage.wants(1, a=_OTHER))
+    engine.run(engine.now + 200.0)
+    if daemon.daemon is None or daemon.daemon.dead:
+        stage.world.start_daemon(daemon, Pace())
+        engine.run(engine.now + 100.0)
+    if daemon.daemon is not None and daemon.daemon.wakeups is not None:
+        daemon.daemon.wakeups.stop()
+    stage.finish()
+    stage.wants(1, a=_OTHER)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What happened before without any fault, what happens under faults, and the world it needs."""
+
+    script: Step
+    before: Step = _nothing
+    sites: int = 1
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "create": Scenario(_create),
+    "create where marks are known": Scenario(_one_more, _known),
+    "replace": Scenario(_replace, _create),
+    "revert": Scenario(_create, _replaced),
+    "remove": Scenario(_remove, _two),
+    "restore": Scenario(_two, _removed),
+    "chain": Scenario(_chain, _base),
+    "two writers at one commit": Scenario(_two_writers, sites=2),
+    "two writers at two commits": Scenario(_two_commits, _both_know, sites=2),
+    "CI and a daemon a commit behind": Scenario(_daemon_behind, _both_know, sites=2),
+}
+
+
+@dataclass(frozen=True)
+class Played:
+    """What one plan came to; ``effects`` are the kinds of all effects that it could have struck."""
+
+    effects: tuple[str, ...]
+    violations: tuple[tuple[str, str], ...]
+    trace: tuple[str, ...] = ()
+
+
+def play(name: str, faults: Mapping[int, str], *, program: Program = REAL, trace: bool = False) -> Played:
+    """One scenario under one plan."""
+    scenario = SCENARIOS[name]
+    plan = Plan(faults)
+    world = World(plan, settle=30.0, lag=9.5, late=10.0, sites=scenario.sites, program=program, trace=trace)
+    try:
+        stage = Stage(world)
+        plan.on = False
+        scenario.before(stage)
+        plan.on = True
+        scenario.script(stage)
+        plan.on = False
+        world.calm()
+        world.rest()
+        return Played(tuple(plan.effects), tuple(judge(world)), tuple(world.engine.trace or ()))
+    finally:
+        world.close()
