@@ -63,11 +63,17 @@ def branch(piece: Branch) -> tuple[int, list[str]]:
 def options(kind: str) -> tuple[str, ...]:
     """The faults of a kind of effect, one of each class that the program can tell apart."""
     return tuple(
-        fault for fault in FAULTS[kind] if fault not in _ALIKE and (fault != "crash before" or kind in _WRITES)
+        fault
+        for fault in FAULTS[kind]
+        if fault not in _ALIKE
+        and (fault != "crash before" or kind in _WRITES)
+        and not (kind == "list" and fault in _NO_LISTING)
     )
 
 
 # Refusals of one class of row 14, and a read's errors, lead the program down one path.
-_ALIKE = frozenset({"refused 401", "refused 404", "refused 413", "refused 422", "rate limited", "unreadable", "cut"})
+_ALIKE = frozenset({"refused 401", "refused 404", "refused 413", "refused 422", "rate limited", "unreadable"})
+# So do all errors of a listing; a cut one stands for them.
+_NO_LISTING = frozenset({"not sent", "refused 403"})
 # A crash before a read is the crash after whatever came before it.
 _WRITES = frozenset({"create", "cancel", "journal", "status write"})
