@@ -7,6 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+from tests.sim.explore import branch, branches
+from tests.sim.scenarios import SCENARIOS
+from tests.sim.shrink import in_words, shrunk
 from tests.sim.story import Ending, play
 from tests.sim.world import scratch
 
@@ -64,31 +67,46 @@ class Figures:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.sim")
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--from", dest="first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--without", default="", help="fault numbers that do not strike, as a shrunk trace names them")
+    parser.add_argument("--without", default="", help="numbers of faults that do not strike: a shrunk trace names them")
     parser.add_argument("--trace", action="store_true", help="tell everything, violation or not")
+    parser.add_argument("--exhaustive", type=int, metavar="N", help="instead: every plan of at most N faults")
     told = parser.parse_args()
+    if told.exhaustive is not None:
+        return _exhaustive(told.exhaustive, told.workers)
     figures = Figures()
-    without = frozenset(int(n) for n in told.without.split(",") if n)
+    without = frozenset(int(number) for number in told.without.split(",") if number)
     if without or told.trace:
         with scratch():
             for seed in range(told.first, told.first + told.seeds):
                 ending = play(seed, without=without, trace=True)
                 figures.add(ending)
-                print("\n".join(ending.trace))
-                print("\n".join(f"{oracle}: {text}" for oracle, text in ending.violations))
+                print(in_words(ending, without))
     else:
         for ending in explore(told.first, told.seeds, told.workers):
             figures.add(ending)
     print(figures)
-    by_oracle = Counter(oracle for e in figures.violations for oracle in {o for o, _ in e.violations})
-    print(dict(by_oracle))
-    for ending in sorted(figures.violations, key=lambda e: e.seed)[:10]:
-        print(ending.seed, ending.violations[:3])
+    if figures.violations and not told.trace:
+        with scratch():
+            print(in_words(*shrunk(min(figures.violations, key=lambda ending: len(ending.struck)))))
+        print(*(f"seed {e.seed}: {e.violations[0]}" for e in figures.violations[:10]), sep="\n")
     return 1 if figures.violations else 0
+
+
+def _exhaustive(most: int, workers: int) -> int:
+    started, count, bad = time.perf_counter(), 0, 0
+    with multiprocessing.get_context("forkserver").Pool(workers) as pool:
+        for tried, found in pool.imap_unordered(branch, branches(most)):
+            count += tried
+            bad += len(found)
+            for text in found:
+                print(text)
+    seconds = time.perf_counter() - started
+    print(f"{count} plans of at most {most} faults over {len(SCENARIOS)} scenarios, {bad} violations, {seconds:.0f} s")
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -215,22 +215,23 @@ class Bug:
 
     program: Program
     oracles: frozenset[str]
-    seeds: int = 400
+    seeds: int
+    scenario: str = ""  # where all plans of two faults find it rather than chance
 
 
-def _bug(*oracles: str, seeds: int = 400, **parts: Any) -> Bug:
-    return Bug(Program(**parts), frozenset(oracles), seeds)
+def _bug(*oracles: str, seeds: int = 1000, scenario: str = "", **parts: Any) -> Bug:
+    return Bug(Program(**parts), frozenset(oracles), seeds, scenario)
 
 
 BUGS: Mapping[str, Bug] = {
     "POST before intent": _bug("S6", journal=IntentAfterPost),
     "intent not fsynced": _bug("S6", journal=IntentInACache),
     "settle too short": _bug("S1", "S1b", settle=0.1),
-    "wall clock instead of monotonic": _bug("S1", "S1b", clock=WallClock, seeds=3000),
+    "wall clock instead of monotonic": _bug("S1", "S1b", clock=WallClock, scenario="create where marks are known"),
     "5xx retried": _bug("S1", "S1b", provider=RepeatedPost),
     "cancel on an empty directory": _bug("S4", read=read_whatever_is_there),
     "no ownership check": _bug("S3", provider=EverybodysJobs),
-    "partial list trusted": _bug("S1", "S1b", "S2", provider=PartOfAList),
+    "partial list trusted": _bug("S1", "S1b", provider=PartOfAList, scenario="create where marks are known"),
     "no lock": _bug("S1", locks=False),
     "no cold-start wait": _bug("S1", "S1b", reconciler=WarmStart),
     "torn status": _bug("S7", status_files=TornStatus),

@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 # A write is rare among the effects and where the money is: it goes wrong more often than a read.
 _WRITES = 6.0
+_FOCUS = 6.0
 
 # What can go wrong at each kind of effect. A crash is before the effect, after it, or in the
 # middle: `lost` is a server that commits and a client that never hears of it.
@@ -95,6 +96,7 @@ class Chance:
         self.random = random.Random(seed)
         self.on = False
         self.rate = 0.0
+        self.focus = ""  # a kind of effect that has a bad day
         self.crashes = 1.0  # how likely a crash is, beside other faults
         self.without = without
         self.offered = 0

@@ -61,6 +61,7 @@ class Process:
         self.effects += 1
         if self.effects > _EFFECTS_LIMIT:
             raise RuntimeError(f"{self.name} goes on for ever")
+        engine.set_clock()
         fault = engine.source.fault(kind)
         if fault == "crash before":
             self.crash(f"before {kind}")
@@ -85,6 +86,7 @@ class Engine:
         self.now = 0.0
         self.crashes = 0
         self.wall_offset = 0.0
+        self.jumping = 0.0
         self.trace: list[str] | None = None
         self.foreign: list[tuple[Process, BaseException]] = []
         self.on_end: Callable[[Process], None] = lambda _: None
@@ -103,11 +105,16 @@ class Engine:
             self.trace.append(f"{self.now:9.2f}  {text}")
 
     def jump(self) -> None:
-        """Somebody sets the wall clock."""
+        """Somebody may set the wall clock, just before the next effect."""
         how = self.source.fault("clock")
         if how is not None:
-            self.wall_offset += _JUMPS[how]
-            self.say(f"the wall clock jumps {how}")
+            self.jumping = _JUMPS[how]
+
+    def set_clock(self) -> None:
+        if self.jumping:
+            self.wall_offset += self.jumping
+            self.say(f"the wall clock jumps by {self.jumping:g} s")
+            self.jumping = 0.0
 
     def at(self, time: float, act: Callable[[], object]) -> None:
         self._number += 1

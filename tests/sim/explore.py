@@ -4,11 +4,12 @@ A plan of one fault is made from the run without any: each kind of fault at each
 made from a run with one: each kind at each effect after it, since what follows a fault is another story.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from tests.sim.chance import FAULTS
-from tests.sim.scenarios import Played, play
-from tests.sim.world import REAL, Program
+from tests.sim.scenarios import SCENARIOS, Played, play
+from tests.sim.world import REAL, Program, scratch
 
 Faults = tuple[tuple[int, str], ...]
 
@@ -29,14 +30,50 @@ def _beneath(name: str, faults: Faults, most: int, program: Program) -> Iterator
             yield from _beneath(name, (*faults, (number, fault)), most, program)
 
 
+@dataclass(frozen=True)
+class Branch:
+    """All plans of a scenario that begin with these faults: a piece of work for one of several workers."""
+
+    name: str
+    faults: Faults
+    most: int
+
+
+def branches(most: int, names: Iterable[str] = tuple(SCENARIOS)) -> list[Branch]:
+    """The work cut into pieces: the run without faults, and every first fault with what can follow it."""
+    pieces: list[Branch] = []
+    with scratch():
+        for name in names:
+            pieces.append(Branch(name, (), 0))
+            kinds = play(name, {}).effects if most else ()
+            firsts = [((number, fault),) for number, kind in enumerate(kinds) for fault in options(kind)]
+            pieces += [Branch(name, first, most) for first in firsts]
+    return pieces
+
+
+def branch(piece: Branch) -> tuple[int, list[str]]:
+    """How many plans there were, and each violation with the plan that shows it."""
+    count, found = 0, list[str]()
+    for faults, played in _beneath(piece.name, piece.faults, piece.most, REAL):
+        count += 1
+        found += [f"{piece.name} under {dict(faults)}: {oracle}: {text}" for oracle, text in played.violations]
+    return count, found
+
+
 def options(kind: str) -> tuple[str, ...]:
     """The faults of a kind of effect, one of each class that the program can tell apart."""
     return tuple(
-        fault for fault in FAULTS[kind] if fault not in _ALIKE and (fault != "crash before" or kind in _WRITES)
+        fault
+        for fault in FAULTS[kind]
+        if fault not in _ALIKE
+        and (fault != "crash before" or kind in _WRITES)
+        and not (kind == "list" and fault in _NO_LISTING)
     )
 
 
 # Refusals of one class of row 14, and a read's errors, lead the program down one path.
-_ALIKE = frozenset({"refused 401", "refused 404", "refused 413", "refused 422", "rate limited", "unreadable", "cut"})
+_ALIKE = frozenset({"refused 401", "refused 404", "refused 413", "refused 422", "rate limited", "unreadable"})
+# So do all errors of a listing; a cut one stands for them.
+_NO_LISTING = frozenset({"not sent", "refused 403"})
 # A crash before a read is the crash after whatever came before it.
 _WRITES = frozenset({"create", "cancel", "journal", "status write"})

@@ -41,7 +41,7 @@ def _fewer(ending: Ending, still: Callable[[frozenset[int]], Ending | None]) -> 
     return without
 
 
-def told(ending: Ending, without: frozenset[int]) -> str:
+def in_words(ending: Ending, without: frozenset[int]) -> str:
     """The trace in words, what is wrong, and the command that replays it."""
     left_out = f" --without {','.join(str(n) for n in sorted(without))}" if without else ""
     lines = [line for line in ending.trace if not any(word in line for word in _NOISE)]

@@ -73,6 +73,7 @@ class _Story:
         self.horizon = chance.pick((300.0, 1200.0, 7200.0))
         self.rate = chance.pick((0.0, 0.01, 0.03, 0.1, 0.25))
         chance.crashes = chance.pick((0.2, 1.0, 1.0))
+        chance.focus = chance.pick(("", "", "list", "retrieve", "cancel", "create", "journal", "status write"))
         self.server.cancel_delay = chance.pick((0.0, 0.0, 5.0))
         self.server.get_lags = chance.happens(0.3)
         self.server.lives = [self._life() for _ in range(3)]

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.sim.bugs import BUGS
+from tests.sim.shrink import in_words, shrunk
 from tests.sim.story import play
 from tests.sim.world import scratch
+
+# Enough to meet each kind of fault in each phase; `python -m tests.sim` plays as many as time allows.
+_SCHEDULES = 5000
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +33,15 @@ def test_a_replay_without_a_fault_goes_without_it() -> None:
     assert number not in {n for n, _, _ in play(whole.seed, without=frozenset({number})).struck}
 
 
+def test_a_violation_is_shrunk_to_the_faults_that_it_needs() -> None:
+    program = BUGS["no cold-start wait"].program
+    found = next(ending for seed in range(200) if (ending := play(seed, program=program)).violations)
+    ending, without = shrunk(found, program=program)
+    assert {o for o, _ in ending.violations} & {o for o, _ in found.violations}
+    assert len(ending.struck) < len(found.struck)
+    assert f"python -m tests.sim --from {found.seed} --seeds 1 --without " in in_words(ending, without)
+
+
 def _violations(seeds: range) -> list[str]:
     with scratch():
         return [f"python -m tests.sim --from {s} --seeds 1: {e.violations}" for s in seeds if (e := play(s)).violations]
@@ -36,5 +50,5 @@ def _violations(seeds: range) -> list[str]:
 @pytest.mark.timeout(300)
 def test_no_schedule_of_faults_makes_a_second_job_or_a_wrong_cancel() -> None:
     with multiprocessing.get_context("forkserver").Pool(2) as pool:
-        found = pool.map(_violations, [range(start, start + 50) for start in range(0, 600, 50)])
+        found = pool.map(_violations, [range(start, start + 50) for start in range(0, _SCHEDULES, 50)], chunksize=1)
     assert [text for batch in found for text in batch] == []
