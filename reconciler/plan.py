@@ -299,15 +299,15 @@ def cases_of(world: World) -> tuple[dict[str, Case], int]:
 
 
 def _seeds(world: World) -> Mapping[int, Desired]:
-    """By the seed that attempt 1 of each desired job is sent with; none where this provider returns our marks."""
+    """By the seed that attempt 1 of each desired job is sent with; none where this provider returns our marks.
+
+    Only derived seeds: one that a person chose says nothing of whose job it is.
+    """
     if world.memory.echoes:
         return {}
-    return {_sent_seed(world.fleet.name, d): d for d in world.desired.values()}
-
-
-def _sent_seed(fleet: str, desired: Desired) -> int:
-    told = desired.body.get("seed")
-    return told if isinstance(told, int) else derived_seed(Marks(fleet, desired.name, desired.revision, 1))
+    fleet = world.fleet.name
+    derived = (d for d in world.desired.values() if "seed" not in d.body)
+    return {derived_seed(Marks(fleet, d.name, d.revision, 1)): d for d in derived}
 
 
 def _by_seed(job: Job, seeds: Mapping[int, Desired]) -> tuple[str, Known] | None:

@@ -469,13 +469,13 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(ADOPT, Reason.ADOPTED, "j1")],
     ),
     (
-        "... and by the manifest's own seed",
+        "... but not by a seed that a person chose",
         world(
             [unmarked("j1", "m", seed=7)],
             [replace(desired(), body={"model": "m", "seed": 7})],
             remembers=memory(known=False),
         ),
-        [(ADOPT, Reason.ADOPTED, "j1")],
+        [(A, Reason.NOT_CREATED, None)],
     ),
     (
         "... but not when the model or the suffix is another, or the provider returns marks",

@@ -145,6 +145,8 @@ def _may_live(it: _Name, job: SimJob) -> Iterator[str]:
         return
     left = it.job is not None and it.job.on_change == "wait" and not current
     left |= it.job is None and job.marks is not None and job.marks.orphan and "Orphaned" in it.told
+    # Without marks it cannot be told from anybody's job, so it is never cancelled from here, and the status says so.
+    left |= not it.world.server.echoes and bool({"Orphaned", "NoIdentity"} & it.told)
     left |= len(it.world.sites) > 1 and "Ahead" in it.told
     if not left and not it.excused():
         yield f"{job.id} ({it.name}) is still live and nothing wants it; the status says {sorted(it.told)}"

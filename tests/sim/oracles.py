@@ -177,8 +177,9 @@ def _ours_to_restore(world: World, latest: SimJob, post: Post) -> bool:
         p.kind == "cancel" and p.job_id == latest.id and p.writer.site == site.name and p.generation == post.generation
         for p in world.server.posts
     )
+    # Recorded, and then killed before it was sent: a human who ended the job meanwhile did what was about to be done.
     recorded = latest.id in site.state.cancels() and site.state.generation == post.generation
-    if asked or (recorded and latest.cancelled_by != "human"):
+    if asked or recorded:
         return True
     if latest.marks is None or latest.cancelled_at is None:
         return False
