@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from reconciler.cli import command_named
 from reconciler.plan import Reason
+from reconciler.source import read_directory
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
@@ -19,7 +22,7 @@ STATE = shutil.ignore_patterns(".reconciler", ".sandbox")
 # The sandbox's jobs take seconds; what a reader waits for, a test does not.
 SHIM = """#!/bin/sh
 case " $* " in
-  *" --wait "*) exec {python} -m reconciler "$@" --sandbox-speed 100 ;;
+  *" --wait "*|" run "*) exec {python} -m reconciler "$@" --sandbox-speed 100 ;;
   *) exec {python} -m reconciler "$@" ;;
 esac
 """
@@ -65,11 +68,12 @@ def test_every_command_of_an_example_does_what_its_readme_says(example: Path, tm
     assert blocks
     for block in blocks:
         run(block, copy, shim)
-    told = json.loads(run("reconciler status . -o json", copy, shim))
+    fleet = "fleet" if (copy / "fleet").is_dir() else "."
+    told = json.loads(run(f"reconciler status {fleet} -o json", copy, shim))
     assert {(i["name"], i["job_status"], bool(i["fine_tuned_model"])) for i in told["items"]} == {
         (i["name"], "succeeded", True) for i in told["items"]
     }
-    run("reconciler plan . --detailed-exitcode", copy, shim)  # exits 2 where anything is left to do
+    run(f"reconciler plan {fleet} --detailed-exitcode", copy, shim)  # exits 2 where anything is left to do
 
 
 def test_changing_and_removing_ends_exactly_those_jobs(tmp_path: Path, shim: Path) -> None:
@@ -84,6 +88,77 @@ def test_changing_and_removing_ends_exactly_those_jobs(tmp_path: Path, shim: Pat
     assert second in {"validating_files", "queued", "running"}
     gone = json.loads(run("reconciler plan . -o json", copy, shim))
     assert [c["name"] for c in gone["changes"]] == ["tone"]
+
+
+DAEMON = ROOT / "examples" / "04-daemon"
+
+
+def arguments_of(how: str) -> list[str]:
+    """The command line of the daemon as Compose, Kubernetes or systemd would start it."""
+    if how == "compose":
+        told: list[str] = yaml.safe_load((DAEMON / "compose.yaml").read_text())["services"]["reconciler"]["command"]
+        return told
+    if how == "kubernetes":
+        pod = yaml.safe_load((DAEMON / "kubernetes" / "deployment.yaml").read_text())["spec"]["template"]["spec"]
+        args: list[str] = pod["containers"][0]["args"]
+        return args
+    unit = (DAEMON / "systemd" / "reconciler.service").read_text()
+    (line,) = re.findall(r"^ExecStart=\S+/reconciler (.*)$", unit, re.MULTILINE)
+    return str(line).split()
+
+
+@pytest.mark.parametrize("how", ["compose", "kubernetes", "systemd"])
+def test_the_daemon_is_started_with_arguments_that_it_takes(how: str) -> None:
+    command, *rest = arguments_of(how)
+    assert command == "run"
+    context = command_named(command).make_context(command, rest)
+    assert context.params["listen"]
+    assert context.params["state_dir"], "the fleet is read-only or swapped there"
+
+
+def test_the_daemon_is_given_the_time_that_it_takes_to_stop() -> None:
+    unit = (DAEMON / "systemd" / "reconciler.service").read_text()
+    compose = yaml.safe_load((DAEMON / "compose.yaml").read_text())["services"]["reconciler"]
+    pod = yaml.safe_load((DAEMON / "kubernetes" / "deployment.yaml").read_text())["spec"]["template"]["spec"]
+    assert "TimeoutStopSec=35s" in unit
+    assert compose["stop_grace_period"] == "35s"
+    assert pod["terminationGracePeriodSeconds"] == 35
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
+def test_kustomize_builds_the_manifests_and_the_volume_holds_a_fleet(tmp_path: Path) -> None:
+    built = subprocess.run(
+        ["kubectl", "kustomize", "--load-restrictor=LoadRestrictionsNone", str(DAEMON / "kubernetes")],
+        check=True,
+        capture_output=True,
+    ).stdout
+    documents = list(yaml.safe_load_all(built))
+    maps = {d["metadata"]["name"]: d["data"] for d in documents if d["kind"] == "ConfigMap"}
+    (pod,) = (d["spec"]["template"]["spec"] for d in documents if d["kind"] == "Deployment")
+    # The volume as the kubelet lays it: every file behind a link to a directory that is swapped as a whole.
+    (data := tmp_path / "..2026" / "data").mkdir(parents=True)
+    (tmp_path / "..data").symlink_to("..2026")
+    for source in pod["volumes"][0]["projected"]["sources"]:
+        told = source["configMap"]
+        paths = {item["key"]: item["path"] for item in told.get("items", ())}
+        for key, text in maps[told["name"]].items():
+            (tmp_path / "..2026" / paths.get(key, key)).write_text(text)
+    for name in (*maps["fleet"], data.name):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    snapshot = read_directory(tmp_path)
+    assert snapshot.problems == ()
+    assert sorted(snapshot.desired) == ["whales"]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "reconciler.service"
+    text = (DAEMON / "systemd" / "reconciler.service").read_text()
+    unit.write_text(text.replace("/opt/reconciler/bin/reconciler", sys.executable))
+    ended = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert "reconciler.service" not in ended.stderr, ended.stderr
 
 
 def test_the_readme_names_every_reason_and_every_command() -> None:

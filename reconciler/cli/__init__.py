@@ -41,9 +41,13 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        module = _COMMANDS.get(cmd_name)
-        command = getattr(importlib.import_module(module), cmd_name) if module else None
-        return command if isinstance(command, click.Command) else None
+        return command_named(cmd_name) if cmd_name in _COMMANDS else None
+
+
+def command_named(name: str) -> click.Command:
+    """The command of that name, imported now. Raises KeyError where there is none."""
+    command: click.Command = getattr(importlib.import_module(_COMMANDS[name]), name)
+    return command
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
