@@ -8,7 +8,7 @@ change, and never sees a clock, a file or a socket.
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -302,7 +302,10 @@ def _seeds(world: World) -> Mapping[int, Desired]:
     """By the seed that attempt 1 of each desired job is sent with; none where this provider returns our marks."""
     if world.memory.echoes:
         return {}
-    return {_sent_seed(world.fleet.name, d): d for d in world.desired.values()}
+    sent = [(_sent_seed(world.fleet.name, d), d) for d in world.desired.values()]
+    # A seed that several manifests set says nothing of whose job it is.
+    times = Counter(seed for seed, _ in sent)
+    return {seed: d for seed, d in sent if times[seed] == 1}
 
 
 def _sent_seed(fleet: str, desired: Desired) -> int:

@@ -490,6 +490,15 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(A, Reason.NOT_CREATED, None)],
     ),
     (
+        "... nor by a seed that several manifests set: it might be either's",
+        world(
+            [unmarked("j1", "m", seed=7)],
+            [replace(desired(name), body={"model": "m", "seed": 7}) for name in ("a", "b")],
+            remembers=memory(known=False),
+        ),
+        [(A, Reason.NOT_CREATED, None), (A, Reason.NOT_CREATED, None)],
+    ),
+    (
         "overtaken by another run on this state directory",
         world([job()], [desired()], overtaken=frozenset("a")),
         [(H, Reason.AHEAD, "j1")],
