@@ -8,7 +8,7 @@ change, and never sees a clock, a file or a socket.
 """
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -299,18 +299,14 @@ def cases_of(world: World) -> tuple[dict[str, Case], int]:
 
 
 def _seeds(world: World) -> Mapping[int, Desired]:
-    """By the seed that attempt 1 of each desired job is sent with; none where this provider returns our marks."""
+    """By the seed that is derived for attempt 1 of each desired job; none where this provider returns our marks.
+
+    A seed that a manifest sets says nothing of whose job it is: others, gone by now perhaps, may have set it too.
+    """
     if world.memory.echoes:
         return {}
-    sent = [(_sent_seed(world.fleet.name, d), d) for d in world.desired.values()]
-    # A seed that several manifests set says nothing of whose job it is.
-    times = Counter(seed for seed, _ in sent)
-    return {seed: d for seed, d in sent if times[seed] == 1}
-
-
-def _sent_seed(fleet: str, desired: Desired) -> int:
-    told = desired.body.get("seed")
-    return told if isinstance(told, int) else derived_seed(Marks(fleet, desired.name, desired.revision, 1))
+    derived = (d for d in world.desired.values() if not isinstance(d.body.get("seed"), int))
+    return {derived_seed(Marks(world.fleet.name, d.name, d.revision, 1)): d for d in derived}
 
 
 def _by_seed(job: Job, seeds: Mapping[int, Desired]) -> tuple[str, Known] | None:
