@@ -179,7 +179,8 @@ def _ours_to_restore(world: World, latest: SimJob, post: Post) -> bool:
         for p in world.server.posts
     )
     recorded = latest.id in site.state.cancels() and site.state.generation == post.generation
-    if asked or (recorded and latest.cancelled_by != "human"):
+    # Recorded here and ended before the next look: nobody can tell who was first.
+    if asked or recorded:
         return True
     if latest.marks is None or latest.cancelled_at is None:
         return False
