@@ -50,7 +50,7 @@ CREATE TABLE intent (
     token TEXT, PRIMARY KEY (identity, name));
 CREATE TABLE record (
     identity INTEGER, job_id TEXT, name TEXT, revision TEXT, attempt INTEGER, live INTEGER, ended_before INTEGER,
-    PRIMARY KEY (identity, job_id));
+    stranger INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (identity, job_id));
 CREATE TABLE cancel (
     identity INTEGER, job_id TEXT, reason TEXT, confirmed INTEGER DEFAULT 0, counts INTEGER DEFAULT 1,
     tries INTEGER DEFAULT 0, next_at INTEGER DEFAULT 0, given_up INTEGER DEFAULT 0, PRIMARY KEY (identity, job_id));
@@ -138,13 +138,15 @@ class Journal:
         now = self._now()
         intents = self._read("SELECT name, revision, attempt, seed, token FROM intent WHERE identity = ?")
         records = self._read(
-            "SELECT job_id, name, revision, attempt, live, ended_before FROM record WHERE identity = ? ORDER BY job_id"
+            "SELECT job_id, name, revision, attempt, live, ended_before, stranger FROM record WHERE identity = ? "
+            "ORDER BY job_id"
         )
         wanted = self._read("SELECT name, revision, form FROM wanted WHERE identity = ?")
         cancels = self._read(
             "SELECT job_id, reason, counts, confirmed, next_at, given_up FROM cancel WHERE identity = ?"
         )
         refusals = self._read("SELECT name, revision, message, next_at FROM refusal WHERE identity = ?")
+        declared = self._read("SELECT name, path, orphan FROM manifest WHERE identity = ?")
         echoes = next((value for (value,) in self._read("SELECT echoes FROM identity WHERE id = ?")), None)
         in_force = {
             name: Rejection(revision, message)
@@ -155,8 +157,8 @@ class Journal:
             known=self.known,
             intents={row[0]: Intent(*row) for row in intents},
             records={
-                job_id: Record(job_id, name, revision, attempt, live=bool(live), ended_before=bool(before))
-                for job_id, name, revision, attempt, live, before in records
+                job_id: Record(job_id, name, revision, attempt, bool(live), bool(before), bool(stranger))
+                for job_id, name, revision, attempt, live, before, stranger in records
             },
             wanted={(name, revision): json.loads(form) if form else None for name, revision, form in wanted},
             cancels={
@@ -171,10 +173,8 @@ class Journal:
             rejected={name: rejection for name, rejection in in_force.items() if name},
             refused=in_force[""].message if "" in in_force else "",
             echoes=None if echoes is None else bool(echoes),
-            orphans={
-                name: bool(orphan)
-                for name, orphan in self._read("SELECT name, orphan FROM manifest WHERE identity = ?")
-            },
+            gone=frozenset(name for name, path, _ in declared if not path),
+            orphans={name: bool(orphan) for name, _, orphan in declared},
         )
 
     # ── writing: each call is durable when it returns ──
@@ -213,8 +213,8 @@ class Journal:
                 [(self._id, r.name, r.revision) for r in known],
             )
             self._db.executemany(
-                "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(self._id, r.job_id, r.name, r.revision, r.attempt, r.live, not r.live) for r in known],
+                "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+                [(self._id, r.job_id, r.name, r.revision, r.attempt, r.live, r.ended_before) for r in known],
             )
             self._db.execute("UPDATE identity SET settled = 1, home = ? WHERE id = ?", (self._home, self._id))
 
@@ -234,17 +234,18 @@ class Journal:
 
         ``ending`` are live jobs whose status says that a cancel is under way.
         """
-        told = self._read("SELECT job_id, name, revision, attempt, live FROM record WHERE identity = ?")
+        told = self._read("SELECT job_id, name, revision, attempt, live, stranger FROM record WHERE identity = ?")
         before = {row[0]: tuple(row[1:]) for row in told}
         known = list(listed)
         self._write(
-            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identity, job_id) DO UPDATE SET "
-            "name = excluded.name, revision = excluded.revision, attempt = excluded.attempt, live = excluded.live",
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identity, job_id) DO UPDATE SET "
+            "name = excluded.name, revision = excluded.revision, attempt = excluded.attempt, live = excluded.live, "
+            "stranger = stranger AND excluded.stranger",
             [
-                # Ended when a run without memory first sees it: it ended before this journal began.
-                (self._id, r.job_id, r.name, r.revision, r.attempt, r.live, not self.known and not r.live)
+                (*key, r.attempt, r.live, r.ended_before, r.stranger)
                 for r in known
-                if before.get(r.job_id) != (r.name, r.revision, r.attempt, int(r.live))
+                if (key := (self._id, r.job_id, r.name, r.revision))
+                and not _same(before.get(r.job_id), (r.name, r.revision, r.attempt, int(r.live)), stranger=r.stranger)
             ],
         )
         pending = self._read("SELECT job_id, next_at FROM cancel WHERE identity = ? AND confirmed = 0 AND counts = 1")
@@ -275,7 +276,7 @@ class Journal:
         row = (self._id, record.job_id, record.name, record.revision, record.attempt, record.live, False)
         self._check_place()
         with self._guard(), self._db:
-            self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, 0)", row)
             self._db.execute("DELETE FROM intent WHERE identity = ? AND name = ?", (self._id, record.name))
             self._db.execute("DELETE FROM refusal WHERE identity = ? AND name IN (?, '')", (self._id, record.name))
 
@@ -410,6 +411,11 @@ class Journal:
 
     def _guard(self) -> AbstractContextManager[None]:
         return _named(self._path)
+
+
+def _same(before: tuple[object, ...] | None, now: tuple[object, ...], *, stranger: bool) -> bool:
+    """Whether a recorded job is as it was; once it is no stranger it never becomes one."""
+    return before is not None and before[:-1] == now and (stranger or not before[-1])
 
 
 def open_journal(

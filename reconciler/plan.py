@@ -299,15 +299,14 @@ def cases_of(world: World) -> tuple[dict[str, Case], int]:
 
 
 def _seeds(world: World) -> Mapping[int, Desired]:
-    """By the seed that attempt 1 of each desired job is sent with; none where this provider returns our marks.
+    """By the seed that is derived for attempt 1 of each desired job; none where this provider returns our marks.
 
-    Only derived seeds: one that a person chose says nothing of whose job it is.
+    A seed that a manifest sets says nothing of whose job it is: others, gone by now perhaps, may have set it too.
     """
     if world.memory.echoes:
         return {}
-    fleet = world.fleet.name
-    derived = (d for d in world.desired.values() if "seed" not in d.body)
-    return {derived_seed(Marks(fleet, d.name, d.revision, 1)): d for d in derived}
+    derived = (d for d in world.desired.values() if not isinstance(d.body.get("seed"), int))
+    return {derived_seed(Marks(world.fleet.name, d.name, d.revision, 1)): d for d in derived}
 
 
 def _by_seed(job: Job, seeds: Mapping[int, Desired]) -> tuple[str, Known] | None:
@@ -618,7 +617,8 @@ def _cancelled_by_us(case: Case, latest: Known) -> bool:
     if own is not None and own.counts and own.reason in _RESTORABLE:
         return True
     record = memory.records.get(latest.job.id)
-    unwitnessed = record.ended_before if record is not None else not memory.known
+    seen_at_once = not memory.known and latest.job.id in case.world.seen_first
+    unwitnessed = record.ended_before if record is not None else seen_at_once
     # Nobody wrote down who cancelled it. A younger job of another spec says that it
     # was replaced; a second attempt would say that this guess was made once already.
     replaced = any(k.revision != latest.revision and k.job.age_key > latest.job.age_key for k in case.known)
@@ -818,7 +818,12 @@ def _may_retire(case: Case, known: Known, *, by_name: bool = False) -> bool:
         return True
     if not world.memory.known and known.job.id in world.seen_first:
         return True
-    return case.once_wanted if by_name else _wanted_here(world.memory, case.name, known.revision)
+    if not by_name:
+        return _wanted_here(world.memory, case.name, known.revision)
+    record = world.memory.records.get(known.job.id)
+    # Made when the name had been gone from here before: whoever made it has a newer manifest of it.
+    stranger = record.stranger if record is not None else case.name in world.memory.gone
+    return case.once_wanted and not stranger
 
 
 def _wanted_here(memory: Memory, name: str, revision: str) -> bool:

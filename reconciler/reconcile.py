@@ -228,7 +228,8 @@ class Reconciler:
         world = replace(world, jobs=tuple(jobs.values()), missing=missing, unseen=looked.unseen)
         resolved = resolved_intents(world)
         intents = {name: intent for name, intent in memory.intents.items() if name not in resolved}
-        world = replace(world, memory=replace(memory, intents=intents))
+        # A create of our own, found at last, is no stranger although its manifest is gone meanwhile.
+        world = replace(world, memory=replace(memory, intents=intents, gone=memory.gone - resolved.keys()))
         if self._created_at is not None and begun_at >= self._created_at + self._settle:
             self._created_at = None
         self._ended |= {job.id for job in world.jobs if not job.live and job.id in memory.records}
@@ -316,8 +317,19 @@ class Reconciler:
         if seen.world.memory.echoes is not None:
             journal.learn_echo(echoes=seen.world.memory.echoes)
         cases, _ = cases_of(seen.world)
+        gone, first = seen.world.memory.gone, seen.world.seen_first
         records = [
-            Record(k.job.id, name, k.revision, k.attempt, k.live) for name, case in cases.items() for k in case.known
+            Record(
+                k.job.id,
+                name,
+                k.revision,
+                k.attempt,
+                k.live,
+                ended_before=not journal.known and not k.live and k.job.id in first,
+                stranger=case.desired is None and name in gone,
+            )
+            for name, case in cases.items()
+            for k in case.known
         ]
         jobs = {job.id: job for job in seen.world.jobs}
         was_live = {r.job_id for r in seen.world.memory.records.values() if r.live}
@@ -327,7 +339,8 @@ class Reconciler:
             log.info("create.resolved", job=name, job_id=job_id, created=job_id is not None)
         if self._cold and seen.settled:
             if not journal.known:
-                journal.settle(records)
+                # What a rival made meanwhile was wanted by somebody who knows more.
+                journal.settle([r for r in records if r.job_id in (self._seen_first or ())])
             journal.arrive()
             self._cold = ""
         ended = tuple(jobs[r.job_id] for r in records if not r.live and r.job_id in was_live)

@@ -33,6 +33,7 @@ class Record:
     attempt: int
     live: bool
     ended_before: bool = False  # it had ended when this journal began
+    stranger: bool = False  # first seen when its name had been gone from here before
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Memory:
     ``known`` is False in a run whose journal began empty ("without memory").
     ``wanted`` maps each (name, revision) once read in this directory to its hashed form
     (None where it was taken over from the first settled listing).
+    ``gone`` are names that were read here once and had been found gone by the last pass.
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
     ``echoes`` says whether this provider has been seen to return our marks; None: not yet known.
     """
@@ -72,6 +74,7 @@ class Memory:
     rejected: Mapping[str, Rejection] = field(default_factory=lambda: MappingProxyType({}))
     refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
     echoes: bool | None = None
+    gone: frozenset[str] = frozenset()
     orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
 
 

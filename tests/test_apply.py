@@ -753,3 +753,27 @@ def test_one_job_that_cannot_be_read_holds_its_own_name_alone(fleet: FleetDirect
         ("c", Reason.IN_PROGRESS),
     }
     assert result.exit_code == 1
+
+
+def test_a_name_that_somebody_else_has_brought_back_is_not_removed_again(tmp_path: Path, server: Proxy) -> None:
+    """Found by the simulation: a run a commit behind cancelled what the newer commit had just made."""
+    old, new = FleetDirectory(tmp_path / "old"), FleetDirectory(tmp_path / "new")
+    for clone in (old, new):
+        clone.job("keep", seed=9)
+        clone.job("a")
+        apply_once(clone, server.base_url)
+    for clone in (old, new):
+        clone.remove("a")
+        apply_once(clone, server.base_url)
+    assert [j["metadata"]["reconciler_job"] for j in live(jobs_at(server.base_url))] == ["keep"]
+    apply_once(old, server.base_url)
+    new.job("a", seed=1)
+    apply_once(new, server.base_url)
+    again = apply_once(old, server.base_url)
+    assert again.outcomes == ()
+    assert ("a", Reason.AHEAD) in {(c.name, c.reason) for c in again.last.after.plan.changes}
+    old.job("a", seed=1)
+    assert apply_once(old, server.base_url).outcomes == ()
+    old.remove("a")
+    (outcome,) = apply_once(old, server.base_url).outcomes
+    assert (outcome.name, outcome.reason, outcome.ok) == ("a", Reason.REMOVED, True)

@@ -74,7 +74,7 @@ def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
         journal.refuse("c", R2, "bad")
         journal.refuse("", "", "quota")
         journal.learn_echo(echoes=True)
-        journal.settle([record("j2", "d", live=False)])
+        journal.settle([record("j2", "d", live=False, ended_before=True)])
     with opened(state, time) as journal:
         memory = journal.memory(every_backoff=True)
         assert journal.known
@@ -195,8 +195,8 @@ def test_what_is_seen_changes_what_is_recorded(state: Path) -> None:
 
 def test_a_run_without_memory_cannot_say_how_a_job_ended(state: Path) -> None:
     with opened(state) as journal:
-        journal.observe([record("j1", live=False), record("j2", "b")])
-        journal.observe([record("j2", "b", live=False)])
+        journal.observe([record("j1", live=False, ended_before=True), record("j2", "b")])
+        journal.observe([record("j2", "b", live=False, ended_before=True)])
         records = journal.memory().records
     assert records["j1"].ended_before
     assert not records["j2"].ended_before

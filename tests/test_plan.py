@@ -264,8 +264,13 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     ),
     (
         "10 without memory, replaced",
-        world([old, young], [desired()], remembers=NOBODY_KNOWS),
+        world([old, young], [desired()], remembers=NOBODY_KNOWS, seen_first=frozenset({"j1"})),
         [(A, Reason.RESTORED, None)],
+    ),
+    (
+        "10 without memory, but it was not there at first",
+        world([old, young], [desired()], remembers=NOBODY_KNOWS),
+        [(H, Reason.CANCELLED, "j1")],
     ),
     (
         "10 it ended before the journal began, replaced",
@@ -279,17 +284,22 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     ),
     (
         "10 without memory, not replaced",
-        world([old], [desired()], remembers=NOBODY_KNOWS),
+        world([old], [desired()], remembers=NOBODY_KNOWS, seen_first=frozenset({"j1"})),
         [(H, Reason.CANCELLED, "j1")],
     ),
     (
         "10 without memory, the other is older",
-        world([replace(old, created_at=300), young], [desired()], remembers=NOBODY_KNOWS),
+        world([replace(old, created_at=300), young], [desired()], remembers=NOBODY_KNOWS, seen_first=frozenset({"j1"})),
         [(H, Reason.CANCELLED, "j1")],
     ),
     (
         "10 without memory, a second attempt",
-        world([job("j1", attempt=2, status="cancelled"), young], [desired()], remembers=NOBODY_KNOWS),
+        world(
+            [job("j1", attempt=2, status="cancelled"), young],
+            [desired()],
+            remembers=NOBODY_KNOWS,
+            seen_first=frozenset({"j1"}),
+        ),
         [(H, Reason.CANCELLED, "j1")],
     ),
     ("11 cancelled by somebody", world([old], [desired()]), [(H, Reason.CANCELLED, "j1")]),
@@ -469,15 +479,6 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(ADOPT, Reason.ADOPTED, "j1")],
     ),
     (
-        "... but not by a seed that a person chose",
-        world(
-            [unmarked("j1", "m", seed=7)],
-            [replace(desired(), body={"model": "m", "seed": 7})],
-            remembers=memory(known=False),
-        ),
-        [(A, Reason.NOT_CREATED, None)],
-    ),
-    (
         "... but not when the model or the suffix is another, or the provider returns marks",
         world(
             [
@@ -485,6 +486,15 @@ TABLE: list[tuple[str, World, list[Line]]] = [
                 unmarked("j2", "m", seed=SENT, suffix="x"),
             ],
             [desired()],
+            remembers=memory(known=False),
+        ),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "... nor by a seed that a manifest sets: others may have set it too",
+        world(
+            [unmarked("j1", "m", seed=7)],
+            [replace(desired(), body={"model": "m", "seed": 7})],
             remembers=memory(known=False),
         ),
         [(A, Reason.NOT_CREATED, None)],
@@ -498,6 +508,16 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         "3 a recorded job that cannot be read",
         world([], [desired()], remembers=memory(records=[record()]), unseen=frozenset({"j1"})),
         [(H, Reason.MISSING, "j1")],
+    ),
+    (
+        "5 gone, and made again by somebody else since",
+        world([job()], [], remembers=memory(wanted=[("a", R1)], gone=frozenset("a"), echoes=True)),
+        [(H, Reason.AHEAD, "j1")],
+    ),
+    (
+        "... as it was recorded then",
+        world([job()], [], remembers=memory(records=[record(stranger=True)], wanted=[("a", R1)], echoes=True)),
+        [(H, Reason.AHEAD, "j1")],
     ),
     (
         "5 gone, orphan by its last manifest",

@@ -139,13 +139,20 @@ def _name_stands(it: _Name) -> Iterator[str]:
         yield f"{it.name} has {len(good)} jobs of its revision, and its status says {sorted(it.told)}"
 
 
+def _once_orphan(it: _Name, job: SimJob) -> bool:
+    """Whether its mark, or a manifest of its name, ever said `on_remove: orphan`."""
+    versions = (version for site in it.world.sites for version in site.checkout.versions)
+    told = any((wish := version.wish.get(it.name)) and wish.on_remove == "orphan" for version in versions)
+    return told or (job.marks is not None and job.marks.orphan)
+
+
 def _may_live(it: _Name, job: SimJob) -> Iterator[str]:
     current = job in it.current()
     if current and not it.status_of(it.current(), "succeeded"):
         return
     left = it.job is not None and it.job.on_change == "wait" and not current
-    left |= it.job is None and job.marks is not None and job.marks.orphan and "Orphaned" in it.told
-    # Without marks it cannot be told from anybody's job, so it is never cancelled from here, and the status says so.
+    left |= it.job is None and "Orphaned" in it.told and _once_orphan(it, job)
+    # Without marks it is never cancelled from here, and the status says so.
     left |= not it.world.server.echoes and bool({"Orphaned", "NoIdentity"} & it.told)
     left |= len(it.world.sites) > 1 and "Ahead" in it.told
     if not left and not it.excused():

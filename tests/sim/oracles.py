@@ -150,24 +150,31 @@ def s2_nothing_trained_twice(world: World) -> Iterator[str]:
         post = job.post
         if post is None or job.marks is None:
             continue
-        wish = _wish(world, post, job.marks.name) or JobWish()
-        # Without a common lock a rival's job may be too young to be seen.
-        since = post.sent if len(world.sites) == 1 else post.listed_at - world.server.lag
-        earlier = [k for k in _same(world, job) if k.committed <= since and k.gone_at is None]
-        if any(k.status(post.sent) == "succeeded" for k in earlier):
-            yield f"{_says(job)} was made although that spec had succeeded"
-        failed = [k for k in earlier if k.status(post.sent) == "failed"]
-        latest = min(earlier, key=lambda k: (-k.marks.attempt if k.marks else 0, int(k.committed), k.id), default=None)
-        if latest is None:
-            continue
-        if latest in failed and (len(failed) > wish.retries or (latest.error and latest.error.param)):
-            yield f"{_says(job)} was made after {len(failed)} failures; retries: {wish.retries}"
-        if (
-            latest.status(post.sent) == "cancelled"
-            and wish.on_cancelled == "hold"
-            and not _ours_to_restore(world, latest, post)
-        ):
-            yield f"{_says(job)} was made although {latest.cancelled_by} had cancelled {latest.id}"
+        found = list(_trained_twice(world, job, post, post.sent))
+        if len(world.sites) > 1:
+            # Without a common lock a rival's job may be too young to be seen; whether it was, nobody can tell.
+            found = found and list(_trained_twice(world, job, post, post.listed_at - world.server.lag))
+        yield from found
+
+
+def _trained_twice(world: World, job: SimJob, post: Post, since: float) -> Iterator[str]:
+    """What speaks against a create that could see everything up to ``since``."""
+    if job.marks is None:
+        return
+    wish = _wish(world, post, job.marks.name) or JobWish()
+    earlier = [k for k in _same(world, job) if k.committed <= since and k.gone_at is None]
+    if any(k.status(post.sent) == "succeeded" for k in earlier):
+        yield f"{_says(job)} was made although that spec had succeeded"
+    failed = [k for k in earlier if k.status(post.sent) == "failed"]
+    attempts = {k.marks.attempt for k in failed if k.marks}  # a rival's surplus is no further attempt
+    latest = min(earlier, key=lambda k: (-k.marks.attempt if k.marks else 0, int(k.committed), k.id), default=None)
+    if latest is None:
+        return
+    if latest in failed and (len(attempts) > wish.retries or (latest.error and latest.error.param)):
+        yield f"{_says(job)} was made after {len(attempts)} failures; retries: {wish.retries}"
+    cancelled = latest.status(post.sent) == "cancelled"
+    if cancelled and wish.on_cancelled == "hold" and not _ours_to_restore(world, latest, post):
+        yield f"{_says(job)} was made although {latest.cancelled_by} had cancelled {latest.id}"
 
 
 def _ours_to_restore(world: World, latest: SimJob, post: Post) -> bool:
