@@ -383,8 +383,9 @@ class Reconciler:
             self._created_at = now
 
     def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...], permission: Permission) -> Decided:
-        """The decision once more, over the world as these outcomes left it."""
-        if not outcomes:
+        """The decision once more, over the world as these outcomes, and what was bound, left it."""
+        bound = any(change.action is Action.ADOPT for change in decided.plan.changes)
+        if not outcomes and not bound:
             return decided
         world = decided.seen.world
         changed = {o.job.id: o.job for o in outcomes if o.job is not None}

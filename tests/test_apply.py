@@ -777,3 +777,16 @@ def test_a_name_that_somebody_else_has_brought_back_is_not_removed_again(tmp_pat
     old.remove("a")
     (outcome,) = apply_once(old, server.base_url).outcomes
     assert (outcome.name, outcome.reason, outcome.ok) == ("a", Reason.REMOVED, True)
+
+
+def test_a_job_that_was_bound_is_reported_in_the_same_words_by_the_next_run(
+    fleet: FleetDirectory, server: Proxy
+) -> None:
+    """Found by the simulation: the status said Adopted, and InProgress a pass later."""
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    shutil.rmtree(fleet.root / ".reconciler")
+    apply_once(fleet, server.base_url)
+    before = fleet.times()
+    apply_once(fleet, server.base_url)
+    assert fleet.times() == before

@@ -94,7 +94,8 @@ def _cancellable(it: _Name) -> bool:
 
 def _somebody_else_cancelled(it: _Name) -> bool:
     """Whether the latest attempt was cancelled by a human, or by a run whose memory is not here."""
-    latest = max(it.current(), key=lambda j: (j.marks.attempt if j.marks else 0, -j.committed), default=None)
+    # The oldest of several, as a client sees it: its clock has seconds, and ids break ties.
+    latest = min(it.current(), key=lambda j: (-j.marks.attempt if j.marks else 0, int(j.committed), j.id), default=None)
     if latest is None or not it.status_of([latest], "cancelled"):
         return False
     here = {(site.name, site.state.generation) for site in it.world.sites}
