@@ -229,10 +229,15 @@ class Journal:
         if self.moved or not self.settled:
             self._write("UPDATE identity SET settled = 1, home = ? WHERE id = ?", [(self._home, self._id)])
 
-    def observe(self, listed: Iterable[Record], *, ending: frozenset[str] = frozenset()) -> None:
-        """Record each job of ours as it is now; a recorded cancel whose job is still live after its back-off is void.
+    def pending_cancels(self) -> frozenset[tuple[str, int]]:
+        """Cancels that were recorded and have not been seen to take, by job id and number of tries."""
+        told = self._read("SELECT job_id, tries FROM cancel WHERE identity = ? AND confirmed = 0 AND counts = 1")
+        return frozenset((job_id, tries) for job_id, tries in told)
 
-        ``ending`` are live jobs whose status says that a cancel is under way.
+    def observe(self, listed: Iterable[Record], *, void: frozenset[str] = frozenset()) -> None:
+        """Record each job of ours as it is now; a job that has ended confirms its recorded cancel.
+
+        ``void`` are live jobs whose recorded cancel did not take.
         """
         told = self._read("SELECT job_id, name, revision, attempt, live, stranger FROM record WHERE identity = ?")
         before = {row[0]: tuple(row[1:]) for row in told}
@@ -248,14 +253,9 @@ class Journal:
                 and not _same(before.get(r.job_id), (r.name, r.revision, r.attempt, int(r.live)), stranger=r.stranger)
             ],
         )
-        pending = self._read("SELECT job_id, next_at FROM cancel WHERE identity = ? AND confirmed = 0 AND counts = 1")
-        recorded = {job_id for job_id, _ in pending}
-        # A provider may take its time to end a job; what ends before the next try has ended by this one.
-        overdue = {job_id for job_id, next_at in pending if next_at <= self._now()}
-        self._write(
-            "UPDATE cancel SET counts = 0 WHERE identity = ? AND job_id = ?",
-            [(self._id, r.job_id) for r in known if r.live and r.job_id in overdue - ending],
-        )
+        recorded = {job_id for job_id, _ in self.pending_cancels()}
+        statement = "UPDATE cancel SET counts = 0 WHERE identity = ? AND job_id = ?"
+        self._write(statement, [(self._id, job_id) for job_id in sorted(recorded & void)])
         self._write(
             "UPDATE cancel SET confirmed = 1 WHERE identity = ? AND job_id = ?",
             [(self._id, r.job_id) for r in known if not r.live and r.job_id in recorded],

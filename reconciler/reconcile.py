@@ -58,11 +58,13 @@ class Ports:
 class Seen:
     """A complete look at the provider, and what it says about the creates whose answer was lost.
 
+    ``void`` are jobs that are live although a cancel was recorded a settle window ago or longer.
     ``settled``: the listing began after this run's settle window.
     """
 
     world: World
     resolved: Mapping[str, str | None]
+    void: frozenset[str]
     settled: bool
 
 
@@ -110,6 +112,8 @@ class Reconciler:
         # Unresolved creates by name: the intent's token, and when a listing will tell (monotonic).
         self._looked_for: dict[str, tuple[str, float]] = {}
         self._in_vain: frozenset[str] = frozenset()  # those of them that no further look will resolve by waiting
+        # Recorded cancels whose job is still live, by job and try → when a look will say that it did not take.
+        self._cancels_doubted: dict[tuple[str, int], float] = {}
         self._read_as_of: tuple[str, int] | None = None  # the fingerprint last read, and the turn it stands for
         self._fleet: Fleet | None = None  # as it was last read: what holds while its document is broken
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
@@ -134,6 +138,7 @@ class Reconciler:
             for name, (_, at) in self._looked_for.items()
             if name not in self._in_vain
         ]
+        due += [(at, f"the cancel of job {job_id} to take effect") for (job_id, _), at in self._cancels_doubted.items()]
         if self._created_at is not None:
             due.append((self._created_at + self._settle, "jobs that another run may have made at the same moment"))
         return min(due, default=None)
@@ -235,7 +240,7 @@ class Reconciler:
         self._ended |= {job.id for job in world.jobs if not job.live and job.id in memory.records}
         self._looked_for = {name: look for name, look in self._looked_for.items() if name in intents}
         self._in_vain = world.settled & intents.keys()
-        return Seen(world, resolved, settled=begun_at >= self.settled_at)
+        return Seen(world, resolved, self._without_effect(world, begun_at), settled=begun_at >= self.settled_at)
 
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
         """Plan, then gate; where something would be sent, the files must be the same in a second read."""
@@ -289,6 +294,20 @@ class Reconciler:
             return frozenset()
         return journal.overtaken(as_of[1], self._origin(snapshot))
 
+    def _without_effect(self, world: World, begun_at: float) -> frozenset[str]:
+        """Jobs whose recorded cancel did not take: live a settle window after it was first seen not to.
+
+        A provider may take its time. The clock is this run's own: a wall clock proves nothing.
+        """
+        journal = self._ports.journal
+        going_on = {job.id for job in world.jobs if job.live and job.status not in ENDING}
+        pending = journal.pending_cancels() if journal else frozenset()
+        doubted = {
+            key: self._cancels_doubted.get(key, begun_at + self._settle) for key in pending if key[0] in going_on
+        }
+        self._cancels_doubted = {key: at for key, at in doubted.items() if begun_at < at}
+        return frozenset(job_id for (job_id, _), at in doubted.items() if begun_at >= at)
+
     def _origin(self, snapshot: Snapshot) -> str:
         """Which checkout it is; every stream is one of its own."""
         return f"- {self._name}" if snapshot.stream else str(snapshot.root.absolute())
@@ -333,7 +352,7 @@ class Reconciler:
         ]
         jobs = {job.id: job for job in seen.world.jobs}
         was_live = {r.job_id for r in seen.world.memory.records.values() if r.live}
-        journal.observe(records, ending=frozenset(j.id for j in jobs.values() if j.status in ENDING))
+        journal.observe(records, void=seen.void)
         for name, job_id in seen.resolved.items():
             journal.drop_intent(name)
             log.info("create.resolved", job=name, job_id=job_id, created=job_id is not None)

@@ -790,3 +790,25 @@ def test_a_job_that_was_bound_is_reported_in_the_same_words_by_the_next_run(
     before = fleet.times()
     apply_once(fleet, server.base_url)
     assert fleet.times() == before
+
+
+def test_a_provider_that_takes_its_time_to_cancel_has_cancelled_for_us(fleet: FleetDirectory, server: Proxy) -> None:
+    """Found by trying: a job that was still live at the next pass counted as cancelled by somebody else."""
+    fleet.job("a")
+    fleet.job("keep", seed=1)
+    apply_once(fleet, server.base_url)
+    (job,) = jobs_at(server.base_url, job="a")
+    looks = iter(range(6))
+
+    def slowly(request: Request, answer: Reply) -> Reply:
+        about = request.path.endswith(f"/jobs/{job['id']}") and next(looks, None) is not None
+        return reply({**job, "status": "running"}) if about else answer
+
+    fleet.remove("a")
+    server.fault = slowly
+    assert apply_once(fleet, server.base_url).exit_code in {0, 1}
+    server.fault = as_it_is
+    apply_once(fleet, server.base_url)
+    fleet.job("a")
+    result = apply_once(fleet, server.base_url)
+    assert [(o.name, o.reason) for o in result.outcomes] == [("a", Reason.RESTORED)]

@@ -202,17 +202,16 @@ def test_a_run_without_memory_cannot_say_how_a_job_ended(state: Path) -> None:
     assert not records["j2"].ended_before
 
 
-def test_a_cancel_is_void_when_its_job_is_still_live_after_the_back_off(state: Path, time: Time) -> None:
-    with opened(state, time) as journal:
+def test_a_cancel_that_did_not_take_does_not_count(state: Path) -> None:
+    with opened(state) as journal:
         journal.bind(record())
         journal.record_cancel("j1", "Removed")
+        assert journal.pending_cancels() == {("j1", 1)}
         journal.observe([record()])
         assert journal.memory().cancels["j1"].counts, "a provider may take its time"
-        time.now += 61
-        journal.observe([record()], ending=frozenset({"j1"}))
-        assert journal.memory().cancels["j1"].counts, "its cancel is under way"
-        journal.observe([record()])
+        journal.observe([record()], void=frozenset({"j1"}))
         assert not journal.memory().cancels["j1"].counts
+        assert journal.pending_cancels() == frozenset()
 
 
 def test_a_job_that_is_seen_ended_confirms_its_cancel(state: Path) -> None:

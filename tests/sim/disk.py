@@ -114,9 +114,6 @@ class StateDirectory:
     def cancels(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM cancel")}
 
-    def pending_cancels(self) -> bool:
-        return bool(self.db.execute("SELECT 1 FROM cancel WHERE confirmed = 0 AND counts = 1").fetchall())
-
     def settled(self) -> bool:
         return any(settled for (settled,) in self.db.execute("SELECT settled FROM identity"))
 

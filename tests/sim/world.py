@@ -30,10 +30,6 @@ from tests.sim.server import Server, SimProvider
 _RAM = Path("/dev/shm")
 
 
-# Row 14 of the decision table: 1, 2, 4 … 60 minutes.
-_LONGEST_BACKOFF = 3600.0
-
-
 @dataclass(frozen=True)
 class Program:
     """The parts of the program that a planted bug may replace; as they stand here it is the real one."""
@@ -280,10 +276,6 @@ class World:
         for _ in range(1 + len(self.sites)):
             self.round()
             self.engine.now += self.settle
-        if any(site.state.pending_cancels() for site in self.sites):
-            # A cancel that did not take is void when its back-off is over, and the journal says so once.
-            self.engine.now += _LONGEST_BACKOFF
-            self.round()
         self.engine.say("── quiet ──")
         posts, files = len(self.server.posts), [part for site in self.sites for part in site.state.files()]
         self.round()
