@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from structlog.typing import FilteringBoundLogger
+
 from reconciler.clock import Clock
 from reconciler.daemon import Daemon, Nobody, Observer, Pace
 from reconciler.errors import ProviderError, Refused
 from reconciler.follow import Follower, one_by_one
 from reconciler.job import Checkpoint, Event, Job, marks_of
-from reconciler.journal import Identity, open_journal
+from reconciler.journal import Identity, Journal, open_journal
 from reconciler.log import configure
 from reconciler.reconcile import Ports, Reconciler
 from reconciler.source import DirectoryReader, fingerprint, read_training_bytes
@@ -176,18 +178,7 @@ class World:
         assert journal is not None
         log = configure(form="json", secrets=[], stream=self.logged)
         with journal:
-            ports = Ports(
-                provider=self.provider,
-                journal=journal,
-                status_files=StatusFiles(self.state),
-                clock=self.clock,
-                log=log,
-                training_bytes=lambda file: read_training_bytes(self.fleet.root, file),
-                unchanged=lambda read: fingerprint(read) == read.fingerprint,
-                turn=contextlib.nullcontext,
-                follower=Follower(self.provider, journal, one_by_one),
-                stopping=lambda: bed.stopping,
-            )
+            ports = replace(self.ports(journal, self.fleet.root, log), stopping=lambda: bed.stopping)
             Daemon(
                 Reconciler(ports, settle=self.settle, patient=True),
                 DirectoryReader(self.fleet.root).read,
@@ -198,6 +189,20 @@ class World:
                 random=lambda: 0.5,
                 observer=observer or Nobody(),
             ).run()
+
+    def ports(self, journal: Journal, root: Path, log: FilteringBoundLogger | None = None) -> Ports:
+        """What a run over ``root`` at this provider touches."""
+        return Ports(
+            provider=self.provider,
+            journal=journal,
+            status_files=StatusFiles(root / ".reconciler" if root != self.fleet.root else self.state),
+            clock=self.clock,
+            log=log or configure(form="json", secrets=[], stream=io.StringIO()),
+            training_bytes=lambda file: read_training_bytes(root, file),
+            unchanged=lambda read: fingerprint(read) == read.fingerprint,
+            turn=contextlib.nullcontext,
+            follower=Follower(self.provider, journal, one_by_one),
+        )
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """What was logged under that name."""

@@ -3,19 +3,23 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from reconciler.apply import Patience, Result, apply
 from reconciler.body import create_body
 from reconciler.daemon import Pace
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, StateReplaced, Unreadable
+from reconciler.gates import Permission
 from reconciler.job import Marks
 from reconciler.journal import Identity, open_journal
+from reconciler.reconcile import Reconciler
 from reconciler.source import read_directory
-from tests.fleets import FleetDirectory
+from tests.fleets import SILENT, FleetDirectory
 from tests.providers import World
 
 
@@ -439,3 +443,41 @@ def test_the_last_events_of_a_job_are_read_although_its_end_came_first(settled: 
     settled.live(300)
     assert [line["message"] for line in settled.lines("job.event")] == ["the end"]
     assert len(settled.lines("job.failed")) == 1
+
+
+# ── beside CI ────────────────────────────────────────────────────────────────────────────────
+
+
+def ci_applies(world: World, directory: FleetDirectory) -> Result:
+    """`reconciler apply --yes` of another checkout, with a state directory of its own, at the same provider."""
+    journal = open_journal(
+        directory.root / ".reconciler", Identity(directory.name, "http://memory/v1"), now=world.clock.time
+    )
+    assert journal is not None
+    with journal:
+        ports = replace(world.ports(journal, directory.root), follower=None, stopping=lambda: False)
+        run = Reconciler(ports, settle=0.0)
+        return apply(run, read_directory(directory.root), Permission(first_run=True), Patience(), SILENT)
+
+
+def test_a_daemon_a_commit_behind_undoes_nothing_trains_nothing_twice_and_agrees_when_it_has_caught_up(
+    settled: World, tmp_path: Path
+) -> None:
+    newer = FleetDirectory(tmp_path / "ci")
+    newer.job("a", seed=77)
+    newer.job("b", seed=2)
+    newer.job("c", seed=3)
+    start = settled.clock.now
+    settled.at(start + 100, lambda: ci_applies(settled, newer))
+    settled.live(2000)
+    made = [j.marks.name for j in settled.provider.jobs.values() if j.marks]
+    assert made == ["a", "b", "a", "c"], "CI made two, the daemon none"
+    assert [settled.provider.live(name) for name in "abc"] == [["j3"], ["j2"], ["j4"]]
+    assert "reason: Ahead" in (settled.state / "status" / "a.yaml").read_text()
+    writes = len(settled.provider.times("create")) + len(settled.provider.times("cancel"))
+    settled.fleet.job("a", seed=77)
+    settled.fleet.job("c", seed=3)
+    settled.live(500)
+    assert len(settled.provider.times("create")) + len(settled.provider.times("cancel")) == writes
+    assert "reason: InProgress" in (settled.state / "status" / "a.yaml").read_text()
+    assert ci_applies(settled, newer).outcomes == ()
