@@ -100,7 +100,7 @@ class Judge:
         if len(told) == 1 and told[0][1] == revision:
             self.violations.append(f"wrong cancel: {job_id} of {name}, which never wanted anything but {revision}")
 
-    def conclude(self) -> None:
+    def unfinished(self) -> list[str]:
         """Everything declared must stand exactly once, live or finished, and nothing else may be live."""
         desired = read_directory(self.fleet.root).desired
         good = Counter(
@@ -114,8 +114,10 @@ class Judge:
             if job["status"] not in {"succeeded", "failed", "cancelled"}
         }
         want = {(d.name, d.revision) for d in desired.values()}
-        self.violations += [f"L1: {key} stands {good[key]} times" for key in want if good[key] != 1]
-        self.violations += [f"L1: {key} is live and not wanted" for key in live - want]
+        return [
+            *(f"L1: {key} stands {good[key]} times" for key in want if good[key] != 1),
+            *(f"L1: {key} is live and not wanted" for key in live - want),
+        ]
 
 
 def edit(fleet: FleetDirectory, dice: random.Random) -> None:
@@ -186,9 +188,12 @@ class Chaos:
                 self.fleet.job(name, seed=1)
         self.judge.note()
         process = self.daemon()
-        time.sleep(SETTLE * 3 + 15)
+        # A settle window for what was lost, ten seconds for what was removed, and some passes.
+        end = time.monotonic() + SETTLE * 3 + 25
+        while self.judge.unfinished() and time.monotonic() < end:
+            time.sleep(0.2)
         self.judge.look()
-        self.judge.conclude()
+        self.judge.violations += self.judge.unfinished()
         process.terminate()
         stopped = process.wait(30)
         if stopped != 0:
