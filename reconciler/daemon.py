@@ -7,7 +7,6 @@ does in `reconcile`; in here is the clockwork, and the only broad `except` of th
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
@@ -36,54 +35,26 @@ class Pace:
     poll: float | None = None
 
 
-class Observer(Protocol):
-    """Who is told how it goes: metrics and health, or nobody."""
+class Observer:
+    """Who is told how it goes. This one tells nobody; `telemetry` counts."""
 
     def alive(self) -> None:
         """The loop turns."""
-        ...
 
     def locked(self, *, held: bool) -> None:
         """This process holds the daemon's lock of its state directory, or holds it no longer."""
-        ...
 
     def requested(self, request: RequestRecord) -> None:
         """One request to the provider is over."""
-        ...
 
     def looked(self, snapshot: Snapshot) -> None:
         """The directory was read."""
-        ...
 
     def passed(self, done: Pass, seconds: float) -> None:
         """A pass went through."""
-        ...
 
     def failed(self, error: Exception, seconds: float) -> None:
         """A pass did not."""
-        ...
-
-
-class Nobody:
-    """The observer of a daemon without endpoints."""
-
-    def alive(self) -> None:
-        """Ignore it."""
-
-    def locked(self, *, held: bool) -> None:
-        """Ignore it."""
-
-    def requested(self, request: RequestRecord) -> None:
-        """Ignore it."""
-
-    def looked(self, snapshot: Snapshot) -> None:
-        """Ignore it."""
-
-    def passed(self, done: Pass, seconds: float) -> None:
-        """Ignore it."""
-
-    def failed(self, error: Exception, seconds: float) -> None:
-        """Ignore it."""
 
 
 class Daemon:

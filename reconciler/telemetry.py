@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from reconciler import __version__
 from reconciler.clock import Clock
+from reconciler.daemon import Observer
 from reconciler.errors import UsageError
 from reconciler.plan import Reason
 from reconciler.provider import RequestRecord
@@ -31,8 +32,8 @@ _BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)
 _START_SECONDS, _STOP_SECONDS = 10.0, 5.0
 
 
-class Telemetry:
-    """An `Observer` that counts. ``patience``: seconds without a sign of life after which it is not healthy."""
+class Telemetry(Observer):
+    """Counts. ``patience``: seconds without a sign of life after which it is not healthy."""
 
     def __init__(self, clock: Clock, *, patience: float) -> None:
         self._clock = clock

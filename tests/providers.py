@@ -11,7 +11,7 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import Clock
-from reconciler.daemon import Daemon, Nobody, Observer, Pace
+from reconciler.daemon import Daemon, Observer, Pace
 from reconciler.errors import ProviderError, Refused
 from reconciler.follow import Follower, one_by_one
 from reconciler.job import Checkpoint, Event, Job, marks_of
@@ -187,7 +187,7 @@ class World:
                 pace=pace or Pace(),
                 first_run=True,
                 random=lambda: 0.5,
-                observer=observer or Nobody(),
+                observer=observer or Observer(),
             ).run()
 
     def ports(self, journal: Journal, root: Path, log: FilteringBoundLogger | None = None) -> Ports:

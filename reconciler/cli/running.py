@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import options
 from reconciler.cli.wiring import Service, open_house
-from reconciler.daemon import Daemon, Nobody, Observer, Pace
+from reconciler.daemon import Daemon, Observer, Pace
 from reconciler.errors import Locked, ReconcilerError, StateReplaced, Stopped
 from reconciler.follow import Fan
 from reconciler.journal import Lock
@@ -80,7 +80,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     with ExitStack() as stack:
         stack.enter_context(signals(wakeups, deadline=_STOP_SECONDS))
         pool = stack.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="follow"))
-        observer: Observer = Nobody()
+        observer = Observer()
         if address is not None:
             # Imported here: only --listen pays for the HTTP server (200 ms).
             from reconciler.telemetry import Telemetry, serving  # noqa: PLC0415

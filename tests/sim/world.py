@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.act import Outcome
 from reconciler.apply import Listener, Patience, apply
-from reconciler.daemon import Daemon, Nobody, Pace
+from reconciler.daemon import Daemon, Observer, Pace
 from reconciler.errors import Locked, ReconcilerError, SourceError
 from reconciler.follow import Follower, one_by_one
 from reconciler.gates import Permission
@@ -79,7 +79,7 @@ class Telling(Quiet):
     debug = info = warning = error = _line
 
 
-class _Watcher(Nobody):
+class _Watcher(Observer):
     """A daemon goes on after any exception; here one that is not its own is a finding."""
 
     def __init__(self, process: Process) -> None:
