@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.body import create_body
+from reconciler.change import Action, Change, Reason
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, Refused, SourceError, foreign
 from reconciler.job import Job, Marks
 from reconciler.journal import Journal
 from reconciler.manifest import Desired, OnRemove, TrainingFile
-from reconciler.plan import Action, Change, Reason
 from reconciler.provider import Provider, takes_no_jobs
 from reconciler.world import Intent, Record
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.act import Outcome
+from reconciler.case import cases_of
+from reconciler.change import Action, Change, Reason
 from reconciler.clock import Clock
 from reconciler.errors import ProviderError
 from reconciler.gates import Permission
-from reconciler.plan import Action, Change, Reason, cases_of
 from reconciler.reconcile import Decided, Pass, Reconciler
 from reconciler.source import Snapshot
 from reconciler.world import World

@@ -9,8 +9,9 @@ these writes is the only waiver, and it never waives evidence.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from reconciler.change import Action, Change, Plan, Reason
 from reconciler.manifest import Expect
-from reconciler.plan import Action, Change, Plan, Reason, kept_meanwhile
+from reconciler.plan import kept_meanwhile
 from reconciler.world import World
 
 

@@ -7,62 +7,16 @@ first row that returns something decides. This module never asks whether a limit
 change, and never sees a clock, a file or a socket.
 """
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from reconciler.body import derived_seed
+from reconciler.case import Case, Known, cases_of, job_of_intent, must_exist, wanted_here
+from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import foreign
-from reconciler.job import Job, Marks
-from reconciler.manifest import Desired, OnCancelled, OnChange, Policy, State
-from reconciler.world import Memory, OwnCancel, Record, World
-
-
-class Action(StrEnum):
-    """What happens to a name or a job in this pass."""
-
-    CREATE = "create"
-    CANCEL = "cancel"
-    ADOPT = "adopt"
-    KEEP = "keep"
-    WAIT = "wait"
-    HOLD = "hold"
-
-
-class Reason(StrEnum):
-    """Why: one word for each branch of the decision table."""
-
-    SOURCE_INVALID = "SourceInvalid"
-    CREATE_UNRESOLVED = "CreateUnresolved"
-    MISSING = "Missing"
-    SUSPENDED = "Suspended"
-    CANCEL_REQUESTED = "CancelRequested"
-    REMOVED = "Removed"
-    ORPHANED = "Orphaned"
-    PRUNE_DISABLED = "PruneDisabled"
-    DUPLICATE = "Duplicate"
-    IN_PROGRESS = "InProgress"
-    ADOPTED = "Adopted"
-    SUCCEEDED = "Succeeded"
-    RETRY = "Retry"
-    FAILED = "Failed"
-    RESTORED = "Restored"
-    CANCELLED = "Cancelled"
-    NOT_CREATED = "NotCreated"
-    WAITING_FOR_JOB = "WaitingForJob"
-    DEPENDENCY_FAILED = "DependencyFailed"
-    CREATE_REFUSED = "CreateRefused"
-    CREATE_REJECTED = "CreateRejected"
-    NO_IDENTITY = "NoIdentity"
-    WAITING_FOR_PREVIOUS = "WaitingForPrevious"
-    WAITING_FOR_CAPACITY = "WaitingForCapacity"
-    BLOCKED = "Blocked"
-    SUPERSEDED = "Superseded"
-    AHEAD = "Ahead"
-
+from reconciler.job import Job
+from reconciler.manifest import OnCancelled, OnChange, State
+from reconciler.world import OwnCancel, Record, World
 
 # The cancels of ours after which going back to a revision trains it again (row 10).
 _RESTORABLE = frozenset({Reason.CANCEL_REQUESTED, Reason.REMOVED, Reason.SUPERSEDED})
@@ -81,127 +35,6 @@ _INCURABLE = (
     "spend_limit",
     "daily",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One line of a plan.
-
-    ``write`` is what this change does, or would do, at the provider, and ``cause`` why; both
-    stay while the change waits for another ``reason``.
-    ``keeper`` is the job that makes this cancel right, to be looked at again before it is sent.
-    ``follows`` marks the cancel that comes after this plan's create, in a later pass.
-    ``replaces`` are the live jobs that this create will retire. ``model`` is the model that
-    ``model_from`` stands for.
-    """
-
-    name: str
-    action: Action
-    reason: Reason
-    message: str
-    job_id: str | None = None
-    revision: str | None = None
-    attempt: int | None = None
-    write: Action | None = None
-    cause: Reason | None = None
-    keeper: str | None = None
-    follows: bool = False
-    replaces: tuple[str, ...] = ()
-    model: str | None = None
-
-    @property
-    def write_key(self) -> str | None:
-        """The line an approval digests; None where nothing is or will be written at the provider."""
-        if self.write is None:
-            return None
-        return f"{self.write} {self.name} {self.cause} {self.revision} {self.attempt} {self.job_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All changes, by name; and how many jobs at the provider are not ours."""
-
-    changes: tuple[Change, ...]
-    unmanaged: int
-
-    @property
-    def writes(self) -> tuple[Change, ...]:
-        """What this pass sends, in the order it is sent: cancels first, they free capacity."""
-        cancels = (c for c in self.changes if c.action is Action.CANCEL and not c.follows)
-        creates = (c for c in self.changes if c.action is Action.CREATE)
-        return (*cancels, *creates)
-
-    def digest(self, target: str) -> str:
-        """16 hex digits over everything this plan writes, now or after waiting, at ``target``."""
-        keys = sorted(key for change in self.changes if (key := change.write_key) is not None)
-        return hashlib.sha256("\n".join([target, *keys]).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A job as the decision sees it: whose revision and attempt it stands for."""
-
-    job: Job
-    revision: str
-    attempt: int
-    ours: bool  # carries our fleet's marks: only such a job may be cancelled
-    adopted: bool  # a manifest's `policy.adopt` names it
-
-    @property
-    def live(self) -> bool:
-        return self.job.live
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One name and everything its row depends on; ``known`` holds the oldest first."""
-
-    name: str
-    world: World
-    desired: Desired | None
-    known: tuple[Known, ...]
-    records: tuple[Record, ...] = ()  # what the journal holds of this name
-    once_wanted: bool = False  # some revision of this name is among what `_wanted_here` says
-
-    @property
-    def policy(self) -> Policy:
-        """The manifest's policy; row 5 has taken the names without a manifest before anyone asks."""
-        return self.desired.policy if self.desired else Policy()
-
-    @property
-    def revision(self) -> str | None:
-        """The revision its manifest has now."""
-        return self.desired.revision if self.desired else None
-
-    @property
-    def live(self) -> tuple[Known, ...]:
-        return tuple(k for k in self.known if k.live)
-
-    @property
-    def current(self) -> tuple[Known, ...]:
-        """The jobs that stand for the revision the manifest has now."""
-        return tuple(k for k in self.known if k.revision == self.revision)
-
-    @property
-    def others(self) -> tuple[Known, ...]:
-        """Live jobs of other revisions."""
-        return tuple(k for k in self.live if k.revision != self.revision)
-
-    @property
-    def succeeded(self) -> tuple[Known, ...]:
-        return tuple(k for k in self.current if k.job.succeeded)
-
-    @property
-    def latest(self) -> Known | None:
-        """The latest attempt: of several, the succeeded, else the live, else the oldest.
-
-        A duplicate that was cancelled to leave one says nothing of its revision, unless there is nothing else.
-        """
-        healed = {i for i, own in self.world.memory.cancels.items() if own.reason == Reason.DUPLICATE}
-        counted = tuple(k for k in self.current if k.job.id not in healed or not k.job.cancelled) or self.current
-        top = max((k.attempt for k in counted), default=None)
-        ranked = sorted(counted, key=lambda k: (k.attempt != top, not k.job.succeeded, not k.live))
-        return next(iter(ranked), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,110 +67,6 @@ def plan(world: World) -> Plan:
         changes.extend(decision.changes)
         changes.extend(follows)
     return Plan(tuple(changes), unmanaged)
-
-
-def lookups(world: World) -> tuple[str, ...]:
-    """Job ids that deserve a GET: a complete listing ought to show them (row 3), or shows live what we cancelled."""
-    listed = {job.id for job in world.jobs}
-    cancels = world.memory.cancels
-    # A listing may lag behind a cancel; only a fresh look may say that it did not take.
-    doubted = {job.id for job in world.jobs if job.live and job.id in cancels and not cancels[job.id].left}
-    expected = {r.job_id for r in world.memory.records.values() if _must_exist(world, r)}
-    expected |= {d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt}
-    return tuple(sorted((expected - listed) | doubted))
-
-
-def resolved_intents(world: World) -> Mapping[str, str | None]:
-    """Unresolved creates that this listing resolves: name → the job's id, or None for "did not happen"."""
-    cases, _ = cases_of(world)
-    found: dict[str, str | None] = {}
-    for name in world.memory.intents:
-        case = cases[name]
-        job = _job_of_intent(case)
-        if job is not None:
-            found[name] = job.job.id
-        elif name in world.settled and world.memory.echoes:
-            found[name] = None
-    return found
-
-
-def _must_exist(world: World, record: Record) -> bool:
-    desired = world.desired.get(record.name)
-    return record.live or (desired is not None and desired.revision == record.revision)
-
-
-def cases_of(world: World) -> tuple[dict[str, Case], int]:
-    """Group the jobs by the name they stand for; count the rest as unmanaged."""
-    adopters = {d.policy.adopt.job_id: d for d in world.desired.values() if d.policy.adopt}
-    seeds = _seeds(world)
-    known: defaultdict[str, list[Known]] = defaultdict(list)
-    unmanaged = 0
-    for job in sorted(world.jobs, key=lambda j: j.age_key):
-        ours = job.marks is not None and job.marks.fleet == world.fleet.name
-        unmanaged += not ours
-        standing = _stands_for(job, adopters.get(job.id), world.memory.records.get(job.id), seeds, ours=ours)
-        if standing is not None:
-            known[standing[0]].append(standing[1])
-    records: defaultdict[str, list[Record]] = defaultdict(list)
-    for record in world.memory.records.values():
-        records[record.name].append(record)
-    missing = {r.name for r in world.memory.records.values() if r.job_id in world.missing | world.unseen}
-    once_wanted = {name for name, revision in world.memory.wanted if _wanted_here(world.memory, name, revision)}
-    names = set(world.desired) | set(known) | set(world.memory.intents) | world.broken | missing
-    cases = {
-        name: Case(
-            name,
-            world,
-            world.desired.get(name),
-            tuple(known.get(name, ())),
-            tuple(records.get(name, ())),
-            once_wanted=name in once_wanted,
-        )
-        for name in names
-    }
-    return cases, unmanaged
-
-
-def _seeds(world: World) -> Mapping[int, Desired]:
-    """By the seed that is derived for attempt 1 of each desired job; none where this provider returns our marks.
-
-    A seed that a manifest sets says nothing of whose job it is: others, gone by now perhaps, may have set it too.
-    """
-    if world.memory.echoes:
-        return {}
-    derived = (d for d in world.desired.values() if not isinstance(d.body.get("seed"), int))
-    return {derived_seed(Marks(world.fleet.name, d.name, d.revision, 1)): d for d in derived}
-
-
-def _by_seed(job: Job, seeds: Mapping[int, Desired]) -> tuple[str, Known] | None:
-    """A job that came back without any marks, as what its seed, model and suffix say that it is.
-
-    The weaker trace (WIRE.md: a server may drop metadata); such a job is kept and never cancelled.
-    """
-    desired = seeds.get(job.seed) if job.seed is not None else None
-    if desired is None or job.suffix != desired.body.get("suffix"):
-        return None
-    model = desired.body.get("model")
-    if isinstance(model, str) and not job.model.startswith(model):
-        return None
-    return desired.name, Known(job, desired.revision, 1, ours=False, adopted=False)
-
-
-def _stands_for(
-    job: Job, adopter: Desired | None, record: Record | None, seeds: Mapping[int, Desired], *, ours: bool
-) -> tuple[str, Known] | None:
-    """The name a job counts for: a person said so, its marks say so, the journal remembers it, or its seed says so."""
-    if adopter is not None and adopter.policy.adopt is not None:
-        attempt = job.marks.attempt if ours and job.marks else 0
-        return adopter.name, Known(job, adopter.policy.adopt.revision, attempt, ours=ours, adopted=True)
-    if ours and job.marks is not None:
-        return job.marks.name, Known(job, job.marks.revision, job.marks.attempt, ours=True, adopted=False)
-    if job.marks is None and record is None:
-        return _by_seed(job, seeds)
-    if job.marks is None and record is not None:
-        # A server that drops metadata: the job we made there is known by its id, and never cancelled.
-        return record.name, Known(job, record.revision, record.attempt, ours=False, adopted=False)
-    return None
 
 
 # ── Parts A and B: what stands for this name? ────────────────────────────────────────────────
@@ -381,7 +110,7 @@ def _row_1_overtaken(case: Case) -> Decision | None:
 
 def _row_2_create_unresolved(case: Case) -> Decision | None:
     intent = case.world.memory.intents.get(case.name)
-    if intent is None or _job_of_intent(case) is not None:
+    if intent is None or job_of_intent(case) is not None:
         return None
     if case.world.memory.echoes:
         if case.name in case.world.settled:
@@ -408,26 +137,13 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
     )
 
 
-def _job_of_intent(case: Case) -> Known | None:
-    """The job that an unresolved create made: by its marks, or because a person said so."""
-    intent = case.world.memory.intents[case.name]
-    return next(
-        (
-            k
-            for k in case.known
-            if k.revision == intent.revision and (k.adopted or (k.ours and k.attempt == intent.attempt))
-        ),
-        None,
-    )
-
-
 def _row_3_missing(case: Case) -> Decision | None:
     missing = case.world.missing
     unseen = next((r for r in case.records if r.job_id in case.world.unseen), None)
     if unseen is not None:
         message = f"job {unseen.job_id} is recorded here, not listed, and cannot be read now; nothing is touched"
         return Decision(changes=(_about(case, unseen, message),), final=True)
-    record = next((r for r in case.records if r.job_id in missing and _must_exist(case.world, r)), None)
+    record = next((r for r in case.records if r.job_id in missing and must_exist(case.world, r)), None)
     adopt = case.desired.policy.adopt if case.desired else None
     if record is not None:
         message = (
@@ -819,17 +535,11 @@ def _may_retire(case: Case, known: Known, *, by_name: bool = False) -> bool:
     if not world.memory.known and known.job.id in world.seen_first:
         return True
     if not by_name:
-        return _wanted_here(world.memory, case.name, known.revision)
+        return wanted_here(world.memory, case.name, known.revision)
     record = world.memory.records.get(known.job.id)
     # Made when the name had been gone from here before: whoever made it has a newer manifest of it.
     stranger = record.stranger if record is not None else case.name in world.memory.gone
     return case.once_wanted and not stranger
-
-
-def _wanted_here(memory: Memory, name: str, revision: str) -> bool:
-    """Whether this directory once asked for it; in a run without memory, only what this run has read itself."""
-    key = (name, revision)
-    return key in memory.wanted and (memory.known or memory.wanted[key] is not None)
 
 
 def _ahead(case: Case, known: Known, why: str) -> Change:

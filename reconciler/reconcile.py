@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.act import ENDING, Desk, Outcome, cancel, create
+from reconciler.case import cases_of, lookups, resolved_intents
+from reconciler.change import Action, Plan
 from reconciler.clock import Clock
 from reconciler.errors import NotSent, ProviderError, ReconcilerError, SourceError
 from reconciler.follow import Followed, Follower
@@ -21,7 +23,7 @@ from reconciler.gates import Gated, Permission, Verdict, gate
 from reconciler.job import Checkpoint, Job
 from reconciler.journal import Journal
 from reconciler.manifest import Fleet, TrainingFile
-from reconciler.plan import Action, Plan, cases_of, lookups, plan, resolved_intents
+from reconciler.plan import plan
 from reconciler.provider import Provider
 from reconciler.source import Snapshot, held
 from reconciler.status import Details, statuses

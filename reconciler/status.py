@@ -10,9 +10,10 @@ and, only on trouble, *Blocked*.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from reconciler.case import Case, Known, cases_of
+from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import foreign
 from reconciler.job import Checkpoint, Job
-from reconciler.plan import Action, Case, Change, Known, Plan, Reason, cases_of
 from reconciler.world import World
 
 _Facts = tuple[str, str, str, str]  # type, status, reason, message

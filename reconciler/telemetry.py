@@ -19,10 +19,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from reconciler import __version__
+from reconciler.change import Reason
 from reconciler.clock import Clock
 from reconciler.daemon import Observer
 from reconciler.errors import UsageError
-from reconciler.plan import Reason
 from reconciler.provider import RequestRecord
 from reconciler.reconcile import Pass
 from reconciler.source import Snapshot

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from reconciler.apply import Patience
+from reconciler.change import Action, Reason
 from reconciler.clock import SystemClock
 from reconciler.errors import JournalError, ProviderError
 from reconciler.gates import Permission
-from reconciler.plan import Action, Reason
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.source import read_directory
 from reconciler.world import Intent

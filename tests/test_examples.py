@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from reconciler.change import Reason
 from reconciler.cli import command_named
-from reconciler.plan import Reason
 from reconciler.source import read_directory
 
 ROOT = Path(__file__).parent.parent

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
+from reconciler.change import Action, Reason
 from reconciler.gates import Gated, Permission, Verdict, approval_key, expectation, gate
 from reconciler.manifest import Expect, State
-from reconciler.plan import Action, Reason, plan
+from reconciler.plan import plan
 from reconciler.world import World
 from tests.build import R2, desired, fleet, job, memory, record, world
 from tests.test_plan import worlds

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.body import derived_seed
+from reconciler.case import lookups, resolved_intents
+from reconciler.change import Action, Change, Reason
 from reconciler.job import Job, JobError, Marks
 from reconciler.manifest import OnCancelled, OnChange, State
-from reconciler.plan import Action, Change, Reason, lookups, plan, resolved_intents
+from reconciler.plan import plan
 from reconciler.world import Intent, Memory, OwnCancel, Rejection, World
 from tests.build import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
 

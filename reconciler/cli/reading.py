@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from reconciler.case import cases_of
 from reconciler.cli import options
 from reconciler.cli.manifests import readable_source
 from reconciler.cli.wiring import House, open_house
@@ -14,7 +15,6 @@ from reconciler.clock import Clock
 from reconciler.errors import ProviderError, ReconcilerError, UsageError
 from reconciler.gates import Permission
 from reconciler.job import Checkpoint, Event
-from reconciler.plan import cases_of
 from reconciler.reconcile import Seen, timestamp
 from reconciler.render.report import (
     checkpoint_data,

@@ -9,6 +9,7 @@ import click
 
 from reconciler.apply import Listener, Patience, Result
 from reconciler.apply import apply as apply_fleet
+from reconciler.change import Action, Change
 from reconciler.cli import options
 from reconciler.cli.manifests import valid_source
 from reconciler.cli.progress import Progress
@@ -16,7 +17,6 @@ from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
 from reconciler.errors import ProviderError, ReconcilerError, StalePlan, UsageError
 from reconciler.gates import Permission, approval_key
-from reconciler.plan import Action, Change
 from reconciler.provider import Provider
 from reconciler.reconcile import Decided, Pass, timestamp
 from reconciler.render.report import status_table

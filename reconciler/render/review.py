@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.act import Outcome
+from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import foreign, printable
 from reconciler.gates import Verdict
 from reconciler.job import Job
 from reconciler.manifest import TrainingFile
-from reconciler.plan import Action, Change, Plan, Reason
 from reconciler.render.text import age, paint, plural
 from reconciler.world import World
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import OutcomeUnknown
 from reconciler.gates import Permission
 from reconciler.job import TERMINAL, Job, Marks
 from reconciler.journal import Journal
-from reconciler.plan import Action, Change, Plan, Reason
 from reconciler.reconcile import Decided, Reconciler, Seen
 from reconciler.source import Snapshot, read_directory
 from reconciler.status_files import StatusFiles
