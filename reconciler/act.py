@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.body import create_body
 from reconciler.change import Action, Change, Reason
-from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, Refused, SourceError, foreign
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, foreign
 from reconciler.job import Job, Marks
 from reconciler.journal import Journal
 from reconciler.manifest import Desired, OnRemove, TrainingFile
@@ -130,7 +130,9 @@ def _refused(desk: Desk, change: Change, error: Refused, log: FilteringBoundLogg
     """Row 14: the provider said no, to this create or to every create."""
     none_at_all = takes_no_jobs(error)
     reason = Reason.CREATE_REFUSED if none_at_all else Reason.CREATE_REJECTED
-    desk.journal.refuse("" if none_at_all else change.name, "" if none_at_all else str(change.revision), str(error))
+    wait = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
+    name, revision = ("", "") if none_at_all else (change.name, str(change.revision))
+    desk.journal.refuse(name, revision, str(error), at_least=wait)
     log.error(
         "create.refused", error=str(error), http_status=error.status, code=error.code, request_id=error.request_id
     )

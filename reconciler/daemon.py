@@ -21,6 +21,10 @@ from reconciler.wakeups import Wakeups
 
 # A failing pass is tried again after a random part of 1, 2, 4 … 300 seconds (full jitter).
 _BACKOFF_FIRST, _BACKOFF_LAST = 1.0, 300.0
+# A server may ask for any wait, to the end of time; after an hour it is asked again.
+_ASKED_LAST = 3600.0
+# However long nothing is to be done, the loop turns this often: a sign of life, and a look at the files.
+_HEARTBEAT = 30.0
 # The interval varies by this share either way, so that many daemons do not ask in step.
 _JITTER = 0.1
 
@@ -67,6 +71,7 @@ class Daemon:
         wakeups: Wakeups,
         log: FilteringBoundLogger,
         *,
+        fleet: Fleet,
         pace: Pace,
         first_run: bool,
         random: Callable[[], float],
@@ -74,6 +79,7 @@ class Daemon:
     ) -> None:
         """``random`` gives numbers from 0 to 1. ``first_run``: a fleet without a single job may be begun."""
         self._run = run
+        self._fleet = fleet  # the one that memory and provider were opened for
         self._read = read
         self._wakeups = wakeups
         self._log = log
@@ -95,17 +101,28 @@ class Daemon:
         Raises:
             StateReplaced: the state directory is another one; open it again.
         """
-        fleet: Fleet | None = None
         while not self._wakeups.stopping:
             self._observer.alive()
             began = self._clock.monotonic()
-            snapshot = self._look()
-            fleet = fleet or snapshot.fleet
-            if fleet is not None and _is_another(snapshot.fleet, fleet):
-                return
-            if self._clock.monotonic() >= self._wanted_at():
-                self._pass(snapshot, began)
+            try:
+                if not self._turn(began):
+                    return
+            except Stopped:
+                continue
+            except StateReplaced:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the fleet must be looked after again: log, wait, go on
+                self._failed(error, began)
             self._wakeups.wait(self._rest())
+
+    def _turn(self, began: float) -> bool:
+        """Look, and pass where one is wanted; False where the fleet's document says another fleet or provider."""
+        snapshot = self._look()
+        if _is_another(snapshot.fleet, self._fleet):
+            return False
+        if self._clock.monotonic() >= self._wanted_at():
+            self._pass(snapshot, began)
+        return True
 
     # ── looking ──
 
@@ -137,7 +154,7 @@ class Daemon:
     def _rest(self) -> float:
         """Seconds until the next look."""
         now = self._clock.monotonic()
-        ends = [self._wanted_at()]
+        ends = [self._wanted_at(), now + _HEARTBEAT]
         if self._pace.poll is not None:
             ends.append(now + self._pace.poll)
         return max(0.0, min(ends) - now)
@@ -153,21 +170,13 @@ class Daemon:
         start = self._clock.monotonic()
         if permission.steady:
             self._acted_on = evidence.fingerprint
-        try:
-            done = self._run.one_pass(snapshot, permission)
-        except (Stopped, StateReplaced) as error:
-            if isinstance(error, StateReplaced):
-                raise
-            return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the fleet must be looked after again: log it, wait, go on
-            self._failed(error, start)
-        else:
-            if self._failures:
-                self._log.info("pass.recovered", failures=self._failures)
-            self._failures, self._failure = 0, ""
-            now = self._clock.monotonic()
-            self._due = now + self._next(done, now)
-            self._observer.passed(done, now - start)
+        done = self._run.one_pass(snapshot, permission)
+        if self._failures:
+            self._log.info("pass.recovered", failures=self._failures)
+        self._failures, self._failure = 0, ""
+        now = self._clock.monotonic()
+        self._due = now + self._next(done, now)
+        self._observer.passed(done, now - start)
 
     def _next(self, done: Pass, now: float) -> float:
         """Seconds after which another pass is worth making."""
@@ -189,7 +198,7 @@ class Daemon:
         now = self._clock.monotonic()
         self._failures += 1
         limit = min(_BACKOFF_LAST, _BACKOFF_FIRST * 2.0 ** min(self._failures - 1, 10))
-        asked = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
+        asked = min(error.retry_after or 0.0, _ASKED_LAST) if isinstance(error, RateLimited) else 0.0
         wait = max(self._random() * limit, asked)
         self._due = now + wait
         self._acted_on = self._evidence.fingerprint  # a change is worth a try at once; the same files are not

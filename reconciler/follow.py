@@ -73,6 +73,8 @@ class Follower:
         the two repeats it, and loses none. A job that has ended is followed until its last events were read.
         """
         seen = self.journal.seen_events()
+        for job_id in self._troubles.keys() - jobs.keys():
+            del self._troubles[job_id]
         followed = sorted(job_id for job_id, (_, job) in jobs.items() if job.live or job_id in seen)
         wanted = [job_id for job_id in followed if self._is_due(job_id)]
         found = tuple(self.fan(lambda job_id: self._read(jobs[job_id][1], seen.get(job_id, ())), wanted))
@@ -111,11 +113,18 @@ class Follower:
         try:
             events = self._new_events(job.id, known)
             fresh = _fresh(events, known)
-            checkpoints = self.provider.list_checkpoints(job.id) if fresh or not job.live else None
         except ProviderError as error:
             return Followed(job.id, ids=tuple(seen), error=error)
         ids = tuple(dict.fromkeys([*(event.id for event in events), *seen]))[:_REMEMBERED]
+        checkpoints = self._checkpoints(job.id) if fresh or not job.live else None
         return Followed(job.id, fresh, ids, progress_of(fresh), checkpoints)
+
+    def _checkpoints(self, job_id: str) -> tuple[Checkpoint, ...] | None:
+        """None on a server that has none: events are worth telling all the same."""
+        try:
+            return self.provider.list_checkpoints(job_id)
+        except ProviderError:
+            return None
 
     def _new_events(self, job_id: str, known: frozenset[str]) -> tuple[Event, ...]:
         """The newest first, as far back as anything can be new."""

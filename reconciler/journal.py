@@ -83,6 +83,11 @@ def backoff(tries: int) -> int:
     return int(min(_BACKOFF_FIRST * 2 ** min(tries - 1, 10), _BACKOFF_LAST))
 
 
+def _lasts(next_at: float, now: float) -> bool:
+    """Whether a back-off until ``next_at`` goes on; one that ends too far away is from a clock that has jumped."""
+    return now < next_at <= now + 2 * _BACKOFF_LAST
+
+
 class Journal:
     """An open journal for one identity. Use `open_journal`; close it, or use it as a context."""
 
@@ -151,7 +156,7 @@ class Journal:
         in_force = {
             name: Rejection(revision, message)
             for name, revision, message, next_at in refusals
-            if name in self._fresh_refusals or (every_backoff and next_at > now)
+            if (_lasts(next_at, now) if every_backoff else name in self._fresh_refusals)
         }
         return Memory(
             known=self.known,
@@ -165,7 +170,8 @@ class Journal:
                 job_id: OwnCancel(
                     reason,
                     counts=bool(counts),
-                    waiting=not confirmed and (job_id in self._fresh_cancels or (every_backoff and next_at > now)),
+                    waiting=not confirmed
+                    and (_lasts(next_at, now) if every_backoff else job_id in self._fresh_cancels),
                     left=bool(given_up),
                 )
                 for job_id, reason, counts, confirmed, next_at, given_up in cancels
@@ -206,7 +212,7 @@ class Journal:
     def settle(self, listed: Iterable[Record]) -> None:
         """The first settled listing: its jobs of this fleet count as once wanted here."""
         known = list(listed)
-        self._check_place()
+        self.check_place()
         with self._guard(), self._db:
             self._db.executemany(
                 "INSERT OR IGNORE INTO wanted (identity, name, revision) VALUES (?, ?, ?)",
@@ -274,7 +280,7 @@ class Journal:
     def bind(self, record: Record) -> None:
         """A create was answered: the job is known from here on, and its intent is settled."""
         row = (self._id, record.job_id, record.name, record.revision, record.attempt, record.live, False)
-        self._check_place()
+        self.check_place()
         with self._guard(), self._db:
             self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, 0)", row)
             self._db.execute("DELETE FROM intent WHERE identity = ? AND name = ?", (self._id, record.name))
@@ -293,7 +299,14 @@ class Journal:
         """
         told = self._read("SELECT tries FROM refusal WHERE identity = ? AND name = ? AND revision = ?", name, revision)
         tries = (told[0][0] if told else 0) + 1
-        row = (self._id, name, revision, message, tries, int(self._now() + max(backoff(tries), at_least)))
+        row = (
+            self._id,
+            name,
+            revision,
+            message,
+            tries,
+            int(self._now() + max(backoff(tries), min(at_least, _BACKOFF_LAST))),
+        )
         self._write("INSERT OR REPLACE INTO refusal VALUES (?, ?, ?, ?, ?, ?)", [row])
         self._fresh_refusals.add(name)
 
@@ -383,7 +396,7 @@ class Journal:
             *self._read("SELECT next_at FROM cancel WHERE identity = ? AND confirmed = 0 AND given_up = 0"),
         ]
         now = self._now()
-        return min((end for (end,) in ends if end > now), default=None)
+        return min((end for (end,) in ends if _lasts(end, now)), default=None)
 
     # ── SQLite ──
 
@@ -394,11 +407,11 @@ class Journal:
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:
-            self._check_place()
+            self.check_place()
             with self._guard(), self._db:
                 self._db.executemany(statement, rows)
 
-    def _check_place(self) -> None:
+    def check_place(self) -> None:
         """The file must still be the one that was opened: a write into a deleted one would be lost.
 
         Raises:
@@ -566,7 +579,8 @@ class Lock:
             JournalError: the lock file cannot be made.
         """
         with _named(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Not its parents: a fleet directory that is gone must not be made again, or no link can take its place.
+            self._path.parent.mkdir(exist_ok=True)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         end = clock() + timeout
         while True:

@@ -4,10 +4,11 @@
 keys. Every line passes `redact`, so that a key gets into no log whatever a server echoes.
 """
 
+import contextlib
 import logging
 import sys
 from collections.abc import Iterable, MutableMapping
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -31,7 +32,7 @@ def configure(
     )
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if readable else "iso", utc=not readable)
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(out),
+        structlog.PrintLogger(cast("TextIO", _Steady(out))),
         processors=[
             structlog.processors.add_log_level,
             stamp,
@@ -43,6 +44,23 @@ def configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
     )
     return logger
+
+
+class _Steady:
+    """A stream whose reader may go away and whose disk may fill: a line is lost then, and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write it if that is possible."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Push it out if that is possible."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

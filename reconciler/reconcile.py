@@ -185,6 +185,7 @@ class Reconciler:
             JournalError: the memory failed; no write followed.
         """
         log = self._ports.log.bind(pass_id=uuid.uuid4().hex[:8])
+        self._journal().check_place()
         with self._ports.turn():
             began = self._ports.clock.monotonic()
             seen = self.observe(snapshot, permission)
@@ -199,9 +200,15 @@ class Reconciler:
                 self._journal().begin()
             outcomes = () if postponed else self._act(decided, log)
             after = self._look_back(decided, outcomes, permission)
-            self._report(after, ended, self._follow(after, log), log)
-            duration = round(self._ports.clock.monotonic() - began, 3)
-            self._close(after, outcomes, ended, log.bind(duration=duration))
+            if self._ports.follower is None:
+                self._report(after, ended, (), log)
+        if self._ports.follower is not None:
+            # Outside of the turn: a job whose events are slow must not keep an `apply` waiting.
+            followed = self._follow(after, log)
+            with self._ports.turn():
+                self._report(after, ended, followed, log)
+        duration = round(self._ports.clock.monotonic() - began, 3)
+        self._close(after, outcomes, ended, log.bind(duration=duration))
         return Pass(decided, outcomes, after, postponed)
 
     def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:

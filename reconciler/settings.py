@@ -131,7 +131,10 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> 
 
 def _keeps_nothing(root: Path) -> bool:
     """Whether a fleet directory is read-only, or a volume that a tool swaps as a whole (Kubernetes' ``..data``)."""
-    return root.is_dir() and ((root / "..data").is_symlink() or not os.access(root, os.W_OK))
+    try:
+        return root.is_dir() and ((root / "..data").is_symlink() or not os.access(root, os.W_OK))
+    except OSError:  # not even that much can be seen of it
+        return True
 
 
 def _at_home(root: Path) -> Path:

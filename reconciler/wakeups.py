@@ -25,6 +25,10 @@ _DEBOUNCE_MS, _STEP_MS = 50, 5
 _REARM_MS = 1000
 
 
+# Beyond any interval; what the operating system cannot count to would raise.
+_LONGEST_WAIT = 86_400.0
+
+
 class Wakeups(Protocol):
     """Where a daemon sleeps."""
 
@@ -63,7 +67,7 @@ class ThreadWakeups:
     def wait(self, seconds: float) -> bool:
         """As `Wakeups.wait`; hints that came since the last call count as one."""
         if not self.stopping:
-            self._woken.wait(max(0.0, seconds))
+            self._woken.wait(min(max(0.0, seconds), _LONGEST_WAIT))
             self._woken.clear()
         hinted = self._hinted.is_set()
         self._hinted.clear()
@@ -130,7 +134,9 @@ def signals(wakeups: ThreadWakeups, *, deadline: float, give_up: Callable[[int],
 def watching(root: Path, ignored: Sequence[Path], hint: Callable[[], None]) -> Iterator[None]:
     """Call ``hint`` when something under ``root`` may have changed; ``ignored`` are our own directories."""
     stop = threading.Event()
-    thread = threading.Thread(target=_watch, args=(root, tuple(ignored), hint, stop), name="watcher", daemon=True)
+    # The watcher names what it sees by the real path.
+    ours = (*(path.absolute() for path in ignored), *(path.resolve() for path in ignored))
+    thread = threading.Thread(target=_watch, args=(root, ours, hint, stop), name="watcher", daemon=True)
     thread.start()
     try:
         yield
@@ -180,4 +186,4 @@ def _identity(root: Path) -> tuple[int, int] | None:
 
 
 def _is_under(path: str, directories: Sequence[Path]) -> bool:
-    return any(Path(path).is_relative_to(directory.absolute()) for directory in directories)
+    return any(Path(path).is_relative_to(directory) for directory in directories)

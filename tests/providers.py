@@ -17,8 +17,9 @@ from reconciler.follow import Follower, one_by_one
 from reconciler.job import Checkpoint, Event, Job, marks_of
 from reconciler.journal import Identity, Journal, open_journal
 from reconciler.log import configure
+from reconciler.manifest import Fleet, ProviderName
 from reconciler.reconcile import Ports, Reconciler
-from reconciler.source import DirectoryReader, fingerprint, read_training_bytes
+from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_directory, read_training_bytes
 from reconciler.status_files import StatusFiles
 from tests.fleets import FleetDirectory
 
@@ -155,6 +156,7 @@ class World:
     logged: io.StringIO = field(default_factory=io.StringIO)
     settle: float = 0.0
     elsewhere: Path | None = None  # the state directory, where it is not in the fleet's
+    before_reading: Callable[[], object] = lambda: None
     provider: MemoryProvider = field(init=False)
 
     def __post_init__(self) -> None:
@@ -174,6 +176,7 @@ class World:
         """A daemon's life of ``seconds``, from the opening of the journal to the stop."""
         bed = Bed(self.clock, self.clock.now + seconds, deaf=deaf)
         identity = Identity(self.fleet.name, "http://memory/v1")
+        fleet = read_directory(self.fleet.root).fleet or Fleet(self.fleet.name, ProviderName.COMPATIBLE)
         journal = open_journal(self.state, identity, now=self.clock.time)
         assert journal is not None
         log = configure(form="json", secrets=[], stream=self.logged)
@@ -181,14 +184,22 @@ class World:
             ports = replace(self.ports(journal, self.fleet.root, log), stopping=lambda: bed.stopping)
             Daemon(
                 Reconciler(ports, settle=self.settle, patient=True),
-                DirectoryReader(self.fleet.root).read,
+                self._reading(DirectoryReader(self.fleet.root)),
                 bed,
                 log,
+                fleet=fleet,
                 pace=pace or Pace(),
                 first_run=True,
                 random=lambda: 0.5,
                 observer=observer or Observer(),
             ).run()
+
+    def _reading(self, reader: DirectoryReader) -> Callable[[], Snapshot]:
+        def read() -> Snapshot:
+            self.before_reading()
+            return reader.read()
+
+        return read
 
     def ports(self, journal: Journal, root: Path, log: FilteringBoundLogger | None = None) -> Ports:
         """What a run over ``root`` at this provider touches."""

@@ -21,6 +21,9 @@ class Duration(click.ParamType[float]):
 
     name = "duration"
 
+    def __init__(self, minimum: float = 0.0) -> None:
+        self._minimum = minimum
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds."""
         if isinstance(value, int | float):
@@ -28,7 +31,10 @@ class Duration(click.ParamType[float]):
         match = _DURATION.fullmatch(str(value).strip())
         if match is None and str(value).strip() != "0":
             self.fail(f"{value!r} is not a duration; write it as 30s, 5m or 2h", param, ctx)
-        return float(match[1]) * _UNITS[match[2]] if match else 0.0
+        seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+        if seconds < self._minimum:
+            self.fail(f"{value!r} is too short: at least {self._minimum * 1000:g}ms", param, ctx)
+        return seconds
 
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

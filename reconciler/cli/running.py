@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import click
@@ -28,6 +28,8 @@ _THREADS = 8
 _STOP_SECONDS = 28.0
 # While there is no fleet to work on, the directory is looked at this often although no event came.
 _LOOK_SECONDS = 5.0
+# After a state directory was replaced: on a file system whose inodes change by themselves this must not spin.
+_PAUSE_SECONDS = 1.0
 # A heartbeat older than this many intervals, and no younger than a slow pass, means that the loop is stuck.
 _HEALTHY_INTERVALS, _HEALTHY_SECONDS = 3, 600.0
 
@@ -51,9 +53,9 @@ class _Duty:
 
 @click.command()
 @options.directory_argument
-@click.option("--interval", type=options.Duration(), default=60.0, help="A pass at least this often, ±10 % [60s].")
+@click.option("--interval", type=options.Duration(minimum=0.1), default=60.0, help="A pass this often, ±10 % [60s].")
 @click.option("--stability", type=options.Duration(), default=1.0, help="Files must be at rest this long [1s].")
-@click.option("--poll", type=options.Duration(), help="Look at the files this often instead of relying on events.")
+@click.option("--poll", type=options.Duration(minimum=0.05), help="Look at the files this often, events or not.")
 @click.option("--listen", metavar="ADDR", help="Serve /healthz, /readyz and /metrics, as in 127.0.0.1:8080 or :8080.")
 @click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
 @options.connection
@@ -72,6 +74,9 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     if directory == "-":
         raise click.UsageError("run watches a directory; a stream can only be applied")
     settings = options.settings_of(directory, rest)
+    # Both are settled now: the working directory may be deleted, and permissions may change, in a long life.
+    settings = replace(settings, root=settings.root.absolute())
+    settings = replace(settings, state_dir=settings.state_directory.absolute())
     address = _address(listen) if listen else None
     wakeups = ThreadWakeups()
     clock = StoppableClock(wakeups)
@@ -99,21 +104,30 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
 
 def _attend(duty: _Duty) -> None:
     """One daemon after the other: a new one whenever the fleet or its state directory is another."""
-    begun = False
+    begun, complaint = False, ""
+    fleet = ""
     while not duty.wakeups.stopping:
         snapshot = _readable(duty)
-        if snapshot is None:
+        if snapshot is None or snapshot.fleet is None:
             return
+        if fleet and snapshot.fleet.name != fleet:
+            # The permission to begin a fleet was given for the one that stood there at the start.
+            duty = replace(duty, first_run=False)
+            duty.log.warning("fleet.changed", before=fleet, now=snapshot.fleet.name)
+        fleet = snapshot.fleet.name
         try:
             _attend_one(duty, snapshot)
         except Stopped:
             return
         except StateReplaced as error:
             duty.log.warning("state.replaced", error=str(error))
+            duty.wakeups.wait(_PAUSE_SECONDS)
         except ReconcilerError as error:
             if not begun:
                 raise  # what is wrong at the start is told to the person who started it
-            duty.log.error("daemon.not_started", error=str(error))  # noqa: TRY400 - a sentence for a person
+            if str(error) != complaint:
+                duty.log.error("daemon.not_started", error=str(error))  # noqa: TRY400 - a sentence for a person
+            complaint = str(error)
             duty.wakeups.wait(_LOOK_SECONDS)
         begun = True
 
@@ -128,6 +142,7 @@ def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
             duty.reader.read,
             duty.wakeups,
             log,
+            fleet=house.fleet,
             pace=duty.pace,
             first_run=duty.first_run or house.target.sandbox,
             random=random.random,

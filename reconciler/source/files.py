@@ -131,6 +131,9 @@ def _walk(directory: Path, root: Path, prefix: str) -> Iterator[tuple[str, Path 
         if entry.name.startswith(".") or entry.name in _SKIPPED:
             continue
         relative = f"{prefix}{entry.name}"
+        if not _is_utf8(entry.name):
+            yield relative.encode(errors="backslashreplace").decode(), Unfit("its name is not UTF-8")
+            continue
         try:
             is_directory = _is_directory(entry, root)
         except Unfit as unfit:
@@ -143,6 +146,14 @@ def _walk(directory: Path, root: Path, prefix: str) -> Iterator[tuple[str, Path 
             yield from _walk(Path(entry.path), root, f"{relative}/")
         elif is_directory is not None and entry.name.endswith(MANIFEST_SUFFIXES):
             yield relative, Path(entry.path)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_directory(entry: os.DirEntry[str], root: Path) -> bool | None:

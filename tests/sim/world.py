@@ -216,7 +216,7 @@ class World:
             process.versions.add(process.version)
             return snapshot
 
-        while read().fleet is None:
+        while (fleet := read().fleet) is None:
             wakeups.wait(5.0)
             if wakeups.stopping:
                 return "stopped"
@@ -229,7 +229,17 @@ class World:
         )
         run = program.reconciler(ports, settle=self.settle * program.settle, patient=True)
         observer = _Watcher(process)
-        Daemon(run, read, wakeups, ports.log, pace=pace, first_run=True, random=lambda: 0.5, observer=observer).run()
+        Daemon(
+            run,
+            read,
+            wakeups,
+            ports.log,
+            fleet=fleet,
+            pace=pace,
+            first_run=True,
+            random=lambda: 0.5,
+            observer=observer,
+        ).run()
         return "stopped"
 
     def _ports(self, site: Site, process: Process, clock: SimClock, journal: Journal) -> Ports:
