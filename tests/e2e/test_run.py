@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,3 +234,22 @@ def test_the_key_is_in_no_line_and_no_argument(fleet: FleetDirectory, server: Pr
 def test_kill_minus_nine_against_a_faulty_provider_doubles_loses_and_cancels_nothing() -> None:
     _, violations = chaos(minutes=0.1, seed=3, rate=0.15)
     assert violations == []
+
+
+def test_the_watcher_follows_a_directory_that_was_deleted_and_made_again(
+    fleet: FleetDirectory, server: Proxy, tmp_path: Path
+) -> None:
+    fleet.job("a")
+    kept = tmp_path / "kept"
+    shutil.copytree(fleet.root, kept)
+    with running(fleet, "--interval", "1h", "--state-dir", str(tmp_path / "state")) as daemon:
+        daemon.until("job.created")
+        shutil.rmtree(fleet.root)
+        daemon.until("source.invalid")
+        shutil.copytree(kept, fleet.root)
+        daemon.until("source.mended")
+        fleet.job("b", seed=1)
+        saved = time.monotonic()
+        daemon.until("job.created", 2)
+        assert time.monotonic() - saved < 10, "by an event: without one it is looked at every 30 seconds"
+    assert len(live(jobs_at(server.base_url))) == 2
