@@ -26,7 +26,7 @@ def configure(
     out = stream or sys.stderr
     readable = form == "text" or (form == "auto" and out.isatty())
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+        structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, pad_level=False)
         if readable
         else structlog.processors.JSONRenderer(ensure_ascii=True)
     )
@@ -64,10 +64,14 @@ class _Steady:
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Escape what a server said and a terminal could obey; JSON does so by itself."""
+    """Escape what a server said and a terminal could obey; JSON does so by itself.
+
+    Without what every line of a terminal session shares: the fleet stands in the first line of the output.
+    """
     return {
         key: "\n".join(printable(line) for line in value.split("\n")) if isinstance(value, str) else value
         for key, value in event.items()
+        if key not in {"fleet", "pass_id"}
     }
 
 
