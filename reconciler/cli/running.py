@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.cli import options
 from reconciler.cli.wiring import Service, open_house
 from reconciler.daemon import Daemon, Observer, Pace
-from reconciler.errors import Locked, ReconcilerError, StateReplaced, Stopped
+from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped
 from reconciler.follow import Fan
 from reconciler.journal import Lock
 from reconciler.log import configure
@@ -77,6 +77,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     # Both are settled now: the working directory may be deleted, and permissions may change, in a long life.
     settings = replace(settings, root=settings.root.absolute())
     settings = replace(settings, state_dir=settings.state_directory.absolute())
+    _make_state_directory(settings)
     address = _address(listen) if listen else None
     wakeups = ThreadWakeups()
     clock = StoppableClock(wakeups)
@@ -100,6 +101,21 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
         _attend(_Duty(settings, pace, first_run, wakeups, reader, observer, service, log))
     log.info("daemon.stopped")
     return 0
+
+
+def _make_state_directory(settings: Settings) -> None:
+    """At the start only, and not in the place of a fleet directory that is not there: a link may come to stand there.
+
+    Raises:
+        JournalError: it cannot be made.
+    """
+    directory = settings.state_directory
+    if directory.is_relative_to(settings.root) and not settings.root.is_dir():
+        return
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(f"{directory}: the state directory cannot be made: {error.strerror}") from error
 
 
 def _attend(duty: _Duty) -> None:

@@ -242,7 +242,7 @@ def test_the_watcher_follows_a_directory_that_was_deleted_and_made_again(
     fleet.job("a")
     kept = tmp_path / "kept"
     shutil.copytree(fleet.root, kept)
-    with running(fleet, "--interval", "1h", "--state-dir", str(tmp_path / "state")) as daemon:
+    with running(fleet, "--interval", "1h", "--state-dir", str(tmp_path / "deep" / "er" / "state")) as daemon:
         daemon.until("job.created")
         shutil.rmtree(fleet.root)
         daemon.until("source.invalid")
