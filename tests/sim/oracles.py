@@ -268,7 +268,13 @@ def _trusted(world: World, post: Post) -> Iterator[str]:
     if read.damage and (not post.writer.daemon or removal or name in read.hurt):
         yield f"{post.writer.name} wrote for {name} after reading a directory that was damaged ({read.damage})"
     if removal and post.writer.daemon:
-        there = [i for i, v in enumerate(versions) if v.at <= post.sent and (v.wish.get(name) is not None or v.damage)]
+        # Damage that it never read proves nothing either way: the name was gone before, and after.
+        met = post.writer.versions
+        there = [
+            i
+            for i, v in enumerate(versions)
+            if v.at <= post.sent and (v.wish.get(name) is not None or (v.damage and i in met))
+        ]
         gone_at = versions[there[-1] + 1].at if there and there[-1] + 1 < len(versions) else 0.0
         if post.sent - gone_at < _ABSENCE:
             yield f"{post.writer.name} cancelled {post.job_id} {post.sent - gone_at:.1f} s after its manifest was gone"
