@@ -178,13 +178,17 @@ def cancel(desk: Desk, change: Change) -> Outcome:
         return _failed(change, f"not cancelled: {objection}")
     desk.journal.record_cancel(job_id, change.reason)
     log.info("cancel.recorded")
-    trouble = ""
+    trouble, refused = "", False
     try:
         desk.provider.cancel_job(job_id)
     except ProviderError as error:
         trouble = str(error)
+        refused = isinstance(error, NotSent | Refused)
         log.warning("cancel.unconfirmed", error=trouble, http_status=error.status, request_id=error.request_id)
-    return _read_back(desk, change, trouble, log)
+    outcome = _read_back(desk, change, trouble, log)
+    if refused and (outcome.job is None or outcome.job.live):
+        desk.journal.disown_cancel(job_id)  # whoever ends the job from now on, it was not this cancel
+    return outcome
 
 
 def _objection(desk: Desk, change: Change, job: Job) -> str:

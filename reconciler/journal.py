@@ -322,6 +322,10 @@ class Journal:
         """The job was read back and has ended by our cancel."""
         self._write("UPDATE cancel SET confirmed = 1 WHERE identity = ? AND job_id = ?", [(self._id, job_id)])
 
+    def disown_cancel(self, job_id: str) -> None:
+        """It was not sent, or refused: it may be tried again, but it ended nothing."""
+        self._write("UPDATE cancel SET counts = 0 WHERE identity = ? AND job_id = ?", [(self._id, job_id)])
+
     def void_cancel(self, job_id: str) -> None:
         """The job had ended by itself: it was not cancelled by us."""
         statement = "UPDATE cancel SET counts = 0, confirmed = 1 WHERE identity = ? AND job_id = ?"

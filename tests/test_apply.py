@@ -812,3 +812,21 @@ def test_a_provider_that_takes_its_time_to_cancel_has_cancelled_for_us(fleet: Fl
     fleet.job("a")
     result = apply_once(fleet, server.base_url)
     assert [(o.name, o.reason) for o in result.outcomes] == [("a", Reason.RESTORED)]
+
+
+def test_a_cancel_that_was_refused_does_not_make_somebody_elses_ours(fleet: FleetDirectory, server: Proxy) -> None:
+    """Found by the simulation: a job was trained again that a human had cancelled after our cancel was not sent."""
+    fleet.job("a")
+    fleet.job("keep", seed=1)
+    apply_once(fleet, server.base_url)
+    (job,) = jobs_at(server.base_url, job="a")
+    fleet.remove("a")
+    answer = server.answer
+    server.answer = lambda request: reply({}, 403) if request.path.endswith("/cancel") else answer(request)
+    assert apply_once(fleet, server.base_url).exit_code == 1
+    server.answer = answer
+    fleet.job("a")
+    httpx.post(f"{server.base_url}/fine_tuning/jobs/{job['id']}/cancel")
+    result = apply_once(fleet, server.base_url)
+    assert result.outcomes == ()
+    assert ("a", Reason.CANCELLED) in {(c.name, c.reason) for c in result.last.after.plan.changes}
