@@ -178,15 +178,15 @@ def cancel(desk: Desk, change: Change) -> Outcome:
         return _failed(change, f"not cancelled: {objection}")
     desk.journal.record_cancel(job_id, change.reason)
     log.info("cancel.recorded")
-    trouble, refused = "", False
+    trouble, unsent, refused = "", False, False
     try:
         desk.provider.cancel_job(job_id)
     except ProviderError as error:
         trouble = str(error)
-        refused = isinstance(error, NotSent | Refused)
+        unsent, refused = isinstance(error, NotSent), isinstance(error, Refused)
         log.warning("cancel.unconfirmed", error=trouble, http_status=error.status, request_id=error.request_id)
     outcome = _read_back(desk, change, trouble, log)
-    if refused and (outcome.job is None or outcome.job.live):
+    if unsent or (refused and (outcome.job is None or outcome.job.live)):
         desk.journal.disown_cancel(job_id)  # whoever ends the job from now on, it was not this cancel
     return outcome
 
