@@ -323,8 +323,9 @@ class Journal:
         self._write("UPDATE cancel SET confirmed = 1 WHERE identity = ? AND job_id = ?", [(self._id, job_id)])
 
     def disown_cancel(self, job_id: str) -> None:
-        """It was not sent, or refused: it may be tried again, but it ended nothing."""
-        self._write("UPDATE cancel SET counts = 0 WHERE identity = ? AND job_id = ?", [(self._id, job_id)])
+        """It was not sent, or was refused, so it ended nothing; but an earlier try may yet take effect."""
+        statement = "UPDATE cancel SET counts = 0 WHERE identity = ? AND job_id = ? AND tries = 1"
+        self._write(statement, [(self._id, job_id)])
 
     def void_cancel(self, job_id: str) -> None:
         """The job had ended by itself: it was not cancelled by us."""

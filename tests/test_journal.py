@@ -414,3 +414,14 @@ def test_a_reader_sees_the_journal_as_it_was_before_the_transaction_that_a_kill_
     with journal_ as read:
         assert [r.name for r in read.memory().records.values()] == ["a"]
     assert {path: path.read_bytes() for path in killed.iterdir()} == before, "a reader writes nothing"
+
+
+def test_a_refused_cancel_is_disowned_unless_an_earlier_try_may_yet_take_effect(state: Path) -> None:
+    with opened(state) as journal:
+        journal.bind(record())
+        journal.record_cancel("j1", "Removed")
+        journal.disown_cancel("j1")
+        assert not journal.memory().cancels["j1"].counts
+        journal.record_cancel("j1", "Removed")
+        journal.disown_cancel("j1")
+        assert journal.memory().cancels["j1"].counts

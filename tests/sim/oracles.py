@@ -273,7 +273,7 @@ def _trusted(world: World, post: Post) -> Iterator[str]:
         there = [
             i
             for i, v in enumerate(versions)
-            if v.at <= post.sent and (v.wish.get(name) is not None or (v.damage and i in met))
+            if v.at <= post.sent and (v.wish.get(name) is not None or (v.damage and i in met and i <= post.version))
         ]
         gone_at = versions[there[-1] + 1].at if there and there[-1] + 1 < len(versions) else 0.0
         if post.sent - gone_at < _ABSENCE:
