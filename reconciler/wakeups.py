@@ -16,7 +16,7 @@ from typing import Protocol
 
 import watchfiles
 
-from reconciler.clock import Clock, SystemClock
+from reconciler.clock import SystemClock
 from reconciler.errors import Stopped
 
 # A save is noticed 8 to 11 ms after it happened with these; the defaults take 90 ms.
@@ -87,11 +87,6 @@ class StoppableClock(SystemClock):
 
     def sleep(self, seconds: float) -> None:
         self._wakeups.sleep(seconds)
-
-
-def clock_of(wakeups: ThreadWakeups) -> Clock:
-    """A clock whose sleeps end when the daemon is asked to stop."""
-    return StoppableClock(wakeups)
 
 
 @contextmanager
