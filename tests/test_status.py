@@ -1,15 +1,18 @@
 """The report: conditions that say what is, stay when nothing changes, and never flap."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.job import Checkpoint, Job, JobError
 from reconciler.manifest import State
 from reconciler.plan import plan
 from reconciler.status import Condition, Details, Progress, Status, statuses
-from reconciler.status_files import as_item
+from reconciler.status_files import StatusFiles, as_item
 from reconciler.world import Rejection, World
 from tests.build import R1, R2, R3, desired, fleet, job, memory, record, world
 from tests.test_plan import worlds
@@ -220,3 +223,37 @@ def test_every_world_has_a_report_and_the_same_one_twice(w: World) -> None:
     first = report(w)
     assert set(w.desired) <= set(first)
     assert report(w, now=LATER, previous=first) == first
+
+
+class _Files(dict[Path, bytes]):
+    """Files in memory."""
+
+    def reports(self, directory: Path) -> Iterable[Path]:
+        return [path for path in self if path.suffix == ".yaml"]
+
+    def read(self, path: Path) -> bytes:
+        if path not in self:
+            raise FileNotFoundError(path)
+        return self[path]
+
+    def write(self, path: Path, content: bytes) -> None:
+        self[path] = content
+
+    def replace(self, old: Path, new: Path) -> None:
+        self[new] = self.pop(old)
+
+    def remove(self, path: Path) -> None:
+        del self[path]
+
+
+@given(st.text(), st.text(), st.text())
+def test_what_was_written_is_what_another_run_reads(error: str, model: str, status: str) -> None:
+    found = report(
+        world([job(status="failed", error=JobError("e", error, "")), job("j2", "b", status=status)], [desired()]),
+        a=[Checkpoint("c1", 10, model, 1, {"train_loss": 0.5})],
+    )
+    files = _Files()
+    writer = StatusFiles(Path("/state"), files)
+    assert writer.write(found) == len(files) > 0
+    assert StatusFiles(Path("/state"), files).read() == writer.read()
+    assert writer.write(found) == StatusFiles(Path("/state"), files).write(found) == 0

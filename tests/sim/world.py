@@ -23,11 +23,14 @@ from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_direc
 from reconciler.status_files import Files, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish
-from tests.sim.disk import SharedStatusFiles, StateDirectory
+from tests.sim.disk import JsonStatusFiles, StateDirectory
 from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
 from tests.sim.server import Server, SimProvider
 
 _RAM = Path("/dev/shm")
+
+# L1: a round at each site is a pass of each; one more for each site that has to learn of the others' work.
+_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Program:
     journal: type[Journal] = Journal
     provider: type[SimProvider] = SimProvider
     clock: type[SimClock] = SimClock
-    status_files: Callable[[Path, Files], StatusFiles] = SharedStatusFiles
+    status_files: Callable[[Path, Files], StatusFiles] = JsonStatusFiles
     read: Callable[[Path], Snapshot] = read_directory
     locks: bool = True
     settle: float = 1.0  # what the settle window is multiplied with
@@ -185,6 +188,8 @@ class World:
             return read() if read else read_directory(checkout.root)
         key = (checkout.root, checkout.wish)
         if key not in _snapshots:
+            if len(_snapshots) >= _SNAPSHOTS_LIMIT:
+                _snapshots.clear()
             _snapshots[key] = read_directory(checkout.root)
         return _snapshots[key]
 
@@ -246,7 +251,9 @@ class World:
         program, state, root = self.program, site.state, site.checkout.root
 
         def unchanged(snapshot: Snapshot) -> bool:
-            same = fingerprint(snapshot) == snapshot.fingerprint
+            whole = None if site.checkout.odd else _snapshots.get((root, site.checkout.wish))
+            now = whole.fingerprint if whole is not None else fingerprint(snapshot)
+            same = now == snapshot.fingerprint
             process.unchanged = (self.engine.now, site.checkout.version, same)
             return same
 
@@ -280,12 +287,15 @@ class World:
             self.engine.run()
 
     def rest(self) -> None:
-        """No job moves any more: some rounds to make everything right, and one in which nothing may be written."""
+        """No job moves any more: rounds until one has nothing to send, and one in which nothing may be written."""
         self.server.freeze()
-        self.engine.now += self.settle
-        for _ in range(1 + len(self.sites)):
-            self.round()
+        for _ in range(_ROUNDS + len(self.sites)):
             self.engine.now += self.settle
+            sent = len(self.server.posts)
+            self.round()
+            if len(self.server.posts) == sent:
+                break
+        self.engine.now += self.settle
         self.engine.say("── quiet ──")
         posts, files = len(self.server.posts), [part for site in self.sites for part in site.state.files()]
         self.round()
@@ -312,7 +322,9 @@ class World:
 
 
 _roots: list[Path] = []
+# What a whole directory reads as, by its place and what it says.
 _snapshots: dict[tuple[Path, Wish], Snapshot] = {}
+_SNAPSHOTS_LIMIT = 2_000
 
 
 def _fresh_root() -> Path:
