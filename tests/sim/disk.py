@@ -111,6 +111,11 @@ class StateDirectory:
     def cancels(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM cancel")}
 
+    def backoff(self, now: float) -> float:
+        """Seconds until every back-off is over; one that ends too far away is from a clock that has jumped."""
+        ends = self.db.execute("SELECT next_at FROM refusal UNION SELECT next_at FROM cancel WHERE confirmed = 0")
+        return max((end - now for (end,) in ends if now < end <= now + 7200), default=0.0)
+
     def settled(self) -> bool:
         return any(settled for (settled,) in self.db.execute("SELECT settled FROM identity"))
 

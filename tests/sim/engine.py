@@ -201,7 +201,7 @@ class SimWakeups:
         fault = self._process.effect("sleep")
         if not self.stopping:
             self._sleep(seconds)
-        if self._process.dead or fault == "crash after":
+        if self._process.dead or (fault == "crash after" and self._engine.source.on):
             self._process.crash("while it sleeps")
         hinted, self._hinted = self._hinted, False
         return hinted

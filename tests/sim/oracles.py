@@ -301,12 +301,6 @@ def s7_nothing_torn(world: World) -> Iterator[str]:
         yield from (f"a reader of {site.name} found {name} torn" for name in site.state.status.torn)
 
 
-def s8_quiet(world: World) -> Iterator[str]:
-    """S8: a pass over an unchanged world, with no back-off due, makes 0 POSTs and 0 file writes, also after a restart."""
-    if world.quiet is not None and any(world.quiet):
-        yield f"the quiet window saw {world.quiet[0]} POSTs and {world.quiet[1]} file writes"
-
-
 def s9_posted_as_hashed(world: World) -> Iterator[str]:
     """S9: what is posted is exactly what its revision was computed from: one read of one file."""
     for job in _ours(world):
@@ -347,7 +341,6 @@ ORACLES: dict[str, Callable[[World], Iterator[str]]] = {
     "S5": s5_no_job_lost,
     "S6": s6_intent_first,
     "S7": s7_nothing_torn,
-    "S8": s8_quiet,
     "S9": s9_posted_as_hashed,
     "S11": s11_no_foreign_exception,
     "L1": l1_converges,
@@ -356,5 +349,5 @@ ORACLES: dict[str, Callable[[World], Iterator[str]]] = {
 
 
 def judge(world: World) -> list[tuple[str, str]]:
-    """Every violation, by oracle."""
-    return [(name, message) for name, oracle in ORACLES.items() for message in oracle(world)]
+    """Every violation, by oracle. S8 was judged while it could be seen."""
+    return [*world.found, *((name, message) for name, oracle in ORACLES.items() for message in oracle(world))]

@@ -13,7 +13,8 @@ from reconciler.daemon import Pace
 from reconciler.job import Marks
 from tests.sim.chance import Chance, by_kind
 from tests.sim.checkout import DAMAGES, JobWish, Wish
-from tests.sim.engine import Process
+from tests.sim.engine import EPOCH, Process
+from tests.sim.liveness import l1_converges
 from tests.sim.oracles import judge
 from tests.sim.server import DEADLINE, FLEET, SimJob
 from tests.sim.world import REAL, Program, Site, World
@@ -119,15 +120,22 @@ class _Story:
             self.engine.now += 600.0
 
     def _attended(self) -> None:
-        """The daemons alone make it right, and are asked to stop."""
+        """The daemons alone make it right, leave it so, and are asked to stop."""
+        world, engine = self.world, self.engine
+        world.server.freeze()
+        while any(not p.dead and not p.daemon for site in world.sites for p in site.processes):
+            engine.run(engine.now + 60.0)
         for site in self.watched:
             if site.daemon is None or site.daemon.dead:
-                self.world.start_daemon(site, self.pace)
+                world.start_daemon(site, self.pace)
             self._hint(site)
-        self.engine.run(self.engine.now + self.world.settle + 3 * self.pace.interval)
+        backoff = max(site.state.backoff(EPOCH + engine.now + engine.wall_offset) for site in self.watched)
+        engine.run(engine.now + backoff + world.settle + 3 * self.pace.interval)
+        world.found += [("L1", f"by daemons alone: {text}") for text in l1_converges(world)]
+        world.watch_quiet("a daemon's interval", lambda: engine.run(engine.now + 1.2 * self.pace.interval))
         for site in self.watched:
             self._stop(site)
-        self.engine.run()
+        engine.run()
 
     def _stop(self, site: Site) -> None:
         """SIGTERM."""

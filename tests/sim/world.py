@@ -138,7 +138,7 @@ class World:
         self.engine.on_end = self._ended
         self.calm_at: float | None = None
         self.unfindable: list[str] = []  # S5, as seen at each end of a process
-        self.quiet: tuple[int, int] | None = None  # POSTs and file writes of the quiet window
+        self.found: list[tuple[str, str]] = []  # what was wrong at a moment that is over at the end
         self.restarted: set[str] = set()
 
     def _site(self, name: str) -> Site:
@@ -296,12 +296,17 @@ class World:
             if len(self.server.posts) == sent:
                 break
         self.engine.now += self.settle
-        self.engine.say("── quiet ──")
+        self.watch_quiet("a round of applies", self.round)
+
+    def watch_quiet(self, what: str, act: Callable[[], None]) -> None:
+        """S8: nothing may be written while ``act`` goes on."""
+        self.engine.say(f"── quiet: {what} ──")
         posts, files = len(self.server.posts), [part for site in self.sites for part in site.state.files()]
-        self.round()
+        act()
         after = [part for site in self.sites for part in site.state.files()]
         changed = sum(now != before for now, before in zip(after, files, strict=True))
-        self.quiet = (len(self.server.posts) - posts, changed)
+        if len(self.server.posts) > posts or changed:
+            self.found.append(("S8", f"{what} saw {len(self.server.posts) - posts} POSTs and {changed} file writes"))
 
     def _ended(self, process: Process) -> None:
         """S5 at every end of a process, killed or not: is each job of ours known or findable?"""
