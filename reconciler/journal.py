@@ -40,7 +40,8 @@ PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
 CREATE TABLE identity (
     id INTEGER PRIMARY KEY, fleet TEXT, base_url TEXT, organization TEXT, project TEXT,
-    begun INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, home TEXT NOT NULL DEFAULT '', echoes INTEGER,
+    begun INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, echoes INTEGER,
+    writes INTEGER NOT NULL DEFAULT 0,
     UNIQUE (fleet, base_url, organization, project));
 CREATE TABLE wanted (
     identity INTEGER, name TEXT, revision TEXT, form TEXT, turn INTEGER NOT NULL DEFAULT 0,
@@ -67,6 +68,10 @@ CREATE TABLE event (
 _BACKOFF_FIRST = 60
 _BACKOFF_LAST = 3600
 
+# Another run seals a moment after it has written: how often, and after how many seconds, to look again.
+_SEALING = 100
+_SEALING_PAUSE = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -88,6 +93,41 @@ def _lasts(next_at: float, now: float) -> bool:
     return now < next_at <= now + 2 * _BACKOFF_LAST
 
 
+class Seal:
+    """Tells a journal that was last written here from a copy of one: moved to this machine, or restored on it.
+
+    Beside the journal stands which file it is and when the file system last saw it change (ctime), as of our
+    last write. Nobody can set that time, so no copy has it. The seal is not synced: losing it costs a wait.
+    """
+
+    def __init__(self, journal: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._journal = journal
+        self._path = journal.with_name(f"{journal.name}.seal")
+        self._sleep = sleep
+
+    def whole(self, *, patient: bool = True) -> bool:
+        """Whether only we have written the journal since it was sealed.
+
+        ``patient``: it ought to be, so another run may be between a write and its seal: look again for a while.
+        """
+        for _ in range(_SEALING if patient else 1):
+            told = self._path.read_text(errors="replace") if self._path.exists() else ""
+            if told == self._now():
+                return True
+            if not told:
+                break
+            self._sleep(_SEALING_PAUSE)
+        return False
+
+    def renew(self) -> None:
+        """The journal is as we have just written it."""
+        self._path.write_text(self._now())
+
+    def _now(self) -> str:
+        stat = self._journal.stat()
+        return f"{socket.gethostname()} {stat.st_dev} {stat.st_ino} {stat.st_ctime_ns}\n"
+
+
 class Journal:
     """An open journal for one identity. Use `open_journal`; close it, or use it as a context."""
 
@@ -97,21 +137,21 @@ class Journal:
         path: Path,
         identity: Identity,
         *,
-        home: str,
+        seal: Seal,
         now: Callable[[], float],
         read_only: bool = False,
     ) -> None:
-        """``path`` names it in messages; ``home`` is where it lives (`_home`), so that a copy is noticed."""
+        """``path`` names it in messages."""
         self._db = connection
         self._path = path
         self._now = now
-        self._home = home
+        self._seal = seal
         self._opened = _file_of(path)
         self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
         self._fresh_cancels: set[str] = set()  # likewise jobs whose cancel was sent in this run
         key = (identity.fleet, identity.base_url, identity.organization, identity.project)
         where = "(fleet, base_url, organization, project) = (?, ?, ?, ?)"
-        find = f"SELECT id, begun, settled, home FROM identity WHERE {where}"  # noqa: S608 - constants
+        find = f"SELECT id, begun, settled, writes FROM identity WHERE {where}"  # noqa: S608 - constants
         row = connection.execute(find, key).fetchone()
         if row is None and not read_only:
             with connection:
@@ -119,11 +159,13 @@ class Journal:
                 connection.execute(insert, key)
             row = connection.execute(find, key).fetchone()
         self._id: int = row[0] if row else 0
-        begun, settled, home = row[1:] if row else (0, 0, "")
+        begun, settled, writes = row[1:] if row else (0, 0, 0)
+        self._writes: int = writes
         self._begun = bool(begun or settled)
         self.known = self._begun  # False for the whole of a run that began without memory
         self.settled = bool(settled)  # False: no run here has waited out a settle window yet
-        self.moved = self.settled and home != self._home  # written elsewhere last: wait before the first write
+        self._sealed = seal.whole(patient=not read_only)
+        self.moved = self.settled and not self._sealed  # a copy: wait before the first write
 
     def __enter__(self) -> Self:
         return self
@@ -212,8 +254,7 @@ class Journal:
     def settle(self, listed: Iterable[Record]) -> None:
         """The first settled listing: its jobs of this fleet count as once wanted here."""
         known = list(listed)
-        self.check_place()
-        with self._guard(), self._db:
+        with self._transaction():
             self._db.executemany(
                 "INSERT OR IGNORE INTO wanted (identity, name, revision) VALUES (?, ?, ?)",
                 [(self._id, r.name, r.revision) for r in known],
@@ -222,7 +263,8 @@ class Journal:
                 "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
                 [(self._id, r.job_id, r.name, r.revision, r.attempt, r.live, r.ended_before) for r in known],
             )
-            self._db.execute("UPDATE identity SET settled = 1, home = ? WHERE id = ?", (self._home, self._id))
+            self._db.execute("UPDATE identity SET settled = 1 WHERE id = ?", (self._id,))
+        self._take_over()
 
     def begin(self) -> None:
         """A run without memory has found nothing to do: what it read and saw is the next run's memory."""
@@ -233,7 +275,14 @@ class Journal:
     def arrive(self) -> None:
         """This machine has waited out the settle window: the next run here need not."""
         if self.moved or not self.settled:
-            self._write("UPDATE identity SET settled = 1, home = ? WHERE id = ?", [(self._home, self._id)])
+            self._write("UPDATE identity SET settled = 1 WHERE id = ?", [(self._id,)])
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """From here on this very file is the journal, whatever it was a copy of."""
+        with self._guard():
+            self._seal.renew()
+        self._sealed = True
 
     def pending_cancels(self) -> frozenset[tuple[str, int]]:
         """Cancels that were recorded and have not been seen to take, by job id and number of tries."""
@@ -280,8 +329,7 @@ class Journal:
     def bind(self, record: Record) -> None:
         """A create was answered: the job is known from here on, and its intent is settled."""
         row = (self._id, record.job_id, record.name, record.revision, record.attempt, record.live, False)
-        self.check_place()
-        with self._guard(), self._db:
+        with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, 0)", row)
             self._db.execute("DELETE FROM intent WHERE identity = ? AND name = ?", (self._id, record.name))
             self._db.execute("DELETE FROM refusal WHERE identity = ? AND name IN (?, '')", (self._id, record.name))
@@ -412,9 +460,28 @@ class Journal:
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:
-            self.check_place()
-            with self._guard(), self._db:
+            with self._transaction():
                 self._db.executemany(statement, rows)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """On disk, whole or not at all, when it ends."""
+        self.check_place()
+        with self._guard():
+            sealed = self._sealed or self._seal.whole(patient=False)
+            with self._db:
+                self._count()
+                yield
+            if sealed:
+                self._seal.renew()
+
+    def _count(self) -> None:
+        """Each write has a number; one that was given before is in an older copy, put in the place of ours."""
+        told = self._read("SELECT writes FROM identity WHERE id = ?")
+        if not told or told[0][0] < self._writes:
+            raise self._replaced()
+        self._writes = told[0][0] + 1
+        self._db.execute("UPDATE identity SET writes = ? WHERE id = ?", (self._writes, self._id))
 
     def check_place(self) -> None:
         """The file must still be the one that was opened: a write into a deleted one would be lost.
@@ -423,9 +490,10 @@ class Journal:
             StateReplaced: it is not.
         """
         if _file_of(self._path) != self._opened:
-            raise StateReplaced(
-                f"{self._path}: the state directory was replaced while it was in use; nothing was written"
-            )
+            raise self._replaced()
+
+    def _replaced(self) -> StateReplaced:
+        return StateReplaced(f"{self._path}: the state directory was replaced while it was in use; nothing was written")
 
     def _guard(self) -> AbstractContextManager[None]:
         return _named(self._path)
@@ -453,7 +521,7 @@ def open_journal(
         connection = _reader(path) if read_only else _connect(path, read_only=False)
         try:
             _verify(connection, path)
-            return Journal(connection, path, identity, home=_home(path), now=now, read_only=read_only)
+            return Journal(connection, path, identity, seal=Seal(path), now=now, read_only=read_only)
         except BaseException:
             connection.close()
             raise
@@ -526,7 +594,7 @@ def _verify(connection: sqlite3.Connection, path: Path) -> None:
         )
     (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if check != "ok":
-        raise JournalError(f"{path}: the journal is damaged ({check}); {_WAY_ON}")
+        raise JournalError(f"{path}: the journal is damaged ({' '.join(check.split())}); {_WAY_ON}")
 
 
 _WAY_ON = (
@@ -552,12 +620,6 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _home(path: Path) -> str:
-    """This file on this machine: a copy, or a volume that moved, has another home."""
-    stat = path.stat()
-    return f"{socket.gethostname()}:{stat.st_dev}:{stat.st_ino}"
 
 
 def _file_of(path: Path) -> tuple[int, int] | None:

@@ -282,7 +282,7 @@ class Reconciler:
         if journal is None or not journal.settled:
             return "this state directory is new, and an earlier run may have just created jobs"
         if journal.moved:
-            return "this state directory was last used elsewhere"
+            return "this state directory was last written elsewhere, or is a copy"
         if journal.memory().intents:
             return "an earlier create has no known outcome"
         return ""

@@ -2,11 +2,12 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reconciler.errors import JournalError, Locked
+from reconciler.errors import JournalError, Locked, StateReplaced
 from reconciler.journal import FILE, Identity, Journal, Lock, backoff, open_journal
 from reconciler.manifest import Desired
 from reconciler.world import Intent, OwnCancel, Rejection
@@ -28,6 +29,11 @@ class Time:
 @pytest.fixture
 def time() -> Time:
     return Time()
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.journal._SEALING_PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -329,7 +335,75 @@ def test_a_write_that_fails_is_told(state: Path) -> None:
         journal.intend(Intent("a", R1, 1))
 
 
-def test_a_copy_knows_that_it_moved(state: Path, tmp_path: Path) -> None:
+def _in_place(copy: Path, state: Path) -> None:
+    for file in copy.iterdir():
+        shutil.copy2(file, state / file.name)
+
+
+def _anew(copy: Path, state: Path) -> None:
+    shutil.rmtree(state)
+    shutil.copytree(copy, state)
+
+
+def _the_journal_alone(copy: Path, state: Path) -> None:
+    shutil.copy2(copy / FILE, state / FILE)
+
+
+def _tick(path: Path) -> None:
+    """Until the file system's clock has moved on: it may count no finer than 10 ms."""
+    other = path.with_name("clock")
+    other.touch()
+    while other.stat().st_ctime_ns <= path.stat().st_ctime_ns:
+        other.touch()
+
+
+@pytest.mark.parametrize("restore", [_in_place, _anew, _the_journal_alone])
+def test_a_copy_that_is_restored_where_it_was_made_knows_that_it_is_one(
+    state: Path, tmp_path: Path, restore: Callable[[Path, Path], None]
+) -> None:
+    with opened(state) as journal:
+        journal.settle([])
+    shutil.copytree(state, tmp_path / "copy")
+    with opened(state) as journal:
+        assert not journal.moved
+        journal.intend(Intent("a", R1, 1))
+    _tick(state / FILE)
+    restore(tmp_path / "copy", state)
+    with opened(state) as journal:
+        assert journal.moved
+        journal.intend(Intent("a", R1, 1))
+    with opened(state) as journal:
+        assert journal.moved
+        journal.arrive()
+    with opened(state) as journal:
+        assert not journal.moved
+
+
+@pytest.mark.parametrize("restore", [_in_place, _anew, _the_journal_alone])
+def test_a_copy_that_is_restored_under_a_run_is_not_written_to(
+    state: Path, tmp_path: Path, restore: Callable[[Path, Path], None]
+) -> None:
+    with opened(state) as journal:
+        journal.settle([])
+        shutil.copytree(state, tmp_path / "copy")
+        journal.intend(Intent("a", R1, 1))
+        restore(tmp_path / "copy", state)
+        before = (state / FILE).read_bytes()
+        with pytest.raises(StateReplaced):
+            journal.intend(Intent("b", R1, 1))
+    assert (state / FILE).read_bytes() == before
+
+
+def test_two_runs_keep_one_seal(state: Path) -> None:
+    with opened(state) as first, opened(state) as second:
+        first.arrive()
+        second.intend(Intent("a", R1, 1))
+        first.intend(Intent("b", R1, 1))
+    with opened(state) as journal:
+        assert not journal.moved
+
+
+def test_a_copy_elsewhere_knows_that_it_is_one(state: Path, tmp_path: Path) -> None:
     with opened(state) as journal:
         journal.settle([])
     shutil.copytree(state, tmp_path / "copy")

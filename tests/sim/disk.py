@@ -8,16 +8,18 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from reconciler.journal import _SCHEMA, Identity, Journal, _named
+from reconciler.journal import _SCHEMA, Identity, Journal, Seal, _named, _verify
 from reconciler.status_files import StatusFiles
 from tests.sim.engine import Engine, SimClock
 
 IDENTITY = Identity("fleet-1", "https://api.example.com/v1")
 _PLACE = Path("/state")
+_PAGE = 4096
 
 
 class _Connection(sqlite3.Connection):
@@ -60,41 +62,110 @@ def _template() -> bytes:
 _EMPTY = _template()
 
 
+class SimSeal(Seal):
+    """The seal beside a journal in memory."""
+
+    def __init__(self, state: "StateDirectory") -> None:
+        self._state = state
+
+    def whole(self, *, patient: bool = True) -> bool:
+        return self._state.seal == self._state.mark()
+
+    def renew(self) -> None:
+        self._state.seal = self._state.mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A state directory as it was: of which generation, when."""
+
+    generation: int
+    at: float
+    journal: bytes
+    status: Mapping[Path, bytes]
+    seal: object
+    corrupt: bool
+
+
 class StateDirectory:
-    """Journal and status files of one site; ``generation`` counts how often it was lost."""
+    """Journal and status files of one site; ``generation`` counts how often another one took its place."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, path: Path) -> None:
         self._engine = engine
-        self.name = name
+        self._path = path  # which file it is; what it holds is in memory
         self.generation = 0
-        self.status = StatusDisk(engine)
-        self.born = engine.now
-        self.settled_at: float | None = None
-        self.db = self._fresh()
+        self.corrupt_since: dict[int, float] = {}  # by generation
+        self._copied: dict[int, Copy] = {}  # what a generation was made of
+        self._begin(_EMPTY, {}, None)
 
-    def _fresh(self) -> _Connection:
-        connection = sqlite3.connect(":memory:", factory=_Connection)
-        connection.deserialize(_EMPTY)
-        connection.engine = self._engine
-        return connection
+    def _begin(self, journal: bytes, status: Mapping[Path, bytes], seal: object) -> None:
+        # The one before stays open in whoever works with it.
+        self.db = sqlite3.connect(":memory:", factory=_Connection)
+        self.db.deserialize(journal)
+        self.db.engine = self._engine
+        self.status = StatusDisk(self._engine, status)
+        self.seal = seal
+        temporary = self._path.with_name(f".{self._path.name}")
+        temporary.touch()
+        temporary.rename(self._path)
+
+    def mark(self) -> object:
+        """What no copy has: the file, and when it was last written."""
+        return self.generation, self.db.commits
 
     def lose(self) -> None:
         """Somebody deletes it."""
         self.generation += 1
-        self.db.close()
-        self.db = self._fresh()
-        self.status = StatusDisk(self._engine)
-        self.born = self._engine.now
-        self.settled_at = None
+        self._begin(_EMPTY, {}, None)
+
+    def copy(self) -> Copy:
+        status = dict(self.status.files)
+        return Copy(self.generation, self._engine.now, self.db.serialize(), status, self.seal, self.corrupt_now)
+
+    def restore(self, copy: Copy) -> None:
+        """Somebody puts an older copy in its place."""
+        self.generation += 1
+        self._copied[self.generation] = copy
+        if copy.corrupt:
+            self.corrupt_since[self.generation] = self._engine.now
+        self._begin(copy.journal, copy.status, copy.seal)
+
+    def corrupt(self, number: int) -> None:
+        """The disk loses a page of the journal, or its end; ``number`` chooses which."""
+        image = bytearray(self.db.serialize())
+        page = number % (len(image) // _PAGE)
+        if number % 3:
+            image[page * _PAGE : (page + 1) * _PAGE] = bytes(_PAGE)
+        else:
+            del image[max(1, page) * _PAGE :]
+        self.db.deserialize(bytes(image))
+        self.corrupt_since[self.generation] = self._engine.now
+
+    @property
+    def was_restored(self) -> bool:
+        return bool(self._copied)
+
+    @property
+    def corrupt_now(self) -> bool:
+        return self.generation in self.corrupt_since
+
+    def remembers(self, generation: int, past: int, at: float) -> bool:
+        """Whether what was written at ``at`` by a run of generation ``past`` is known in this one."""
+        while generation != past:
+            copy = self._copied.get(generation)
+            if copy is None or at > copy.at:
+                return False
+            generation = copy.generation
+        return True
 
     def files(self) -> tuple[str, int]:
         """The journal's bytes, and how often a status file was written: the same as before means untouched."""
         return hashlib.sha256(self.db.serialize()).hexdigest(), self.status.writes
 
     def open(self, clock: SimClock, kind: type[Journal] = Journal) -> Journal:
-        home = f"{self.name}:{self.generation}"
         with _named(_PLACE):
-            return kind(self.db, _PLACE, IDENTITY, home=home, now=clock.time)
+            _verify(self.db, _PLACE)
+            return kind(self.db, self._path, IDENTITY, seal=SimSeal(self), now=clock.time)
 
     # What oracles read: the durable content, by queries of their own.
 
@@ -116,19 +187,16 @@ class StateDirectory:
         ends = self.db.execute("SELECT next_at FROM refusal UNION SELECT next_at FROM cancel WHERE confirmed = 0")
         return max((end - now for (end,) in ends if now < end <= now + 7200), default=0.0)
 
-    def settled(self) -> bool:
-        return any(settled for (settled,) in self.db.execute("SELECT settled FROM identity"))
-
 
 class StatusDisk:
     """The directory of status files."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, files: Mapping[Path, bytes]) -> None:
         self._engine = engine
-        self.files: dict[Path, bytes] = {}
+        self.files = dict(files)
         self.writes = 0
         self.torn: list[str] = []
-        self._whole: set[bytes] = set()
+        self._whole = set(files.values())
 
     def reports(self, directory: Path) -> Iterable[Path]:
         return [path for path in self.files if path.parent == directory and path.suffix == ".yaml"]

@@ -52,6 +52,7 @@ class Process:
         self.looks: list[tuple[float, str, str]] = []  # GETs since its latest POST: when, job id, true status
         self.known_at_start = False
         self.generation = 0  # of its state directory
+        self.found: object = None  # a copy of its state directory, as it found it
 
     def effect(self, kind: str, latency: float = 0.0) -> str | None:
         """An effect begins: crash before it, let others run for ``latency`` seconds, or say what goes wrong."""

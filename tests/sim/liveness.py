@@ -98,11 +98,15 @@ def _somebody_else_cancelled(it: _Name) -> bool:
     latest = min(it.current(), key=lambda j: (-j.marks.attempt if j.marks else 0, int(j.committed), j.id), default=None)
     if latest is None or not it.status_of([latest], "cancelled"):
         return False
-    here = {(site.name, site.state.generation) for site in it.world.sites}
-    ours = [p for p in latest.cancel_posts if (p.writer.site, p.generation) in here]
+    states = {site.name: site.state for site in it.world.sites}
+    ours = [
+        p
+        for p in latest.cancel_posts
+        if (state := states[p.writer.site]).remembers(state.generation, p.generation, p.sent)
+    ]
     # Seen live after its sender was dead, a cancel is void; it may still take effect then (CONTRACT section 6).
     late = [p for p in ours if p.took is not None and p.writer.ended is not None and p.took > p.writer.ended]
-    return len(ours) == len(late) or len(here) > 1
+    return len(ours) == len(late) or len(states) > 1
 
 
 def _known_model(it: _Name, upstream: str) -> bool:
@@ -155,6 +159,6 @@ def _may_live(it: _Name, job: SimJob) -> Iterator[str]:
     left |= it.job is None and "Orphaned" in it.told and _once_orphan(it, job)
     # Without marks it is never cancelled from here, and the status says so.
     left |= not it.world.server.echoes and bool({"Orphaned", "NoIdentity"} & it.told)
-    left |= len(it.world.sites) > 1 and "Ahead" in it.told
+    left |= "Ahead" in it.told and (len(it.world.sites) > 1 or it.world.sites[0].state.was_restored)
     if not left and not it.excused():
         yield f"{job.id} ({it.name}) is still live and nothing wants it; the status says {sorted(it.told)}"

@@ -124,7 +124,7 @@ def s1c_nobody_undoes_others(world: World) -> Iterator[str]:
         stopped = _fleet_state(world, post) != "active" or (wish is not None and wish.state != "active")
         if stopped or (wish is not None and _revision(world, post, job.marks.name) == job.marks.revision):
             continue
-        runs = [p for p in site.processes if p.generation == post.generation and p.started <= post.sent]
+        runs = [p for p in site.processes if _remembered(site, post, p) and p.started <= post.sent]
         read = [site.checkout.versions[v].wish.revisions() for p in runs for v in p.versions]
         wanted = any(job.marks.name in r if wish is None else r.get(job.marks.name) == job.marks.revision for r in read)
         memory, first = post.writer.known_at_start, post.writer.first_listing
@@ -133,9 +133,14 @@ def s1c_nobody_undoes_others(world: World) -> Iterator[str]:
             yield f"{_says(job)} was cancelled by {post.writer.name}, which never wanted it"
 
 
+def _remembered(site: Site, post: Post, run: Process) -> bool:
+    """Whether the state directory of this write knows what that run read and saw."""
+    return site.state.remembers(post.generation, run.generation, run.started)
+
+
 def _taken_over(world: World, site: Site, post: Post, job: SimJob, *, by_name: bool) -> bool:
     """A journal that begins empty takes what its first settled listing shows as once wanted."""
-    witnesses = [p.started for p in site.processes if p.generation == post.generation and p.known_at_start]
+    witnesses = [p.started for p in site.processes if _remembered(site, post, p) and p.known_at_start]
     alike = [job, *(_of_name(world, job) if by_name else _same(world, job))]
     return bool(witnesses) and any(k.committed <= min(witnesses) for k in alike)
 
@@ -181,7 +186,10 @@ def _ours_to_restore(world: World, latest: SimJob, post: Post) -> bool:
     """Row 10: this state directory asked for the cancel, or nobody can know who did and it looks like a replacement."""
     site = _site(world, post.writer)
     asked = any(
-        p.kind == "cancel" and p.job_id == latest.id and p.writer.site == site.name and p.generation == post.generation
+        p.kind == "cancel"
+        and p.job_id == latest.id
+        and p.writer.site == site.name
+        and site.state.remembers(post.generation, p.generation, p.sent)
         for p in world.server.posts
     )
     # Recorded, and then killed before it was sent: a human who ended the job meanwhile did what was about to be done.
@@ -190,7 +198,7 @@ def _ours_to_restore(world: World, latest: SimJob, post: Post) -> bool:
         return True
     if latest.marks is None or latest.cancelled_at is None:
         return False
-    firsts = [p.started for p in site.processes if p.generation == post.generation and p.known_at_start]
+    firsts = [p.started for p in site.processes if _remembered(site, post, p) and p.known_at_start]
     unwitnessed = not post.writer.known_at_start or (bool(firsts) and latest.cancelled_at <= min(firsts))
     younger = any(
         k.marks
@@ -296,9 +304,13 @@ def s6_intent_first(world: World) -> Iterator[str]:
 
 
 def s7_nothing_torn(world: World) -> Iterator[str]:
-    """S7: status and journal are never torn."""
+    """S7: status and journal are never torn; a corrupt journal stops writes and is never read as an empty one."""
     for site in world.sites:
         yield from (f"a reader of {site.name} found {name} torn" for name in site.state.status.torn)
+    for post in world.server.posts:
+        since = _site(world, post.writer).state.corrupt_since.get(post.generation)
+        if since is not None and post.sent > since:
+            yield f"{post.writer.name} wrote although its journal is corrupt"
 
 
 def s9_posted_as_hashed(world: World) -> Iterator[str]:

@@ -13,6 +13,7 @@ from reconciler.daemon import Pace
 from reconciler.job import Marks
 from tests.sim.chance import Chance, by_kind
 from tests.sim.checkout import DAMAGES, JobWish, Wish
+from tests.sim.disk import Copy
 from tests.sim.engine import EPOCH, Process
 from tests.sim.liveness import l1_converges
 from tests.sim.oracles import judge
@@ -112,6 +113,7 @@ class _Story:
         chance.on = False
         for site in world.sites:
             site.checkout.set(self.last)
+            self._move_aside(site)
         world.calm()
         if self.watched:
             self._attended()
@@ -130,7 +132,13 @@ class _Story:
                 world.start_daemon(site, self.pace)
             self._hint(site)
         backoff = max(site.state.backoff(EPOCH + engine.now + engine.wall_offset) for site in self.watched)
-        engine.run(engine.now + backoff + world.settle + 3 * self.pace.interval)
+        engine.run(engine.now + backoff + world.settle + 2 * self.pace.interval)
+        for _ in range(len(_NAMES)):
+            # A provider that takes its time over a cancel, and `max_active`, make one step of it an interval.
+            sent = len(world.server.posts)
+            engine.run(engine.now + 1.2 * self.pace.interval)
+            if len(world.server.posts) == sent:
+                break
         world.found += [("L1", f"by daemons alone: {text}") for text in l1_converges(world)]
         world.watch_quiet("a daemon's interval", lambda: engine.run(engine.now + 1.2 * self.pace.interval))
         for site in self.watched:
@@ -223,6 +231,10 @@ class _Story:
             self._at(self._some_time(), "human cancel", self._human_cancel)
         for _ in range(chance.pick((0, 0, 0, 0, 1)) if self.echoes else 0):
             self._at(self._some_time(), "state directory lost", partial(self._lose, chance.pick(world.sites)))
+        for _ in range(chance.pick((0, 0, 0, 0, 1)) if self.echoes else 0):
+            self._plan_restore(chance.pick(world.sites))
+        if self.echoes and chance.happens(0.05):
+            self._plan_corruption(chance.pick(world.sites))
         for _ in range(chance.pick((0, 0, 1, 3))):
             jump = chance.pick((-86400.0, -3600.0, -60.0, 60.0, 3600.0))
             self._at(self._some_time(), "wall clock jumps", partial(self._jump, jump))
@@ -266,6 +278,22 @@ class _Story:
             self.engine.at(at, partial(self._run, site))
         self.engine.at(at + chance.pick((0.2, 1.0, 30.0, 600.0)), partial(self._mend, site))
 
+    def _plan_restore(self, site: Site) -> None:
+        """A backup of the state directory, which somebody puts back later."""
+        backups: list[Copy] = []
+        first, then = sorted((self._some_time(), self._some_time()))
+        self.engine.at(first, lambda: backups.append(site.state.copy()))
+        self._at(then, "state directory restored", lambda: self._restore(site, backups[0]))
+        if self.chance.happens(0.5):
+            self.engine.at(then, partial(self._run, site))
+
+    def _plan_corruption(self, site: Site) -> None:
+        """A damaged journal, which stays until a person moves it aside."""
+        at, number = self._some_time(), self.chance.random.randrange(1000)
+        self._at(at, "journal corrupted", partial(self._corrupt, site, number))
+        self.engine.at(at, partial(self._run, site))
+        self.engine.at(at + self.chance.pick((1.0, 600.0, 7200.0)), partial(self._move_aside, site))
+
     def _damage(self, site: Site, how: str, number: int) -> None:
         if not site.checkout.odd:
             site.checkout.damage(how, number)
@@ -290,14 +318,18 @@ class _Story:
         def ended(process: Process) -> None:
             before(process)
             site = next(s for s in self.world.sites if s.name == process.site)
-            if self.echoes and self.chance.on and self.chance.happens(0.02):
+            if self.echoes and self.chance.on and self.chance.happens(0.03):
                 # The worst moment: what was just done is remembered nowhere, and may not be listed yet.
-                self._at(self.engine.now, "state directory lost", partial(self._lose, site))
+                if isinstance(process.found, Copy) and self.chance.happens(0.5):
+                    again = partial(self._restore, site, process.found)
+                    self._at(self.engine.now, "state directory restored", again)
+                else:
+                    self._at(self.engine.now, "state directory lost", partial(self._lose, site))
                 self.engine.at(self.engine.now + 0.1, partial(self._run, site))
             if (process.result == "crashed" or (process.daemon and process.error)) and self.world.calm_at is None:
                 delay = self.chance.pick((0.0, 1.0, 20.0, 300.0))
-                again = self._watch if process.daemon else self._run
-                self.engine.at(self.engine.now + delay, partial(again, site))
+                start = self._watch if process.daemon else self._run
+                self.engine.at(self.engine.now + delay, partial(start, site))
 
         return ended
 
@@ -309,10 +341,23 @@ class _Story:
             self.server.human_cancels(self.chance.pick(live))
 
     def _lose(self, site: Site) -> None:
-        """A state directory is deleted while nobody works on it."""
-        if not site.running:
-            site.state.lose()
-            self.engine.say(f"the state directory of {site.name} is deleted")
+        """A state directory is deleted, perhaps under a run."""
+        site.state.lose()
+        self.engine.say(f"the state directory of {site.name} is deleted")
+
+    def _restore(self, site: Site, copy: Copy) -> None:
+        """A state directory is replaced by an older copy, perhaps under a run."""
+        site.state.restore(copy)
+        self.engine.say(f"the state directory of {site.name} is again as it was at {copy.at:.2f}")
+
+    def _corrupt(self, site: Site, number: int) -> None:
+        if not site.running and not site.state.corrupt_now:
+            site.state.corrupt(number)
+            self.engine.say(f"the journal of {site.name} is damaged")
+
+    def _move_aside(self, site: Site) -> None:
+        if site.state.corrupt_now:
+            self._lose(site)
 
     def _jump(self, seconds: float) -> None:
         self.engine.wall_offset += seconds

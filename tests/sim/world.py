@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.act import Outcome
 from reconciler.apply import Listener, Patience, apply
 from reconciler.daemon import Daemon, Observer, Pace
-from reconciler.errors import Locked, ReconcilerError, SourceError
+from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
 from reconciler.follow import Follower, one_by_one
 from reconciler.gates import Permission
 from reconciler.job import Marks
@@ -110,6 +110,13 @@ class Site:
     def running(self) -> bool:
         return any(not p.dead for p in self.processes)
 
+    def open(self, process: Process, clock: SimClock) -> Journal:
+        """The journal, for one run."""
+        process.generation, process.found = self.state.generation, self.state.copy()
+        journal = self.state.open(clock, self.world.program.journal)
+        process.known_at_start = journal.known
+        return journal
+
 
 class World:
     """Server, sites and history. ``close`` removes its files."""
@@ -144,7 +151,8 @@ class World:
     def _site(self, name: str) -> Site:
         root = self._root / name
         root.mkdir(parents=True, exist_ok=True)
-        return Site(self, name, Checkout(self.engine, root, name), StateDirectory(self.engine, name))
+        state = StateDirectory(self.engine, root.with_name(f"{name}-journal"))
+        return Site(self, name, Checkout(self.engine, root, name), state)
 
     def close(self) -> None:
         for site in self.sites:
@@ -156,7 +164,6 @@ class World:
     def start(self, site: Site, patience: Patience | None = None) -> Process:
         """Start one `apply` at a site, now."""
         process = Process(self.engine, f"apply-{next(self._numbers)}@{site.name}", site.name)
-        process.generation = site.state.generation
         site.processes.append(process)
         self.engine.spawn(process, lambda: self._apply(site, process, patience or Patience()))
         return process
@@ -171,8 +178,7 @@ class World:
         if snapshot.problems or snapshot.fleet is None:
             raise SourceError([str(problem) for problem in snapshot.problems])
         clock = program.clock(process)
-        journal = site.state.open(clock, program.journal)
-        process.known_at_start = journal.known
+        journal = site.open(process, clock)
         run = program.reconciler(self._ports(site, process, clock, journal), settle=self.settle * program.settle)
         waits = lambda seconds, what: self.engine.say(f"{process.name} waits {seconds:.1f} s for {what}"[:200])  # noqa: E731
         listener = Listener(lambda _: None, waits, lambda: None, lambda _: None)
@@ -196,7 +202,6 @@ class World:
     def start_daemon(self, site: Site, pace: Pace) -> Process:
         """Start one `run` at a site, now."""
         process = Process(self.engine, f"run-{next(self._numbers)}@{site.name}", site.name)
-        process.generation = site.state.generation
         process.daemon = True
         process.wakeups = SimWakeups(process)
         site.processes.append(process)
@@ -204,7 +209,7 @@ class World:
         return process
 
     def _daemon(self, site: Site, process: Process, pace: Pace) -> str:
-        """What `reconciler run --first-run` does, in its order."""
+        """What `reconciler run --first-run` does, in its order; one over a new state directory is another process here."""
         program = self.program
         wakeups = process.wakeups
         assert wakeups is not None
@@ -226,15 +231,13 @@ class World:
             if wakeups.stopping:
                 return "stopped"
         clock = program.clock(process)
-        journal = site.state.open(clock, program.journal)
-        process.known_at_start = journal.known
+        journal = site.open(process, clock)
         ports = self._ports(site, process, clock, journal)
         ports = replace(
             ports, follower=Follower(ports.provider, journal, one_by_one), stopping=lambda: wakeups.stopping
         )
         run = program.reconciler(ports, settle=self.settle * program.settle, patient=True)
-        observer = _Watcher(process)
-        Daemon(
+        daemon = Daemon(
             run,
             read,
             wakeups,
@@ -243,8 +246,13 @@ class World:
             pace=pace,
             first_run=True,
             random=lambda: 0.5,
-            observer=observer,
-        ).run()
+            observer=_Watcher(process),
+        )
+        try:
+            daemon.run()
+        except StateReplaced:
+            self.engine.at(self.engine.now + 1.0, lambda: self.start_daemon(site, pace))
+            return "opens its state directory anew"
         return "stopped"
 
     def _ports(self, site: Site, process: Process, clock: SimClock, journal: Journal) -> Ports:
@@ -293,7 +301,8 @@ class World:
             self.engine.now += self.settle
             sent = len(self.server.posts)
             self.round()
-            if len(self.server.posts) == sent:
+            # What a run without memory has learned may change what the next one says.
+            if len(self.server.posts) == sent and all(site.processes[-1].known_at_start for site in self.sites):
                 break
         self.engine.now += self.settle
         self.watch_quiet("a round of applies", self.round)
@@ -320,7 +329,7 @@ class World:
                 continue
             site = next(s for s in self.sites if s.name == job.post.writer.site)
             if (
-                site.state.generation == job.post.generation
+                site.state.remembers(site.state.generation, job.post.generation, job.committed)
                 and (marks.name, marks.revision, marks.attempt) not in named
             ):
                 self.unfindable.append(job.id)
