@@ -90,6 +90,10 @@ def test_when_every_recorded_job_is_gone_nothing_is_created() -> None:
     gone = world([], [desired()], remembers=told)
     assert refused(gone) == ["all_missing"]
     assert "all 2 jobs recorded here" in verdict(gone, "all_missing").message
+    assert refused(replace(gone, jobs=(job("j9", fleet="fleet-2"), job("j8", marked=False)))) == ["all_missing"]
+    assert not refused(replace(gone, jobs=(job("j9", name="z"),))), (
+        "a job of this fleet shows that it is the right account"
+    )
     one_left = world([job("j1", name="b", status="failed")], [desired()], remembers=told)
     assert refused(one_left) == []
     assert refused(world([], [], remembers=told)) == [], "no creates wanted: nothing to refuse"
