@@ -9,6 +9,7 @@ answer without an id is refused. This module decides nothing.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 # The words that end a job; every other word, known or not, is live (S11).
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
@@ -18,6 +19,11 @@ JOB_MARK = "reconciler_job"
 REVISION_MARK = "reconciler_revision"
 ATTEMPT_MARK = "reconciler_attempt"
 ON_REMOVE_MARK = "reconciler_on_remove"
+
+# Beyond any id, name or message of an honest server; what is longer is cut, but an id is refused.
+_ID_LIMIT = 512
+_TEXT_LIMIT = 4096
+_NUMBERS_LIMIT = 100
 
 # Beyond any time or count, and within what SQLite, YAML and a float can hold.
 _INT_LIMIT = 2**53
@@ -148,20 +154,20 @@ def parse_job(answer: object) -> Job:
     Raises:
         ValueError: it is not an object, or has no id.
     """
-    fields = _object(answer, "job")
+    fields = object_of(answer, "job")
     return Job(
-        id=_id(fields, "job"),
-        status=_text(fields, "status") or "unknown",
+        id=id_of(fields, "job"),
+        status=text_of(fields, "status") or "unknown",
         created_at=_int(fields, "created_at") or 0,
         finished_at=_int(fields, "finished_at"),
         estimated_finish=_int(fields, "estimated_finish"),
-        model=_text(fields, "model") or "",
-        fine_tuned_model=_text(fields, "fine_tuned_model"),
+        model=text_of(fields, "model") or "",
+        fine_tuned_model=text_of(fields, "fine_tuned_model"),
         trained_tokens=_int(fields, "trained_tokens"),
-        training_file=_text(fields, "training_file") or "",
-        validation_file=_text(fields, "validation_file"),
+        training_file=text_of(fields, "training_file") or "",
+        validation_file=text_of(fields, "validation_file"),
         seed=_int(fields, "seed"),
-        suffix=_text(fields, "user_provided_suffix") or _text(fields, "suffix"),
+        suffix=text_of(fields, "user_provided_suffix") or text_of(fields, "suffix"),
         error=_error(fields.get("error")),
         marks=marks_of(fields.get("metadata")),
     )
@@ -169,24 +175,24 @@ def parse_job(answer: object) -> Job:
 
 def parse_event(answer: object) -> Event:
     """An event from the API's JSON. Raises ValueError as `parse_job` does."""
-    fields = _object(answer, "event")
+    fields = object_of(answer, "event")
     return Event(
-        id=_id(fields, "event"),
+        id=id_of(fields, "event"),
         created_at=_int(fields, "created_at") or 0,
-        level=_text(fields, "level") or "info",
-        type=_text(fields, "type") or "message",
-        message=_text(fields, "message") or "",
+        level=text_of(fields, "level") or "info",
+        type=text_of(fields, "type") or "message",
+        message=text_of(fields, "message") or "",
         metrics=_numbers(fields.get("data")),
     )
 
 
 def parse_checkpoint(answer: object) -> Checkpoint:
     """A checkpoint from the API's JSON. Raises ValueError as `parse_job` does."""
-    fields = _object(answer, "checkpoint")
+    fields = object_of(answer, "checkpoint")
     return Checkpoint(
-        id=_id(fields, "checkpoint"),
+        id=id_of(fields, "checkpoint"),
         step=_int(fields, "step_number") or 0,
-        model=_text(fields, "fine_tuned_model_checkpoint") or "",
+        model=text_of(fields, "fine_tuned_model_checkpoint") or "",
         created_at=_int(fields, "created_at") or 0,
         metrics=_numbers(fields.get("metrics")),
     )
@@ -196,25 +202,31 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def _object(answer: object, noun: str) -> Mapping[str, object]:
+def object_of(answer: object, noun: str) -> Mapping[str, object]:
+    """The fields of an answer. Raises ValueError where it is not an object."""
     if not isinstance(answer, Mapping):
         raise ValueError(f"a {noun} that is not an object")  # noqa: TRY004 - one error for every unreadable answer
     return answer
 
 
-def _id(fields: Mapping[str, object], noun: str) -> str:
-    value = _text(fields, "id")
+def id_of(fields: Mapping[str, object], noun: str) -> str:
+    """Its id. Raises ValueError where there is none, or one that is too long to be one."""
+    value = text_of(fields, "id")
     if not value:
         raise ValueError(f"a {noun} without an id")
+    if len(value) > _ID_LIMIT:
+        raise ValueError(f"a {noun} whose id is longer than {_ID_LIMIT} characters")
     return value
 
 
-def _text(fields: Mapping[str, object], key: str) -> str | None:
+def text_of(fields: Mapping[str, object], key: str) -> str | None:
+    """A text that can be written; None where there is none."""
     value = fields.get(key)
     if not isinstance(value, str) or not value:
         return None
     # JSON can spell half of a surrogate pair, which no file and no terminal takes.
-    return value.encode(errors="replace").decode()
+    text = value[: _TEXT_LIMIT + 1].encode(errors="replace").decode()
+    return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 1]}…"
 
 
 def _int(fields: Mapping[str, object], key: str) -> int | None:
@@ -225,16 +237,17 @@ def _int(fields: Mapping[str, object], key: str) -> int | None:
 def _numbers(value: object) -> dict[str, float]:
     if not isinstance(value, Mapping):
         return {}
-    return {
-        str(k).encode(errors="replace").decode(): v
+    numbers = (
+        (str(k)[:_ID_LIMIT].encode(errors="replace").decode(), v)
         for k, v in value.items()
         if isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < _INT_LIMIT
-    }
+    )
+    return dict(islice(numbers, _NUMBERS_LIMIT))
 
 
 def _error(value: object) -> JobError | None:
     """A healthy job's error is null, `{}` or all null; each reads as None."""
     if not isinstance(value, Mapping):
         return None
-    code, message, param = (_text(value, key) or "" for key in ("code", "message", "param"))
+    code, message, param = (text_of(value, key) or "" for key in ("code", "message", "param"))
     return JobError(code, message, param) if code or message else None

@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back, and how: ``whole``, ``drop`` (reset), ``hang``, ``cut`` (half of the body), ``drip``."""
+    """What goes back, and how: ``whole``, ``drop`` (reset), ``hang``, ``cut`` (half of the body), ``drip``, ``raw`` (nothing but the body)."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -97,6 +97,15 @@ class _Quiet(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+def _send_head(handler: BaseHTTPRequestHandler, answer: Reply) -> None:
+    if answer.how == "raw":
+        return
+    handler.send_response(answer.status)
+    for name, value in {"content-length": str(len(answer.body)), **answer.headers}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+
+
 def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -121,10 +130,7 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
             elif answer.how == "hang":
                 server.stopping.wait()
             else:
-                self.send_response(answer.status)
-                for name, value in {"content-length": str(len(answer.body)), **answer.headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
+                _send_head(self, answer)
                 # Where the client gave up, as it should, there is nobody left to write to.
                 with contextlib.suppress(OSError):
                     self._body(answer)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.job import Job, Marks, marks_of, parse_checkpoint, parse_event, parse_job
+from tests.strategies import JOB_FIELDS, json_values
 
 MARKS = Marks("fleet-1", "support-bot", "0123456789abcdef", 2)
 
@@ -135,40 +136,17 @@ def test_a_checkpoint() -> None:
     assert parse_checkpoint({"id": "c"}).model == ""
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-FIELDS = [
-    "id",
-    "status",
-    "created_at",
-    "finished_at",
-    "estimated_finish",
-    "model",
-    "fine_tuned_model",
-    "trained_tokens",
-    "training_file",
-    "seed",
-    "error",
-    "metadata",
-    "data",
-    "metrics",
-    "level",
-    "type",
-    "message",
-    "step_number",
-]
+FIELDS = [*JOB_FIELDS, "id", "metadata", "data", "metrics", "level", "type", "message", "step_number"]
 
 
-@given(st.dictionaries(st.sampled_from(FIELDS), json_values))
+@given(st.dictionaries(st.sampled_from(FIELDS), json_values(FIELDS)))
 def test_whatever_a_server_answers_is_a_value_or_a_value_error(answer: dict[str, object]) -> None:
     for parse in (parse_job, parse_event, parse_checkpoint):
-        if isinstance(answer.get("id"), str) and answer["id"]:
-            assert parse(answer).id == answer["id"]
+        given_id = answer.get("id")
+        if isinstance(given_id, str) and 0 < len(given_id) <= 512:
+            assert parse(answer).id == given_id.replace("\ud800", "?")
         else:
-            with pytest.raises(ValueError, match="without an id"):
+            with pytest.raises(ValueError, match="without an id|longer than 512"):
                 parse(answer)
 
 
@@ -177,3 +155,14 @@ def test_numbers_and_text_that_nothing_can_hold_are_made_harmless() -> None:
     assert (job.created_at, job.fine_tuned_model, job.trained_tokens) == (0, "ft:?x", None)
     event = parse_event({"id": "e", "data": {"step": 10**400, "\ud800": 1, "loss": 0.5}})
     assert event.metrics == {"?": 1, "loss": 0.5}
+
+
+def test_what_is_longer_than_any_honest_text_is_cut() -> None:
+    long = "x" * 100_000
+    job = parse_job({"id": "j", "status": long, "error": {"message": long}, "fine_tuned_model": long})
+    assert job.live, "an unknown word"
+    assert job.error is not None
+    assert {len(str(text)) for text in (job.status, job.error.message, job.fine_tuned_model)} == {4096}
+    assert len(parse_event({"id": "e", "data": {f"{long}{i}": i for i in range(1000)}}).metrics) <= 100
+    with pytest.raises(ValueError, match="a job whose id is longer than 512"):
+        parse_job({"id": long})

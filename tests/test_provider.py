@@ -1,10 +1,13 @@
 """The client against a server that misbehaves: one POST, whatever comes back; every answer classified; no foreign exception."""
 
 import gzip
+import itertools
 import json
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from functools import partial
 from typing import Any, Self
 
 import pytest
@@ -14,9 +17,11 @@ from hypothesis import strategies as st
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, UsageError
 from reconciler.job import Marks
 from reconciler.provider import DeadlineTransport, Endpoint, OpenAIClient, RequestRecord, takes_no_jobs
-from reconciler.provider.transport import ANSWER_LIMIT, proxy_for
+from reconciler.provider import client as client_module
+from reconciler.provider.transport import ANSWER_LIMIT, _bounded, proxy_for
 from tests.clocks import SkippingClock
 from tests.faulty import DROP, HANG, Answer, FaultyServer, Reply, Request, reply
+from tests.strategies import bodies, headers, statuses
 
 KEY = "sk-a-key-that-must-appear-nowhere"
 JOB = {"id": "ftjob-1", "status": "running", "metadata": Marks("f", "a", "0" * 16, 1).as_metadata()}
@@ -515,23 +520,6 @@ def test_a_proxy_is_taken_from_the_environment_and_never_for_loopback() -> None:
 
 # ── hostile answers ──────────────────────────────────────────────────────────────────────────
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-hostile = st.recursive(
-    scalars,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["id", "data", "has_more", "error", "message", "code", "status", "metadata", "bytes"])
-            | st.text(max_size=5),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=12,
-)
-bodies = hostile.map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass")) | st.binary(max_size=200)
-header_text = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
-
 
 @pytest.fixture(scope="module")
 def hostile_house() -> Iterator[tuple[House, list[Reply]]]:
@@ -542,15 +530,9 @@ def hostile_house() -> Iterator[tuple[House, list[Reply]]]:
 
 @settings(max_examples=250)
 @given(
-    status=st.integers(200, 599),
+    status=statuses,
     body=bodies,
-    headers=st.dictionaries(
-        st.sampled_from(
-            ["retry-after", "retry-after-ms", "x-request-id", "content-encoding", "location", "content-type"]
-        ),
-        header_text,
-        max_size=3,
-    ),
+    headers=headers,
     call=st.sampled_from(["create", "list", "retrieve", "cancel", "events", "checkpoints", "find", "upload", "wait"]),
 )
 def test_whatever_a_server_answers_ends_in_a_value_or_in_our_own_error(
@@ -600,3 +582,117 @@ def test_a_429_slows_every_request_down_not_only_the_one_that_met_it() -> None:
 def test_a_proxy_that_is_none_is_wrong_usage(proxy: str) -> None:
     with pytest.raises(UsageError, match="proxy"):
         proxy_for("http", "example.com", {"http": proxy})
+
+
+# ── what a server says steers nothing ────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "retry-after", "location", "set-cookie", "x-other"])
+@pytest.mark.parametrize("status", [200, 302, 400, 429, 500])
+def test_a_header_that_is_no_ascii_breaks_nothing(name: str, status: int) -> None:
+    with House(lambda _: Reply(status, json.dumps(JOB).encode(), {name: "\xe9\xff"})) as house:
+        outcome = caught(lambda: house.client.create_job(CREATE))
+        assert str(outcome).isprintable()
+        assert len(house.server.requests) == 1
+
+
+@pytest.mark.parametrize("location", ["http://x:y/", "mailto:x", "\x01", "a" * 66_000, "http://\xff"])
+def test_a_redirect_to_nowhere_is_an_unknown_outcome(location: str) -> None:
+    with House(lambda _: reply({}, 302, location=location)) as house, pytest.raises(OutcomeUnknown):
+        house.client.create_job(CREATE)
+
+
+def test_a_cookie_is_not_kept() -> None:
+    with House(lambda _: reply(JOB, 200, **{"set-cookie": "a=b; Path=/"})) as house:
+        house.client.retrieve_job("ftjob-1")
+        house.client.retrieve_job("ftjob-1")
+        assert all("cookie" not in request.headers for request in house.server.requests)
+
+
+def test_no_part_of_the_key_is_told_however_it_is_written() -> None:
+    hidden = "".join(f"\\u{ord(ch):04x}" for ch in KEY)
+    told = {"error": {"code": KEY, "message": KEY}, "id": "j", "fine_tuned_model": KEY}
+    for body in (
+        f'{{"error": {{"code": "{hidden}", "message": "{"x" * 240}{hidden}"}}}}'.encode(),
+        json.dumps(told).encode("utf-16"),
+        json.dumps(told).encode("utf-32"),
+    ):
+        for status in (200, 400, 429):
+            with House(script(Reply(status, body))) as house:
+                outcome = caught(partial(house.client.retrieve_job, "j"))
+            assert KEY[:8] not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')} {house.records}"
+
+
+@pytest.mark.parametrize("file_id", ["\ud800", "x" * 100_000])
+def test_a_files_id_is_checked_like_any_other(file_id: str) -> None:
+    with House(lambda _: reply({"data": [{"id": file_id}], "has_more": True})) as house, pytest.raises(Unreadable):
+        house.client.find_file("n", 1)
+    with House(lambda _: reply({"id": file_id})) as house:
+        outcome = caught(lambda: house.client.upload_file("n", b"{}"))
+        assert outcome == "?" or isinstance(outcome, OutcomeUnknown)
+
+
+def endless(_: Request, count: Iterator[int] = itertools.count()) -> Reply:  # noqa: B008 - one counter for all
+    return page(f"job-{next(count)}", has_more=True)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "words"),
+    [("_PAGES_LIMIT", 5, "more than 5 pages"), ("_LISTING_BYTES", 300, "more than 300 bytes")],
+)
+def test_a_listing_that_never_ends_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, words: str
+) -> None:
+    assert getattr(client_module, limit) <= 256 * 1024 * 1024
+    monkeypatch.setattr(client_module, limit, value)
+    with House(endless) as house:
+        with pytest.raises(Unreadable, match=words):
+            house.client.list_jobs()
+        assert len(house.server.requests) <= 6
+
+
+def test_a_listing_that_trickles_in_is_given_up_after_a_quarter_of_an_hour() -> None:
+    late = itertools.cycle([reply({}, 429, **{"retry-after": "100"}), None])
+    with House(lambda request: next(late) or endless(request)) as house:
+        with pytest.raises(Unreadable, match="no end after 900 s"):
+            house.client.list_jobs()
+        assert len(house.server.requests) < 20
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 100_000,
+        b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000_000,
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20_000,
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\n\r\n",
+        b"\0" * 200_000,
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffffffffffff\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"1;" + b"x" * 200_000,
+        b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: " + b"9" * 5000 + b"\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx",
+    ],
+    ids=["headers", "header", "hints", "switch", "status", "nul", "chunk", "extension", "minus", "digits", "two"],
+)
+def test_an_answer_that_is_no_http_is_an_unknown_outcome(sent: bytes) -> None:
+    with House(lambda _: Reply(body=sent, how="raw")) as house:
+        with pytest.raises(OutcomeUnknown) as raised:
+            house.client.create_job(CREATE)
+        assert len(house.server.requests) == 1
+    assert len(str(raised.value)) < 1000
+    assert str(raised.value).isprintable()
+
+
+def test_an_answer_in_many_chunks_takes_no_more_memory_than_it_has_bytes() -> None:
+    tracemalloc.start()
+    try:
+        assert _bounded(bytes([n % 256, 0]) for n in range(200_000)) != b""
+        assert tracemalloc.get_traced_memory()[1] < 2 * 1024 * 1024
+        tracemalloc.reset_peak()
+        with pytest.raises(OutcomeUnknown, match="more than"):
+            _bounded(itertools.repeat(b"x" * 65_536))
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()

@@ -27,14 +27,17 @@ from reconciler.errors import (
     foreign,
     scrub,
 )
-from reconciler.job import Checkpoint, Event, Job, parse_checkpoint, parse_event, parse_job
+from reconciler.job import Checkpoint, Event, Job, id_of, object_of, parse_checkpoint, parse_event, parse_job, text_of
 
 # CONTRACT section 5: everything about one request, from its first packet to the answer's last byte.
 REQUEST_DEADLINE = 10.0
 _UPLOAD_BYTES_PER_SECOND = 1_000_000
 
 _PAGE = 100
-_PAGES_LIMIT = 20_000  # two million jobs: a server that never ends is caught here at last
+# A listing that never ends is caught here at last: at 200,000 jobs, this much to read, or a quarter of an hour.
+_PAGES_LIMIT = 2_000
+_LISTING_BYTES = 256 * 1024 * 1024
+_LISTING_SECONDS = 900.0
 _TRIES = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 _RETRY_AFTER_LIMIT = 120.0  # WIRE.md, "Errors": beyond this, say so and do not spin
@@ -141,6 +144,7 @@ class OpenAIClient:
         self._on_request = on_request
         self._deadline = endpoint.deadline
         self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
+        self._transport = transport
         self._secrets = (endpoint.api_key,) if endpoint.api_key else ()
         self._http = httpx.Client(
             base_url=endpoint.base_url,
@@ -222,12 +226,18 @@ class OpenAIClient:
     ) -> Iterator[_T]:
         """Every item of a listing, in the server's order. Raises Unreadable where it cannot be complete."""
         seen: set[str] = set()
+        began, left = self._clock.monotonic(), _LISTING_BYTES
         after: str | None = None
         size = min(enough or _PAGE, _PAGE)
         for _ in range(_PAGES_LIMIT):
             params = {**call.params, "limit": str(size)} | ({"after": after} if after else {})
             page = _Call(call.operation, call.method, call.path, params=params)
-            items, has_more = self._read(page, lambda answer: _page(answer, parse))
+            (items, has_more), length = self._read_sized(page, lambda answer: _page(answer, parse))
+            left -= length
+            if left < 0:
+                raise Unreadable(f"{call.path}: a listing of more than {_LISTING_BYTES} bytes")
+            if self._clock.monotonic() - began > _LISTING_SECONDS:
+                raise Unreadable(f"{call.path}: the listing has no end after {_LISTING_SECONDS:g} s")
             fresh = {id_of(item) for item in items} - seen
             if items and not fresh:
                 raise Unreadable(f"{call.path}: the server repeats a page, so the listing has no end")
@@ -243,11 +253,15 @@ class OpenAIClient:
     # ── one request ──
 
     def _read(self, call: _Call, parse: Callable[[object], _T]) -> _T:
-        """Ask until there is an answer, a few times at most."""
+        return self._read_sized(call, parse)[0]
+
+    def _read_sized(self, call: _Call, parse: Callable[[object], _T]) -> tuple[_T, int]:
+        """Ask until there is an answer, a few times at most; with its length in bytes."""
         tried = 1
         while True:
             try:
-                return self._parsed(call, self._send(call), parse)
+                response = self._send(call)
+                return self._parsed(call, response, parse), len(response.content)
             except (NotSent, RateLimited, Unreadable) as error:
                 pause = self._pause(error, tried)
                 if pause is None or tried == _TRIES:
@@ -274,7 +288,8 @@ class OpenAIClient:
             self._clock.sleep(pause)
         began = self._clock.monotonic()
         try:
-            response = self._scrubbed(self._http.send(self._request(call)))
+            # Not through httpx's client: it would follow what a server says into redirects and cookies.
+            response = self._scrubbed(self._transport.handle_request(self._request(call)))
         except (NotSent, OutcomeUnknown) as error:
             text = self._clean(f"{call.method} {call.path}: {error}")
             failure = NotSent(text) if isinstance(error, NotSent) else _unanswered(call, text)
@@ -317,7 +332,7 @@ class OpenAIClient:
         status = response.status_code
         if response.is_success:
             return None
-        code, said = _error_of(response)
+        code, said = self._error_of(response)
         text = self._clean(f"{call.method} {call.path}: HTTP {status}{code and f' {code}'}{said and f': {said}'}")
         request_id = _request_id(response)
         if status == _TOO_MANY:
@@ -351,12 +366,25 @@ class OpenAIClient:
             return None
         return max(0.0, at - self._clock.time())
 
+    def _error_of(self, response: httpx.Response) -> tuple[str, str]:
+        """Code and message as the server gave them, escaped; anything may stand in an error's body."""
+        try:
+            body = self._cleaned(json.loads(response.content), response.content)
+        except (ValueError, RecursionError):
+            return "", ""
+        error = body.get("error") if isinstance(body, Mapping) else None
+        if not isinstance(error, Mapping):
+            return "", foreign(error) if isinstance(error, str) else ""
+        code, kind, said = (error.get(key) for key in ("code", "type", "message"))
+        name = code if isinstance(code, str) and code else kind
+        return foreign(name) if isinstance(name, str) else "", foreign(said) if isinstance(said, str) else ""
+
     def _clean(self, text: str) -> str:
         return scrub(text, self._secrets)
 
     def _cleaned(self, value: Any, content: bytes) -> Any:
         """The parsed answer without the key, where JSON's escapes could have hidden it from `_scrubbed`."""
-        if not self._secrets or b"\\" not in content:
+        if not self._secrets or not (b"\\" in content or b"\0" in content):  # NUL: UTF-16, which JSON may be
             return value
         if isinstance(value, str):
             return self._clean(value)
@@ -366,10 +394,10 @@ class OpenAIClient:
 
     def _scrubbed(self, response: httpx.Response) -> httpx.Response:
         """The same answer without the key, which a server may echo anywhere: no reader behind this has to care."""
-        told = response.headers.multi_items()
-        headers = [(name, self._clean(value)) for name, value in told]
-        content = response.content
+        # As bytes: a header may hold some that are no text.
+        headers, content = list(response.headers.raw), response.read()
         for secret in self._secrets:
+            headers = [(name, value.replace(secret.encode(), b"[redacted]")) for name, value in headers]
             content = content.replace(secret.encode(), b"[redacted]")
         return httpx.Response(response.status_code, headers=headers, content=content)
 
@@ -385,15 +413,14 @@ class _File:
 
 def _parse_file(answer: object) -> _File:
     """A file from the API's JSON. Raises ValueError where it has no id."""
-    if not isinstance(answer, Mapping) or not isinstance(answer.get("id"), str) or not answer["id"]:
-        raise ValueError("a file without an id")
-    size = answer.get("bytes")
+    fields = object_of(answer, "file")
+    size = fields.get("bytes")
     return _File(
-        id=answer["id"],
-        name=str(answer.get("filename", "")),
+        id=id_of(fields, "file"),
+        name=text_of(fields, "filename") or "",
         size=size if isinstance(size, int) else -1,
-        purpose=str(answer.get("purpose", "")),
-        status=str(answer.get("status", "")),
+        purpose=text_of(fields, "purpose") or "",
+        status=text_of(fields, "status") or "",
     )
 
 
@@ -413,20 +440,6 @@ def _unanswered(
     """No answer, or one that says nothing: a write may have happened, a read has not."""
     kind = OutcomeUnknown if call.write else Unreadable
     return kind(text, status=status, code=code, request_id=request_id)
-
-
-def _error_of(response: httpx.Response) -> tuple[str, str]:
-    """Code and message as the server gave them, escaped; anything may stand in an error's body."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return "", ""
-    error = body.get("error") if isinstance(body, Mapping) else None
-    if not isinstance(error, Mapping):
-        return "", foreign(error) if isinstance(error, str) else ""
-    code, kind, said = (error.get(key) for key in ("code", "type", "message"))
-    name = code if isinstance(code, str) and code else kind
-    return foreign(name) if isinstance(name, str) else "", foreign(said) if isinstance(said, str) else ""
 
 
 def _request_id(response: httpx.Response) -> str:
