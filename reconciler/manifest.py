@@ -13,6 +13,7 @@ revision of that job. Nothing else changes it.
 """
 
 import difflib
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -46,6 +47,8 @@ BODY_FIELDS = (
     "integrations",
     "metadata",
 )
+# A file, and a document, with more errors than a person reads is told to hold more.
+ERRORS_LIMIT = 100
 ONE_MODEL = "exactly one of model and model_from is needed"
 _HASHED = ("model", "suffix", "seed", "method", "hyperparameters", "extra_body", "rerun")
 
@@ -491,7 +494,13 @@ def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
 
 def problems_of(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
     """Each error as the keys that lead to it and a sentence; pydantic's own words stay in here."""
-    return [(_path(found["loc"]), _sentence(found)) for found in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    told = [(_path(one["loc"]), _sentence(one)) for one in found[:ERRORS_LIMIT]]
+    return (
+        [*told, ((), f"errors beyond the first {ERRORS_LIMIT}: {len(found) - ERRORS_LIMIT}")]
+        if len(found) > ERRORS_LIMIT
+        else told
+    )
 
 
 def _path(location: Sequence[str | int]) -> tuple[str | int, ...]:
@@ -533,6 +542,7 @@ def _nearest(name: str) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
+@functools.cache
 def _field_names() -> list[str]:
     names: set[str] = set()
     models: list[type[BaseModel]] = [Strict]

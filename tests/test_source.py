@@ -276,7 +276,7 @@ def test_a_manifest_of_comments_alone_wants_nothing(root: Path) -> None:
 def test_a_manifest_that_is_too_long(root: Path) -> None:
     with (root / "a.yaml").open("wb") as file:
         file.truncate(17 * 1024 * 1024)
-    assert problems(root) == ["a.yaml:1:1: longer than 16777216 bytes"]
+    assert problems(root) == ["a.yaml:1:1: longer than 4194304 bytes"]
 
 
 def test_a_symlinked_root_and_a_kubernetes_volume(tmp_path: Path) -> None:

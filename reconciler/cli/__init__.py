@@ -13,7 +13,7 @@ import click
 
 from reconciler import __version__
 from reconciler.clock import Clock, SystemClock
-from reconciler.errors import ReconcilerError, UsageError
+from reconciler.errors import ReconcilerError, UsageError, printable
 
 INTERRUPTED = 130
 
@@ -78,6 +78,6 @@ def _run(arguments: Sequence[str] | None, clock: Clock) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ReconcilerError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo("\n".join(printable(line) for line in f"error: {error}".split("\n")), err=True)
         return error.exit_code
     return code if isinstance(code, int) else 0

@@ -10,7 +10,7 @@ from reconciler.settings import Settings
 from reconciler.source import Snapshot, read_directory, read_stream
 
 # A stream of 10,000 manifests is a few MB; whatever is far beyond that is not one.
-_STREAM_LIMIT = 64 * 1024 * 1024
+_STREAM_LIMIT = 16 * 1024 * 1024
 
 
 def read_source(directory: str, root: Path | None = None) -> Snapshot:

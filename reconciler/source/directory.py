@@ -6,9 +6,10 @@ decides about jobs, and no foreign exception leaves.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from reconciler.errors import SourceError, foreign
 from reconciler.manifest import (
     API_VERSION,
+    ERRORS_LIMIT,
     ONE_MODEL,
     Desired,
     Entry,
@@ -28,7 +30,7 @@ from reconciler.manifest import (
     is_file_id,
     problems_of,
 )
-from reconciler.source.documents import BYTES_LIMIT, Document, read_documents
+from reconciler.source.documents import BYTES_LIMIT, Document, is_unicode, read_documents
 from reconciler.source.documents import Path as Keys
 from reconciler.source.files import (
     Unfit,
@@ -45,6 +47,7 @@ STREAM_NAME = "-"
 # A directory that changes faster than this is read at the next pass; two equal readings are needed anyway.
 _GENERATIONS = 3
 _KINDS = ("Fleet", "FineTuningJob")
+_PATH_LIMIT = 256  # as the schema has it
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -150,9 +153,9 @@ def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
     try:
         content = b"".join(training_lines(real / file.path, real))
     except Unfit as unfit:
-        raise SourceError([f"{file.path}: {unfit}"]) from unfit
+        raise SourceError([f"{foreign(file.path)}: {unfit}"]) from unfit
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise SourceError([f"{file.path}: it has changed since the manifests were read; run again"])
+        raise SourceError([f"{foreign(file.path)}: it has changed since the manifests were read; run again"])
     return content
 
 
@@ -178,6 +181,7 @@ class _Reading:
     def take(self, relative: str, content: Callable[[], bytes]) -> None:
         """Read one file."""
         self.seen += 1
+        before = len(self.problems)
         try:
             text = content()
         except Unfit as unfit:
@@ -193,6 +197,9 @@ class _Reading:
             self.problem(relative, (flaw.line, flaw.column), _field(flaw.path), flaw.message)
         for document in read.documents:
             self._document(relative, document)
+            if len(self.problems) - before > ERRORS_LIMIT:
+                self.unreadable.add(relative)
+                return
 
     def _document(self, relative: str, document: Document) -> None:
         value = document.value
@@ -249,7 +256,7 @@ class _Reading:
             return
         for key in ("training_file", "validation_file"):
             given = spec.get(key)
-            if isinstance(given, str) and given and not is_file_id(given):
+            if isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and not is_file_id(given):
                 self._file(relative, document, key, given)
         if (spec.get("model") is None) == (spec.get("model_from") is None):
             self.problem(relative, document.position(("spec",)), "spec", ONE_MODEL)
@@ -289,7 +296,9 @@ class _Reading:
             try:
                 open_regular(path, real).close()
                 sha256, size = digest_of(checked_lines(training_lines(path, real)))
-                self.training[path] = TrainingFile(path.relative_to(real).as_posix(), sha256, size)
+                relative = path.relative_to(real).as_posix()
+                known = TrainingFile(relative, sha256, size) if is_unicode(relative) else None
+                self.training[path] = known or Unfit("leads to a file whose name is not UTF-8")
             except Unfit as unfit:
                 self.training[path] = unfit
         return self.training[path]
@@ -311,7 +320,7 @@ class _Reading:
             fleet=fleet,
             desired=desired,
             broken=broken | {fault.name for fault in faults},
-            problems=tuple(sorted(self.problems)),
+            problems=tuple(_told(sorted(self.problems), self.unreadable)),
             unreadable=frozenset(self.unreadable),
             fingerprint=_fingerprint(contents, files),
             stream=stream,
@@ -326,7 +335,9 @@ class _Reading:
             self.problem(where, (1, 1), "", "no `kind: Fleet` document: without one nothing is touched")
         for _, path, line in self.fleets[1:]:
             first, first_line = self.fleets[0][1:]
-            self.problem(path, (line, 1), "kind", f"a second Fleet document; the first is {first}:{first_line}")
+            self.problem(
+                path, (line, 1), "kind", f"a second Fleet document; the first is {foreign(first)}:{first_line}"
+            )
         return None
 
     def _without_doubles(self) -> list[Entry]:
@@ -335,9 +346,20 @@ class _Reading:
             other = first.setdefault(entry.name, entry)
             if other is not entry:
                 self.broken.add(entry.name)
-                message = f"the name {entry.name} is taken by {other.path}:{other.line}"
+                message = f"the name {entry.name} is taken by {foreign(other.path)}:{other.line}"
                 self.problem(entry.path, (entry.line, 1), "metadata.name", message)
         return list(first.values())
+
+
+def _told(problems: Iterable[Problem], unreadable: Container[str]) -> Iterable[Problem]:
+    """The first of each file's problems, and how many more were found."""
+    for path, of_file in groupby(problems, key=lambda problem: problem.path):
+        found = list(of_file)
+        yield from found[:ERRORS_LIMIT]
+        for first in found[ERRORS_LIMIT : ERRORS_LIMIT + 1]:
+            rest = "; the file was not read to its end" if path in unreadable else ""
+            message = f"errors beyond the first {ERRORS_LIMIT}: {len(found) - ERRORS_LIMIT}{rest}"
+            yield Problem(path, first.line, first.column, "", message)
 
 
 def _manifest_bytes(found: Path | Unfit, real_root: Path) -> bytes:

@@ -16,8 +16,11 @@ import yaml
 from reconciler.errors import foreign
 
 # Far beyond any manifest, and small enough to be read in a blink.
-BYTES_LIMIT = 16 * 1024 * 1024
-_NODES_LIMIT = 20_000
+BYTES_LIMIT = 4 * 1024 * 1024
+_NODES_LIMIT = 10_000
+_DOCUMENTS_LIMIT = 20_000
+_FLAWS_LIMIT = 100
+_DIRECTIVES_LIMIT = 100  # libyaml compares each %TAG with all before it
 _DEPTH_LIMIT = 50
 _DIGITS_LIMIT = 19
 
@@ -81,6 +84,8 @@ def read_documents(content: bytes) -> Read:
         before = text[: odd.start()]
         line, column = before.count("\n") + 1, odd.start() - before.rfind("\n")
         return _unreadable(read, line, column, f"the character \\x{ord(odd[0]):02x} is not allowed in YAML")
+    if text.count("%TAG") > _DIRECTIVES_LIMIT:
+        return _unreadable(read, 1, 1, f"more than {_DIRECTIVES_LIMIT} %TAG directives")
     try:
         for document in _documents(yaml.parse(text, Loader=_LOADER), read.flaws):
             if document.value is not None:
@@ -121,10 +126,12 @@ class _Open:
 
 
 def _documents(events: Iterator[yaml.Event], flaws: list[Flaw]) -> Iterator[Document]:
-    builder = _Builder(flaws)
+    builder, count = _Builder(flaws), 0
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
-            builder = _Builder(flaws)
+            builder, count = _Builder(flaws), count + 1
+            if count > _DOCUMENTS_LIMIT:
+                raise _Excess(event, f"more than {_DOCUMENTS_LIMIT} documents in a file")
             if event.tags:
                 builder.flaw(event, "tags are not supported")
         elif isinstance(event, yaml.DocumentEndEvent):
@@ -147,6 +154,8 @@ class _Builder:
         self._nodes = 0
 
     def flaw(self, event: yaml.Event, message: str, path: Path | None = None) -> None:
+        if len(self._flaws) >= _FLAWS_LIMIT:
+            raise _Excess(event, f"more than {_FLAWS_LIMIT} errors: the rest of the file is not read")
         line, column = _position(event)
         top = self.stack[-1] if self.stack else None
         here = () if top is None else (*top.path, top.key) if top.key is not None else top.path
@@ -209,6 +218,9 @@ class _Builder:
 
     def _scalar(self, event: Any) -> object:
         text: str = event.value
+        if not is_unicode(text):
+            self.flaw(event, "half of a surrogate pair is not a character")
+            return ""
         if event.style not in (None, "") or not event.implicit[0]:
             return text
         if text in _NULL:
@@ -224,6 +236,15 @@ class _Builder:
             self.flaw(event, f"{foreign(text)} is not a finite number")
             return 0
         return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def is_unicode(text: str) -> bool:
+    """Whether it can be written: no half of a surrogate pair, as an escape or an odd file name may leave one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _position(event: Any) -> Position:

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reconciler.errors import foreign
+from reconciler.source.documents import is_unicode
 
 MANIFEST_SUFFIXES = (".yaml", ".yml")
 _SKIPPED = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+
+_DEPTH_LIMIT = 50
 
 # The API takes files of at most 512 MB (WIRE.md, "Operations").
 TRAINING_LIMIT = 512 * 1000 * 1000
@@ -30,7 +33,7 @@ class Unfit(Exception):
 def manifests(root: Path) -> Iterator[tuple[str, Path | Unfit]]:
     """Each manifest under ``root`` by its relative path, sorted; or why something there cannot be read."""
     real = root.resolve()
-    yield from _walk(real, real, "")
+    yield from _walk(real, real, "", set())
 
 
 def open_regular(path: Path, real_root: Path) -> BinaryIO:
@@ -120,18 +123,17 @@ def _check(line: bytes, number: int) -> None:
         raise Unfit(f"line {number} is not a JSON object")
 
 
-def _walk(directory: Path, root: Path, prefix: str) -> Iterator[tuple[str, Path | Unfit]]:
+def _walk(directory: Path, root: Path, prefix: str, walked: set[tuple[int, int]]) -> Iterator[tuple[str, Path | Unfit]]:
     try:
-        with os.scandir(directory) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
-    except OSError as error:
-        yield prefix or ".", Unfit(f"cannot be read ({error.strerror})")
+        entries = _entries(directory, prefix.count("/"), walked)
+    except Unfit as unfit:
+        yield prefix or ".", unfit
         return
     for entry in entries:
         if entry.name.startswith(".") or entry.name in _SKIPPED:
             continue
         relative = f"{prefix}{entry.name}"
-        if not _is_utf8(entry.name):
+        if not is_unicode(entry.name):
             yield relative.encode(errors="backslashreplace").decode(), Unfit("its name is not UTF-8")
             continue
         try:
@@ -143,17 +145,28 @@ def _walk(directory: Path, root: Path, prefix: str) -> Iterator[tuple[str, Path 
             # A container engine makes a directory where a file to be mounted is missing.
             yield relative, Unfit("a directory where a manifest is expected")
         elif is_directory:
-            yield from _walk(Path(entry.path), root, f"{relative}/")
+            yield from _walk(Path(entry.path), root, f"{relative}/", walked)
         elif is_directory is not None and entry.name.endswith(MANIFEST_SUFFIXES):
             yield relative, Path(entry.path)
 
 
-def _is_utf8(name: str) -> bool:
+def _entries(directory: Path, depth: int, walked: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """What stands in a directory, sorted; nothing where it was ``walked`` already: links in a circle have no end.
+
+    Raises:
+        Unfit: it cannot be read, or is nested too deeply.
+    """
+    if depth > _DEPTH_LIMIT:
+        raise Unfit(f"nested more than {_DEPTH_LIMIT} levels deep")
     try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        found = directory.stat()
+        if (found.st_dev, found.st_ino) in walked:
+            return []
+        walked.add((found.st_dev, found.st_ino))
+        with os.scandir(directory) as scan:
+            return sorted(scan, key=lambda entry: entry.name)
+    except OSError as error:
+        raise Unfit(f"cannot be read ({error.strerror})") from error
 
 
 def _is_directory(entry: os.DirEntry[str], root: Path) -> bool | None:

@@ -69,12 +69,17 @@ def held(snapshot: Snapshot, last_seen: Mapping[str, str]) -> frozenset[str]:
 
 def _and_downstream(snapshot: Snapshot, lost: Iterable[str]) -> frozenset[str]:
     """With every job that is built, however indirectly, on the model of one of them."""
+    built_on: dict[str, list[str]] = {}
+    for desired in snapshot.desired.values():
+        if desired.model_from is not None:
+            built_on.setdefault(desired.model_from, []).append(desired.name)
     broken = set(lost)
-    while True:
-        more = {d.name for d in snapshot.desired.values() if d.model_from in broken} - broken
-        if not more:
-            return frozenset(broken)
-        broken |= more
+    waiting = list(broken)
+    while waiting:
+        more = [name for name in built_on.get(waiting.pop(), ()) if name not in broken]
+        broken.update(more)
+        waiting += more
+    return frozenset(broken)
 
 
 def _signature(root: Path, snapshot: Snapshot) -> _Signature:
