@@ -146,14 +146,14 @@ def test_errors_beyond_a_hundred_are_counted_and_hold_the_file(tmp_path: Path) -
 def test_a_chain_of_thousands_is_held_in_no_time(tmp_path: Path) -> None:
     chain = [
         manifest("j0"),
-        *(manifest(f"j{i}", f"{{model_from: {{job: j{i - 1}}}, training_file: f}}") for i in range(1, 2000)),
+        *(manifest(f"j{i}", f"{{model_from: {{job: j{i - 1}}}, training_file: f}}") for i in range(1, 4000)),
     ]
     text = FLEET + "---\n".join(chain).replace("training_file: f}", "training_file: file-1}")
     snapshot = read_stream(text.encode(), tmp_path)
-    assert len(snapshot.desired) == 2000
+    assert len(snapshot.desired) == 4000
     began = time.process_time()
     torn = Snapshot(root=tmp_path, fleet=snapshot.fleet, desired=snapshot.desired, unreadable=frozenset({"a.yaml"}))
-    assert len(held(torn, {"j0": "a.yaml"})) == 2000
+    assert len(held(torn, {"j0": "a.yaml"})) == 4000
     assert time.process_time() - began < 0.2
 
 
@@ -196,6 +196,7 @@ def test_a_file_name_that_is_no_text(root: Path) -> None:
 def test_a_file_name_steers_no_terminal(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in (2, 3):
         (root / f"\x1b[{number}J.yaml").write_text(f"{FLEET}{manifest('a')}")
+    check(read_directory(root))
     for command in ("validate", "plan", "status"):
         ran(capsys, command, root)
 
