@@ -5,6 +5,7 @@ Real sockets on loopback. Every request is recorded as it arrives.
 
 import contextlib
 import http.client
+import io
 import json
 import socket
 import struct
@@ -77,6 +78,13 @@ class FaultyServer:
         """The requests for a new job."""
         return [r for r in self.requests if r.creates]
 
+    def drain(self) -> None:
+        """Wait until everything that clients, dead by now, had sent is dealt with."""
+        with socket.create_connection(("127.0.0.1", self._server.server_address[1])) as last:
+            last.shutdown(socket.SHUT_WR)
+            last.recv(1)  # connections are accepted in their order, so all of theirs are by now
+        self._server.drain()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -90,6 +98,29 @@ class FaultyServer:
 
 class _Quiet(ThreadingHTTPServer):
     """A client that was killed, as a test meant it, is no news."""
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._open = 0
+        self._closed = threading.Condition()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._closed:
+            self._open += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._closed:
+                self._open -= 1
+                self._closed.notify_all()
+
+    def drain(self) -> None:
+        """Wait until no connection is open."""
+        with self._closed:
+            assert self._closed.wait_for(lambda: self._open == 0, 30), f"{self._open} connections are still open"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Anything else is."""
@@ -106,6 +137,14 @@ def _send_head(handler: BaseHTTPRequestHandler, answer: Reply) -> None:
     handler.end_headers()
 
 
+def _read(stream: io.BufferedIOBase, length: int) -> bytes:
+    """A client that was killed within its request has asked for nothing."""
+    body = stream.read(length)
+    if len(body) < length:
+        raise ConnectionResetError
+    return body
+
+
 def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -113,7 +152,7 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             length = int(self.headers.get("content-length") or 0)
-            body = self.rfile.read(length)
+            body = _read(self.rfile, length)
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Request(self.command, self.path, headers, body)
             server.requests.append(request)

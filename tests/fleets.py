@@ -66,7 +66,13 @@ class FleetDirectory:
 
 @contextlib.contextmanager
 def house(
-    directory: FleetDirectory, base_url: str, *, settle: float = 30.0, clock: Clock | None = None, **settings: Any
+    directory: FleetDirectory,
+    base_url: str,
+    *,
+    settle: float = 30.0,
+    clock: Clock | None = None,
+    writes: bool = True,
+    **settings: Any,
 ) -> Iterator[House]:
     """One run over a fleet; ``settle`` seconds pass at once, unless a ``clock`` is given."""
     told = Settings(
@@ -78,7 +84,7 @@ def house(
         **settings,
     )
     snapshot = read_directory(directory.root)
-    with open_house(told, snapshot, writes=True, clock=clock or SkippingClock()) as opened:
+    with open_house(told, snapshot, writes=writes, clock=clock or SkippingClock()) as opened:
         yield opened
 
 

@@ -17,13 +17,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from reconciler.manifest import State
 from reconciler.source import read_directory
-from tests.fleets import FleetDirectory, jobs_at
+from tests.fleets import FleetDirectory, jobs_at, live
 
 SETTLE = 2.0
 NAMES = ("a", "b", "c", "d")
-OPTIONS = ["--provider", "compatible", "--settle", f"{SETTLE}s", "--first-run", "--log-format", "json"]
+
+
+def program(command: str, root: Path, base_url: str, settle: float) -> list[str]:
+    """The command line of the program under test, led to a provider of ours."""
+    where = [str(root), "--provider", "compatible", "--base-url", base_url]
+    how = ["--settle", f"{settle}s", "--first-run", "--log-format", "json"]
+    hurry = ["--interval", "1s", "--stability", "200ms"] if command == "run" else ["--yes"]
+    return [sys.executable, "-m", "reconciler", command, *where, *how, *hurry]
 
 
 @dataclass
@@ -83,17 +92,13 @@ class Judge:
     def look(self) -> None:
         """Judge the ledger as it is now."""
         jobs = jobs_at(self.honest)
-        by_revision = Counter(
-            (job["metadata"]["reconciler_job"], job["metadata"]["reconciler_revision"])
-            for job in jobs
-            if job["status"] not in {"succeeded", "failed", "cancelled"}
-        )
+        by_revision = Counter(map(marked, live(jobs)))
         self.violations += [f"S1: {n} live jobs of {key}" for key, n in by_revision.items() if n > 1]
         for job in jobs:
             if job["status"] == "cancelled" and job["id"] not in self.judged:
                 self.judged.add(job["id"])
                 self.cancels += 1
-                self._cancelled(job["metadata"]["reconciler_job"], job["metadata"]["reconciler_revision"], job["id"])
+                self._cancelled(*marked(job), job["id"])
 
     def _cancelled(self, name: str, revision: str, job_id: str) -> None:
         told = self.wanted[name]
@@ -101,23 +106,31 @@ class Judge:
             self.violations.append(f"wrong cancel: {job_id} of {name}, which never wanted anything but {revision}")
 
     def unfinished(self) -> list[str]:
-        """Everything declared must stand exactly once, live or finished, and nothing else may be live."""
-        desired = read_directory(self.fleet.root).desired
-        good = Counter(
-            (job["metadata"]["reconciler_job"], job["metadata"]["reconciler_revision"])
-            for job in jobs_at(self.honest)
-            if job["status"] not in {"failed", "cancelled"}
-        )
-        live = {
-            (job["metadata"]["reconciler_job"], job["metadata"]["reconciler_revision"])
-            for job in jobs_at(self.honest)
-            if job["status"] not in {"succeeded", "failed", "cancelled"}
-        }
-        want = {(d.name, d.revision) for d in desired.values()}
-        return [
-            *(f"L1: {key} stands {good[key]} times" for key in want if good[key] != 1),
-            *(f"L1: {key} is live and not wanted" for key in live - want),
-        ]
+        """What is not yet as it is declared."""
+        return unfinished(declared(self.fleet), jobs_at(self.honest))
+
+
+Key = tuple[str, str]
+
+
+def marked(job: dict[str, Any]) -> Key:
+    """The name and the revision that a job carries."""
+    return job["metadata"]["reconciler_job"], job["metadata"]["reconciler_revision"]
+
+
+def declared(fleet: FleetDirectory) -> set[Key]:
+    """Names and revisions that the manifests ask for now."""
+    desired = read_directory(fleet.root).desired.values()
+    return {(d.name, d.revision) for d in desired if d.policy.state is not State.CANCELLED}
+
+
+def unfinished(want: set[Key], jobs: list[dict[str, Any]]) -> list[str]:
+    """Everything declared must stand exactly once, live or finished, and nothing else may be live."""
+    good = Counter(marked(job) for job in jobs if job["status"] not in {"failed", "cancelled"})
+    return [
+        *(f"L1: {key} stands {good[key]} times" for key in sorted(want) if good[key] != 1),
+        *(f"L1: {key} is live and not wanted" for key in sorted(set(map(marked, live(jobs))) - want)),
+    ]
 
 
 def edit(fleet: FleetDirectory, dice: random.Random) -> None:
@@ -154,20 +167,16 @@ class Chaos:
         self.judge.note()
         self.log = (self.scratch / "log").open("w")
 
-    def start(self, command: str, *more: str) -> subprocess.Popen[bytes]:
+    def start(self, command: str) -> subprocess.Popen[bytes]:
         """The program under test, led to the faulty provider."""
-        told = [sys.executable, "-m", "reconciler", command, str(self.fleet.root), "--base-url", self.server.faulty]
-        return subprocess.Popen([*told, *OPTIONS, *more], stderr=self.log, stdout=subprocess.DEVNULL)
-
-    def daemon(self) -> subprocess.Popen[bytes]:
-        """A daemon in a hurry."""
-        return self.start("run", "--interval", "1s", "--stability", "200ms")
+        told = program(command, self.fleet.root, self.server.faulty, SETTLE)
+        return subprocess.Popen(told, stderr=self.log, stdout=subprocess.DEVNULL)
 
     def live_and_die(self) -> None:
         """One daemon's life, with edits and sometimes an apply beside it, until both are killed."""
-        processes = [self.daemon()]
+        processes = [self.start("run")]
         if self.dice.random() < 0.2:
-            processes.append(self.start("apply", "--yes"))
+            processes.append(self.start("apply"))
             self.applies += 1
         until = time.monotonic() + self.dice.uniform(0.3, 8.0)
         while time.monotonic() < until:
@@ -187,7 +196,7 @@ class Chaos:
             if name not in read_directory(self.fleet.root).desired:
                 self.fleet.job(name, seed=1)
         self.judge.note()
-        process = self.daemon()
+        process = self.start("run")
         # A settle window for what was lost, ten seconds for what was removed, and some passes.
         end = time.monotonic() + SETTLE * 3 + 25
         while self.judge.unfinished() and time.monotonic() < end:
