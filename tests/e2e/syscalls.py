@@ -134,12 +134,17 @@ def intercepted(told: Sequence[str], options: Sequence[str], on_line: Callable[[
 
     timer = threading.Timer(LIFE_SECONDS, give_up)
     timer.start()
-    with os.fdopen(reader) as lines:
-        for line in lines:  # to its end, when both processes are gone
-            if on_line(line):
-                kill()
-    timer.cancel()
-    code = process.wait()
+    try:
+        with os.fdopen(reader) as lines:
+            for line in lines:  # to its end, when both processes are gone
+                if on_line(line):
+                    kill()
+    except BaseException:
+        kill()
+        raise
+    finally:
+        timer.cancel()
+        code = process.wait()
     if late.is_set():
         raise TimeoutError
     return code
