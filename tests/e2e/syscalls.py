@@ -229,7 +229,7 @@ def stage(story: Story) -> Iterator[Stage]:
     """The same beginning, each time."""
     with (
         tempfile.TemporaryDirectory() as scratch,
-        EmbeddedSandbox(Path(scratch) / "provider", speed=1) as sandbox,
+        EmbeddedSandbox(Path(scratch) / "provider", speed=0.001) as sandbox,
         Proxy(sandbox.base_url) as server,
     ):
         fleet = FleetDirectory(Path(scratch) / "fleet")
