@@ -5,14 +5,41 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
+
+from greenlet import getcurrent, greenlet
 
 from reconciler.manifest import revision_of
+from reconciler.source import Snapshot, files
 from tests.sim.engine import Engine
 from tests.sim.server import FLEET
+
+_Read = TypeVar("_Read")
+
+# Whoever reads so slowly that the world goes on between two files, and how it gives way.
+_pauses: dict[greenlet, Callable[[], None]] = {}
+
+
+def slowly(pause: Callable[[], None], read: Callable[[], _Read]) -> _Read:
+    """``read``, with a ``pause`` before each file that it opens."""
+    me = getcurrent()
+    _pauses[me] = pause
+    try:
+        return read()
+    finally:
+        del _pauses[me]
+
+
+def _open_slowly(path: Path, real_root: Path) -> BinaryIO:
+    _pauses.get(getcurrent(), lambda: None)()
+    return _open(path, real_root)
+
+
+_open, files.open_regular = files.open_regular, _open_slowly
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +147,14 @@ def files_of(wish: Wish) -> dict[str, bytes]:
     return files
 
 
+@lru_cache(maxsize=4096)
+def _contents(wish: Wish) -> str:
+    """The digest that a reading of its manifests has."""
+    manifests = sorted((path, content) for path, content in files_of(wish).items() if path.endswith(".yaml"))
+    lines = [f"{path}\0{hashlib.sha256(content).hexdigest()}" for path, content in manifests]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 DAMAGES = (
     "torn manifest",
     "torn fleet",
@@ -168,6 +203,13 @@ class Checkout:
     @property
     def wish(self) -> Wish:
         return self.versions[-1].wish
+
+    def read_as(self, begun: int, snapshot: Snapshot) -> int:
+        """Which version a reading is of that began at version ``begun``; the last where it is of none."""
+        revisions = {name: desired.revision for name, desired in snapshot.desired.items()}
+        told = (snapshot.contents, revisions)
+        wishes = [(n, self.versions[n].wish) for n in range(begun, len(self.versions))]
+        return max((n for n, wish in wishes if (_contents(wish), wish.revisions()) == told), default=self.version)
 
     def set(self, wish: Wish) -> None:
         """A save that is whole at once."""

@@ -78,6 +78,7 @@ class _Story:
         chance.focus = chance.pick(("", "", "list", "retrieve", "cancel", "create", "journal", "status write"))
         self.server.cancel_delay = chance.pick((0.0, 0.0, 5.0))
         self.server.get_lags = chance.happens(0.3)
+        self.world.slow = chance.happens(0.15)
         self.server.lives = [self._life() for _ in range(3)]
         self.pace = Pace(interval=chance.pick((60.0, 300.0)), stability=chance.pick((0.5, 1.0, 5.0)))
         self.watched = [site for site in self.world.sites if chance.happens(0.25)]
@@ -265,6 +266,8 @@ class _Story:
         for site in self.world.sites:
             behind = 0.0 if len(self.world.sites) == 1 else chance.pick((0.0, 1.0, 600.0, 3600.0))
             self._at(at + behind, "edit", partial(self._edit, site, self.last))
+            if self.world.slow:
+                self.engine.at(max(0.0, at + behind - chance.between(0.0, 1.0)), partial(self._run, site))
             if chance.happens(0.6):
                 when = at + behind + chance.pick((0.0, 0.1, 5.0, 60.0))
                 for _ in range(2 if self.concurrent else 1):

@@ -22,7 +22,7 @@ from reconciler.reconcile import Ports, Reconciler
 from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_directory, read_training_bytes
 from reconciler.status_files import Files, StatusFiles
 from tests.sim.chance import Source
-from tests.sim.checkout import Checkout, Wish
+from tests.sim.checkout import Checkout, Wish, slowly
 from tests.sim.disk import JsonStatusFiles, StateDirectory
 from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
 from tests.sim.server import Server, SimProvider
@@ -138,6 +138,7 @@ class World:
             self.engine.trace = []
         self.program = program
         self.settle = settle
+        self.slow = False  # whether a directory is read so slowly that it may change meanwhile
         self.server = Server(self.engine, lag=lag, late=late, echoes=echoes)
         self._root = _fresh_root()
         self._numbers = itertools.count(1)
@@ -171,9 +172,7 @@ class World:
     def _apply(self, site: Site, process: Process, patience: Patience) -> str:
         """What `reconciler apply --yes --first-run` does, in its order."""
         program = self.program
-        snapshot = self._read(site)
-        process.version = site.checkout.version
-        process.versions.add(process.version)
+        snapshot = self._read(site, process)
         self.engine.say(f"{process.name} starts{' and finds problems' if snapshot.problems else ''}")
         if snapshot.problems or snapshot.fleet is None:
             raise SourceError([str(problem) for problem in snapshot.problems])
@@ -185,13 +184,28 @@ class World:
         result = apply(run, snapshot, Permission(first_run=True), patience, listener)
         return f"exit {result.exit_code}"
 
-    def _read(self, site: Site, read: Callable[[], Snapshot] | None = None) -> Snapshot:
-        """What stands in the directory; a whole one that this site has read before is not parsed again."""
-        program, checkout = self.program, site.checkout
-        if program.read is not read_directory:
-            return program.read(checkout.root)
-        if checkout.odd:
-            return read() if read else read_directory(checkout.root)
+    def _read(self, site: Site, process: Process, read: Callable[[], Snapshot] | None = None) -> Snapshot:
+        """What a process reads of its directory, and which version that is."""
+        checkout = site.checkout
+        begun = checkout.version
+        read = read or (lambda: self.program.read(checkout.root))
+        snapshot = slowly(self._between_files(process), read) if self.slow else self._cached(checkout, read)
+        process.version = checkout.read_as(begun, snapshot) if checkout.version > begun else begun
+        process.versions.add(process.version)
+        return snapshot
+
+    def _between_files(self, process: Process) -> Callable[[], None]:
+        def pause() -> None:
+            self.engine.pause(self.engine.source.between(0.0, 0.3))
+            if process.dead:
+                process.crash("while it reads")
+
+        return pause
+
+    def _cached(self, checkout: Checkout, read: Callable[[], Snapshot]) -> Snapshot:
+        """A whole directory that has been read before is not read again."""
+        if checkout.odd or self.program.read is not read_directory:
+            return read()
         key = (checkout.root, checkout.wish)
         if key not in _snapshots:
             if len(_snapshots) >= _SNAPSHOTS_LIMIT:
@@ -221,10 +235,7 @@ class World:
         reader = DirectoryReader(site.checkout.root, lambda: time.time() + 10.0)
 
         def read() -> Snapshot:
-            snapshot = self._read(site, reader.read)
-            process.version = site.checkout.version
-            process.versions.add(process.version)
-            return snapshot
+            return self._read(site, process, reader.read)
 
         while (fleet := read().fleet) is None:
             wakeups.wait(5.0)
@@ -259,10 +270,13 @@ class World:
         program, state, root = self.program, site.state, site.checkout.root
 
         def unchanged(snapshot: Snapshot) -> bool:
-            whole = None if site.checkout.odd else _snapshots.get((root, site.checkout.wish))
-            now = whole.fingerprint if whole is not None else fingerprint(snapshot)
-            same = now == snapshot.fingerprint
-            process.unchanged = (self.engine.now, site.checkout.version, same)
+            checkout, begun = site.checkout, site.checkout.version
+            whole = None if checkout.odd or self.slow else _snapshots.get((root, checkout.wish))
+            if whole is not None:
+                same = whole.fingerprint == snapshot.fingerprint
+            else:
+                same = slowly(self._between_files(process), lambda: fingerprint(snapshot)) == snapshot.fingerprint
+            process.unchanged = (self.engine.now, begun, same)
             return same
 
         def has_intent(marks: Marks) -> bool:
