@@ -62,6 +62,10 @@ class JobError:
     message: str
     param: str
 
+    @property
+    def words(self) -> str:
+        return ": ".join(part for part in (self.code, self.message) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -426,7 +426,7 @@ def _told(spec: _JobSpec, fields: set[str]) -> dict[str, object]:
     """What the manifest sets of ``fields``; maps that hold nothing are unset, except in foreign fields."""
     told = spec.model_dump(include=fields, exclude_unset=True)
     kept = {key: value if key == "extra_body" else _without_empty(value) for key, value in told.items()}
-    return {key: value for key, value in kept.items() if value is not None and value != {}}
+    return {key: value for key, value in kept.items() if value != {}}
 
 
 def _without_empty(value: object) -> object:
@@ -494,7 +494,7 @@ def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
 
 def problems_of(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
     """Each error as the keys that lead to it and a sentence; pydantic's own words stay in here."""
-    found = error.errors(include_url=False)
+    found = error.errors()
     told = [(_path(one["loc"]), _sentence(one)) for one in found[:ERRORS_LIMIT]]
     return (
         [*told, ((), f"errors beyond the first {ERRORS_LIMIT}: {len(found) - ERRORS_LIMIT}")]
@@ -507,7 +507,7 @@ def _path(location: Sequence[str | int]) -> tuple[str | int, ...]:
     """The user's own keys: a grader's type is pydantic's tag, one step after `grader` or a name in `graders`."""
     path: list[str | int] = []
     for step in location:
-        tag = step in GRADER_TYPES and bool(path) and ("grader" in path[-1:] or "graders" in path[-2:-1])
+        tag = step in GRADER_TYPES and (path[-1:] == ["grader"] or path[-2:-1] == ["graders"])
         if not tag and step != "[key]":
             path.append(step)
     return tuple(path)
@@ -538,7 +538,7 @@ def _shown(given: object) -> str:
 
 
 def _nearest(name: str) -> str:
-    close = difflib.get_close_matches(name, _field_names(), n=1)
+    close = difflib.get_close_matches(name, _field_names())
     return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -16,7 +16,7 @@ from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import foreign
 from reconciler.job import Job
 from reconciler.manifest import OnCancelled, OnChange, State
-from reconciler.world import OwnCancel, Record, World
+from reconciler.world import Record, World
 
 # The cancels of ours after which going back to a revision trains it again (row 10).
 _RESTORABLE = frozenset({Reason.CANCEL_REQUESTED, Reason.REMOVED, Reason.SUPERSEDED})
@@ -190,7 +190,7 @@ def _not_ours(case: Case, known: Known, reason: Reason) -> Change:
 
 def _nothing_live(case: Case) -> Decision:
     if case.desired is None:
-        return Decision(final=True)
+        return Decision()
     return _hold(case, Reason.CANCEL_REQUESTED, "state: cancelled; no job of it is live, none is created")
 
 
@@ -252,7 +252,9 @@ def _keep(case: Case, known: Known) -> Change:
         )
         return _change(case, Action.KEEP, Reason.SUCCEEDED, message, known)
     if known.job.id not in case.world.memory.records:
-        how = "named by policy.adopt" if known.adopted else "recognised by its marks"
+        # Neither named, marked nor recorded: its seed said so (`case`).
+        trace = "marks" if known.ours else "seed"
+        how = "named by policy.adopt" if known.adopted else f"recognised by its {trace}"
         return _change(
             case,
             Action.ADOPT,
@@ -271,7 +273,7 @@ def _row_9_failed(case: Case) -> Decision | None:
     # Two jobs of one attempt, which two runs made at once, are one attempt.
     failures = len({k.attempt for k in case.current if k.job.failed})
     error = latest.job.error
-    why = f"{error.code or 'no code'}: {error.message}" if error else "the provider gives no reason"
+    why = error.words if error else "the provider gives no reason"
     what = f"attempt {latest.attempt} failed ({foreign(why)})"
     if failures > policy.retries:
         advice = f"{what}; retries: {policy.retries} allows no further attempt. Change the spec, or raise rerun"
@@ -523,7 +525,7 @@ def kept_meanwhile(follower: Change) -> Change:
         follower,
         action=Action.KEEP,
         reason=Reason.IN_PROGRESS,
-        message="of an earlier spec; kept until its successor exists",
+        message=_KEPT_MEANWHILE,
     )
 
 
@@ -551,12 +553,12 @@ def _ahead(case: Case, known: Known, why: str) -> Change:
 
 
 def _cancel(case: Case, known: Known, reason: Reason, message: str, keeper: Known | None = None) -> Change:
-    own = case.world.memory.cancels.get(known.job.id, OwnCancel(reason=""))
-    if own.left:
+    own = case.world.memory.cancels.get(known.job.id)
+    if own and own.left:
         return _change(
             case, Action.HOLD, reason, f"{message}; its cancel was given up by `forget`, so it is left", known
         )
-    if own.waiting:
+    if own and own.waiting:
         text = f"{message}; a cancel was sent and has not taken effect; it is tried again after a while"
         return _change(case, Action.HOLD, reason, text, known)
     change = _change(case, Action.CANCEL, reason, message, known)

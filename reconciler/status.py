@@ -182,8 +182,7 @@ def _succeeded(job: Job | None, changes: Sequence[Change]) -> _Facts:
         return ("Succeeded", "Unknown", Reason.IN_PROGRESS, f"the job is {foreign(job.status)}")
     if job.cancelled:
         return ("Succeeded", "False", Reason.CANCELLED, f"job {job.id} was cancelled")
-    error = job.error
-    why = f": {error.code}: {error.message}" if error else ""
+    why = f": {job.error.words}" if job.error else ""
     return ("Succeeded", "False", Reason.FAILED, f"job {job.id} failed{foreign(why)}")
 
 

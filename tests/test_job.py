@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.job import Job, Marks, marks_of, parse_checkpoint, parse_event, parse_job
+from reconciler.job import Checkpoint, Event, Job, JobError, Marks, marks_of, parse_checkpoint, parse_event, parse_job
 from tests.strategies import JOB_FIELDS, json_values
 
 MARKS = Marks("fleet-1", "support-bot", "0123456789abcdef", 2)
@@ -27,7 +27,7 @@ def test_a_whole_job() -> None:
             "validation_file": "file-2",
             "seed": 42,
             "user_provided_suffix": "s",
-            "error": {"code": "c", "message": "m", "param": None},
+            "error": {"code": "c", "message": "m", "param": "p"},
             "metadata": MARKS.as_metadata(),
         }
     )
@@ -41,8 +41,8 @@ def test_a_whole_job() -> None:
     )
     assert job.suffix == "s"
     assert job.marks == MARKS
-    assert job.error is not None
-    assert (job.error.code, job.error.message, job.error.param) == ("c", "m", "")
+    assert job.status == "failed"
+    assert job.error == JobError("c", "m", "p")
 
 
 def test_marks_survive_the_way_there_and_back() -> None:
@@ -86,9 +86,42 @@ def test_a_field_of_the_wrong_type_counts_as_absent() -> None:
     assert job.live
 
 
+def test_what_a_server_does_not_say_is_nothing() -> None:
+    assert parse_job({"id": "x"}) == Job("x", "unknown")
+    assert parse_event({"id": "x"}) == Event("x", 0, "info", "message", "", {})
+    assert parse_checkpoint({"id": "x"}) == Checkpoint("x", 0, "", 0, {})
+
+
+@pytest.mark.parametrize(
+    ("told", "suffix"),
+    [
+        ({"user_provided_suffix": "s"}, "s"),
+        ({"suffix": "s"}, "s"),
+        ({"user_provided_suffix": "s", "suffix": "x"}, "s"),
+        ({"user_provided_suffix": None, "suffix": "s"}, "s"),
+    ],
+)
+def test_a_suffix_has_two_names(told: dict[str, object], suffix: str) -> None:
+    assert parse_job({"id": "x"} | told).suffix == suffix
+
+
 @pytest.mark.parametrize("error", [None, {}, {"code": None, "message": None, "param": None}, {"param": "x"}, [], "no"])
 def test_a_healthy_jobs_error_reads_as_none(error: object) -> None:
     assert parse_job({"id": "x", "error": error}).error is None
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ({"code": "c", "message": "m", "param": "p"}, "c: m"),
+        ({"code": "c"}, "c"),
+        ({"message": "m"}, "m"),
+    ],
+)
+def test_an_error_is_told_by_what_there_is_of_it(error: object, words: str) -> None:
+    told = parse_job({"id": "x", "error": error}).error
+    assert told is not None
+    assert told.words == words
 
 
 @pytest.mark.parametrize(
@@ -153,8 +186,8 @@ def test_whatever_a_server_answers_is_a_value_or_a_value_error(answer: dict[str,
 def test_numbers_and_text_that_nothing_can_hold_are_made_harmless() -> None:
     job = parse_job({"id": "j", "created_at": 10**400, "fine_tuned_model": "ft:\ud800x", "trained_tokens": 2**53})
     assert (job.created_at, job.fine_tuned_model, job.trained_tokens) == (0, "ft:?x", None)
-    event = parse_event({"id": "e", "data": {"step": 10**400, "\ud800": 1, "loss": 0.5}})
-    assert event.metrics == {"?": 1, "loss": 0.5}
+    event = parse_event({"id": "e", "data": {"step": 10**400, "\ud800": 1, "loss": 0.5, "x": 2**53, "y": 2**53 - 1}})
+    assert event.metrics == {"?": 1, "loss": 0.5, "y": 2**53 - 1}
 
 
 def test_what_is_longer_than_any_honest_text_is_cut() -> None:

@@ -112,9 +112,9 @@ def test_a_desired_name_without_a_line_is_done() -> None:
     """A server that drops metadata: the job is desired, cancelled by state, and stands for nothing."""
     w = world([], [desired()])
     (status,) = statuses(w, replace(plan(w), changes=()), now=NOW, previous={}, details=Details()).values()
-    assert {c.type: (c.status, c.reason) for c in status.conditions} == {
-        "Synced": ("True", "Done"),
-        "Succeeded": ("Unknown", "NotCreated"),
+    assert {c.type: (c.status, c.reason, c.message) for c in status.conditions} == {
+        "Synced": ("True", "Done", "nothing is left to do"),
+        "Succeeded": ("Unknown", "NotCreated", "no job of this revision is known"),
     }
 
 
@@ -128,7 +128,18 @@ def test_the_time_moves_only_when_the_status_does() -> None:
     assert times == {"Synced": NOW, "Succeeded": LATER}
 
 
-@pytest.mark.parametrize("nonsense", ["x", 7, None, [None], [{"type": "Synced"}], {"type": "Synced", "status": "True"}])
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "x",
+        7,
+        None,
+        [None],
+        [{"type": "Synced"}],
+        [{"type": "Synced", "status": "True"}],
+        {"type": "Synced", "status": "True"},
+    ],
+)
 def test_a_previous_report_that_makes_no_sense_is_no_report(nonsense: object) -> None:
     w = world([job()], [desired()])
     (status,) = statuses(w, plan(w), now=NOW, previous={"a": {"conditions": nonsense}}, details=Details()).values()
@@ -138,7 +149,7 @@ def test_a_previous_report_that_makes_no_sense_is_no_report(nonsense: object) ->
 def test_facts_of_the_job() -> None:
     made = job(status="succeeded", model="ft:x", trained_tokens=42)
     status = report(world([made], [desired()]))["a"]
-    assert (status.revision, status.job_id, status.job_status) == (R1, "j1", "succeeded")
+    assert (status.name, status.revision, status.job_id, status.job_status) == ("a", R1, "j1", "succeeded")
     assert (status.fine_tuned_model, status.trained_tokens, status.created_at) == ("ft:x", 42, 100)
     assert status.error is None
 
@@ -163,6 +174,14 @@ def test_the_error_of_a_failed_job() -> None:
             [job("j1", revision=R2, status="succeeded"), job("j3", revision=R3, status="succeeded", created=200)],
             {"model": "ft:j3", "revision": R3, "current": False},
         ),
+        (
+            [
+                job("j1", revision=R2, status="succeeded"),
+                replace(job("j2", status="succeeded", created=200), fine_tuned_model=None),
+            ],
+            {"model": "ft:j1", "revision": R2, "current": False},
+        ),
+        ([replace(job(status="failed"), fine_tuned_model="ft:j1")], None),
     ],
 )
 def test_the_latest_model(jobs: list[Job], expected: object) -> None:
@@ -206,15 +225,31 @@ def test_the_job_shown_is_the_one_its_plan_is_about() -> None:
     assert (report(gone)["a"].job_id, report(gone)["a"].revision) == ("j1", R2)
     replaced = world([job("j1", revision=R2)], [desired()])
     assert report(replaced)["a"].job_id is None
+    tried_again = world([job("j1", status="failed"), job("j2", attempt=2, status="failed")], [desired(retries=5)])
+    assert report(tried_again)["a"].job_id == "j2", "no line names it: the latest of its revision"
 
 
-def test_what_a_server_says_is_escaped_and_what_it_does_not_say_is_told() -> None:
+def test_what_a_server_says_is_escaped() -> None:
     strange = report(world([job(status="failed", error=JobError("\x1b", "\x1b[2J", ""))], [desired()]))["a"]
     assert all("\x1b" not in c.message for c in strange.conditions)
-    silent = report(world([job(status="failed")], [desired()]))["a"]
-    assert silent.conditions[1].message == "job j1 failed"
-    nameless = report(world([replace(job(status="succeeded"), fine_tuned_model=None)], [desired()]))["a"]
-    assert nameless.conditions[1].message == "the model is not named yet"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "message"),
+    [
+        ([], "no job of this revision is known"),
+        ([job(status="queued")], "the job is queued"),
+        ([job(status="succeeded")], "the model is ft:j1"),
+        ([replace(job(status="succeeded"), fine_tuned_model=None)], "the model is not named yet"),
+        ([job(status="cancelled")], "job j1 was cancelled"),
+        ([job(status="failed")], "job j1 failed"),
+        ([job(status="failed", error=JobError("c", "m", "p"))], "job j1 failed: c: m"),
+        ([job(status="failed", error=JobError("", "m", ""))], "job j1 failed: m"),
+    ],
+)
+def test_what_succeeded_says(jobs: list[Job], message: str) -> None:
+    told = {c.type: c.message for c in report(world(jobs, [desired()]))["a"].conditions}
+    assert told["Succeeded"] == message
 
 
 @settings(max_examples=300)
