@@ -519,17 +519,16 @@ def _sentence(found: Any) -> str:
         return f"unknown field{_nearest(str(found['loc'][-1]))}"
     if kind == "missing":
         return "required, and not set"
-    if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return f"its type must be one of {found['ctx'].get('expected_tags', sorted(GRADER_TYPES))}"
+    if kind == "union_tag_invalid":
+        return f"its type must be one of {found['ctx']['expected_tags']}"
     if kind == "model_type":
         return "must be a mapping of fields"
     if kind == "value_error":
         return str(found["ctx"]["error"])
-    words = str(found["msg"]).removeprefix("Input should be ").removeprefix("String should ")
-    words = f"must be {words}" if str(found["msg"]).startswith("Input") else words[:1].lower() + words[1:]
+    words = re.sub(r"^\w+ should ", "must ", found["msg"])
     if kind == "string_pattern_mismatch" and found["ctx"]["pattern"] == _NAME:
         return f"a name is lower-case letters, digits and -, at most 63 characters, not {_shown(given)}"
-    return f"{words}, not {_shown(given)}" if isinstance(given, str | int | float | None) else words
+    return f"{words}, not {_shown(given)}" if given != "" and isinstance(given, str | int | float | None) else words
 
 
 def _shown(given: object) -> str:

@@ -182,8 +182,10 @@ class LabelModelGrader(Strict):
     passing_labels: list[Word]
 
 
-def _grader_type(value: Any) -> Any:
-    return value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+def _grader_type(value: Any) -> str:
+    """Empty where it says none: only of a text does pydantic say which would fit here."""
+    told = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    return told if isinstance(told, str) else ""
 
 
 _Single = (

@@ -95,6 +95,7 @@ def test_a_revision_is_what_the_docstring_says() -> None:
         ({"rerun": 0}, False),
         ({"suffix": None}, False),
         ({"extra_body": {}}, False),
+        ({"hyperparameters": {"n_epochs": None}}, False),
         ({"method": None}, False),
         ({"rerun": 1}, True),
         ({"seed": 0}, True),
@@ -136,6 +137,7 @@ def test_a_local_file_counts_by_its_bytes_not_by_its_name() -> None:
     assert base.revision != only(entry(spec, training=other, validation=other)).revision
     assert base.revision != only(entry(spec, training=first, validation=first)).revision
     assert (base.form["training_file"], base.form["validation_file"]) == (f"sha256:{'ab' * 32}", f"sha256:{'cd' * 32}")
+    assert (base.training, base.validation) == (first, other)
     assert "training_file" not in base.body
     assert "validation_file" not in base.body
 
@@ -167,8 +169,22 @@ def built_on(upstream: str, name: str) -> Entry:
 def test_one_existing_job_stands_for_one_name_only() -> None:
     adopting = {**MODEL, "policy": {"adopt": {"job_id": "ftjob-1", "revision": "0" * 16}}}
     told = faults(entry(adopting, "a"), entry(adopting, "b"), entry(MODEL, "c"))
-    assert set(told) == {"a", "b"}
-    assert "ftjob-1 is adopted more than once" in told["a"]
+    message = "job ftjob-1 is adopted more than once: it can stand for one name only"
+    assert told == {"a": message, "b": message}
+    built = faults(built_on("a", "down"), entry(adopting, "a"), entry(adopting, "b"))
+    assert set(built) == {"a", "b", "down"}, "and what is built on one of them has no model"
+
+
+def test_a_fault_names_the_field() -> None:
+    adopting = {**MODEL, "policy": {"adopt": {"job_id": "ftjob-1", "revision": "0" * 16}}}
+    wrong = entry({**MODEL, "extra_body": {"n": 2**60}}, "c")
+    _, found = desire([entry(adopting, "a"), entry(adopting, "b"), wrong, built_on("nobody", "d")])
+    assert {fault.name: ".".join(fault.path) for fault in found} == {
+        "a": "spec.policy.adopt.job_id",
+        "b": "spec.policy.adopt.job_id",
+        "c": "spec",
+        "d": "spec.model_from.job",
+    }
 
 
 def test_model_from_must_lead_to_a_model() -> None:
@@ -201,12 +217,12 @@ def test_a_whole_fleet() -> None:
         "provider": "compatible",
         "state": "suspended",
         "prune": False,
-        "expect": {"host": "h", "organization": "o"},
+        "expect": {"host": "h", "organization": "o", "project": "p"},
         "limits": {"max_creates": 0, "max_cancels": 3.0, "max_active": 2},
     }
     whole = fleet(told)
     assert whole == Fleet(
-        "f", ProviderName.COMPATIBLE, State.SUSPENDED, prune=False, expect=Expect("h", "o"), limits=Limits(0, 3, 2)
+        "f", ProviderName.COMPATIBLE, State.SUSPENDED, prune=False, expect=Expect("h", "o", "p"), limits=Limits(0, 3, 2)
     )
 
 
@@ -353,10 +369,33 @@ def test_names_are_dns_labels(name: object) -> None:
         document(MODEL, name)  # type: ignore[arg-type]
 
 
-def test_a_bad_name_is_told_in_words() -> None:
-    with pytest.raises(ValidationError) as raised:
-        document(MODEL, "Not A Label")
-    assert problems_of(raised.value)[0][1].startswith("a name is lower-case letters, digits and -")
+A_FIELD_TOO_MANY = {"modle": "unknown field; did you mean model?", "zzzzzz": "unknown field"}
+SEVENS = 7 * 10**59  # 60 digits
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "sentence"),
+    [
+        ({"model": "m"}, "training_file", "required, and not set"),
+        ({"training_file": "file-1"}, "", "exactly one of model and model_from is needed"),
+        ({**MODEL, "policy": []}, "policy", "must be a mapping of fields"),
+        *(({**MODEL, field: 1}, field, sentence) for field, sentence in A_FIELD_TOO_MANY.items()),
+        ({**MODEL, "suffix": ""}, "suffix", "must have at least 1 character"),
+        ({**MODEL, "suffix": "x" * 65}, "suffix", f"must have at most 64 characters, not {'x' * 59}…"),
+        ({**MODEL, "metadata": {"k": None}}, "metadata.k", "must be a valid string, not null"),
+        ({**MODEL, "metadata": {"k": ["v"]}}, "metadata.k", "must be a valid string"),
+        ({**MODEL, "metadata": {7: "v"}}, "metadata.7", "must be a valid string, not 7"),
+        ({**MODEL, "model": SEVENS}, "model", f"must be a valid string, not {SEVENS}"),
+        ({**MODEL, "model": SEVENS * 10}, "model", f"must be a valid string, not 7{'0' * 58}…"),
+        (
+            {**MODEL, "model_from": {"job": "Not A Label"}},
+            "model_from.job",
+            "a name is lower-case letters, digits and -, at most 63 characters, not Not A Label",
+        ),
+    ],
+)
+def test_what_is_said_of_a_field(spec: dict[str, Any], field: str, sentence: str) -> None:
+    assert (f"spec.{field}".removesuffix("."), sentence) in said(spec)
 
 
 def test_every_error_is_told_at_once() -> None:
@@ -384,6 +423,8 @@ SCORE = {
     "range": [0, 10],
 }
 MULTI = {"type": "multi", "name": "w", "calculate_output": "0.5*a+0.5*b", "graders": {"a": STRING, "b": SIMILAR}}
+SINGLE = "'string_check', 'text_similarity', 'python', 'score_model'"
+NO_GRADERS: tuple[object, ...] = ({"type": "other"}, {"type": ["python"]}, {"name": "x"}, 7)
 
 
 @pytest.mark.parametrize("grader", [STRING, SIMILAR, PYTHON, SCORE, MULTI], ids=lambda g: g["type"])
@@ -397,8 +438,11 @@ def test_the_five_graders(grader: dict[str, Any]) -> None:
     ("grader", "field", "words"),
     [
         ({}, "grader", "required"),
-        ({"type": "other"}, "grader", "its type must be one of"),
-        ({"name": "x"}, "grader", "its type must be one of"),
+        *((wrong, "grader", f"its type must be one of {SINGLE}, 'multi'") for wrong in NO_GRADERS),
+        *(
+            ({**MULTI, "graders": {"a": wrong}}, "grader.graders.a", f"its type must be one of {SINGLE}, 'label_model'")
+            for wrong in NO_GRADERS
+        ),
         ({**STRING, "operation": "is"}, "grader.operation", "'eq', 'ne', 'like' or 'ilike'"),
         ({**SIMILAR, "evaluation_metric": "vibes"}, "grader.evaluation_metric", "bleu"),
         ({**PYTHON, "source": ""}, "grader.source", "at least 1 character"),
@@ -407,7 +451,7 @@ def test_the_five_graders(grader: dict[str, Any]) -> None:
         ({**STRING, "extra": 1}, "grader.extra", "unknown field"),
     ],
 )
-def test_graders_are_refused_by_field(grader: dict[str, Any], field: str, words: str) -> None:
+def test_graders_are_refused_by_field(grader: object, field: str, words: str) -> None:
     found = said(reinforcement(grader))
     prefix = "spec.method.reinforcement."
     assert any(path == prefix + field and words in message for path, message in found), found
