@@ -54,6 +54,7 @@ def own(*jobs: Job, **cancels: str) -> Memory:
 
 old = job("j1", status="cancelled")
 young = job("j2", revision=R2, status="succeeded", created=200)
+ENDED = memory(records=[record(live=False)], wanted=[("a", R2)])
 
 # One case for each branch of each row: (situation, world, the plan).
 TABLE: list[tuple[str, World, list[Line]]] = [
@@ -568,6 +569,16 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(H, Reason.MISSING, "j1")],
     ),
     (
+        "3 gone: a live job of an earlier spec is left alone too",
+        world([job("j2", revision=R2)], [desired()], remembers=ENDED, missing=frozenset({"j1"})),
+        [(H, Reason.MISSING, "j1")],
+    ),
+    (
+        "3 cannot be read: a live job of an earlier spec is left alone too",
+        world([job("j2", revision=R2)], [desired()], remembers=ENDED, unseen=frozenset({"j1"})),
+        [(H, Reason.MISSING, "j1")],
+    ),
+    (
         "5 gone, and made again by somebody else since",
         world([job()], [], remembers=memory(wanted=[("a", R1)], gone=frozenset("a"), echoes=True)),
         [(H, Reason.AHEAD, "j1")],
@@ -956,10 +967,11 @@ def test_the_attempt_after_one_that_failed(
     assert creates(w) == creating(attempt=attempt, reason=Reason.RETRY)
 
 
-def test_a_suspect_for_a_lost_create_is_named() -> None:
-    w = world([job("j5", marked=False, seed=5)], [desired()], remembers=memory(intents=[LOST]), settled=frozenset("a"))
+@pytest.mark.parametrize(("sent", "shown"), [(5, 5), (5, 6), (5, None), (None, None), (None, 5)])
+def test_a_suspect_for_a_lost_create_is_the_one_with_its_seed(sent: int | None, shown: int | None) -> None:
+    w = world([job("j5", marked=False, seed=shown)], [desired()], remembers=memory(intents=[replace(LOST, seed=sent)]))
     remedy = "job j5 carries its seed: if it is the one, name it in policy.adopt"
-    assert plan(w).changes[0].message == f"{NEVER_AGAIN}{remedy}"
+    assert (plan(w).changes[0].message == f"{NEVER_AGAIN}{remedy}") is (sent == shown == 5)
 
 
 def test_what_a_server_says_is_escaped() -> None:
