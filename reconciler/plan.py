@@ -406,13 +406,12 @@ def _upstream_first(world: World, names: Iterable[str]) -> Iterator[str]:
     """Names by (length of their model_from chain, name): deterministic, upstream before downstream."""
 
     def depth(name: str) -> int:
-        steps, seen = 0, set[str]()
+        seen = set[str]()
         current: str | None = name
         while current is not None and current in world.desired and current not in seen:
             seen.add(current)
             current = world.desired[current].model_from
-            steps += 1
-        return steps
+        return len(seen)
 
     yield from sorted(names, key=lambda n: (depth(n), n))
 

@@ -367,6 +367,16 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(A, Reason.NOT_CREATED, None), (K, Reason.SUCCEEDED, "j1")],
     ),
     (
+        "13 upstream is nowhere: no manifest that was read says so, and a plan is made of any world",
+        world([], [desired("a", model_from="nobody")]),
+        [(W, Reason.WAITING_FOR_JOB, None)],
+    ),
+    (
+        "13 two upstreams of each other",
+        world([], [desired("a", model_from="b"), desired("b", model_from="a")]),
+        [(W, Reason.WAITING_FOR_JOB, None), (W, Reason.WAITING_FOR_JOB, None)],
+    ),
+    (
         "14 the provider takes no jobs",
         world([], [desired()], remembers=memory(refused="quota")),
         [(W, Reason.CREATE_REFUSED, None)],
@@ -405,6 +415,16 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         "16 one place is left for two",
         world([], [desired(), desired("b")], of=fleet(max_active=1)),
         [(A, Reason.NOT_CREATED, None), (W, Reason.WAITING_FOR_CAPACITY, None)],
+    ),
+    (
+        "16 two places are left for three",
+        world([job("j1", name="a")], [desired(name) for name in "abcd"], of=fleet(max_active=3)),
+        [
+            (K, Reason.IN_PROGRESS, "j1"),
+            (A, Reason.NOT_CREATED, None),
+            (A, Reason.NOT_CREATED, None),
+            (W, Reason.WAITING_FOR_CAPACITY, None),
+        ],
     ),
     (
         "16 the job that is replaced does not count",
@@ -562,6 +582,11 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         "overtaken by another run on this state directory",
         world([job()], [desired()], overtaken=frozenset("a")),
         [(H, Reason.AHEAD, "j1")],
+    ),
+    (
+        "... and it has no live job",
+        world([], [desired()], overtaken=frozenset("a")),
+        [(H, Reason.AHEAD, None)],
     ),
     (
         "3 a recorded job that cannot be read",
