@@ -51,6 +51,16 @@ def test_marks_survive_the_way_there_and_back() -> None:
     assert marks_of(orphan.as_metadata()) == orphan
 
 
+def test_marks_have_these_names_at_the_provider_for_good() -> None:
+    assert Marks("f", "n", "0" * 16, 2, orphan=True).as_metadata() == {
+        "reconciler_fleet": "f",
+        "reconciler_job": "n",
+        "reconciler_revision": "0" * 16,
+        "reconciler_attempt": "2",
+        "reconciler_on_remove": "orphan",
+    }
+
+
 @pytest.mark.parametrize(
     "change",
     [

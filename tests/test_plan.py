@@ -267,6 +267,11 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(A, Reason.RESTORED, None)],
     ),
     (
+        "10 cancelled by us because its manifest said so",
+        world([old], [desired()], remembers=own(old, j1="CancelRequested")),
+        [(A, Reason.RESTORED, None)],
+    ),
+    (
         "10 cancelled by us as a duplicate is not restored",
         world([old], [desired()], remembers=own(old, j1="Duplicate")),
         [(H, Reason.CANCELLED, "j1")],
@@ -969,6 +974,32 @@ def test_the_upstream_gets_the_last_place() -> None:
 def test_unmanaged_jobs_are_counted_and_adopted_ones_with_them() -> None:
     jobs = [job("j1"), job("j2", fleet="other"), job("j3", marked=False)]
     assert plan(world(jobs, [desired(adopt=("j3", R2))])).unmanaged == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "curable"),
+    [
+        ("invalid_n_epochs", False),
+        ("unsupported_model", False),
+        ("model_not_found", False),
+        ("usage_policy_violation", False),
+        ("blocked_by_moderation", False),
+        ("unsafe_file", False),
+        ("insufficient_quota", False),
+        ("billing_not_active", False),
+        ("spend_limit_reached", False),
+        ("daily_limit_reached", False),
+        ("rate_limit_exceeded", True),
+        ("server_error", True),
+        ("internal_error", True),
+        ("", True),
+    ],
+)
+def test_only_what_may_have_been_the_servers_bad_day_is_tried_again(code: str, curable: bool) -> None:
+    failed = job(status="failed", error=JobError(code, "told", ""))
+    assert lines(world([failed], [desired(retries=1)])) == [
+        (A, Reason.RETRY, None) if curable else (H, Reason.FAILED, "j1")
+    ]
 
 
 FAILED: dict[str, Any] = {"status": "failed", "error": CURABLE}

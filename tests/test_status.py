@@ -13,7 +13,7 @@ from reconciler.manifest import State
 from reconciler.plan import plan
 from reconciler.status import Condition, Details, Progress, Status, statuses
 from reconciler.status_files import StatusFiles, as_item
-from reconciler.world import Rejection, World
+from reconciler.world import Intent, Rejection, World
 from tests.build import R1, R2, R3, desired, fleet, job, memory, record, world
 from tests.test_plan import worlds
 
@@ -227,6 +227,22 @@ def test_the_job_shown_is_the_one_its_plan_is_about() -> None:
     assert report(replaced)["a"].job_id is None
     tried_again = world([job("j1", status="failed"), job("j2", attempt=2, status="failed")], [desired(retries=5)])
     assert report(tried_again)["a"].job_id == "j2", "no line names it: the latest of its revision"
+
+
+@pytest.mark.parametrize(
+    ("older", "younger", "shown"),
+    [
+        ("failed", "succeeded", "j2"),
+        ("running", "succeeded", "j2"),
+        ("cancelled", "running", "j2"),
+        ("running", "running", "j1"),
+        ("failed", "cancelled", "j1"),
+    ],
+)
+def test_of_two_jobs_of_one_attempt_the_better_is_shown_else_the_older(older: str, younger: str, shown: str) -> None:
+    jobs = [job("j1", status=older), job("j2", status=younger, created=200)]
+    held_by_another = memory(intents=[Intent("a", R1, 2)], echoes=True)
+    assert report(world(jobs, [desired()], remembers=held_by_another))["a"].job_id == shown
 
 
 def test_what_a_server_says_is_escaped() -> None:
