@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.change import Reason
+from reconciler.gates import Permission, gate
 from reconciler.job import Checkpoint, Job, JobError
 from reconciler.manifest import State
 from reconciler.plan import plan
@@ -15,7 +17,7 @@ from reconciler.status import Condition, Details, Progress, Status, statuses
 from reconciler.status_files import StatusFiles, as_item
 from reconciler.world import Intent, Rejection, World
 from tests.build import R1, R2, R3, desired, fleet, job, memory, record, world
-from tests.test_plan import worlds
+from tests.test_plan import TABLE, worlds
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
@@ -81,6 +83,10 @@ def conditions(w: World, name: str = "a") -> dict[str, tuple[str, str]]:
         ),
         (world([job(orphan=True)], []), {"Synced": ("True", "Orphaned"), "Succeeded": ("Unknown", "InProgress")}),
         (
+            world([job()], [], prune=False),
+            {"Synced": ("True", "PruneDisabled"), "Succeeded": ("Unknown", "InProgress")},
+        ),
+        (
             world([job()], [], remembers=memory(echoes=True)),
             {"Synced": ("False", "Ahead"), "Succeeded": ("Unknown", "InProgress")},
         ),
@@ -97,11 +103,29 @@ def conditions(w: World, name: str = "a") -> dict[str, tuple[str, str]]:
         "missing",
         "replaced",
         "orphan",
+        "no prune",
         "ahead",
     ],
 )
 def test_conditions(w: World, expected: dict[str, tuple[str, str]]) -> None:
     assert conditions(w) == expected
+
+
+def test_blocked_is_what_only_a_person_or_the_provider_can_end() -> None:
+    told = {c.reason for _, w, _ in TABLE for s in report(w).values() for c in s.conditions if c.type == "Blocked"}
+    assert told == {
+        Reason.SOURCE_INVALID,
+        Reason.CREATE_UNRESOLVED,
+        Reason.MISSING,
+        Reason.DEPENDENCY_FAILED,
+        Reason.CREATE_REFUSED,
+        Reason.CREATE_REJECTED,
+        Reason.NO_IDENTITY,
+    }
+    new = world([], [desired()])
+    refused = gate(plan(new), new, Permission()).plan
+    (status,) = statuses(new, refused, now=NOW, previous={}, details=Details()).values()
+    assert [(c.type, c.reason) for c in status.conditions if c.type == "Blocked"] == [("Blocked", Reason.BLOCKED)]
 
 
 def test_a_name_that_is_gone_and_ended_has_nothing_to_say() -> None:
