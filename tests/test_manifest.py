@@ -256,6 +256,36 @@ def test_a_whole_policy() -> None:
         State.CANCELLED, OnChange.WAIT, OnRemove.ORPHAN, OnCancelled.RECREATE, 2, Adopt("ftjob-1", "0" * 16)
     )
     assert only(entry(MODEL)).policy == Policy()
+    defaults = {"state": "active", "on_change": "replace", "on_remove": "cancel", "on_cancelled": "hold", "retries": 0}
+    assert only(entry({**MODEL, "policy": defaults})).policy == Policy()
+
+
+@pytest.mark.parametrize("provider", ["openai", "azure", "litellm", "compatible", "sandbox"])
+def test_the_providers_that_are_known(provider: str) -> None:
+    assert fleet({"provider": provider, "state": "active"}) == Fleet("f", ProviderName(provider))
+
+
+WHOLE = {
+    **MODEL,
+    "validation_file": "file-2",
+    "suffix": "s",
+    "seed": 7,
+    "method": {"type": "supervised"},
+    "integrations": [{"type": "wandb", "wandb": {"project": "p"}}],
+    "metadata": {"a": "b"},
+}
+OLD_FORM = {**MODEL, "hyperparameters": {"n_epochs": 3}}
+
+
+def test_every_field_of_the_api_goes_into_the_body() -> None:
+    assert only(entry(WHOLE)).body == WHOLE
+    assert only(entry(OLD_FORM)).body == OLD_FORM
+
+
+@pytest.mark.parametrize("field", [*WHOLE, "hyperparameters"])
+def test_no_field_of_the_api_goes_into_extra_body(field: str) -> None:
+    message = f"{field} is a field of the API: write it as spec.{field}"
+    assert said({**MODEL, "extra_body": {field: 1}}) == [("spec.extra_body", message)]
 
 
 def test_the_body_is_what_the_manifest_sets_and_nothing_else() -> None:
