@@ -234,6 +234,11 @@ def test_the_cancel_limit(limit: int | str, live: int, allowed: int) -> None:
     assert Limits(max_cancels=limit).cancel_limit(live) == allowed
 
 
+@pytest.mark.parametrize("limit", [0, 3, "0%", "7%", "100%"])
+def test_a_cancel_limit_is_read_as_it_stands(limit: int | str) -> None:
+    assert fleet({"provider": "openai", "limits": {"max_cancels": limit}}).limits == Limits(max_cancels=limit)
+
+
 @pytest.mark.parametrize("limit", [-1, 1.5, True, "30", "101%", "x%", "", "1000%", [], None])
 def test_a_cancel_limit_is_a_count_or_a_share(limit: object) -> None:
     if limit is None:
