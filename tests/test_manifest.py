@@ -359,6 +359,7 @@ HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
         ({**MODEL, "metadata": {"k": 1}}, "spec.metadata.k", "a valid string, not 1"),
         ({**MODEL, "extra_body": {"model": "x"}}, "spec.extra_body", "write it as spec.model"),
         ({**MODEL, "rerun": -1}, "spec.rerun", "greater than or equal to 0"),
+        ({**MODEL, "rerun": 1_000_001}, "spec.rerun", "less than or equal to 1000000"),
         ({**MODEL, "policy": {"state": "paused"}}, "spec.policy.state", "'active', 'suspended' or 'cancelled'"),
         ({**MODEL, "policy": {"retries": 11}}, "spec.policy.retries", "less than or equal to 10"),
         (
@@ -396,6 +397,22 @@ HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
 )
 def test_refusals(spec: dict[str, Any], field: str, words: str) -> None:
     assert any(path == field and words in message for path, message in said(spec)), said(spec)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"seed": 2**31 - 1},
+        {"suffix": "x" * 64},
+        {"rerun": 1_000_000},
+        {"policy": {"retries": 10}},
+        {"metadata": {f"k{i}": "v" for i in range(10)}},
+        {"metadata": {"k" * 64: "v" * 512}},
+        {"metadata": {"k": ""}},
+    ],
+)
+def test_what_is_just_within_bounds(told: dict[str, Any]) -> None:
+    assert document(MODEL | told).spec.model_dump(exclude_unset=True, mode="json") == MODEL | told
 
 
 @pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a_b", "a" * 64, "a.b", "ä", "a\n", None, 7], ids=repr)
