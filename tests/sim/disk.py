@@ -183,9 +183,9 @@ class StateDirectory:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM cancel")}
 
     def backoff(self, now: float) -> float:
-        """Seconds until every back-off is over; one that ends too far away is from a clock that has jumped."""
+        """Seconds until every back-off is over, also those that end late because the clock was set back."""
         ends = self.db.execute("SELECT next_at FROM refusal UNION SELECT next_at FROM cancel WHERE confirmed = 0")
-        return max((end - now for (end,) in ends if now < end <= now + 7200), default=0.0)
+        return max((end - now for (end,) in ends if now < end <= now + 4 * 3600), default=0.0)
 
 
 class StatusDisk:
@@ -249,7 +249,7 @@ class StatusDisk:
 
     def report(self, name: str) -> Mapping[str, Any]:
         content = self.files.get(_PLACE / "status" / f"{name}.yaml")
-        if content is None:
+        if content not in self._whole:
             return {}
         told: Mapping[str, Any] = json.loads(content)["status"]
         return told

@@ -277,11 +277,12 @@ def _trusted(world: World, post: Post) -> Iterator[str]:
         yield f"{post.writer.name} wrote for {name} after reading a directory that was damaged ({read.damage})"
     if removal and post.writer.daemon:
         # Damage that it never read proves nothing either way: the name was gone before, and after.
-        met = post.writer.versions
+        # An edit after the second read belongs to the next pass.
+        met, checked = post.writer.versions, post.rechecked[0] if post.rechecked else post.sent
         there = [
             i
             for i, v in enumerate(versions)
-            if v.at <= post.sent and (v.wish.get(name) is not None or (v.damage and i in met and i <= post.version))
+            if v.at <= checked and (v.wish.get(name) is not None or (v.damage and i in met and i <= post.version))
         ]
         gone_at = versions[there[-1] + 1].at if there and there[-1] + 1 < len(versions) else 0.0
         if post.sent - gone_at < _ABSENCE:

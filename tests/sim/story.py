@@ -125,6 +125,7 @@ class _Story:
     def _attended(self) -> None:
         """The daemons alone make it right, leave it so, and are asked to stop."""
         world, engine = self.world, self.engine
+        engine.run(engine.now + 2 * DEADLINE)  # what was on its way when the faults stopped
         world.server.freeze()
         while any(not p.dead and not p.daemon for site in world.sites for p in site.processes):
             engine.run(engine.now + 60.0)

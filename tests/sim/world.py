@@ -276,7 +276,9 @@ class World:
                 same = whole.fingerprint == snapshot.fingerprint
             else:
                 same = slowly(self._between_files(process), lambda: fingerprint(snapshot)) == snapshot.fingerprint
-            process.unchanged = (self.engine.now, begun, same)
+            wish, met = checkout.versions[process.version].wish, range(begun, len(checkout.versions))
+            fits = [n for n in met if not checkout.versions[n].damage and checkout.versions[n].wish == wish]
+            process.unchanged = (self.engine.now, max(fits, default=begun), same)
             return same
 
         def has_intent(marks: Marks) -> bool:
