@@ -45,7 +45,7 @@ class Process:
         self.daemon = False
         self.wakeups: SimWakeups | None = None
         self.unchanged: tuple[float, int, bool] | None = (
-            None  # its latest second read: when, which version, its verdict
+            None  # its latest second read: begun when, of which version, its verdict
         )
         self.listed_at = -1.0  # when its latest complete listing began
         self.first_listing: tuple[float, frozenset[str]] | None = None

@@ -277,7 +277,7 @@ def _trusted(world: World, post: Post) -> Iterator[str]:
         yield f"{post.writer.name} wrote for {name} after reading a directory that was damaged ({read.damage})"
     if removal and post.writer.daemon:
         # Damage that it never read proves nothing either way: the name was gone before, and after.
-        # An edit after the second read belongs to the next pass.
+        # An edit after the second read began belongs to the next pass.
         met, checked = post.writer.versions, post.rechecked[0] if post.rechecked else post.sent
         there = [
             i

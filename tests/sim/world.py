@@ -270,7 +270,7 @@ class World:
         program, state, root = self.program, site.state, site.checkout.root
 
         def unchanged(snapshot: Snapshot) -> bool:
-            checkout, begun = site.checkout, site.checkout.version
+            checkout, begun, begun_at = site.checkout, site.checkout.version, self.engine.now
             whole = None if checkout.odd or self.slow else _snapshots.get((root, checkout.wish))
             if whole is not None:
                 same = whole.fingerprint == snapshot.fingerprint
@@ -278,7 +278,7 @@ class World:
                 same = slowly(self._between_files(process), lambda: fingerprint(snapshot)) == snapshot.fingerprint
             wish, met = checkout.versions[process.version].wish, range(begun, len(checkout.versions))
             fits = [n for n in met if not checkout.versions[n].damage and checkout.versions[n].wish == wish]
-            process.unchanged = (self.engine.now, max(fits, default=begun), same)
+            process.unchanged = (begun_at, max(fits, default=begun), same)
             return same
 
         def has_intent(marks: Marks) -> bool:
