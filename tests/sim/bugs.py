@@ -15,8 +15,8 @@ from reconciler.job import TERMINAL, Job, Marks
 from reconciler.journal import Journal
 from reconciler.reconcile import Decided, Reconciler, Seen
 from reconciler.source import Snapshot, read_directory
-from reconciler.status_files import StatusFiles
 from reconciler.world import Intent, Memory, OwnCancel
+from tests.sim.disk import JsonStatusFiles
 from tests.sim.engine import SimClock
 from tests.sim.server import FLEET, SimProvider
 from tests.sim.world import Program
@@ -114,7 +114,7 @@ class WarmStart(Reconciler):
         return ""
 
 
-class TornStatus(StatusFiles):
+class TornStatus(JsonStatusFiles):
     """Torn status: written in place."""
 
     def _replace(self, name: str, text: bytes) -> bool:

@@ -78,7 +78,7 @@ class _Story:
         chance.focus = chance.pick(("", "", "list", "retrieve", "cancel", "create", "journal", "status write"))
         self.server.cancel_delay = chance.pick((0.0, 0.0, 5.0))
         self.server.get_lags = chance.happens(0.3)
-        self.world.slow = chance.happens(0.15)
+        self.world.slow = chance.happens(0.08)
         self.server.lives = [self._life() for _ in range(3)]
         self.pace = Pace(interval=chance.pick((60.0, 300.0)), stability=chance.pick((0.5, 1.0, 5.0)))
         self.watched = [site for site in self.world.sites if chance.happens(0.25)]
