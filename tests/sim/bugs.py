@@ -1,22 +1,23 @@
-"""The 18 planted bugs of PROPERTIES: parts of the program, each wrong in one way.
+"""The 18 planted bugs of PROPERTIES, and some more: parts of the program, each wrong in one way.
 
 Nothing in `reconciler/` knows of them. `test_bugs` shows that the simulation catches each.
 """
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reconciler.change import Action, Change, Plan, Reason
-from reconciler.errors import OutcomeUnknown
+from reconciler.errors import JournalError, OutcomeUnknown
 from reconciler.gates import Permission
 from reconciler.job import TERMINAL, Job, Marks
-from reconciler.journal import Journal
+from reconciler.journal import Identity, Journal, _verify
 from reconciler.reconcile import Decided, Reconciler, Seen
 from reconciler.source import Snapshot, read_directory
 from reconciler.world import Intent, Memory, OwnCancel
-from tests.sim.disk import JsonStatusFiles
+from tests.sim.disk import EMPTY, JsonStatusFiles
 from tests.sim.engine import SimClock
 from tests.sim.server import FLEET, SimProvider
 from tests.sim.world import Program
@@ -209,6 +210,41 @@ class CancelFirst(_OtherPlan):
         return replace(change, follows=False) if change.follows else change
 
 
+class SealedByAnybody(Journal):
+    """Beside the 18: a copy of a state directory is taken for the original."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, identity: Identity, **parts: Any) -> None:
+        super().__init__(connection, path, identity, **parts)
+        self.moved = False
+
+    def check_place(self) -> None: ...
+
+    def _count(self) -> None: ...
+
+
+def empty_where_corrupt(connection: sqlite3.Connection, path: Path) -> None:
+    """Beside the 18: a corrupt journal is read as an empty one."""
+    try:
+        _verify(connection, path)
+    except (JournalError, sqlite3.DatabaseError):
+        connection.deserialize(EMPTY)
+
+
+class WithoutASecondRead(_OtherPlan):
+    """Beside the 18: the files are not read again before a write."""
+
+    def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
+        self._ports = replace(self._ports, unchanged=lambda _: True)
+        return super().decide(seen, snapshot, permission)
+
+
+class HurriedDaemon(_OtherPlan):
+    """Beside the 18: a removal is believed at once."""
+
+    def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
+        return super().decide(seen, snapshot, replace(permission, gone=None))
+
+
 @dataclass(frozen=True)
 class Bug:
     """A program that is wrong, the oracles that may catch it, and within how many seeds they must."""
@@ -242,4 +278,8 @@ BUGS: Mapping[str, Bug] = {
     "restored a job that a human cancelled": _bug("S2", journal=EveryCancelIsOurs),
     "healed a duplicate without looking at the keeper": _bug("S2b", reconciler=NoLookAtTheKeeper),
     "cancelled before the replacement existed": _bug("S2b", reconciler=CancelFirst),
+    "took a copy of a state directory for the original": _bug("S1", "S1b", journal=SealedByAnybody),
+    "a corrupt journal read as an empty one": _bug("S7", verify=empty_where_corrupt),
+    "no second read before a write": _bug("S4", "S9", reconciler=WithoutASecondRead),
+    "a removal believed at once": _bug("S4", reconciler=HurriedDaemon),
 }

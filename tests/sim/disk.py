@@ -7,13 +7,13 @@ lost whole or kept whole. Status files are the real ones over a dictionary that 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from reconciler.journal import _SCHEMA, Identity, Journal, Seal, _named, _verify
+from reconciler.journal import _SCHEMA, Identity, Journal, Seal, _named
 from reconciler.status_files import StatusFiles
 from tests.sim.engine import Engine, SimClock
 
@@ -59,7 +59,7 @@ def _template() -> bytes:
     return connection.serialize()
 
 
-_EMPTY = _template()
+EMPTY = _template()
 
 
 class SimSeal(Seal):
@@ -73,6 +73,9 @@ class SimSeal(Seal):
 
     def renew(self) -> None:
         self._state.seal = self._state.mark()
+
+
+Verify = Callable[[sqlite3.Connection, Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class StateDirectory:
         self.generation = 0
         self.corrupt_since: dict[int, float] = {}  # by generation
         self._copied: dict[int, Copy] = {}  # what a generation was made of
-        self._begin(_EMPTY, {}, None)
+        self._begin(EMPTY, {}, None)
 
     def _begin(self, journal: bytes, status: Mapping[Path, bytes], seal: object) -> None:
         # The one before stays open in whoever works with it.
@@ -116,7 +119,7 @@ class StateDirectory:
     def lose(self) -> None:
         """Somebody deletes it."""
         self.generation += 1
-        self._begin(_EMPTY, {}, None)
+        self._begin(EMPTY, {}, None)
 
     def copy(self) -> Copy:
         status = dict(self.status.files)
@@ -162,9 +165,9 @@ class StateDirectory:
         """The journal's bytes, and how often a status file was written: the same as before means untouched."""
         return hashlib.sha256(self.db.serialize()).hexdigest(), self.status.writes
 
-    def open(self, clock: SimClock, kind: type[Journal] = Journal) -> Journal:
+    def open(self, clock: SimClock, kind: type[Journal], verify: Verify) -> Journal:
         with _named(_PLACE):
-            _verify(self.db, _PLACE)
+            verify(self.db, _PLACE)
             return kind(self.db, self._path, IDENTITY, seal=SimSeal(self), now=clock.time)
 
     # What oracles read: the durable content, by queries of their own.

@@ -17,13 +17,13 @@ from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplace
 from reconciler.follow import Follower, one_by_one
 from reconciler.gates import Permission
 from reconciler.job import Marks
-from reconciler.journal import Journal
+from reconciler.journal import Journal, _verify
 from reconciler.reconcile import Ports, Reconciler
 from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_directory, read_training_bytes
 from reconciler.status_files import Files, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly
-from tests.sim.disk import JsonStatusFiles, StateDirectory
+from tests.sim.disk import JsonStatusFiles, StateDirectory, Verify
 from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
 from tests.sim.server import Server, SimProvider
 
@@ -39,6 +39,7 @@ class Program:
 
     reconciler: type[Reconciler] = Reconciler
     journal: type[Journal] = Journal
+    verify: Verify = _verify
     provider: type[SimProvider] = SimProvider
     clock: type[SimClock] = SimClock
     status_files: Callable[[Path, Files], StatusFiles] = JsonStatusFiles
@@ -113,7 +114,8 @@ class Site:
     def open(self, process: Process, clock: SimClock) -> Journal:
         """The journal, for one run."""
         process.generation, process.found = self.state.generation, self.state.copy()
-        journal = self.state.open(clock, self.world.program.journal)
+        program = self.world.program
+        journal = self.state.open(clock, program.journal, program.verify)
         process.known_at_start = journal.known
         return journal
 
