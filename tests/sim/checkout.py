@@ -208,8 +208,9 @@ class Checkout:
         """Which version a reading is of that began at version ``begun``; the last where it is of none."""
         revisions = {name: desired.revision for name, desired in snapshot.desired.items()}
         told = (snapshot.contents, revisions)
-        wishes = [(n, self.versions[n].wish) for n in range(begun, len(self.versions))]
-        return max((n for n, wish in wishes if (_contents(wish), wish.revisions()) == told), default=self.version)
+        met = ((n, self.versions[n]) for n in range(begun, len(self.versions)))
+        fits = (n for n, v in met if not v.damage and (_contents(v.wish), v.wish.revisions()) == told)
+        return max(fits, default=self.version)
 
     def set(self, wish: Wish) -> None:
         """A save that is whole at once."""

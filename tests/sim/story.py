@@ -115,6 +115,7 @@ class _Story:
         for site in world.sites:
             site.checkout.set(self.last)
             self._move_aside(site)
+        self.engine.set_clock()
         world.calm()
         if self.watched:
             self._attended()

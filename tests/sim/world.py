@@ -278,9 +278,11 @@ class World:
                 same = whole.fingerprint == snapshot.fingerprint
             else:
                 same = slowly(self._between_files(process), lambda: fingerprint(snapshot)) == snapshot.fingerprint
-            wish, met = checkout.versions[process.version].wish, range(begun, len(checkout.versions))
-            fits = [n for n in met if not checkout.versions[n].damage and checkout.versions[n].wish == wish]
-            process.unchanged = (begun_at, max(fits, default=begun), same)
+            if same and checkout.version > begun:
+                begun = checkout.read_as(begun, snapshot)
+            if same and checkout.versions[begun].wish != checkout.versions[process.version].wish:
+                process.version = checkout.read_as(begun, snapshot)  # a mixture of two versions came to be a third
+            process.unchanged = (begun_at, begun, same)
             return same
 
         def has_intent(marks: Marks) -> bool:
