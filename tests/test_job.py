@@ -206,6 +206,12 @@ def test_what_is_longer_than_any_honest_text_is_cut() -> None:
     assert job.live, "an unknown word"
     assert job.error is not None
     assert {len(str(text)) for text in (job.status, job.error.message, job.fine_tuned_model)} == {4096}
-    assert len(parse_event({"id": "e", "data": {f"{long}{i}": i for i in range(1000)}}).metrics) <= 100
+    assert len(parse_event({"id": "e", "data": {f"{i}{long}": i for i in range(1000)}}).metrics) == 100
     with pytest.raises(ValueError, match="a job whose id is longer than 512"):
-        parse_job({"id": long})
+        parse_job({"id": "x" * 513})
+
+
+def test_the_longest_honest_text_is_kept() -> None:
+    assert parse_job({"id": "x" * 512}).id == "x" * 512
+    assert parse_job({"id": "j", "model": "y" * 4096}).model == "y" * 4096
+    assert parse_job({"id": "j", "model": "y" * 4097}).model == "y" * 4095 + "…"

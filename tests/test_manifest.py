@@ -454,6 +454,16 @@ def test_every_error_is_told_at_once() -> None:
     assert len(said({"model": 1, "seed": "x", "suffix": "", "nope": 1})) == 5
 
 
+@pytest.mark.parametrize(
+    ("errors", "last"),
+    [(100, "unknown field"), (101, "errors beyond the first 100: 1"), (350, "errors beyond the first 100: 250")],
+)
+def test_errors_beyond_the_first_hundred_are_counted(errors: int, last: str) -> None:
+    told = said({**MODEL, **{f"x{number:03}": 1 for number in range(errors)}})
+    assert len(told) == min(errors, 101)
+    assert told[-1][1] == last
+
+
 # ── methods and graders ──────────────────────────────────────────────────────────────────────
 
 
