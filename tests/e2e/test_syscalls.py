@@ -53,11 +53,12 @@ def test_before_and_after_are_what_they_say(strace: None, tmp_path: Path, after:
 def test_apply_killed_around_a_create_neither_doubles_nor_loses_it(strace: None) -> None:
     everything = undisturbed(STORIES["apply"])
     sent = next(i for i, point in enumerate(everything) if '"POST /v1/fine_tuning/jobs HTTP' in point.what)
-    # Around the intent's commit, around its head and after its body, and when the answer begins to become durable.
+    # Around the intent's commit, before its seal, after its head and its body, and when the answer begins to be durable.
     # What is left out differs from one of these by nothing on disk or on the wire.
-    chosen = [everything[sent + i] for i in (-4, -3, 0, 1, 3, 4)]
+    chosen = [everything[sent + i] for i in (-6, -5, -2, 1, 3, 4)]
     figures, violations = play("apply", chosen)
     assert violations == []
     assert (figures["total"], figures["not_reached"]) == (len(chosen), 0)
-    assert "journal" in chosen[0].what
+    assert "journal.sqlite3-journal" in chosen[0].what
+    assert "seal" in chosen[2].what
     assert "journal" in chosen[-1].what
