@@ -153,18 +153,20 @@ class Journal:
         where = "(fleet, base_url, organization, project) = (?, ?, ?, ?)"
         find = f"SELECT id, begun, settled, writes FROM identity WHERE {where}"  # noqa: S608 - constants
         row = connection.execute(find, key).fetchone()
+        self._sealed = seal.whole(patient=not read_only)
         if row is None and not read_only:
             with connection:
                 insert = "INSERT INTO identity (fleet, base_url, organization, project) VALUES (?, ?, ?, ?)"
                 connection.execute(insert, key)
             row = connection.execute(find, key).fetchone()
+            if self._sealed:
+                seal.renew()
         self._id: int = row[0] if row else 0
         begun, settled, writes = row[1:] if row else (0, 0, 0)
         self._writes: int = writes
         self._begun = bool(begun or settled)
         self.known = self._begun  # False for the whole of a run that began without memory
         self.settled = bool(settled)  # False: no run here has waited out a settle window yet
-        self._sealed = seal.whole(patient=not read_only)
         self.moved = self.settled and not self._sealed  # a copy: wait before the first write
 
     def __enter__(self) -> Self:

@@ -403,6 +403,14 @@ def test_two_runs_keep_one_seal(state: Path) -> None:
         assert not journal.moved
 
 
+def test_the_memory_of_another_fleet_beside_it_breaks_no_seal(state: Path) -> None:
+    with opened(state) as journal:
+        journal.settle([])
+    opened(state, identity=Identity("fleet-2", HERE.base_url)).close()
+    with opened(state) as journal:
+        assert not journal.moved
+
+
 def test_a_copy_elsewhere_knows_that_it_is_one(state: Path, tmp_path: Path) -> None:
     with opened(state) as journal:
         journal.settle([])
