@@ -229,11 +229,14 @@ class Journal:
 
     # ── writing: each call is durable when it returns ──
 
-    def want(self, desired: Mapping[str, Desired], origin: str = "") -> int:
+    def want(
+        self, desired: Mapping[str, Desired], origin: str = "", *, confirmed: Callable[[], bool] = lambda: True
+    ) -> int | None:
         """Remember that ``origin`` asks for these now; the turn up to which this run knows what is wanted.
 
-        A turn counts the times that a name was given another revision, by whichever run. ``origin`` tells one
-        checkout from another.
+        None, and nothing is remembered, where it is something new and not ``confirmed``: half of an edit, read
+        once, was never anybody's wish. A turn counts the times that a name was given another revision, by
+        whichever run. ``origin`` tells one checkout from another.
         """
         told = self._read("SELECT name, revision, form IS NOT NULL, turn FROM wanted WHERE identity = ?")
         latest: dict[str, tuple[int, str]] = {}
@@ -242,6 +245,8 @@ class Journal:
                 latest[name] = max(latest.get(name, (-1, "")), (turn, revision))
         turn = max((at for at, _ in latest.values()), default=0)
         new = [d for d in desired.values() if latest.get(d.name, (-1, ""))[1] != d.revision]
+        if new and not confirmed():
+            return None
         self._write(
             "INSERT OR REPLACE INTO wanted (identity, name, revision, form, turn, origin) VALUES (?, ?, ?, ?, ?, ?)",
             [(self._id, d.name, d.revision, json.dumps(d.form), turn + 1, origin) for d in new],

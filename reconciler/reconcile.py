@@ -190,6 +190,7 @@ class Reconciler:
             began = self._ports.clock.monotonic()
             seen = self.observe(snapshot, permission)
             ended = self._remember(seen, snapshot, log)
+            permission = replace(permission, steady=permission.steady and self._is_as_read(snapshot))
             decided = self.decide(seen, snapshot, permission)
             announce(decided)
             for change in decided.plan.changes:
@@ -299,9 +300,13 @@ class Reconciler:
         (A run over the same one read it later, or sees at its write that the files are others.)
         """
         journal, as_of = self._ports.journal, self._read_as_of
-        if journal is None or as_of is None or as_of[0] != snapshot.fingerprint:
+        if journal is None or as_of is None or not self._is_as_read(snapshot):
             return frozenset()
         return journal.overtaken(as_of[1], self._origin(snapshot))
+
+    def _is_as_read(self, snapshot: Snapshot) -> bool:
+        """Whether this reading is the one that the journal has remembered for this run."""
+        return self._read_as_of is not None and self._read_as_of[0] == snapshot.fingerprint
 
     def _without_effect(self, world: World, begun_at: float) -> frozenset[str]:
         """Jobs whose recorded cancel did not take: live a settle window after it was first seen not to.
@@ -339,8 +344,9 @@ class Reconciler:
         """Bring the journal up to what was seen; returns the jobs that have ended since it last looked."""
         journal = self._journal()
         trusted = {name: d for name, d in snapshot.desired.items() if name not in seen.world.broken}
-        if self._read_as_of is None or self._read_as_of[0] != snapshot.fingerprint:
-            self._read_as_of = (snapshot.fingerprint, journal.want(trusted, self._origin(snapshot)))
+        if not self._is_as_read(snapshot):
+            turn = journal.want(trusted, self._origin(snapshot), confirmed=lambda: self._ports.unchanged(snapshot))
+            self._read_as_of = None if turn is None else (snapshot.fingerprint, turn)
         journal.declare(trusted, whole=not snapshot.problems)
         if seen.world.memory.echoes is not None:
             journal.learn_echo(echoes=seen.world.memory.echoes)

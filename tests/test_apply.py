@@ -712,6 +712,20 @@ def test_a_run_that_was_overtaken_on_its_own_state_directory_leaves_the_newer_sp
     assert len(jobs_at(server.base_url)) == 3
 
 
+def test_what_no_second_read_confirmed_was_never_wanted(fleet: FleetDirectory, server: Proxy) -> None:
+    """Found by simulation: half of an edit, read once, passed for a wish, and a rival's job for its outdated work."""
+    fleet.job("a")
+    torn = read_directory(fleet.root)
+    fleet.job("a", seed=1)
+    with house(fleet, server.base_url, settle=0) as running:
+        assert running.journal is not None
+        assert running.run.one_pass(torn, BEGIN).outcomes == ()
+        assert running.journal.memory().wanted == {}
+        whole = read_directory(fleet.root)
+        assert [o.ok for o in running.run.one_pass(whole, BEGIN).outcomes] == [True]
+        assert set(running.journal.memory().wanted) == {("a", whole.desired["a"].revision)}
+
+
 def test_what_a_fresh_look_saw_ended_is_ended_whatever_the_listing_says(fleet: FleetDirectory, server: Proxy) -> None:
     """Found by trying: apply asked again and again, without a pause, while the listing was stale."""
     fleet.job("a")

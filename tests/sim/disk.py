@@ -145,10 +145,6 @@ class StateDirectory:
         self.corrupt_since[self.generation] = self._engine.now
 
     @property
-    def was_restored(self) -> bool:
-        return bool(self._copied)
-
-    @property
     def corrupt_now(self) -> bool:
         return self.generation in self.corrupt_since
 

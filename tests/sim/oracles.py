@@ -193,8 +193,7 @@ def _ours_to_restore(world: World, latest: SimJob, post: Post) -> bool:
         for p in world.server.posts
     )
     # Recorded, and then killed before it was sent: a human who ended the job meanwhile did what was about to be done.
-    recorded = latest.id in site.state.cancels() and site.state.generation == post.generation
-    if asked or recorded:
+    if asked or latest.id in post.recorded:
         return True
     if latest.marks is None or latest.cancelled_at is None:
         return False

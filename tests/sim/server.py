@@ -32,6 +32,7 @@ class Post:
     job_id: str = ""
     marks: Marks | None = None
     intent_durable: bool = True
+    recorded: frozenset[str] = frozenset()  # the jobs whose cancel the writer's journal knew of
     generation: int = 0  # of the writer's state directory
     took: float | None = None  # when it took effect
 
@@ -182,11 +183,12 @@ _STATUS_OF = {
 class SimProvider:
     """One process's connection to the server: `reconciler.provider.Provider`."""
 
-    def __init__(self, process: Process, server: Server, has_intent: Any) -> None:
+    def __init__(self, process: Process, server: Server, has_intent: Any, recorded: Any) -> None:
         self._process = process
         self._server = server
         self._engine = process.engine
         self._has_intent = has_intent
+        self._recorded = recorded
 
     # ── reads ──
 
@@ -291,6 +293,7 @@ class SimProvider:
             raise NotSent("connection refused")
         if post.marks is not None:
             post.intent_durable = self._has_intent(post.marks)
+            post.recorded = self._recorded()
         server.posts.append(post)
         delay = engine.source.between(0.05, DEADLINE if fault and fault != "crash after" else 2.0)
         first = engine.source.between(0.0, delay)

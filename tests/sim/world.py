@@ -290,7 +290,7 @@ class World:
 
         log: Any = Telling(process) if self.engine.trace is not None else Quiet()
         return Ports(
-            provider=program.provider(process, self.server, has_intent),
+            provider=program.provider(process, self.server, has_intent, lambda: frozenset(state.cancels())),
             journal=journal,
             status_files=program.status_files(Path("/state"), state.status),
             clock=clock,
