@@ -273,11 +273,12 @@ class World:
 
         def unchanged(snapshot: Snapshot) -> bool:
             checkout, begun, begun_at = site.checkout, site.checkout.version, self.engine.now
-            whole = None if checkout.odd or self.slow else _snapshots.get((root, checkout.wish))
-            if whole is not None:
-                same = whole.fingerprint == snapshot.fingerprint
+            if self.slow:
+                now = slowly(self._between_files(process), lambda: fingerprint(snapshot))
             else:
-                same = slowly(self._between_files(process), lambda: fingerprint(snapshot)) == snapshot.fingerprint
+                whole = None if checkout.odd else _snapshots.get((root, checkout.wish))
+                now = whole.fingerprint if whole is not None else fingerprint(snapshot)
+            same = now == snapshot.fingerprint
             if same and checkout.version > begun:
                 begun = checkout.read_as(begun, snapshot)
             if same and checkout.versions[begun].wish != checkout.versions[process.version].wish:
