@@ -477,18 +477,23 @@ class Journal:
         with self._guard():
             sealed = self._sealed or self._seal.whole(patient=False)
             with self._db:
-                self._count()
+                number = self._next_write()
                 yield
+            self._writes = number
             if sealed:
                 self._seal.renew()
 
-    def _count(self) -> None:
-        """Each write has a number; one that was given before is in an older copy, put in the place of ours."""
+    def _next_write(self) -> int:
+        """Each write has a number; one that was given before is in an older copy, put in the place of ours.
+
+        The update comes first: from then on no other run writes until this transaction ends.
+        """
+        self._db.execute("UPDATE identity SET writes = writes + 1 WHERE id = ?", (self._id,))
         told = self._read("SELECT writes FROM identity WHERE id = ?")
-        if not told or told[0][0] < self._writes:
+        number: int = told[0][0] if told else 0
+        if number <= self._writes:
             raise self._replaced()
-        self._writes = told[0][0] + 1
-        self._db.execute("UPDATE identity SET writes = ? WHERE id = ?", (self._writes, self._id))
+        return number
 
     def check_place(self) -> None:
         """The file must still be the one that was opened: a write into a deleted one would be lost.

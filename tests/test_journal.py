@@ -403,6 +403,33 @@ def test_two_runs_keep_one_seal(state: Path) -> None:
         assert not journal.moved
 
 
+def test_a_write_that_failed_is_no_sign_of_a_copy(state: Path) -> None:
+    with opened(state) as journal:
+        journal.settle([])
+        journal._db.execute("CREATE TRIGGER full BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'full'); END")
+        with pytest.raises(JournalError, match="full"):
+            journal.intend(Intent("a", R1, 1))
+        journal._db.execute("DROP TRIGGER full")
+        journal.intend(Intent("a", R1, 1))
+        assert set(journal.memory().intents) == {"a"}
+
+
+def test_two_runs_that_write_at_once_are_no_sign_of_a_copy(state: Path) -> None:
+    with opened(state) as first, opened(state) as second:
+        names = iter("bc")
+
+        def between(statement: str) -> None:
+            if statement.startswith("BEGIN"):
+                first._db.set_trace_callback(None)
+                for name in names:
+                    second.intend(Intent(name, R1, 1))
+
+        first._db.set_trace_callback(between)
+        first.intend(Intent("a", R1, 1))
+        second.intend(Intent("d", R1, 1))
+        assert set(second.memory().intents) == set("abcd")
+
+
 def test_the_memory_of_another_fleet_beside_it_breaks_no_seal(state: Path) -> None:
     with opened(state) as journal:
         journal.settle([])
