@@ -119,7 +119,7 @@ def cases_of(world: World) -> tuple[dict[str, Case], int]:
     known: defaultdict[str, list[Known]] = defaultdict(list)
     unmanaged = 0
     for job in sorted(world.jobs, key=lambda j: j.age_key):
-        ours = job.marks is not None and job.marks.fleet == world.fleet.name
+        ours = world.owns(job)
         unmanaged += not ours
         standing = _stands_for(job, adopters.get(job.id), world.memory.records.get(job.id), seeds, ours=ours)
         if standing is not None:

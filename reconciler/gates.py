@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from reconciler.change import Action, Change, Plan, Reason
-from reconciler.job import Job
 from reconciler.manifest import Expect
 from reconciler.plan import kept_meanwhile
 from reconciler.world import World
@@ -154,13 +153,8 @@ def _removal_evidence(removals: list[Change], permission: Permission) -> tuple[V
     return Verdict("removal_evidence", None, len(held), bool(held), message), held
 
 
-def _ours(world: World) -> list[Job]:
-    """The jobs of this fleet, live or not."""
-    return [job for job in world.jobs if job.marks is not None and job.marks.fleet == world.fleet.name]
-
-
 def _first_run(plan: Plan, world: World, creates: list[Change], permission: Permission) -> Verdict:
-    fleet, ours = world.fleet.name, len(_ours(world))
+    fleet, ours = world.fleet.name, len(world.ours)
     refused = bool(creates) and not ours and not permission.first_run
     message = (
         f"this provider shows no job of fleet {fleet} ({plan.unmanaged} of others). A wrong key or project looks the "
@@ -175,7 +169,7 @@ def _all_missing(world: World, creates: list[Change]) -> Verdict:
     """A job of this fleet that is listed, recorded or not, shows that it is the right account."""
     recorded = set(world.memory.records)
     gone = recorded - {job.id for job in world.jobs}
-    refused = bool(creates) and bool(recorded) and gone == recorded and not _ours(world)
+    refused = bool(creates) and bool(recorded) and gone == recorded and not world.ours
     message = (
         f"all {len(recorded)} jobs recorded here are unknown to this provider: check the key, organisation and "
         "project; if they are really gone, run `reconciler forget NAME` for each name"
@@ -194,7 +188,7 @@ def _max_creates(world: World, creates: list[Change]) -> Verdict:
 
 
 def _max_cancels(world: World, ending: list[Change]) -> Verdict:
-    live = sum(1 for job in _ours(world) if job.live)
+    live = sum(1 for job in world.ours if job.live)
     limit, count = world.fleet.limits.cancel_limit(live), len(ending)
     message = (
         f"{count} live {'job' if count == 1 else 'jobs'} would end (removed or replaced), "

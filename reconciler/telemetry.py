@@ -81,9 +81,8 @@ class Telemetry(Observer):
         self._seconds.observe(seconds)
         self._success.set(self._clock.time())
         world, gated = done.after.seen.world, done.after.gated
-        ours = [job for job in world.jobs if job.marks is not None and job.marks.fleet == world.fleet.name]
         self._jobs.clear()
-        for status, count in Count(_word(job.status) for job in ours).items():
+        for status, count in Count(_word(job.status) for job in world.ours).items():
             self._jobs.labels(status).set(count)
         self._unresolved.set(sum(1 for c in gated.plan.changes if c.reason is Reason.CREATE_UNRESOLVED))
         for verdict in gated.verdicts:

@@ -103,3 +103,12 @@ class World:
     seen_first: frozenset[str] = frozenset()
     approved_ahead: frozenset[str] = frozenset()
     prune: bool = True
+
+    def owns(self, job: Job) -> bool:
+        """Whether it carries this fleet's mark."""
+        return job.marks is not None and job.marks.fleet == self.fleet.name
+
+    @property
+    def ours(self) -> tuple[Job, ...]:
+        """The jobs of this fleet, live or not."""
+        return tuple(job for job in self.jobs if self.owns(job))
