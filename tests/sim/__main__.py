@@ -14,6 +14,8 @@ from tests.sim.story import Ending, play
 from tests.sim.world import scratch
 
 _BATCH = 50
+_TOLD_EVERY = 10_000
+"""Schedules between two looks at the figures of a long run."""
 
 
 def _batch(seeds: tuple[int, int]) -> list[Ending]:
@@ -89,11 +91,14 @@ def main() -> int:
     else:
         for ending in explore(told.first, told.seeds, told.workers):
             figures.add(ending)
+            if ending.violations:
+                print(f"seed {ending.seed}: {ending.violations[0]}", flush=True)
+            if figures.schedules % _TOLD_EVERY == 0:
+                print(figures, file=sys.stderr, flush=True)
     print(figures)
     if figures.violations and not told.trace:
         with scratch():
             print(in_words(*shrunk(min(figures.violations, key=lambda ending: len(ending.struck)))))
-        print(*(f"seed {e.seed}: {e.violations[0]}" for e in figures.violations[:10]), sep="\n")
     return 1 if figures.violations else 0
 
 
