@@ -95,6 +95,8 @@ def lookups(world: World) -> tuple[str, ...]:
 
 def resolved_intents(world: World) -> Mapping[str, str | None]:
     """Unresolved creates that this listing resolves: name → the job's id, or None for "did not happen"."""
+    if not world.memory.intents:
+        return {}
     cases, _ = cases_of(world)
     found: dict[str, str | None] = {}
     for name in world.memory.intents:

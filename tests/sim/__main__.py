@@ -1,7 +1,6 @@
 """`python -m tests.sim --seeds N [--from S] [--workers 2]`: explore, print the figures, explain a violation."""
 
 import argparse
-import multiprocessing
 import sys
 import time
 from collections import Counter
@@ -11,6 +10,7 @@ from tests.sim.explore import branch, branches
 from tests.sim.scenarios import SCENARIOS
 from tests.sim.shrink import in_words, shrunk
 from tests.sim.story import Ending, play
+from tests.sim.workers import pool
 from tests.sim.world import scratch
 
 _BATCH = 50
@@ -30,8 +30,8 @@ def explore(first: int, count: int, workers: int) -> Iterator[Ending]:
             for batch in batches:
                 yield from _batch(batch)
         return
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        for endings in pool.imap_unordered(_batch, batches):
+    with pool(workers) as processes:
+        for endings in processes.imap_unordered(_batch, batches):
             yield from endings
 
 
@@ -104,8 +104,8 @@ def main() -> int:
 
 def _exhaustive(most: int, names: list[str], workers: int) -> int:
     started, count, bad = time.perf_counter(), 0, 0
-    with multiprocessing.get_context("forkserver").Pool(workers) as pool:
-        for tried, found in pool.imap_unordered(branch, branches(most, names)):
+    with pool(workers) as processes:
+        for tried, found in processes.imap_unordered(branch, branches(most, names)):
             count += tried
             bad += len(found)
             for text in found:

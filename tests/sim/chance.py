@@ -7,7 +7,7 @@ its worst allowed border; `explore` goes through all of them.
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -80,8 +80,8 @@ class Source(Protocol):
     on: bool
     struck: "list[tuple[int, str, str]]"
 
-    def fault(self, kind: str) -> str | None:
-        """What goes wrong at this effect; None: nothing."""
+    def fault(self, kind: str, process: str) -> str | None:
+        """What goes wrong at this effect of a process; None: nothing."""
         ...
 
     def between(self, low: float, high: float) -> float:
@@ -103,7 +103,7 @@ class Chance:
         self.struck: list[tuple[int, str, str]] = []
         self.unknown = 0
 
-    def fault(self, kind: str) -> str | None:
+    def fault(self, kind: str, process: str) -> str | None:
         if not self.on or self.random.random() >= self.rate * (
             _WRITES if kind in {"create", "cancel", "clock"} else 1.0
         ):
@@ -136,20 +136,27 @@ class Chance:
         return options[int(self.random.random() * len(options))]
 
 
+class Effect(NamedTuple):
+    """What a fault can strike, and which process does it."""
+
+    kind: str
+    process: str
+
+
 class Plan:
     """``faults`` by the number of the effect; every delay is as long as the assumptions allow."""
 
     def __init__(self, faults: Mapping[int, str]) -> None:
         self.faults = faults
         self.on = True
-        self.effects: list[str] = []  # the kind of every effect so far: what `explore` branches on
+        self.effects: list[Effect] = []  # all so far: what `explore` branches on
         self.struck: list[tuple[int, str, str]] = []
 
-    def fault(self, kind: str) -> str | None:
+    def fault(self, kind: str, process: str) -> str | None:
         if not self.on:
             return None
         number = len(self.effects)
-        self.effects.append(kind)
+        self.effects.append(Effect(kind, process))
         fault = self.faults.get(number)
         if fault is not None:
             self.struck.append((number, kind, fault))

@@ -63,7 +63,7 @@ class Process:
         if self.effects > _EFFECTS_LIMIT:
             raise RuntimeError(f"{self.name} goes on for ever")
         engine.set_clock()
-        fault = engine.source.fault(kind)
+        fault = engine.source.fault(kind, self.name)
         if fault == "crash before":
             self.crash(f"before {kind}")
         if latency:
@@ -105,9 +105,9 @@ class Engine:
         if self.trace is not None:
             self.trace.append(f"{self.now:9.2f}  {text}")
 
-    def jump(self) -> None:
-        """Somebody may set the wall clock, just before the next effect."""
-        how = self.source.fault("clock")
+    def jump(self, process: Process) -> None:
+        """Somebody may set the wall clock, just before this process's next effect."""
+        how = self.source.fault("clock", process.name)
         if how is not None:
             self.jumping = _JUMPS[how]
 

@@ -4,10 +4,10 @@ A plan of one fault is made from the run without any: each kind of fault at each
 made from a run with one: each kind at each effect after it, since what follows a fault is another story.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.sim.chance import FAULTS
+from tests.sim.chance import FAULTS, Effect
 from tests.sim.scenarios import SCENARIOS, Played, play
 from tests.sim.world import REAL, Program, scratch
 
@@ -26,7 +26,7 @@ def _beneath(name: str, faults: Faults, most: int, program: Program) -> Iterator
         return
     begin = faults[-1][0] + 1 if faults else 0
     for number in range(begin, len(played.effects)):
-        for fault in options(played.effects[number]):
+        for fault in options(played.effects, number):
             yield from _beneath(name, (*faults, (number, fault)), most, program)
 
 
@@ -45,8 +45,8 @@ def branches(most: int, names: Iterable[str] = tuple(SCENARIOS)) -> list[Branch]
     with scratch():
         for name in names:
             pieces.append(Branch(name, (), 0))
-            kinds = play(name, {}).effects if most else ()
-            firsts = [((number, fault),) for number, kind in enumerate(kinds) for fault in options(kind)]
+            effects = play(name, {}).effects if most else ()
+            firsts = [((number, fault),) for number in range(len(effects)) for fault in options(effects, number)]
             pieces += [Branch(name, first, most) for first in firsts]
     return pieces
 
@@ -60,13 +60,17 @@ def branch(piece: Branch) -> tuple[int, list[str]]:
     return count, found
 
 
-def options(kind: str) -> tuple[str, ...]:
-    """The faults of a kind of effect, one of each class that the program can tell apart."""
+def options(effects: Sequence[Effect], number: int) -> tuple[str, ...]:
+    """The faults of one effect, one of each class that the program can tell apart."""
+    kind, process = effects[number]
+    last = effects[number - 1] if number else None
+    # A crash before an effect is the crash after the one before it, where one process made both in a row.
+    crashed = last is not None and last.process == process and "crash after" in FAULTS[last.kind]
     return tuple(
         fault
         for fault in FAULTS[kind]
         if fault not in _ALIKE
-        and (fault != "crash before" or kind in _WRITES)
+        and (fault != "crash before" or (kind in _WRITES and not crashed))
         and not (kind == "list" and fault in _NO_LISTING)
     )
 

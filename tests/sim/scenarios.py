@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.apply import Patience
 from reconciler.daemon import Pace
-from tests.sim.chance import Plan
+from tests.sim.chance import Effect, Plan
 from tests.sim.checkout import JobWish, Wish
 from tests.sim.oracles import judge
 from tests.sim.world import REAL, Program, Site, World
@@ -177,9 +177,9 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 @dataclass(frozen=True)
 class Played:
-    """What one plan came to; ``effects`` are the kinds of all effects that it could have struck."""
+    """What one plan came to; ``effects`` are all that it could have struck."""
 
-    effects: tuple[str, ...]
+    effects: tuple[Effect, ...]
     violations: tuple[tuple[str, str], ...]
     trace: tuple[str, ...] = ()
 

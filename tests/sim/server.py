@@ -312,7 +312,7 @@ class SimProvider:
             if fault is not None and fault.endswith(": late"):
                 server.later(post, engine.now + engine.source.between(0.0, server.late))
         self._alive()
-        engine.jump()
+        engine.jump(self._process)
         self._write_fault(kind, fault)
         return job
 

@@ -1,12 +1,11 @@
 """Every plan of few faults over small scenarios: nothing is made twice, nothing cancelled by mistake."""
 
-import multiprocessing
-
 import pytest
 
 from tests.sim.bugs import BUGS
 from tests.sim.explore import branch, branches, plans
 from tests.sim.scenarios import SCENARIOS, play
+from tests.sim.workers import pool
 from tests.sim.world import scratch
 
 # Coverage counts what the tests of each module reach; tracing thousands of schedules would triple their time.
@@ -25,8 +24,8 @@ def test_every_scenario_goes_well_where_nothing_goes_wrong() -> None:
 @pytest.mark.timeout(300)
 def test_no_plan_of_two_faults_makes_a_second_job_or_a_wrong_cancel() -> None:
     others = [name for name in SCENARIOS if name not in _PAIRS]
-    with multiprocessing.get_context("forkserver").Pool(2) as pool:
-        done = pool.map(branch, [*branches(2, _PAIRS), *branches(1, others)], chunksize=4)
+    with pool(2) as processes:
+        done = processes.map(branch, [*branches(2, _PAIRS), *branches(1, others)], chunksize=4)
     assert [text for _, found in done for text in found] == []
     assert sum(count for count, _ in done) > 5000
 

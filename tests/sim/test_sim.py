@@ -1,6 +1,5 @@
 """Random schedules of the real program: the promises hold, and a seed replays to the same trace."""
 
-import multiprocessing
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from tests.sim.bugs import BUGS
 from tests.sim.shrink import in_words, shrunk
 from tests.sim.story import play
+from tests.sim.workers import pool
 from tests.sim.world import scratch
 
 # Coverage counts what the tests of each module reach; tracing thousands of schedules would triple their time.
@@ -52,6 +52,8 @@ def _violations(seeds: range) -> list[str]:
 
 @pytest.mark.timeout(300)
 def test_no_schedule_of_faults_makes_a_second_job_or_a_wrong_cancel() -> None:
-    with multiprocessing.get_context("forkserver").Pool(2) as pool:
-        found = pool.map(_violations, [range(start, start + 50) for start in range(0, _SCHEDULES, 50)], chunksize=1)
+    with pool(2) as processes:
+        found = processes.map(
+            _violations, [range(start, start + 50) for start in range(0, _SCHEDULES, 50)], chunksize=1
+        )
     assert [text for batch in found for text in batch] == []
