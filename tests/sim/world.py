@@ -271,21 +271,6 @@ class World:
     def _ports(self, site: Site, process: Process, clock: SimClock, journal: Journal) -> Ports:
         program, state, root = self.program, site.state, site.checkout.root
 
-        def unchanged(snapshot: Snapshot) -> bool:
-            checkout, begun, begun_at = site.checkout, site.checkout.version, self.engine.now
-            if self.slow:
-                now = slowly(self._between_files(process), lambda: fingerprint(snapshot))
-            else:
-                whole = None if checkout.odd else _snapshots.get((root, checkout.wish))
-                now = whole.fingerprint if whole is not None else fingerprint(snapshot)
-            same = now == snapshot.fingerprint
-            if same and checkout.version > begun:
-                begun = checkout.read_as(begun, snapshot)
-            if same and checkout.versions[begun].wish != checkout.versions[process.version].wish:
-                process.version = checkout.read_as(begun, snapshot)  # a mixture of two versions came to be a third
-            process.unchanged = (begun_at, begun, same)
-            return same
-
         def has_intent(marks: Marks) -> bool:
             return state.has_intent(marks.name, marks.revision, marks.attempt)
 
@@ -297,9 +282,25 @@ class World:
             clock=clock,
             log=log,
             training_bytes=lambda file: read_training_bytes(root, file),
-            unchanged=unchanged,
+            unchanged=lambda snapshot: self._unchanged(site.checkout, process, snapshot),
             turn=(lambda: site.lock.turn(process)) if program.locks else contextlib.nullcontext,
         )
+
+    def _unchanged(self, checkout: Checkout, process: Process, snapshot: Snapshot) -> bool:
+        """The second read, as the process makes it, and which version of the directory it was a read of."""
+        begun, begun_at = checkout.version, self.engine.now
+        if self.slow:
+            now = slowly(self._between_files(process), lambda: fingerprint(snapshot))
+        else:
+            whole = None if checkout.odd else _snapshots.get((checkout.root, checkout.wish))
+            now = whole.fingerprint if whole is not None else fingerprint(snapshot)
+        same = now == snapshot.fingerprint
+        if same and checkout.version > begun:
+            begun = checkout.read_as(begun, snapshot)
+        if same and checkout.versions[begun].wish != checkout.versions[process.version].wish:
+            process.version = checkout.read_as(begun, snapshot)  # a mixture of two versions came to be a third
+        process.unchanged = (begun_at, begun, same)
+        return same
 
     # ── the last phases of every run ──
 
