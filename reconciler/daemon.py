@@ -170,7 +170,10 @@ class Daemon:
         start = self._clock.monotonic()
         if permission.steady:
             self._acted_on = evidence.fingerprint
-        done = self._run.one_pass(snapshot, permission)
+        try:
+            done = self._run.one_pass(snapshot, permission)
+        finally:
+            self._evidence = evidence.recorded()
         if self._failures:
             self._log.info("pass.recovered", failures=self._failures)
         self._failures, self._failure = 0, ""

@@ -18,7 +18,7 @@ class Evidence:
     """The readings so far.
 
     ``since``: the end of the first reading that found what the last one found. ``declared``: the names of the
-    last reading. ``told``: names that others on this state directory had read by then. ``gone``: when each
+    last reading. ``told``: names that the state directory held as read, and not gone, by then. ``gone``: when each
     name was first found gone, in whole readings only: those without a single error.
     """
 
@@ -43,6 +43,10 @@ class Evidence:
         still = {name: since for name, since in self.gone.items() if name not in others - self.told}
         missing = (self.declared | self.gone.keys() | others).union(live) - names
         return replace(seen, declared=names, gone={name: still.get(name, at) for name in missing})
+
+    def recorded(self) -> "Evidence":
+        """Once a pass has written down what is gone: whoever reads one of these names again is noticed by that."""
+        return replace(self, told=self.told - self.gone.keys())
 
     def steady(self, at: float, stability: float) -> bool:
         """Whether a reading that began ``at`` and found the same again shows files at rest."""

@@ -17,6 +17,7 @@ from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Sta
 from reconciler.gates import Permission
 from reconciler.job import Marks
 from reconciler.journal import Identity, open_journal
+from reconciler.manifest import Desired
 from reconciler.reconcile import Reconciler
 from reconciler.source import read_directory
 from tests.fleets import SILENT, FleetDirectory
@@ -270,25 +271,49 @@ def test_a_branch_and_back_again_cancels_what_the_branch_lacks_only_after_it_lac
     assert settled.provider.times("create") == []
 
 
+def _applied(world: World, name: str) -> Desired:
+    """What an apply on the same state directory remembers of a name that it has just read."""
+    wanted = {name: read_directory(world.fleet.root).desired[name]}
+    journal = open_journal(world.state, Identity(world.fleet.name, "http://memory/v1"), now=world.clock.time)
+    assert journal is not None
+    with journal:
+        journal.want(wanted, str(world.fleet.root.absolute()))
+        journal.declare(wanted, whole=False)
+    return wanted[name]
+
+
 def test_a_name_that_only_an_apply_here_has_seen_must_be_gone_for_as_long(settled: World) -> None:
     start = settled.clock.now
 
     def somebody_applies() -> None:
         settled.fleet.job("c", seed=3)
-        wanted = {"c": read_directory(settled.fleet.root).desired["c"]}
-        journal = open_journal(settled.state, Identity(settled.fleet.name, "http://memory/v1"), now=settled.clock.time)
-        assert journal is not None
-        with journal:
-            journal.want(wanted, str(settled.fleet.root.absolute()))
-            journal.declare(wanted, whole=False)
-        marks = Marks(settled.fleet.name, "c", wanted["c"].revision, 1)
-        settled.provider.create_job(create_body(wanted["c"], marks, model=None, training="file-1", validation=None))
+        wanted = _applied(settled, "c")
+        marks = Marks(settled.fleet.name, "c", wanted.revision, 1)
+        settled.provider.create_job(create_body(wanted, marks, model=None, training="file-1", validation=None))
 
     settled.at(start + 100, somebody_applies)
     settled.at(start + 200, lambda: settled.fleet.remove("c"))
     settled.live(700, deaf=True, pace=Pace(interval=300))
     (cancelled,) = settled.provider.times("cancel")
     assert start + 210 <= cancelled < start + 312
+
+
+def test_a_name_that_an_apply_has_read_again_must_be_gone_for_as_long_from_then_on(settled: World) -> None:
+    start = settled.clock.now
+
+    def back() -> None:
+        (settled.fleet.root / "a.away").rename(settled.fleet.root / "a.yaml")
+        _applied(settled, "a")
+
+    def away() -> None:
+        (settled.fleet.root / "a.yaml").rename(settled.fleet.root / "a.away")
+
+    settled.at(start + 100, away)  # the daemon, which hears nothing, sees it at 120, and looks again at 130
+    settled.at(start + 125, back)
+    settled.at(start + 126, away)
+    settled.live(700, deaf=True, pace=Pace(interval=300))
+    (cancelled,) = settled.provider.times("cancel")
+    assert start + 136 <= cancelled < start + 170
 
 
 def test_a_volume_swap_is_one_change(tmp_path: Path) -> None:

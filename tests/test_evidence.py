@@ -73,6 +73,14 @@ def test_what_somebody_else_read_meanwhile_was_not_gone_all_the_time() -> None:
     assert evidence.after(reading(), 55, told=["c"]).gone_for(60, 10) == {"c"}, "told once is enough"
 
 
+def test_what_somebody_else_reads_again_once_it_is_recorded_as_gone_was_not_gone_all_the_time() -> None:
+    evidence = Evidence().after(reading("a"), 0, told=["a"]).after(reading(), 50, told=["a"])
+    assert evidence.after(reading(), 65, told=["a"]).gone_for(65, 10) == {"a"}, "nobody read it again"
+    evidence = evidence.recorded().after(reading(), 65, told=["a"])
+    assert evidence.gone_for(74, 10) == set()
+    assert evidence.gone_for(75, 10) == {"a"}
+
+
 def test_the_next_proof_is_the_first_that_is_still_to_come() -> None:
     evidence = after((0, reading("a")), (50, reading(fingerprint="y")))
     assert evidence.next_proof(50, 1, 10) == 51
