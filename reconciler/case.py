@@ -67,7 +67,13 @@ class Case:
 
     @property
     def succeeded(self) -> tuple[Known, ...]:
-        return tuple(k for k in self.current if k.job.succeeded)
+        """Those of them that succeeded; the one to keep and to build on comes first: the adopted, else the oldest."""
+        return tuple(sorted((k for k in self.current if k.job.succeeded), key=lambda k: not k.adopted))
+
+    @property
+    def producer(self) -> Known | None:
+        """The job whose model is the present revision's."""
+        return next((k for k in self.succeeded if k.job.fine_tuned_model), None)
 
     @property
     def latest(self) -> Known | None:
@@ -75,7 +81,8 @@ class Case:
 
         A duplicate that was cancelled to leave one says nothing of its revision, unless there is nothing else.
         """
-        healed = {i for i, own in self.world.memory.cancels.items() if own.reason == Reason.DUPLICATE}
+        cancels = self.world.memory.cancels
+        healed = {i for k in self.current if (i := k.job.id) in cancels and cancels[i].reason == Reason.DUPLICATE}
         counted = tuple(k for k in self.current if k.job.id not in healed or not k.job.cancelled) or self.current
         top = max((k.attempt for k in counted), default=None)
         ranked = sorted(counted, key=lambda k: (k.attempt != top, not k.job.succeeded, not k.live))

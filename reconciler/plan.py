@@ -141,7 +141,7 @@ def _row_3_missing(case: Case) -> Decision | None:
     missing = case.world.missing
     unseen = next((r for r in case.records if r.job_id in case.world.unseen), None)
     if unseen is not None:
-        message = f"job {unseen.job_id} is recorded here, not listed, and cannot be read now; nothing is touched"
+        message = f"job {unseen.job_id} is recorded here and cannot be read now; nothing is touched"
         return Decision(changes=(_about(case, unseen, message),), final=True)
     record = next((r for r in case.records if r.job_id in missing and must_exist(case.world, r)), None)
     adopt = case.desired.policy.adopt if case.desired else None
@@ -151,6 +151,9 @@ def _row_3_missing(case: Case) -> Decision | None:
             f"touched. Check the key and the project; if the job is really gone, run `reconciler forget {case.name}`"
         )
         return Decision(changes=(_about(case, record, message),), final=True)
+    if adopt is not None and adopt.job_id in case.world.unseen:
+        message = f"policy.adopt names job {adopt.job_id}, which cannot be read now; nothing is touched"
+        return _hold(case, Reason.MISSING, message)
     if adopt is not None and adopt.job_id in missing:
         message = f"policy.adopt names job {adopt.job_id}, which this provider does not know; correct it or take it out"
         return _hold(case, Reason.MISSING, message)
@@ -240,7 +243,7 @@ def _row_7_in_progress(case: Case) -> Decision | None:
 def _row_8_succeeded(case: Case) -> Decision | None:
     if not case.succeeded:
         return None
-    keeper = next((k for k in case.succeeded if k.adopted), case.succeeded[0])
+    keeper = case.succeeded[0]
     return Decision(changes=(_keep(case, keeper),), keeper=keeper)
 
 
@@ -326,7 +329,9 @@ STANDING: tuple[Callable[[Case], Decision | None], ...] = (
 def _curable(job: Job) -> bool:
     if job.error is None:
         return True
-    return not (job.error.param in {"training_file", "validation_file"} or any(w in job.error.code for w in _INCURABLE))
+    return not (
+        job.error.param in {"training_file", "validation_file"} or any(w in job.error.code.lower() for w in _INCURABLE)
+    )
 
 
 def _cancelled_by_us(case: Case, latest: Known) -> bool:
@@ -377,18 +382,19 @@ class Slot:
 
 def _permit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decision]) -> dict[str, Change]:
     """Let each wanted create go, or say what it waits for; a job comes after the one it builds on."""
-    models = {name: _model_of(case) for name, case in cases.items()}
-    held = {n for n, d in decisions.items() if any(_is_stuck(c) for c in d.changes)}
+    models = {name: case.producer.job.fine_tuned_model if case.producer else None for name, case in cases.items()}
+    # A job that stands for its name goes on, whatever holds up the end of another one.
+    stuck = {n for n, d in decisions.items() if d.keeper is None and any(_is_stuck(c) for c in d.changes)}
     active = sum(1 for case in cases.values() for k in case.live)
     permitted: dict[str, Change] = {}
     wanted = {name: d.wanted for name, d in decisions.items() if d.wanted is not None}
     for name in _upstream_first(world, wanted):
-        slot = Slot(cases[name], wanted[name], models, held, active)
+        slot = Slot(cases[name], wanted[name], models, stuck, active)
         change = next((c for row in PERMISSION if (c := row(slot)) is not None), None) or _let_go(slot)
         if change.action is Action.CREATE:
             active += 1
         if change.reason is Reason.DEPENDENCY_FAILED:
-            held.add(name)
+            stuck.add(name)
         permitted[name] = change
     return permitted
 
@@ -396,10 +402,6 @@ def _permit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Dec
 def _is_stuck(change: Change) -> bool:
     """A hold that time alone does not end."""
     return change.action is Action.HOLD and change.reason not in {Reason.AHEAD, Reason.CREATE_UNRESOLVED}
-
-
-def _model_of(case: Case) -> str | None:
-    return next((k.job.fine_tuned_model for k in case.succeeded if k.job.fine_tuned_model), None)
 
 
 def _upstream_first(world: World, names: Iterable[str]) -> Iterator[str]:
@@ -473,7 +475,7 @@ def _row_15_previous(slot: Slot) -> Change | None:
 
 def _row_16_capacity(slot: Slot) -> Change | None:
     limit = slot.case.world.fleet.limits.max_active
-    if limit is None or slot.active - len(slot.case.others) < limit:
+    if limit is None or slot.active - sum(_ends(slot.case, k) for k in slot.case.others) < limit:
         return None
     return _wait(slot, Reason.WAITING_FOR_CAPACITY, f"as many jobs are live as max_active allows ({limit})")
 
@@ -512,8 +514,12 @@ def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[C
         if k is not youngest:
             yield _cancel(case, k, Reason.SUPERSEDED, message, youngest)
         elif create is not None:
-            cancel = replace(_cancel(case, k, Reason.SUPERSEDED, "once the new job exists"), follows=True)
-            yield cancel if create.action is Action.CREATE else kept_meanwhile(cancel)
+            cancel = _cancel(case, k, Reason.SUPERSEDED, "once the new job exists")
+            if cancel.action is Action.CANCEL:
+                cancel = replace(cancel, follows=True)
+                yield cancel if create.action is Action.CREATE else kept_meanwhile(cancel)
+            else:
+                yield cancel
         else:
             yield _change(case, Action.KEEP, Reason.IN_PROGRESS, _KEPT_MEANWHILE, k)
 
@@ -549,6 +555,12 @@ def _ahead(case: Case, known: Known, why: str) -> Change:
     )
     change = _change(case, Action.HOLD, Reason.AHEAD, message, known)
     return replace(change, write=Action.CANCEL, cause=Reason.AHEAD)
+
+
+def _ends(case: Case, known: Known) -> bool:
+    """Whether it makes room for its successor: nobody here ends what is not ours, or what `forget` gave up."""
+    own = case.world.memory.cancels.get(known.job.id)
+    return known.ours and not (own and own.left)
 
 
 def _cancel(case: Case, known: Known, reason: Reason, message: str, keeper: Known | None = None) -> Change:

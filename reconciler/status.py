@@ -202,11 +202,10 @@ def _since(facts: _Facts, before: Mapping[str, object], now: str) -> str:
 
 def _latest_model(case: Case) -> Mapping[str, object] | None:
     """The model to use now: the present revision's, else the last that this name produced."""
-    made = [k for k in case.known if k.job.succeeded and k.job.fine_tuned_model]
-    ranked = sorted(made, key=lambda k: (k.revision == case.revision, k.job.age_key))
-    if not ranked:
+    earlier = (k for k in reversed(case.known) if k.job.succeeded and k.job.fine_tuned_model)
+    best = case.producer or next(earlier, None)
+    if best is None:
         return None
-    best = ranked[-1]
     return {
         "model": best.job.fine_tuned_model,
         "revision": best.revision,

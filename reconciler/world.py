@@ -84,7 +84,7 @@ class World:
 
     ``jobs`` is a complete listing and the recorded jobs that were looked up beside it.
     ``missing`` are recorded or adopted job ids that are not listed and answered 404, ``unseen`` those that
-    are not listed and could not be read.
+    were asked for beside the listing and could not be read.
     ``overtaken`` are names of which another run on this state directory has since wanted something else.
     ``settled`` are names whose unresolved create was looked for, in vain, in a listing begun
     after the settle window. ``seen_first`` are the job ids of this run's first listing.

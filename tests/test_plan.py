@@ -13,6 +13,7 @@ from reconciler.change import Action, Change, Reason
 from reconciler.job import Job, JobError, Marks
 from reconciler.manifest import OnCancelled, OnChange, State
 from reconciler.plan import plan
+from reconciler.status import Details, statuses
 from reconciler.world import Intent, Memory, OwnCancel, Rejection, World
 from tests.build import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
 
@@ -436,6 +437,26 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         world([job(revision=R2)], [desired()], of=fleet(max_active=1)),
         [(A, Reason.NOT_CREATED, None), (C, Reason.SUPERSEDED, "j1")],
     ),
+    (
+        "16 a job that nobody here ends counts",
+        world([job(marked=False)], [desired("a", R2, adopt=("j1", R1))], of=fleet(max_active=1)),
+        [(W, Reason.WAITING_FOR_CAPACITY, None)],
+    ),
+    (
+        "16 a job whose cancel was given up counts",
+        world(
+            [job(revision=R2)],
+            [desired()],
+            of=fleet(max_active=1),
+            remembers=memory(
+                records=[record(revision=R2)],
+                wanted=[("a", R2)],
+                cancels={"j1": OwnCancel("Superseded", left=True)},
+                echoes=True,
+            ),
+        ),
+        [(W, Reason.WAITING_FOR_CAPACITY, None), (H, Reason.SUPERSEDED, "j1")],
+    ),
     # D. Live jobs of other revisions
     (
         "D once r is live",
@@ -597,6 +618,11 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         "3 a recorded job that cannot be read",
         world([], [desired()], remembers=memory(records=[record()]), unseen=frozenset({"j1"})),
         [(H, Reason.MISSING, "j1")],
+    ),
+    (
+        "3 an adopted job that cannot be read",
+        world([], [desired(adopt=("j9", R1))], unseen=frozenset({"j9"})),
+        [(H, Reason.MISSING, None)],
     ),
     (
         "3 gone: a live job of an earlier spec is left alone too",
@@ -816,9 +842,8 @@ SAID: dict[str, list[str]] = {
     "3 adopted job unknown": [
         "policy.adopt names job j9, which this provider does not know; correct it or take it out"
     ],
-    "3 a recorded job that cannot be read": [
-        "job j1 is recorded here, not listed, and cannot be read now; nothing is touched"
-    ],
+    "3 an adopted job that cannot be read": ["policy.adopt names job j9, which cannot be read now; nothing is touched"],
+    "3 a recorded job that cannot be read": ["job j1 is recorded here and cannot be read now; nothing is touched"],
     "4 job suspended": ["the job is suspended (state: suspended); nothing is touched"],
     "4 fleet suspended": ["the fleet is suspended (state: suspended); nothing is touched"],
     "4 job cancelled": ["the job is to be cancelled (state: cancelled)"],
@@ -969,6 +994,37 @@ def test_the_upstream_gets_the_last_place() -> None:
     wants = [desired("z"), desired("a", model_from="z")]
     reasons = {c.name: c.reason for c in plan(world([], wants, of=fleet(max_active=1))).changes}
     assert reasons == {"z": Reason.NOT_CREATED, "a": Reason.WAITING_FOR_JOB}
+
+
+def test_a_create_does_not_say_that_it_ends_a_job_whose_cancel_was_given_up() -> None:
+    given_up = memory(wanted=[("a", R2)], cancels={"j1": OwnCancel("Superseded", left=True)}, echoes=True)
+    create, held = plan(world([job(revision=R2)], [desired()], remembers=given_up)).changes
+    assert create.replaces == ()
+    assert not held.follows
+
+
+def test_a_job_that_runs_holds_nobody_up_although_its_duplicate_does_not_end() -> None:
+    jobs = [job("j1"), job("j2", created=200)]
+    slow = memory(wanted=[("a", R1)], cancels={"j2": OwnCancel("Duplicate", waiting=True)}, echoes=True)
+    changes = plan(world(jobs, [desired("a"), desired("b", R2, model_from="a")], remembers=slow)).changes
+    assert [c.reason for c in changes if c.name == "b"] == [Reason.WAITING_FOR_JOB]
+
+
+def test_an_error_code_counts_in_any_case() -> None:
+    failed = job(status="failed", error=JobError("InvalidTrainingData", "line 3", ""))
+    assert lines(world([failed], [desired(retries=3)])) == [(H, Reason.FAILED, "j1")]
+
+
+def test_of_two_models_of_one_revision_the_kept_one_is_built_on_and_told() -> None:
+    made = [job("j1", status="succeeded"), job("j2", status="succeeded", created=200)]
+    for adopt, kept in ((None, "j1"), (("j2", R1), "j2")):
+        w = world(made, [desired("a", adopt=adopt), desired("b", R2, model_from="a")])
+        changes = plan(w).changes
+        assert [c.job_id for c in changes if c.name == "a"] == [kept]
+        assert [c.model for c in changes if c.name == "b"] == [f"ft:{kept}"]
+        told = statuses(w, plan(w), now="", previous={}, details=Details())["a"]
+        assert told.fine_tuned_model == f"ft:{kept}"
+        assert (told.latest_model or {})["model"] == f"ft:{kept}"
 
 
 def test_unmanaged_jobs_are_counted_and_adopted_ones_with_them() -> None:
