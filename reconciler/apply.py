@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.act import Outcome
-from reconciler.case import cases_of
+from reconciler.case import cases_of, ended_by_us
 from reconciler.change import Action, Change, Reason
 from reconciler.clock import Clock
 from reconciler.errors import ProviderError
@@ -202,12 +202,11 @@ def _watched(done: Pass) -> set[str]:
 def _lost(world: World, watched: set[str]) -> tuple[str, ...]:
     """Names whose job was live during this apply, and failed or was cancelled by somebody else."""
     cases, _ = cases_of(world)
-    ours = world.memory.cancels
     return tuple(
         name
         for name, case in sorted(cases.items())
         if case.desired is not None
         and case.latest is not None
         and case.latest.job.id in watched
-        and (case.latest.job.failed or (case.latest.job.cancelled and case.latest.job.id not in ours))
+        and (case.latest.job.failed or (case.latest.job.cancelled and not ended_by_us(world.memory, case.latest.job)))
     )

@@ -116,6 +116,12 @@ def resolved_intents(world: World) -> Mapping[str, str | None]:
     return found
 
 
+def ended_by_us(memory: Memory, job: Job) -> bool:
+    """Whether it ended by a cancel that this state directory recorded."""
+    own = memory.cancels.get(job.id)
+    return job.cancelled and own is not None and own.counts
+
+
 def must_exist(world: World, record: Record) -> bool:
     desired = world.desired.get(record.name)
     return record.live or (desired is not None and desired.revision == record.revision)

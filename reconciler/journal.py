@@ -111,11 +111,10 @@ class Seal:
         ``patient``: it ought to be, so another run may be between a write and its seal: look again for a while.
         """
         for _ in range(_SEALING if patient else 1):
-            told = self._path.read_text(errors="replace") if self._path.exists() else ""
-            if told == self._now():
+            if not self._path.exists():
+                return False
+            if self._path.read_text(errors="replace") == self._now():
                 return True
-            if not told:
-                break
             self._sleep(_SEALING_PAUSE)
         return False
 
@@ -149,6 +148,7 @@ class Journal:
         self._opened = _file_of(path)
         self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
         self._fresh_cancels: set[str] = set()  # likewise jobs whose cancel was sent in this run
+        self._counted: dict[str, int] = {}  # by job: whether a try before the one in this run counts
         key = (identity.fleet, identity.base_url, identity.organization, identity.project)
         where = "(fleet, base_url, organization, project) = (?, ?, ?, ?)"
         find = f"SELECT id, begun, settled, writes FROM identity WHERE {where}"  # noqa: S608 - constants
@@ -258,38 +258,29 @@ class Journal:
         told = self._read("SELECT name FROM wanted WHERE identity = ? AND turn > ? AND origin != ?", turn, origin)
         return frozenset(name for (name,) in told)
 
-    def settle(self, listed: Iterable[Record]) -> None:
-        """The first settled listing: its jobs of this fleet count as once wanted here."""
-        known = list(listed)
-        with self._transaction():
-            self._db.executemany(
-                "INSERT OR IGNORE INTO wanted (identity, name, revision) VALUES (?, ?, ?)",
-                [(self._id, r.name, r.revision) for r in known],
-            )
-            self._db.executemany(
-                "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-                [(self._id, r.job_id, r.name, r.revision, r.attempt, r.live, r.ended_before) for r in known],
-            )
-            self._db.execute("UPDATE identity SET settled = 1 WHERE id = ?", (self._id,))
-        self._take_over()
-
-    def begin(self) -> None:
-        """A run without memory has found nothing to do: what it read and saw is the next run's memory."""
+    def begin(self, listed: Iterable[Record] = ()) -> None:
+        """A run without memory has found nothing to do: what it read, and saw ``listed``, is the next run's memory."""
         if not self._begun:
-            self._write("UPDATE identity SET begun = 1 WHERE id = ?", [(self._id,)])
+            with self._transaction():
+                self._count_as_wanted(listed)
+                self._db.execute("UPDATE identity SET begun = 1 WHERE id = ?", (self._id,))
             self._begun = True
 
-    def arrive(self) -> None:
-        """This machine has waited out the settle window: the next run here need not."""
-        if self.moved or not self.settled:
-            self._write("UPDATE identity SET settled = 1 WHERE id = ?", [(self._id,)])
-            self._take_over()
+    def arrive(self, listed: Iterable[Record] = ()) -> None:
+        """This machine has waited out the settle window: the next run here need not.
 
-    def _take_over(self) -> None:
-        """From here on this very file is the journal, whatever it was a copy of."""
-        with self._guard():
-            self._seal.renew()
-        self._sealed = True
+        ``listed`` are jobs that a run without memory saw; their specs count as once wanted here.
+        """
+        if self.moved or not self.settled:
+            with self._transaction():
+                self._count_as_wanted(listed)
+                self._db.execute("UPDATE identity SET settled = 1 WHERE id = ?", (self._id,))
+            # From here on this very file is the journal, whatever it was a copy of.
+            self._renew_seal()
+
+    def _count_as_wanted(self, listed: Iterable[Record]) -> None:
+        rows = [(self._id, r.name, r.revision) for r in listed]
+        self._db.executemany("INSERT OR IGNORE INTO wanted (identity, name, revision) VALUES (?, ?, ?)", rows)
 
     def pending_cancels(self) -> frozenset[tuple[str, int]]:
         """Cancels that were recorded and have not been seen to take, by job id and number of tries."""
@@ -367,8 +358,8 @@ class Journal:
 
     def record_cancel(self, job_id: str, reason: str) -> None:
         """Record a cancel before it is sent."""
-        told = self._read("SELECT tries FROM cancel WHERE identity = ? AND job_id = ?", job_id)
-        tries = (told[0][0] if told else 0) + 1
+        told = self._read("SELECT tries, counts FROM cancel WHERE identity = ? AND job_id = ?", job_id)
+        tries, self._counted[job_id] = (told[0][0] + 1, told[0][1]) if told else (1, 0)
         row = (self._id, job_id, reason, 0, 1, tries, int(self._now()) + backoff(tries), 0)
         self._write("INSERT OR REPLACE INTO cancel VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row])
         self._fresh_cancels.add(job_id)
@@ -379,8 +370,8 @@ class Journal:
 
     def disown_cancel(self, job_id: str) -> None:
         """It was not sent, or was refused, so it ended nothing; but an earlier try may yet take effect."""
-        statement = "UPDATE cancel SET counts = 0 WHERE identity = ? AND job_id = ? AND tries = 1"
-        self._write(statement, [(self._id, job_id)])
+        statement = "UPDATE cancel SET counts = ? WHERE identity = ? AND job_id = ?"
+        self._write(statement, [(self._counted[job_id], self._id, job_id)])
 
     def void_cancel(self, job_id: str) -> None:
         """The job had ended by itself: it was not cancelled by us."""
@@ -479,9 +470,18 @@ class Journal:
             with self._db:
                 number = self._next_write()
                 yield
-            self._writes = number
-            if sealed:
-                self._seal.renew()
+        self._writes = number
+        if sealed:
+            self._renew_seal()
+
+    def _renew_seal(self) -> None:
+        """What was written is on disk; a seal that cannot follow costs the next run a wait."""
+        try:
+            self._seal.renew()
+        except OSError:
+            self._sealed = False
+        else:
+            self._sealed = True
 
     def _next_write(self) -> int:
         """Each write has a number; one that was given before is in an older copy, put in the place of ours.
@@ -544,15 +544,14 @@ def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not named after the process: two containers on one volume are both process 1.
     temporary = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
-    connection = _connect(temporary, read_only=False, create=True)
     try:
-        connection.executescript(_SCHEMA)
+        with contextlib.closing(_connect(temporary, read_only=False, create=True)) as connection:
+            connection.executescript(_SCHEMA)
+        # A rival may have made it meanwhile: a link, unlike a rename, never replaces.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(temporary)
     finally:
-        connection.close()
-    # A rival may have made it meanwhile: a link, unlike a rename, never replaces.
-    with contextlib.suppress(FileExistsError):
-        path.hardlink_to(temporary)
-    temporary.unlink()
+        temporary.unlink(missing_ok=True)
     _sync_directory(path.parent)
 
 
@@ -560,10 +559,14 @@ def _connect(path: Path, *, read_only: bool, create: bool = False) -> sqlite3.Co
     mode = "ro" if read_only else "rwc" if create else "rw"
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
-    # DELETE leaves one file behind and a reader touches none; EXTRA also syncs the
-    # directory, without which a committed intent can be rolled back by a power cut.
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = EXTRA")
+    try:
+        # DELETE leaves one file behind and a reader touches none; EXTRA also syncs the
+        # directory, without which a committed intent can be rolled back by a power cut.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -643,6 +646,15 @@ def _file_of(path: Path) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
+def _locked(handle: int) -> bool:
+    """Take the lock, unless somebody else holds it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 class Lock:
     """An exclusive lock of a state directory, released by the operating system when the process ends."""
 
@@ -662,20 +674,17 @@ class Lock:
             self._path.parent.mkdir(exist_ok=True)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         end = clock() + timeout
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+        with contextlib.ExitStack() as not_held:
+            not_held.callback(os.close, handle)
+            while not _locked(handle):
                 if clock() >= end:
-                    os.close(handle)
                     raise Locked(
                         f"{self._path}: another reconciler works on this state directory "
                         f"(waited {timeout:g} s; --lock-timeout); nothing was written"
-                    ) from error
+                    )
                 sleep(0.05)
-            else:
-                self._handle = handle
-                return
+            not_held.pop_all()
+        self._handle = handle
 
     def release(self) -> None:
         """Let the next one in; harmless where it is not held."""

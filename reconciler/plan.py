@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from reconciler.case import Case, Known, cases_of, job_of_intent, must_exist, wanted_here
+from reconciler.case import Case, Known, cases_of, ended_by_us, job_of_intent, must_exist, wanted_here
 from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import foreign
 from reconciler.job import Job
@@ -337,7 +337,7 @@ def _curable(job: Job) -> bool:
 def _cancelled_by_us(case: Case, latest: Known) -> bool:
     memory = case.world.memory
     own = memory.cancels.get(latest.job.id)
-    if own is not None and own.counts and own.reason in _RESTORABLE:
+    if own is not None and ended_by_us(memory, latest.job) and own.reason in _RESTORABLE:
         return True
     record = memory.records.get(latest.job.id)
     seen_at_once = not memory.known and latest.job.id in case.world.seen_first

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.act import ENDING, Desk, Outcome, cancel, create
-from reconciler.case import cases_of, lookups, resolved_intents
+from reconciler.case import cases_of, ended_by_us, lookups, resolved_intents
 from reconciler.change import Action, Plan
 from reconciler.clock import Clock
-from reconciler.errors import NotSent, ProviderError, ReconcilerError, SourceError
+from reconciler.errors import NotSent, ProviderError, RateLimited, ReconcilerError, SourceError
 from reconciler.follow import Followed, Follower
 from reconciler.gates import Gated, Permission, Verdict, gate
 from reconciler.job import Checkpoint, Job
@@ -72,11 +72,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What to do about what was seen; ``plan`` is ungated, since an approval names its digest."""
+    """What to do about what was seen; ``plan`` is ungated, since an approval names its digest.
+
+    ``permission`` is what the gates were asked with: what they were told stays true for the whole pass.
+    """
 
     seen: Seen
     plan: Plan
     gated: Gated
+    permission: Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +202,9 @@ class Reconciler:
                     log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
             postponed = self._cold if decided.gated.plan.writes else ""
             if not decided.plan.writes:
-                self._journal().begin()
+                self._journal().begin(self._seen_at_first(decided.seen.world))
             outcomes = () if postponed else self._act(decided, log)
-            after = self._look_back(decided, outcomes, permission)
+            after = self._look_back(decided, outcomes)
             if self._ports.follower is None:
                 self._report(after, ended, (), log)
         if self._ports.follower is not None:
@@ -258,8 +262,9 @@ class Reconciler:
         permission = replace(permission, whole=permission.whole and not snapshot.problems)
         gated = gate(wanted, seen.world, permission)
         if gated.plan.writes and not self._ports.unchanged(snapshot):
-            gated = gate(wanted, seen.world, replace(permission, steady=False))
-        return Decided(seen, wanted, gated)
+            permission = replace(permission, steady=False)
+            gated = gate(wanted, seen.world, permission)
+        return Decided(seen, wanted, gated, permission)
 
     def forget(self, snapshot: Snapshot, name: str) -> tuple[str, ...]:
         """Drop what holds a name up, as far as a fresh look allows it; says each thing that was dropped."""
@@ -334,8 +339,8 @@ class Reconciler:
         for job_id in sorted(job_ids):
             try:
                 found.append(self._ports.provider.retrieve_job(job_id))
-            except NotSent:
-                raise  # nobody is there to be asked: the next one would fail alike
+            except (NotSent, RateLimited):
+                raise  # the next one would fail alike
             except ProviderError as error:
                 (missing if error.status == _NOT_FOUND else unseen).add(job_id)
         return _LookedUp(tuple(found), frozenset(missing), frozenset(unseen))
@@ -372,16 +377,25 @@ class Reconciler:
             journal.drop_intent(name)
             log.info("create.resolved", job=name, job_id=job_id, created=job_id is not None)
         if self._cold and seen.settled:
-            if not journal.known:
-                # What a rival made meanwhile was wanted by somebody who knows more.
-                journal.settle([r for r in records if r.job_id in (self._seen_first or ())])
-            journal.arrive()
+            journal.arrive(self._seen_at_first(seen.world))
             self._cold = ""
         ended = tuple(jobs[r.job_id] for r in records if not r.live and r.job_id in was_live)
         names = {r.job_id: r.name for r in records}
-        for job in (j for j in ended if j.id not in seen.world.memory.cancels):
+        for job in (j for j in ended if not ended_by_us(seen.world.memory, j)):
             _log_end(log.bind(job=names[job.id], job_id=job.id, status=job.status), job)
         return ended
+
+    def _seen_at_first(self, world: World) -> list[Record]:
+        """What a run without memory may call its own: what a rival made since, somebody who knows more wanted."""
+        if self._journal().known:
+            return []
+        cases, _ = cases_of(world)
+        return [
+            Record(k.job.id, name, k.revision, k.attempt, k.live)
+            for name, case in cases.items()
+            for k in case.known
+            if k.job.id in world.seen_first
+        ]
 
     def _act(self, decided: Decided, log: FilteringBoundLogger) -> tuple[Outcome, ...]:
         """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
@@ -416,7 +430,7 @@ class Reconciler:
         if outcome.unknown or outcome.ok:
             self._created_at = now
 
-    def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...], permission: Permission) -> Decided:
+    def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...]) -> Decided:
         """The decision once more, over the world as these outcomes, and what was bound, left it."""
         bound = any(change.action is Action.ADOPT for change in decided.plan.changes)
         if not outcomes and not bound:
@@ -427,7 +441,8 @@ class Reconciler:
         settled = world.settled - {o.name for o in outcomes if o.unknown}
         world = replace(world, jobs=tuple(jobs.values()), memory=self._memory(jobs.values()), settled=settled)
         wanted = plan(world)
-        return Decided(replace(decided.seen, world=world), wanted, gate(wanted, world, permission))
+        gated = gate(wanted, world, decided.permission)
+        return replace(decided, seen=replace(decided.seen, world=world), plan=wanted, gated=gated)
 
     def _follow(self, after: Decided, log: FilteringBoundLogger) -> tuple[Followed, ...]:
         """What a daemon reads of live jobs beside the listing."""

@@ -1,5 +1,6 @@
 """Whole applies against the sandbox, and against a proxy that loses its answers. The ledger judges."""
 
+import itertools
 import json
 import shutil
 import threading
@@ -473,6 +474,19 @@ def test_a_file_that_changes_between_reading_and_writing_stops_every_write(
     assert [v.gate for v in result.last.after.gated.refusals] == ["evidence"]
 
 
+def test_what_a_gate_refused_stays_refused_when_the_pass_looks_back(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    shutil.rmtree(fleet.root / ".reconciler")
+    fleet.job("b", seed=1)
+    with house(fleet, server.base_url, settle=0) as running:
+        reads = itertools.chain([True], itertools.repeat(False))
+        running.run._ports = replace(running.run._ports, unchanged=lambda _: next(reads))
+        done = running.run.one_pass(read_directory(fleet.root), BEGIN)
+    assert [(c.name, c.action) for c in done.decided.plan.changes] == [("a", Action.ADOPT), ("b", Action.CREATE)]
+    assert [v.gate for v in done.after.gated.refusals] == ["evidence"]
+
+
 def test_a_directory_that_vanishes_during_the_listing_cancels_nothing(fleet: FleetDirectory, server: Proxy) -> None:
     fleet.job("a")
     fleet.job("b")
@@ -690,6 +704,19 @@ def test_a_run_whose_earlier_ones_had_nothing_to_do_has_their_memory(tmp_path: P
         ("y", Reason.AHEAD),
     ]
     assert len(live(jobs_at(server.base_url))) == 2
+
+
+def test_a_suspended_first_run_leaves_what_it_saw_to_the_next(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("old", seed=1)
+    apply_once(fleet, server.base_url)
+    shutil.rmtree(fleet.root / ".reconciler")
+    fleet.remove("old")
+    fleet.fleet(state="suspended")
+    apply_once(fleet, server.base_url)
+    fleet.fleet()
+    result = apply_once(fleet, server.base_url)
+    assert [(o.name, o.reason, o.ok) for o in result.outcomes] == [("old", Reason.REMOVED, True)]
 
 
 def test_a_run_that_was_overtaken_on_its_own_state_directory_leaves_the_newer_spec_alone(

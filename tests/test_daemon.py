@@ -539,6 +539,28 @@ def test_a_cancel_that_does_not_take_is_tried_again(settled: World) -> None:
     assert settled.provider.live("a") == []
 
 
+def test_a_job_that_outlives_its_cancel_is_told_when_it_succeeds(settled: World) -> None:
+    start = settled.clock.now
+    settled.fail_next("cancel", Refused("not now", status=400))
+    settled.at(start + 10, lambda: settled.fleet.job("a", policy={"state": "cancelled"}))
+    settled.at(start + 40, lambda: settled.provider.end("j1", "succeeded"))
+    settled.live(300)
+    (line,) = settled.lines("job.succeeded")
+    assert line["job_id"] == "j1"
+
+
+def test_a_provider_that_limits_the_rate_is_asked_no_more_in_that_pass(settled: World) -> None:
+    start = settled.clock.now
+    settled.fleet.job("b", seed=1)
+    settled.live(100)
+    for job_id in settled.provider.live():
+        del settled.provider.jobs[job_id]
+    settled.provider.calls.clear()
+    settled.fail_next("retrieve", RateLimited("slow down", retry_after=70.0))
+    settled.live(60)
+    assert len(settled.provider.times("retrieve")) == 1, f"from {start}"
+
+
 def test_a_wait_without_end_is_cut_and_the_loop_shows_signs_of_life(world: World) -> None:
     beats: list[float] = []
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import JournalError, Locked, StateReplaced
-from reconciler.journal import FILE, Identity, Journal, Lock, backoff, open_journal
+from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
+from reconciler.journal import FILE, Identity, Journal, Lock, Seal, backoff, open_journal
 from reconciler.manifest import Desired
 from reconciler.world import Intent, OwnCancel, Rejection
 from tests.build import R1, R2, record
@@ -80,7 +80,8 @@ def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
         journal.refuse("c", R2, "bad")
         journal.refuse("", "", "quota")
         journal.learn_echo(echoes=True)
-        journal.settle([record("j2", "d", live=False, ended_before=True)])
+        journal.observe([record("j2", "d", live=False, ended_before=True)])
+        journal.arrive([record("j2", "d", live=False)])
     with opened(state, time) as journal:
         memory = journal.memory(every_backoff=True)
         assert journal.known
@@ -125,7 +126,8 @@ def test_an_intent_can_be_dropped(state: Path) -> None:
 )
 def test_identities_share_nothing(state: Path, other: Identity) -> None:
     with opened(state) as journal:
-        journal.settle([record()])
+        journal.observe([record()])
+        journal.arrive([record()])
         journal.want(wants())
         journal.intend(Intent("a", R1, 1))
         journal.record_cancel("j1", "Removed")
@@ -140,7 +142,8 @@ def test_identities_share_nothing(state: Path, other: Identity) -> None:
 
 def test_a_run_that_began_without_memory_has_none_to_its_end(state: Path) -> None:
     with opened(state) as journal:
-        journal.settle([record()])
+        journal.observe([record()])
+        journal.arrive([record()])
         assert not journal.memory().known
     with opened(state) as journal:
         assert journal.memory().known
@@ -191,7 +194,7 @@ def test_an_own_cancel_waits_until_it_is_confirmed(state: Path, time: Time) -> N
 
 def test_what_is_seen_changes_what_is_recorded(state: Path) -> None:
     with opened(state) as journal:
-        journal.settle([])
+        journal.arrive()
     with opened(state) as journal:
         journal.observe([record("j1"), record("j2", "b", live=False)])
         assert journal.memory().records == {"j1": record("j1"), "j2": record("j2", "b", live=False)}
@@ -362,7 +365,7 @@ def test_a_copy_that_is_restored_where_it_was_made_knows_that_it_is_one(
     state: Path, tmp_path: Path, restore: Callable[[Path, Path], None]
 ) -> None:
     with opened(state) as journal:
-        journal.settle([])
+        journal.arrive()
     shutil.copytree(state, tmp_path / "copy")
     with opened(state) as journal:
         assert not journal.moved
@@ -384,7 +387,7 @@ def test_a_copy_that_is_restored_under_a_run_is_not_written_to(
     state: Path, tmp_path: Path, restore: Callable[[Path, Path], None]
 ) -> None:
     with opened(state) as journal:
-        journal.settle([])
+        journal.arrive()
         shutil.copytree(state, tmp_path / "copy")
         journal.intend(Intent("a", R1, 1))
         restore(tmp_path / "copy", state)
@@ -405,7 +408,7 @@ def test_two_runs_keep_one_seal(state: Path) -> None:
 
 def test_a_write_that_failed_is_no_sign_of_a_copy(state: Path) -> None:
     with opened(state) as journal:
-        journal.settle([])
+        journal.arrive()
         journal._db.execute("CREATE TRIGGER full BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'full'); END")
         with pytest.raises(JournalError, match="full"):
             journal.intend(Intent("a", R1, 1))
@@ -432,7 +435,7 @@ def test_two_runs_that_write_at_once_are_no_sign_of_a_copy(state: Path) -> None:
 
 def test_the_memory_of_another_fleet_beside_it_breaks_no_seal(state: Path) -> None:
     with opened(state) as journal:
-        journal.settle([])
+        journal.arrive()
     opened(state, identity=Identity("fleet-2", HERE.base_url)).close()
     with opened(state) as journal:
         assert not journal.moved
@@ -440,7 +443,7 @@ def test_the_memory_of_another_fleet_beside_it_breaks_no_seal(state: Path) -> No
 
 def test_a_copy_elsewhere_knows_that_it_is_one(state: Path, tmp_path: Path) -> None:
     with opened(state) as journal:
-        journal.settle([])
+        journal.arrive()
     shutil.copytree(state, tmp_path / "copy")
     with opened(tmp_path / "copy") as journal:
         assert journal.known
@@ -528,9 +531,61 @@ def test_a_reader_sees_the_journal_as_it_was_before_the_transaction_that_a_kill_
 def test_a_refused_cancel_is_disowned_unless_an_earlier_try_may_yet_take_effect(state: Path) -> None:
     with opened(state) as journal:
         journal.bind(record())
+        for _ in range(2):
+            journal.record_cancel("j1", "Removed")
+            journal.disown_cancel("j1")
+            assert not journal.memory().cancels["j1"].counts, "no try has left"
+        journal.record_cancel("j1", "Removed")
+    with opened(state) as journal:
         journal.record_cancel("j1", "Removed")
         journal.disown_cancel("j1")
-        assert not journal.memory().cancels["j1"].counts
-        journal.record_cancel("j1", "Removed")
-        journal.disown_cancel("j1")
-        assert journal.memory().cancels["j1"].counts
+        assert journal.memory().cancels["j1"].counts, "the third try may have left"
+
+
+def test_a_seal_that_is_being_written_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_text("journal")
+    Seal(path).renew()
+    sealed = path.with_name(f"{FILE}.seal")
+    told = sealed.read_text()
+    sealed.write_text("")
+
+    def another_run_goes_on(_: float) -> None:
+        sealed.write_text(told)
+
+    assert Seal(path, sleep=another_run_goes_on).whole()
+
+
+def test_a_seal_that_cannot_be_written_undoes_nothing(state: Path) -> None:
+    with opened(state) as journal:
+        journal.arrive()
+        seal = state / f"{FILE}.seal"
+        seal.unlink()
+        seal.mkdir()
+        journal.intend(Intent("a", R1, 1))
+        assert set(journal.memory().intents) == {"a"}
+    seal.rmdir()
+    with opened(state) as journal:
+        assert journal.moved, "unsealed: it costs a wait"
+
+
+def test_a_journal_that_cannot_be_made_leaves_nothing_behind(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.journal._SCHEMA", "no SQL")
+    with pytest.raises(JournalError):
+        opened(state)
+    assert list(state.iterdir()) == []
+
+
+def test_a_lock_that_is_not_got_holds_no_file_open(state: Path) -> None:
+    state.mkdir(exist_ok=True)
+    holder, waiter = Lock(state), Lock(state)
+    holder.acquire(timeout=0, clock=lambda: 0.0, sleep=lambda _: None)
+
+    def stop(_: float) -> None:
+        raise Stopped("stopped while waiting")
+
+    before = len(list(Path("/dev/fd").iterdir()))
+    with pytest.raises(Stopped):
+        waiter.acquire(timeout=60, clock=lambda: 0.0, sleep=stop)
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    holder.release()
