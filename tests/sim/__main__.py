@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tests.sim.explore import branch, branches
 from tests.sim.scenarios import SCENARIOS
 from tests.sim.shrink import in_words, shrunk
-from tests.sim.story import Ending, play
+from tests.sim.story import Ending, play, play_all
 from tests.sim.workers import pool
 from tests.sim.world import scratch
 
@@ -18,20 +18,16 @@ _TOLD_EVERY = 10_000
 """Schedules between two looks at the figures of a long run."""
 
 
-def _batch(seeds: tuple[int, int]) -> list[Ending]:
-    return [play(seed) for seed in range(*seeds)]
-
-
 def explore(first: int, count: int, workers: int) -> Iterator[Ending]:
     """Every ending, in no particular order."""
-    batches = [(start, min(start + _BATCH, first + count)) for start in range(first, first + count, _BATCH)]
+    batches = [range(start, min(start + _BATCH, first + count)) for start in range(first, first + count, _BATCH)]
     if workers == 1:
         with scratch():
             for batch in batches:
-                yield from _batch(batch)
+                yield from play_all(batch)
         return
     with pool(workers) as processes:
-        for endings in processes.imap_unordered(_batch, batches):
+        for endings in processes.imap_unordered(play_all, batches):
             yield from endings
 
 

@@ -4,7 +4,7 @@ Phases: faults → no faults → everything must be as wanted within settle + 3 
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -49,6 +49,11 @@ def play(seed: int, *, program: Program = REAL, without: frozenset[int] = frozen
         return story.ending(seed)
     finally:
         story.world.close()
+
+
+def play_all(seeds: Iterable[int]) -> list[Ending]:
+    """Their endings: a piece of work for one of several workers."""
+    return [play(seed) for seed in seeds]
 
 
 class _Story:

@@ -1,5 +1,7 @@
 """Random schedules of the real program: the promises hold, and a seed replays to the same trace."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -43,6 +45,17 @@ def test_a_violation_is_shrunk_to_the_faults_that_it_needs() -> None:
     assert {o for o, _ in ending.violations} & {o for o, _ in found.violations}
     assert len(ending.struck) < len(found.struck)
     assert f"python -m tests.sim --from {found.seed} --seeds 1 --without " in in_words(ending, without)
+
+
+def test_the_command_plays_in_two_processes_what_it_plays_in_one() -> None:
+    told = []
+    for workers in ("1", "2"):
+        command = [sys.executable, "-m", "tests.sim", "--from", "40", "--seeds", "60", "--workers", workers]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout.split(" violations")[0])
+    assert told[0] == told[1]
+    assert told[0].startswith("60 schedules")
 
 
 def _violations(seeds: range) -> list[str]:
