@@ -154,13 +154,13 @@ def _removal_evidence(removals: list[Change], permission: Permission) -> tuple[V
 
 
 def _first_run(plan: Plan, world: World, creates: list[Change], permission: Permission) -> Verdict:
-    fleet, ours = world.fleet.name, len(world.ours)
+    fleet, ours = world.fleet.name, len({job.id for job in world.ours} | world.memory.records.keys())
     refused = bool(creates) and not ours and not permission.first_run
     message = (
         f"this provider shows no job of fleet {fleet} ({plan.unmanaged} of others). A wrong key or project looks the "
         "same; if this is the first run, say --first-run"
         if refused
-        else f"{ours} jobs of this fleet are known to the provider"
+        else f"{ours} jobs of this fleet are known"
     )
     return Verdict("first_run", None, len(creates), refused, message)
 

@@ -106,7 +106,7 @@ class Reconciler:
     """One run over one fleet: what its passes must remember of each other, and nothing else."""
 
     def __init__(self, ports: Ports, *, settle: float, prune: bool = True, patient: bool = False) -> None:
-        """``settle``: the settle window in seconds. ``patient``: back-offs of earlier runs count (`run`)."""
+        """``settle``: the settle window in seconds. ``patient``: back-offs of earlier runs count."""
         self._ports = ports
         self._settle = settle
         self._prune = prune
@@ -223,13 +223,14 @@ class Reconciler:
         listed = self._ports.provider.list_jobs()
         if self._seen_first is None:
             self._seen_first = frozenset(job.id for job in listed)
-        memory = self._memory(listed)
+        fleet = _known_fleet(self._fleet, snapshot)
+        memory = self._memory(listed, fleet)
         for name, intent in memory.intents.items():
             # Another run on this state directory may have resolved one and sent the next.
             if self._looked_for.get(name, ("", 0.0))[0] != intent.token:
                 self._looked_for[name] = (intent.token, begun_at + self._settle)
         world = World(
-            fleet=_known_fleet(self._fleet, snapshot),
+            fleet=fleet,
             desired=snapshot.desired,
             jobs=listed,
             memory=memory,
@@ -293,11 +294,11 @@ class Reconciler:
             return "an earlier create has no known outcome"
         return ""
 
-    def _memory(self, listed: Iterable[Job]) -> Memory:
+    def _memory(self, listed: Iterable[Job], fleet: Fleet) -> Memory:
         """The journal's memory, and what this very listing says about marks coming back."""
         journal = self._ports.journal
         memory = journal.memory(every_backoff=self._patient) if journal else Memory()
-        return replace(memory, echoes=_echoes(memory, listed))
+        return replace(memory, echoes=_echoes(memory, listed, fleet))
 
     def _overtaken(self, snapshot: Snapshot) -> frozenset[str]:
         """Names that a run over another checkout has wanted otherwise, here, since this reading was first made.
@@ -439,7 +440,8 @@ class Reconciler:
         changed = {o.job.id: o.job for o in outcomes if o.job is not None}
         jobs = {job.id: job for job in world.jobs} | changed
         settled = world.settled - {o.name for o in outcomes if o.unknown}
-        world = replace(world, jobs=tuple(jobs.values()), memory=self._memory(jobs.values()), settled=settled)
+        memory = self._memory(jobs.values(), world.fleet)
+        world = replace(world, jobs=tuple(jobs.values()), memory=memory, settled=settled)
         wanted = plan(world)
         gated = gate(wanted, world, decided.permission)
         return replace(decided, seen=replace(decided.seen, world=world), plan=wanted, gated=gated)
@@ -511,11 +513,14 @@ def _known_fleet(fleet: Fleet | None, snapshot: Snapshot) -> Fleet:
     return fleet
 
 
-def _echoes(memory: Memory, listed: Iterable[Job]) -> bool | None:
-    """Whether this provider returns our marks; once seen it stays: one lost pair proves nothing."""
+def _echoes(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> bool | None:
+    """Whether this provider returns our marks; once seen it stays: one lost pair proves nothing.
+
+    Those of another fleet prove nothing either: its jobs may have been made by another way than ours.
+    """
     if memory.echoes:
         return True
-    if any(job.marks is not None for job in listed):
+    if any(job.marks is not None and job.marks.fleet == fleet.name for job in listed):
         return True
     # Attempt 0 is an adopted job, which somebody else made without our marks.
     if any(job.id in memory.records and memory.records[job.id].attempt > 0 for job in listed):

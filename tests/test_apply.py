@@ -345,12 +345,7 @@ def test_jobs_of_others_are_never_touched(fleet: FleetDirectory, server: Proxy) 
         make_job(server.base_url, suffix="a"),
         make_job(
             server.base_url,
-            metadata={
-                "reconciler_fleet": "other",
-                "reconciler_job": "a",
-                "reconciler_revision": "0" * 16,
-                "reconciler_attempt": "1",
-            },
+            metadata=_marks("other", "a"),
         ),
         make_job(server.base_url, metadata={"reconciler_fleet": "fleet-1"}),
         make_job(server.base_url, metadata={"name": "a"}),
@@ -364,23 +359,51 @@ def test_jobs_of_others_are_never_touched(fleet: FleetDirectory, server: Proxy) 
     assert {j["id"] for j in live(jobs_at(server.base_url))} == {*theirs, jobs_at(server.base_url, job="b")[0]["id"]}
 
 
-def test_a_server_that_drops_metadata_gets_one_job(fleet: FleetDirectory, server: Proxy) -> None:
-    fleet.job("a")
-    fleet.job("b", seed=2)
-
+def drops_metadata(server: Proxy) -> Callable[[Request], Reply]:
     def drop(request: Request) -> Reply:
         if request.creates:
             body = {k: v for k, v in request.json.items() if k != "metadata"}
             request = replace(request, body=json.dumps(body).encode())
         return server.pass_on(request)
 
+    return drop
+
+
+@pytest.mark.parametrize("somebody_has_marks", [False, True])
+def test_a_server_that_drops_metadata_gets_one_job(
+    fleet: FleetDirectory, server: Proxy, *, somebody_has_marks: bool
+) -> None:
+    fleet.job("a")
+    fleet.job("b", seed=2)
+    if somebody_has_marks:  # who came by another way, that keeps them
+        make_job(server.base_url, metadata=_marks("another-fleet", "a"))
     server.requests.clear()
-    server.answer = drop
+    server.answer = drops_metadata(server)
     first = apply_once(fleet, server.base_url)
-    again = apply_once(fleet, server.base_url)
+    again = apply_once(fleet, server.base_url, permission=Permission())
     assert (first.exit_code, again.exit_code) == (1, 1)
     assert [c.reason for c in again.last.after.plan.changes] == [Reason.IN_PROGRESS, Reason.NO_IDENTITY]
-    assert len(jobs_at(server.base_url)) == 1
+    assert again.last.after.gated.refusals == ()
+    assert len(jobs_at(server.base_url)) == 1 + somebody_has_marks
+
+
+def test_marks_of_others_do_not_prove_that_ours_come_back(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    make_job(server.base_url, metadata=_marks("another-fleet", "a"))
+    server.answer = drops_metadata(server)
+    server.fault = once(DROP, lambda request: request.creates)
+    apply_once(fleet, server.base_url)
+    apply_once(fleet, server.base_url)
+    assert len(jobs_at(server.base_url)) == 2
+
+
+def _marks(fleet: str, name: str) -> dict[str, str]:
+    return {
+        "reconciler_fleet": fleet,
+        "reconciler_job": name,
+        "reconciler_revision": "0" * 16,
+        "reconciler_attempt": "1",
+    }
 
 
 # ── two at once ──────────────────────────────────────────────────────────────────────────────

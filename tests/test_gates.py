@@ -215,7 +215,7 @@ WAY_ON = "check the plan, then approve its digest (apply --approve DIGEST) or ra
             replace(BEGIN, approved=frozenset()),
             Verdict("approval", None, 2, True, "it was not part of the approved plan; plan again"),
         ),
-        (KNOWN, Permission(), Verdict("first_run", None, 1, False, "2 jobs of this fleet are known to the provider")),
+        (KNOWN, Permission(), Verdict("first_run", None, 1, False, "2 jobs of this fleet are known")),
         (
             NEW,
             Permission(),

@@ -76,7 +76,7 @@ def _counts(world: World, job: SimJob) -> bool:
 
 def _marks_seen(world: World) -> bool:
     """Whether this provider shows marks that prove it echoes them: without, no create is sent again (section 9)."""
-    return world.server.echoes and any(j.marks and j.gone_at is None for j in world.server.jobs.values())
+    return world.server.echoes and any(_counts(world, job) for job in world.server.jobs.values())
 
 
 def _jobs_were_deleted(it: _Name) -> bool:
