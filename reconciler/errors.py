@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # Long enough for any honest message, short enough for a log line and a terminal.
 FOREIGN_TEXT_LIMIT = 256
 
+# Shorter than any real key; replacing shorter ones would shred the text around them.
+_SECRET_MIN = 6
+
 
 def printable(text: str) -> str:
     """Text of our own that may hold another's: what could steer a terminal is escaped, nothing is cut."""
@@ -41,9 +44,10 @@ def foreign(text: str) -> str:
 
 
 def scrub(text: str, secrets: "Iterable[str]") -> str:
-    """``text`` without any of ``secrets`` (S13)."""
+    """``text`` without any of ``secrets`` (S13), but for those that are too short to be one."""
     for secret in secrets:
-        text = text.replace(secret, "[redacted]")
+        if len(secret) >= _SECRET_MIN:
+            text = text.replace(secret, "[redacted]")
     return text
 
 

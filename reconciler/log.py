@@ -15,9 +15,6 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 from reconciler.errors import printable, scrub
 
-# Shorter than any real key; replacing shorter ones would shred the text around them.
-_SECRET_MIN = 6
-
 
 def configure(
     *, form: str, secrets: Iterable[str], verbose: bool = False, stream: TextIO | None = None
@@ -77,7 +74,7 @@ def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 def redact(secrets: Iterable[str]) -> Processor:
     """A processor that removes every secret from every value of a line, however deep."""
-    hidden = tuple(sorted((s for s in secrets if len(s) >= _SECRET_MIN), key=len, reverse=True))
+    hidden = tuple(sorted(secrets, key=len, reverse=True))
 
     def clean(value: object) -> object:
         if isinstance(value, str):

@@ -561,9 +561,53 @@ def test_whatever_a_server_answers_ends_in_a_value_or_in_our_own_error(
 
 def test_a_key_that_json_escapes_hide_is_found_all_the_same() -> None:
     hidden = "".join(f"\\u{ord(ch):04x}" for ch in KEY)
-    body = f'{{"id": "j", "status": "succeeded", "fine_tuned_model": "ft:{hidden}"}}'.encode()
+    told = {"id": "j", "status": "failed", "error": {"message": "not with KEY"}}
+    body = json.dumps(told).replace("KEY", hidden).encode()
     with House(lambda _: Reply(200, body)) as house:
-        assert house.client.retrieve_job("j").fine_tuned_model == "ft:[redacted]"
+        error = house.client.retrieve_job("j").error
+    assert error is not None
+    assert error.message == "not with [redacted]"
+
+
+@pytest.mark.parametrize("key", ["1", "test", "succeeded", "metadata", "reconciler"])
+def test_a_key_that_is_a_word_of_every_answer_alters_none(key: str) -> None:
+    marks = Marks("f", "test-bot", "0" * 16, 1)
+    told = {"id": "ftjob-1", "status": "succeeded", "fine_tuned_model": "ft:m:test", "metadata": marks.as_metadata()}
+    with House(lambda _: reply(told), api_key=key) as house:
+        job = house.client.retrieve_job("ftjob-1")
+    assert (job.succeeded, job.fine_tuned_model, job.marks) == (True, "ft:m:test", marks)
+
+
+def test_a_short_key_changes_no_header() -> None:
+    with House(script(reply({}, 429, **{"retry-after": "7"}), reply(JOB)), api_key="7") as house:
+        house.client.retrieve_job("ftjob-1")
+        assert house.clock.slept == [7.5]
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "status", "model", "suffix", "fine_tuned_model", "reconciler_job", "reconciler_fleet"]
+)
+def test_a_job_with_the_key_where_nothing_may_be_altered_is_no_answer(field: str) -> None:
+    told: dict[str, Any] = {**JOB, "metadata": Marks("f", "a", "0" * 16, 1).as_metadata()}
+    (told["metadata"] if field.startswith("reconciler_") else told)[field] = KEY
+    with House(lambda _: reply({**told, "data": [told], "has_more": False})) as house:
+        for outcome, kind in zip(asked(house.client), [OutcomeUnknown, Unreadable, Unreadable], strict=True):
+            assert isinstance(outcome, kind)
+            assert str(outcome).endswith(f"its {field} holds the API key")
+
+
+def test_events_are_shown_without_the_key() -> None:
+    told = {"id": "e", "level": KEY, "type": KEY, "message": f"with {KEY}", "data": {f"loss {KEY}": 1}}
+    with House(lambda _: reply({"data": [told], "has_more": False})) as house:
+        (event,) = house.client.list_events("j")
+    assert (event.level, event.type, event.message) == ("[redacted]", "[redacted]", "with [redacted]")
+    assert event.metrics == {"loss [redacted]": 1}
+
+
+def test_a_key_in_what_nobody_reads_is_no_matter() -> None:
+    told = {**JOB, "metadata": {**Marks("f", "a", "0" * 16, 1).as_metadata(), "note": KEY}, "echo": {"headers": [KEY]}}
+    with House(lambda _: reply(told)) as house:
+        assert house.client.retrieve_job("ftjob-1").marks == Marks("f", "a", "0" * 16, 1)
 
 
 def test_a_429_slows_every_request_down_not_only_the_one_that_met_it() -> None:

@@ -2,7 +2,7 @@
 
 `reconcile` and `act` call it through the `Provider` port. Reads are retried with jitter and obey
 `Retry-After`; a write is sent once, whatever comes back. Every answer becomes a value of `job`
-or an error of `errors`, and no message holds the key.
+or an error of `errors`, and none of them holds the key.
 """
 
 import json
@@ -27,7 +27,23 @@ from reconciler.errors import (
     foreign,
     scrub,
 )
-from reconciler.job import Checkpoint, Event, Job, id_of, object_of, parse_checkpoint, parse_event, parse_job, text_of
+from reconciler.job import (
+    ATTEMPT_MARK,
+    FLEET_MARK,
+    JOB_MARK,
+    ON_REMOVE_MARK,
+    REVISION_MARK,
+    TERMINAL,
+    Checkpoint,
+    Event,
+    Job,
+    id_of,
+    object_of,
+    parse_checkpoint,
+    parse_event,
+    parse_job,
+    text_of,
+)
 
 # CONTRACT section 5: everything about one request, from its first packet to the answer's last byte.
 REQUEST_DEADLINE = 10.0
@@ -53,6 +69,18 @@ _TOO_MANY = 429
 _PASSING = frozenset({408, 409, 425})
 # 429 codes that no waiting of ours cures (WIRE.md, "Errors").
 _LASTING = ("quota", "credit", "spend_limit", "daily")
+
+# Text that is compared, asked for or sent again: without the key in it, it would be another's. An answer that holds the
+# key in one of these is refused; all other text is only shown, and is shown without the key.
+_EXACT = frozenset(
+    {
+        *("id", "status", "model", "suffix", "user_provided_suffix", "training_file", "validation_file"),
+        *("fine_tuned_model", "fine_tuned_model_checkpoint", "filename", "purpose"),
+        *(FLEET_MARK, JOB_MARK, REVISION_MARK, ATTEMPT_MARK, ON_REMOVE_MARK),
+    }
+)
+# Inside these the names are the server's own words, and are shown; every other name is the API's.
+_METRICS = frozenset({"metrics", "data"})
 
 _SAFE_ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.:-]{1,128}")
 _SAFE_HEADER = re.compile(r"[\x21-\x7e]+")
@@ -289,7 +317,7 @@ class OpenAIClient:
         began = self._clock.monotonic()
         try:
             # Not through httpx's client: it would follow what a server says into redirects and cookies.
-            response = self._scrubbed(self._transport.handle_request(self._request(call)))
+            response = self._transport.handle_request(self._request(call))
         except (NotSent, OutcomeUnknown) as error:
             text = self._clean(f"{call.method} {call.path}: {error}")
             failure = NotSent(text) if isinstance(error, NotSent) else _unanswered(call, text)
@@ -309,7 +337,7 @@ class OpenAIClient:
                 path=call.path,
                 status=None if response is None else response.status_code,
                 duration=self._clock.monotonic() - began,
-                request_id="" if response is None else _request_id(response),
+                request_id="" if response is None else self._request_id(response),
                 error="" if failure is None else str(failure),
             )
         )
@@ -334,7 +362,7 @@ class OpenAIClient:
             return None
         code, said = self._error_of(response)
         text = self._clean(f"{call.method} {call.path}: HTTP {status}{code and f' {code}'}{said and f': {said}'}")
-        request_id = _request_id(response)
+        request_id = self._request_id(response)
         if status == _TOO_MANY:
             retry_after = self._retry_after(response.headers)
             return RateLimited(text, code=code, request_id=request_id, retry_after=retry_after)
@@ -346,13 +374,13 @@ class OpenAIClient:
     def _parsed(self, call: _Call, response: httpx.Response, parse: Callable[[object], _T]) -> _T:
         try:
             # Python reads NaN and Infinity, which are not JSON; as null they count as absent.
-            return parse(self._cleaned(json.loads(response.content, parse_constant=lambda _: None), response.content))
+            return parse(self._keyless(json.loads(response.content, parse_constant=lambda _: None)))
         except (ValueError, RecursionError) as error:
             why = (
                 foreign(str(error)) if not isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else "not JSON"
             )
             text = self._clean(f"{call.method} {call.path}: HTTP {response.status_code}, {why}")
-            raise _unanswered(call, text, status=response.status_code, request_id=_request_id(response)) from error
+            raise _unanswered(call, text, status=response.status_code, request_id=self._request_id(response)) from error
 
     def _retry_after(self, headers: httpx.Headers) -> float | None:
         """Seconds, from `retry-after-ms`, or `Retry-After` as a number or a date."""
@@ -369,37 +397,38 @@ class OpenAIClient:
     def _error_of(self, response: httpx.Response) -> tuple[str, str]:
         """Code and message as the server gave them, escaped; anything may stand in an error's body."""
         try:
-            body = self._cleaned(json.loads(response.content), response.content)
+            body = json.loads(response.content)
         except (ValueError, RecursionError):
             return "", ""
         error = body.get("error") if isinstance(body, Mapping) else None
         if not isinstance(error, Mapping):
-            return "", foreign(error) if isinstance(error, str) else ""
-        code, kind, said = (error.get(key) for key in ("code", "type", "message"))
-        name = code if isinstance(code, str) and code else kind
-        return foreign(name) if isinstance(name, str) else "", foreign(said) if isinstance(said, str) else ""
+            return "", self._shown(error)
+        code, kind, said = (self._shown(error.get(key)) for key in ("code", "type", "message"))
+        return code or kind, said
+
+    def _request_id(self, response: httpx.Response) -> str:
+        return self._shown(response.headers.get("x-request-id") or response.headers.get("apim-request-id"))
+
+    def _shown(self, text: object) -> str:
+        """What a server said, as it may be told: without the key, which a cut could leave half of."""
+        return foreign(self._clean(text)) if isinstance(text, str) else ""
 
     def _clean(self, text: str) -> str:
         return scrub(text, self._secrets)
 
-    def _cleaned(self, value: Any, content: bytes) -> Any:
-        """The parsed answer without the key, where JSON's escapes could have hidden it from `_scrubbed`."""
-        if not self._secrets or not (b"\\" in content or b"\0" in content):  # NUL: UTF-16, which JSON may be
-            return value
+    def _keyless(self, value: Any, field: str = "") -> Any:
+        """The parsed answer without the key, which a server may echo anywhere. Raises ValueError as `_EXACT` says."""
         if isinstance(value, str):
-            return self._clean(value)
+            clean = self._clean(value)
+            if clean == value or value in TERMINAL:  # a word of the API is no echo
+                return value
+            if field in _EXACT:
+                raise ValueError(f"its {field} holds the API key")
+            return clean
         if isinstance(value, Mapping):
-            return {self._clean(key): self._cleaned(item, content) for key, item in value.items()}
-        return [self._cleaned(item, content) for item in value] if isinstance(value, list) else value
-
-    def _scrubbed(self, response: httpx.Response) -> httpx.Response:
-        """The same answer without the key, which a server may echo anywhere: no reader behind this has to care."""
-        # As bytes: a header may hold some that are no text.
-        headers, content = list(response.headers.raw), response.read()
-        for secret in self._secrets:
-            headers = [(name, value.replace(secret.encode(), b"[redacted]")) for name, value in headers]
-            content = content.replace(secret.encode(), b"[redacted]")
-        return httpx.Response(response.status_code, headers=headers, content=content)
+            named = field in _METRICS
+            return {self._clean(name) if named else name: self._keyless(item, name) for name, item in value.items()}
+        return [self._keyless(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,10 +469,6 @@ def _unanswered(
     """No answer, or one that says nothing: a write may have happened, a read has not."""
     kind = OutcomeUnknown if call.write else Unreadable
     return kind(text, status=status, code=code, request_id=request_id)
-
-
-def _request_id(response: httpx.Response) -> str:
-    return foreign(response.headers.get("x-request-id") or response.headers.get("apim-request-id") or "")
 
 
 def _checked(identifier: str) -> str:
