@@ -553,6 +553,17 @@ def test_the_status_files_hold_what_status_prints(shell: Shell, fleet: FleetDire
     assert item["checkpoints"]
 
 
+def test_status_tells_a_refusal_and_plan_what_apply_would_try(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", suffix="refuse-400")
+    assert shell("apply", fleet.root).code == 1
+    (item,) = shell("status", fleet.root, "-o", "json").json["items"]
+    told = yaml.safe_load((fleet.root / ".reconciler" / "status" / "a.yaml").read_text())["status"]
+    assert item["conditions"] == told["conditions"]
+    assert [c["reason"] for c in told["conditions"] if c["type"] == "Blocked"] == ["CreateRejected"]
+    (change,) = shell("plan", fleet.root, "-o", "json").json["changes"]
+    assert (change["action"], change["reason"]) == ("create", "NotCreated")
+
+
 def test_events_and_checkpoints(shell: Shell, fleet: FleetDirectory) -> None:
     fleet.job("a", model="gpt-4o-mini")
     none_yet = shell("events", "a", "-d", fleet.root)

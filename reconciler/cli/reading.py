@@ -43,7 +43,7 @@ def status(clock: Clock, /, directory: str, name: str | None, form: str, **rest:
         raise UsageError(f"no such directory: {directory}; for one job say: reconciler status DIR {directory}")
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=False, clock=clock) as house:
+    with open_house(settings, snapshot, writes=False, patient=True, clock=clock) as house:
         seen = house.run.observe(snapshot)
         found = _statuses(house, snapshot, seen, name)
         if name is not None:
@@ -69,7 +69,7 @@ def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: boo
     """Show the provider's events of a job, the oldest first."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=False, clock=clock) as house:
+    with open_house(settings, snapshot, writes=False, patient=True, clock=clock) as house:
         job_id = _job_id(house, snapshot, name)
         for event in _events(house, job_id, follow=follow):
             click.echo(json.dumps(event_data(event)) if form == "json" else event_line(event))
@@ -85,7 +85,7 @@ def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: A
     """Show the provider's checkpoints of a job."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=False, clock=clock) as house:
+    with open_house(settings, snapshot, writes=False, patient=True, clock=clock) as house:
         found = house.provider.list_checkpoints(_job_id(house, snapshot, name))
         if form == "json":
             click.echo(json.dumps([checkpoint_data(c) for c in found], indent=2))

@@ -150,7 +150,7 @@ def _attend(duty: _Duty) -> None:
 
 def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
     settings = duty.settings
-    with _only_one(duty), open_house(settings, snapshot, writes=True, service=duty.service) as house:
+    with _only_one(duty), open_house(settings, snapshot, writes=True, patient=True, service=duty.service) as house:
         log = house.log
         log.info("daemon.started", directory=str(settings.root), host=house.target.host, interval=duty.pace.interval)
         Daemon(

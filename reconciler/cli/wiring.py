@@ -51,7 +51,7 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What makes a house a daemon's: back-offs of earlier runs count, and live jobs are followed over ``fan``."""
+    """What makes a house a daemon's: live jobs are followed over ``fan``, and somebody may ask it to stop."""
 
     clock: Clock
     stopping: Callable[[], bool]
@@ -60,17 +60,19 @@ class Service:
 
 
 @contextmanager
-def open_house(
+def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
     settings: Settings,
     snapshot: Snapshot,
     *,
     writes: bool,
+    patient: bool = False,
     clock: Clock | None = None,
     service: Service | None = None,
 ) -> Iterator[House]:
     """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
 
-    The clock is the ``service``'s, where there is one.
+    ``patient``: back-offs of earlier runs count, as for `run` and for whoever tells how things stand; `apply`
+    tries once all the same, and `plan` shows what it would do. The clock is the ``service``'s, where there is one.
 
     Raises:
         UsageError: no base URL or key.
@@ -119,7 +121,7 @@ def open_house(
             stopping=service.stopping if service else lambda: False,
         )
         settle = settings.settle if settings.settle is not None else 0.0 if where.sandbox else SETTLE_SECONDS
-        run = Reconciler(ports, settle=settle, prune=settings.prune, patient=service is not None)
+        run = Reconciler(ports, settle=settle, prune=settings.prune, patient=patient)
         yield House(fleet, where, run, provider, journal, status_files, clock, log)
 
 
