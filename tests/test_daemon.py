@@ -1,5 +1,7 @@
 """The daemon on a clock that nobody waits for: when it passes, what it believes, what it says."""
 
+import io
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,14 +14,21 @@ import pytest
 
 from reconciler.apply import Patience, Result, apply
 from reconciler.body import create_body
+from reconciler.cli.running import _attend, _Duty
+from reconciler.cli.wiring import Service
 from reconciler.daemon import Observer, Pace
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, StateReplaced, Unreadable
+from reconciler.follow import one_by_one
 from reconciler.gates import Permission
 from reconciler.job import Marks
 from reconciler.journal import Identity, open_journal
+from reconciler.log import configure
 from reconciler.manifest import Desired
 from reconciler.reconcile import Reconciler
-from reconciler.source import read_directory
+from reconciler.settings import Settings
+from reconciler.source import DirectoryReader, read_directory
+from reconciler.wakeups import ThreadWakeups
+from tests.clocks import SkippingClock
 from tests.fleets import SILENT, FleetDirectory
 from tests.providers import World
 
@@ -389,6 +398,49 @@ def test_another_fleet_name_ends_the_daemon_so_that_its_memory_is_opened_anew(se
     settled.live(100)
     assert settled.clock.now < start + 12
     assert [o for _, o, _ in settled.provider.calls if o in {"create", "cancel"}] == []
+
+
+class Scripted(ThreadWakeups):
+    """Every wait is over at once; what happens in it is told beforehand, and after the last the daemon stops."""
+
+    def __init__(self, *steps: Callable[[], object]) -> None:
+        super().__init__()
+        self._steps = [*steps, self.stop]
+
+    def wait(self, seconds: float) -> bool:
+        self._steps.pop(0)()
+        return True
+
+
+@pytest.mark.parametrize("swapped", [False, True], ids=["another document", "another state directory"])
+def test_a_trouble_that_comes_back_is_told_again(fleet: FleetDirectory, *, swapped: bool) -> None:
+    settings = Settings(fleet.root, base_url="http://127.0.0.1:9/v1", state_dir=fleet.root / ".state")
+    spoil = partial(fleet.fleet, expect={"host": "elsewhere.invalid"})
+
+    def swap() -> None:
+        shutil.rmtree(settings.state_directory)
+        fleet.job("a")
+
+    wakeups = Scripted(spoil, lambda: None, fleet.fleet, *([swap] if swapped else []), spoil, lambda: None)
+    service = Service(SkippingClock(), lambda: wakeups.stopping, one_by_one, lambda _: None)
+    logged = io.StringIO()
+    log = configure(form="json", secrets=[], stream=logged)
+    reader = DirectoryReader(fleet.root)
+    settings.state_directory.mkdir()
+    _attend(
+        _Duty(
+            settings,
+            pace=Pace(stability=0),
+            first_run=False,
+            wakeups=wakeups,
+            reader=reader,
+            observer=Observer(),
+            service=service,
+            log=log,
+        )
+    )
+    events = [json.loads(line)["event"] for line in logged.getvalue().splitlines()]
+    assert events == ["daemon.not_started", *(["state.replaced"] if swapped else []), "daemon.not_started"]
 
 
 def test_limits_apply_from_the_next_pass_on(settled: World) -> None:

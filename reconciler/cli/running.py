@@ -133,9 +133,11 @@ def _attend(duty: _Duty) -> None:
         fleet = snapshot.fleet.name
         try:
             _attend_one(duty, snapshot)
+            complaint = ""
         except Stopped:
             return
         except StateReplaced as error:
+            complaint = ""
             duty.log.warning("state.replaced", error=str(error))
             duty.wakeups.wait(_PAUSE_SECONDS)
         except ReconcilerError as error:
