@@ -31,6 +31,9 @@ FOREIGN_TEXT_LIMIT = 256
 # Shorter than any real key; replacing shorter ones would shred the text around them.
 _SECRET_MIN = 6
 
+# What PyYAML lets escape beside its own errors, on some malformed text.
+YAML_ESCAPES = (ValueError, LookupError, AttributeError, RecursionError)
+
 
 def printable(text: str) -> str:
     """Text of our own that may hold another's: what could steer a terminal is escaped, nothing is cut."""

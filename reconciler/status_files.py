@@ -13,7 +13,7 @@ from typing import Protocol
 
 import yaml
 
-from reconciler.errors import ReconcilerError
+from reconciler.errors import YAML_ESCAPES, ReconcilerError
 from reconciler.status import Condition, Status
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -143,7 +143,7 @@ def as_report(status: Status) -> dict[str, object]:
 def _report(content: bytes) -> Mapping[str, object]:
     try:
         document = yaml.load(content, Loader=_LOADER)  # noqa: S506 - both are safe loaders
-    except (ValueError, yaml.YAMLError):
+    except (yaml.YAMLError, *YAML_ESCAPES):
         return {}
     report = document.get("status") if isinstance(document, Mapping) else None
     return report if isinstance(report, Mapping) else {}

@@ -332,3 +332,15 @@ def test_what_was_written_is_what_another_run_reads(error: str, model: str, stat
     assert writer.write(found) == len(files) > 0
     assert StatusFiles(Path("/state"), files).read() == writer.read()
     assert writer.write(found) == StatusFiles(Path("/state"), files).write(found) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["!!bool x", "!!timestamp x", "!!int ''", "2026-99-99", "[" * 100_000, "{", "\0", "é: [*a]"]
+)
+def test_a_file_that_cannot_be_read_counts_as_absent(text: str) -> None:
+    files = _Files({Path("/state/status/a.yaml"): f"status: {text}\n".encode()})
+    found = report(world([job()], [desired()]))
+    writer = StatusFiles(Path("/state"), files)
+    assert writer.read() == {}
+    assert writer.write(found) == 1
+    assert StatusFiles(Path("/state"), files).read().keys() == {"a"}

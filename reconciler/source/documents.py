@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from reconciler.errors import foreign
+from reconciler.errors import YAML_ESCAPES, foreign
 
 # Far beyond any manifest, and small enough to be read in a blink.
 BYTES_LIMIT = 4 * 1024 * 1024
@@ -96,8 +96,7 @@ def read_documents(content: bytes) -> Read:
         return _unreadable(read, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, foreign(words))
     except _Excess as error:
         return _unreadable(read, error.line, error.column, str(error))
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        # PyYAML lets each of these escape on some malformed text.
+    except (yaml.YAMLError, *YAML_ESCAPES) as error:
         return _unreadable(read, 1, 1, f"not YAML ({type(error).__name__})")
     return read
 
