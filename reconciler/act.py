@@ -28,7 +28,7 @@ class Outcome:
     """What came of one write. ``job`` is the job as the provider showed it afterwards.
 
     ``unknown``: it may have happened; the journal's intent stays until a listing tells.
-    ``stop``: no further create is worth sending in this pass. ``sent``: a request to write has left.
+    ``stop``: no further create is worth sending in this pass. ``sent``: the create or the cancel itself has left.
     """
 
     name: str
@@ -73,7 +73,7 @@ def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
     except SourceError as error:
         return _failed(change, f"nothing was sent: {error}")
     except Refused as error:
-        return _refused(desk, change, error, log)
+        return _refused(desk, change, error, log, sent=False)
     except ProviderError as error:
         log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
@@ -126,7 +126,7 @@ def _uploaded(desk: Desk, file: TrainingFile | None, log: FilteringBoundLogger) 
     return file_id
 
 
-def _refused(desk: Desk, change: Change, error: Refused, log: FilteringBoundLogger) -> Outcome:
+def _refused(desk: Desk, change: Change, error: Refused, log: FilteringBoundLogger, *, sent: bool = True) -> Outcome:
     """Row 14: the provider said no, to this create or to every create."""
     none_at_all = takes_no_jobs(error)
     reason = Reason.CREATE_REFUSED if none_at_all else Reason.CREATE_REJECTED
@@ -137,11 +137,11 @@ def _refused(desk: Desk, change: Change, error: Refused, log: FilteringBoundLogg
         "create.refused", error=str(error), http_status=error.status, code=error.code, request_id=error.request_id
     )
     said = "the provider takes no new jobs" if none_at_all else "the provider rejected it"
-    return Outcome(change.name, Action.CREATE, reason, None, False, f"{said}: {error}", stop=none_at_all)
+    return Outcome(change.name, Action.CREATE, reason, None, False, f"{said}: {error}", stop=none_at_all, sent=sent)
 
 
-def _failed(change: Change, message: str, *, stop: bool = False) -> Outcome:
-    return Outcome(change.name, change.action, change.reason, change.job_id, False, message, stop=stop)
+def _failed(change: Change, message: str, *, stop: bool = False, sent: bool = False) -> Outcome:
+    return Outcome(change.name, change.action, change.reason, change.job_id, False, message, stop=stop, sent=sent)
 
 
 # ── cancel ───────────────────────────────────────────────────────────────────────────────────
@@ -178,16 +178,19 @@ def cancel(desk: Desk, change: Change) -> Outcome:
         return _failed(change, f"not cancelled: {objection}")
     desk.journal.record_cancel(job_id, change.reason)
     log.info("cancel.recorded")
-    trouble, unsent, refused = "", False, False
+    trouble, refused = "", False
     try:
         desk.provider.cancel_job(job_id)
+    except NotSent as error:
+        desk.journal.disown_cancel(job_id)  # whoever ends the job from now on, it was not this cancel
+        log.warning("cancel.not_sent", error=str(error))
+        return _failed(change, f"not sent: {error}")
     except ProviderError as error:
-        trouble = str(error)
-        unsent, refused = isinstance(error, NotSent), isinstance(error, Refused)
+        trouble, refused = str(error), isinstance(error, Refused)
         log.warning("cancel.unconfirmed", error=trouble, http_status=error.status, request_id=error.request_id)
     outcome = _read_back(desk, change, trouble, log)
-    if unsent or (refused and (outcome.job is None or outcome.job.live)):
-        desk.journal.disown_cancel(job_id)  # whoever ends the job from now on, it was not this cancel
+    if refused and (outcome.job is None or outcome.job.live):
+        desk.journal.disown_cancel(job_id)  # likewise
     return outcome
 
 
@@ -206,7 +209,7 @@ def _read_back(desk: Desk, change: Change, trouble: str, log: FilteringBoundLogg
     try:
         job = desk.provider.retrieve_job(job_id)
     except ProviderError as error:
-        return _failed(change, f"cancel sent; whether it took could not be read ({error})")
+        return _failed(change, f"cancel sent; whether it took could not be read ({error})", sent=True)
     if job.cancelled:
         desk.journal.confirm_cancel(job_id)
         log.info("job.cancelled")
@@ -221,4 +224,5 @@ def _read_back(desk: Desk, change: Change, trouble: str, log: FilteringBoundLogg
         return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"job {job_id} is being cancelled", job)
     log.warning("cancel.without_effect", status=job.status, error=trouble)
     why = f" ({trouble})" if trouble else ""
-    return _failed(change, f"cancel sent, and job {job_id} is still {job.status}{why}; tried again by a later run")
+    message = f"cancel sent, and job {job_id} is still {job.status}{why}; tried again by a later run"
+    return _failed(change, message, sent=True)

@@ -17,14 +17,14 @@ from reconciler.body import create_body
 from reconciler.cli.running import _attend, _Duty
 from reconciler.cli.wiring import Service
 from reconciler.daemon import Observer, Pace
-from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, StateReplaced, Unreadable
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, StateReplaced, Unreadable
 from reconciler.follow import one_by_one
 from reconciler.gates import Permission
 from reconciler.job import Marks
 from reconciler.journal import Identity, open_journal
 from reconciler.log import configure
 from reconciler.manifest import Desired
-from reconciler.reconcile import Reconciler
+from reconciler.reconcile import Pass, Reconciler
 from reconciler.settings import Settings
 from reconciler.source import DirectoryReader, read_directory
 from reconciler.wakeups import ThreadWakeups
@@ -602,7 +602,6 @@ def test_a_job_that_outlives_its_cancel_is_told_when_it_succeeds(settled: World)
 
 
 def test_a_provider_that_limits_the_rate_is_asked_no_more_in_that_pass(settled: World) -> None:
-    start = settled.clock.now
     settled.fleet.job("b", seed=1)
     settled.live(100)
     for job_id in settled.provider.live():
@@ -610,7 +609,51 @@ def test_a_provider_that_limits_the_rate_is_asked_no_more_in_that_pass(settled: 
     settled.provider.calls.clear()
     settled.fail_next("retrieve", RateLimited("slow down", retry_after=70.0))
     settled.live(60)
-    assert len(settled.provider.times("retrieve")) == 1, f"from {start}"
+    assert len(settled.provider.times("retrieve")) == 1
+
+
+class Outcomes(Observer):
+    """Keeps what came of each write: done, sent, and the words."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[bool, bool, str]] = []
+
+    def passed(self, done: Pass, seconds: float) -> None:
+        self.told += [(o.ok, o.sent, o.message) for o in done.outcomes]
+
+
+def test_a_cancel_that_was_not_sent_says_so_and_is_not_looked_for(settled: World) -> None:
+    start, outcomes = settled.clock.now, Outcomes()
+    settled.fail_next("cancel", NotSent("no connection"))
+    settled.at(start + 10, lambda: settled.fleet.remove("a"))
+    settled.live(60, observer=outcomes)
+    assert outcomes.told == [(False, False, "not sent: no connection")]
+    operations = [operation for _, operation, _ in settled.provider.calls]
+    assert operations[operations.index("cancel") + 1] != "retrieve"
+    assert len(settled.lines("cancel.not_sent")) == 1
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("reset"), Refused("no", status=409)], ids=["lost", "refused"])
+def test_a_cancel_without_effect_was_sent(settled: World, error: ProviderError) -> None:
+    start, outcomes = settled.clock.now, Outcomes()
+    settled.fail_next("cancel", error)
+    settled.at(start + 10, lambda: settled.fleet.remove("a"))
+    settled.live(60, observer=outcomes)
+    words = f"cancel sent, and job j1 is still running ({error}); tried again by a later run"
+    assert outcomes.told == [(False, True, words)]
+
+
+@pytest.mark.parametrize(
+    ("error", "sent"),
+    [(NotSent("no connection"), False), (Refused("no", status=400), True)],
+    ids=["not sent", "refused"],
+)
+def test_a_create_is_sent_where_the_server_has_seen_it(world: World, error: ProviderError, *, sent: bool) -> None:
+    outcomes = Outcomes()
+    world.fail_next("create", error)
+    world.fleet.job("a")
+    world.live(5, observer=outcomes)
+    assert outcomes.told[0][:2] == (False, sent)
 
 
 def test_a_wait_without_end_is_cut_and_the_loop_shows_signs_of_life(world: World) -> None:
