@@ -14,7 +14,7 @@ from reconciler.act import Outcome
 from reconciler.case import cases_of, ended_by_us
 from reconciler.change import Action, Change, Reason
 from reconciler.clock import Clock
-from reconciler.errors import ProviderError
+from reconciler.errors import ProviderError, ReconcilerError
 from reconciler.gates import Permission
 from reconciler.reconcile import Decided, Pass, Reconciler
 from reconciler.source import Snapshot
@@ -101,9 +101,12 @@ def apply(
 ) -> Result:
     """Repeat the pass until nothing more can be sent now, and one settle window after the last create.
 
+    What goes wrong after the first pass ends it too; the result says so, and what had been done by then.
+
     Raises:
         ProviderError: the provider could not be listed completely, not even once.
-        JournalError: the state directory cannot be trusted or written.
+        JournalError: the state directory cannot be trusted or written, or another run has it.
+        ReconcilerError: the first pass could not write the status.
     """
     clock, announce = run.clock, listener.announce
     end = None if patience.timeout is None else clock.monotonic() + patience.timeout
@@ -114,11 +117,11 @@ def apply(
     while True:
         try:
             last = run.one_pass(snapshot, permission, announce)
-        except ProviderError as error:
+        except ReconcilerError as error:
             failures += 1
             if last is None:
                 raise
-            if not patience.wait or failures > _PATIENCE:
+            if not (isinstance(error, ProviderError) and patience.wait and failures <= _PATIENCE):
                 return Result(tuple(outcomes), last, failure=str(error))
             following: _Next | None = _Next(clock.monotonic() + patience.poll * failures, f"the provider ({error})")
         else:

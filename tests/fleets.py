@@ -14,7 +14,7 @@ from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
 from reconciler.gates import Permission
 from reconciler.manifest import ProviderName
-from reconciler.reconcile import Decided
+from reconciler.reconcile import Decided, Pass
 from reconciler.settings import Settings
 from reconciler.source import read_directory
 from tests.clocks import SkippingClock
@@ -95,12 +95,13 @@ def apply_once(
     permission: Permission = BEGIN,
     patience: Patience | None = None,
     announce: Callable[[Decided], None] = lambda _: None,
+    passed: Callable[[Pass], None] = lambda _: None,
     **settings: Any,
 ) -> Result:
     """`reconciler apply --yes`, in this process."""
     with house(directory, base_url, **settings) as opened:
         snapshot = read_directory(directory.root)
-        listener = replace(SILENT, announce=announce)
+        listener = replace(SILENT, announce=announce, passed=passed)
         return apply(opened.run, snapshot, permission, patience or Patience(), listener)
 
 

@@ -16,6 +16,7 @@ from reconciler.change import Action, Reason
 from reconciler.clock import SystemClock
 from reconciler.errors import JournalError, ProviderError
 from reconciler.gates import Permission
+from reconciler.journal import Lock
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.source import read_directory
 from reconciler.world import Intent
@@ -638,6 +639,28 @@ def test_an_unwritable_journal_stops_before_the_post(fleet: FleetDirectory, serv
         with pytest.raises(JournalError):
             opened.run.one_pass(snapshot, Permission(first_run=True))
     assert server.posts() == []
+
+
+@pytest.mark.parametrize(("trouble", "words"), [("locked", "another reconciler"), ("full", "cannot be written")])
+def test_what_was_done_is_told_whatever_goes_wrong_after(
+    fleet: FleetDirectory, server: Proxy, trouble: str, words: str
+) -> None:
+    state = fleet.root / ".reconciler"
+    rival = Lock(state)
+
+    def spoil(_: object) -> None:
+        if trouble == "locked":
+            rival.acquire(timeout=0, clock=SkippingClock().monotonic, sleep=SkippingClock().sleep)
+        else:
+            shutil.rmtree(state / "status")
+            (state / "status").touch()
+
+    fleet.job("a")
+    result = apply_once(fleet, server.base_url, settle=0, passed=spoil)
+    rival.release()
+    assert [(o.name, o.ok) for o in result.outcomes] == [("a", True)]
+    assert words in result.failure
+    assert result.exit_code == 1
 
 
 # ── missing and forget ───────────────────────────────────────────────────────────────────────

@@ -407,6 +407,24 @@ def test_apply_as_json(shell: Shell, fleet: FleetDirectory) -> None:
     assert set(told["outcomes"][0]) == {"name", "action", "reason", "job_id", "ok", "message"}
     assert told["converged"] is True
     assert told["summary"]["create"] == 1
+    assert told["failure"] is None
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_apply_tells_what_was_done_and_what_went_wrong_then(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, form: str
+) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    server.fault = lambda r, was: reply({}, 403) if r.method == "GET" and server.creates() else was
+    ran = shell("apply", fleet.root, "--yes", "--first-run", "-o", form, *options)
+    assert ran.code == 1
+    assert "error: GET /fine_tuning/jobs: HTTP 403\n" in ran.err
+    if form == "json":
+        assert ran.json["failure"] == "GET /fine_tuning/jobs: HTTP 403"
+        assert [o["ok"] for o in ran.json["outcomes"]] == [True]
+    else:
+        assert "✓ a: created job" in ran.out
 
 
 def test_a_failed_create_exits_1_and_says_why(shell: Shell, fleet: FleetDirectory) -> None:

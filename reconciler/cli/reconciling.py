@@ -244,7 +244,7 @@ class _Console:
         if self._json:
             data = as_data(self._first or after, result.outcomes)
             data |= {"converged": after.converged, "requeue_after": after.requeue_after}
-            data["gates"] = as_data(after)["gates"]
+            data |= {"gates": as_data(after)["gates"], "failure": result.failure or None}
             click.echo(json.dumps(data, indent=2))
             return
         if result.outcomes or result.lost or result.timed_out:
