@@ -18,6 +18,7 @@ import watchfiles
 
 from reconciler.clock import SystemClock
 from reconciler.errors import Stopped
+from reconciler.source import real_path
 
 # A save is noticed 8 to 11 ms after it happened with these; the defaults take 90 ms.
 _DEBOUNCE_MS, _STEP_MS = 50, 5
@@ -130,7 +131,7 @@ def watching(root: Path, ignored: Sequence[Path], hint: Callable[[], None]) -> I
     """Call ``hint`` when something under ``root`` may have changed; ``ignored`` are our own directories."""
     stop = threading.Event()
     # The watcher names what it sees by the real path.
-    ours = (*(path.absolute() for path in ignored), *(path.resolve() for path in ignored))
+    ours = (*(path.absolute() for path in ignored), *(real_path(path) for path in ignored))
     thread = threading.Thread(target=_watch, args=(root, ours, hint, stop), name="watcher", daemon=True)
     thread.start()
     try:

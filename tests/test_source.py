@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import SourceError
-from reconciler.source import Snapshot, fingerprint, read_directory, read_stream, read_training_bytes
+from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_directory, read_stream, read_training_bytes
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FLEET = "apiVersion: reconciler/v1\nkind: Fleet\nmetadata: {name: f}\nspec: {provider: sandbox}\n"
@@ -75,6 +75,23 @@ def test_a_missing_or_empty_directory_is_a_problem(tmp_path: Path, content: str 
     snapshot = read_directory(directory)
     assert snapshot.fleet is None
     assert len(snapshot.problems) >= 1
+
+
+def test_a_directory_that_is_a_link_to_itself_is_a_problem(root: Path, tmp_path: Path) -> None:
+    (root / "t.jsonl").write_text(LINE)
+    (root / "a.yaml").write_text(manifest("a", "{model: m, training_file: t.jsonl}"))
+    file = read_directory(root).desired["a"].training
+    assert file is not None
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for path in (loop, loop / "below"):
+        snapshot = DirectoryReader(path).read()
+        assert "cannot be read (Too many levels of symbolic links)" in {p.message for p in snapshot.problems}
+        assert fingerprint(snapshot) == snapshot.fingerprint
+        stream = read_stream(f"{FLEET}---\n{manifest('a', '{model: m, training_file: t.jsonl}')}".encode(), path)
+        assert [p.message[:23] for p in stream.problems] == ["t.jsonl: cannot be read"]
+        with pytest.raises(SourceError, match="cannot be read"):
+            read_training_bytes(path, file)
 
 
 def test_a_directory_without_a_fleet(root: Path) -> None:

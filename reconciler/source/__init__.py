@@ -8,6 +8,7 @@ from reconciler.source.directory import (
     read_stream,
     read_training_bytes,
 )
+from reconciler.source.files import real_path
 from reconciler.source.reader import DirectoryReader, held
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "read_directory",
     "read_stream",
     "read_training_bytes",
+    "real_path",
 ]

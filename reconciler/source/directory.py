@@ -39,6 +39,7 @@ from reconciler.source.files import (
     manifests,
     open_regular,
     read_bounded,
+    real_path,
     training_lines,
 )
 
@@ -110,7 +111,7 @@ def _generation(root: Path) -> tuple[str, str]:
 
 
 def _read_directory(root: Path) -> Snapshot:
-    reading, real = _Reading(root), root.resolve()
+    reading, real = _Reading(root), real_path(root)
     for relative, found in manifests(root):
         reading.take(relative, partial(_manifest_bytes, found, real))
     if not reading.seen:
@@ -131,7 +132,7 @@ def read_stream(content: bytes, root: Path) -> Snapshot:
 
 def fingerprint(snapshot: Snapshot) -> str:
     """Read the disk again: what ``snapshot.fingerprint`` would be now."""
-    real = snapshot.root.resolve()
+    real = real_path(snapshot.root)
     contents = snapshot.contents if snapshot.stream else _contents(_again(snapshot.root))
     files = {file for d in snapshot.desired.values() for file in (d.training, d.validation) if file is not None}
     digests: list[tuple[str, str]] = []
@@ -149,7 +150,7 @@ def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
     Raises:
         SourceError: the file has changed since, or cannot be read.
     """
-    real = root.resolve()
+    real = real_path(root)
     try:
         content = b"".join(training_lines(real / file.path, real))
     except Unfit as unfit:
@@ -285,7 +286,7 @@ class _Reading:
 
     def _training(self, base: Path, given: str) -> TrainingFile | Unfit:
         """A training file by its content; read once, however many jobs use it."""
-        real = self.root.resolve()
+        real = real_path(self.root)
         if given.startswith("/") or "\0" in given:
             return Unfit("must be a path relative to its manifest")
         try:
@@ -373,7 +374,7 @@ def _manifest_bytes(found: Path | Unfit, real_root: Path) -> bytes:
 
 
 def _again(root: Path) -> Iterable[tuple[str, str]]:
-    real = root.resolve()
+    real = real_path(root)
     for relative, found in manifests(root):
         try:
             yield relative, hashlib.sha256(_manifest_bytes(found, real)).hexdigest()

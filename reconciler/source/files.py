@@ -30,9 +30,17 @@ class Unfit(Exception):
     """A file that cannot be used, and why; its message completes ``PATH: …``."""
 
 
+def real_path(path: Path) -> Path:
+    """Where it really stands; the path itself where its links go in a circle, which whoever reads there is told."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path
+
+
 def manifests(root: Path) -> Iterator[tuple[str, Path | Unfit]]:
     """Each manifest under ``root`` by its relative path, sorted; or why something there cannot be read."""
-    real = root.resolve()
+    real = real_path(root)
     yield from _walk(real, real, "", set())
 
 

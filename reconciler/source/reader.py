@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.source.directory import Snapshot, fingerprint, read_directory
-from reconciler.source.files import Unfit, manifests
+from reconciler.source.files import Unfit, manifests, real_path
 
 # A file changed in the same tick of the clock as it was read keeps its times (as in git's "racy" index).
 _RACY_SECONDS = 2.0
@@ -84,7 +84,7 @@ def _and_downstream(snapshot: Snapshot, lost: Iterable[str]) -> frozenset[str]:
 
 def _signature(root: Path, snapshot: Snapshot) -> _Signature:
     """What `stat` says of every manifest and every training file."""
-    real = root.resolve()
+    real = real_path(root)
     paths = [(name, Path(name) if isinstance(found, Unfit) else found) for name, found in manifests(root)]
     training = {f.path for d in snapshot.desired.values() for f in (d.training, d.validation) if f is not None}
     paths += [(path, real / path) for path in sorted(training)]
