@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -516,6 +517,19 @@ def test_a_proxy_is_taken_from_the_environment_and_never_for_loopback() -> None:
     assert proxy_for("https", "api.example.com", {}) is None
     with pytest.raises(UsageError, match="must be an http"):
         proxy_for("https", "api.example.com", {"all": "socks5://proxy:1"})
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "malformed"])
+def test_certificates_that_cannot_be_read_are_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with House(lambda _: DROP) as house:
+        base_url = house.server.base_url.replace("http:", "https:")
+    with House(lambda _: DROP, base_url=base_url) as house, pytest.raises(UsageError, match="SSL_CERT_FILE"):
+        house.client.list_jobs()
 
 
 # ── hostile answers ──────────────────────────────────────────────────────────────────────────

@@ -62,6 +62,7 @@ class DeadlineTransport(httpx.BaseTransport):
         Raises:
             NotSent: no connection.
             OutcomeUnknown: the connection broke, the deadline passed, or the answer is too long.
+            UsageError: the environment names a proxy that is none, or certificates that cannot be read.
         """
         seconds = float(request.extensions["deadline"])
         self._current.begin(seconds)
@@ -113,7 +114,7 @@ class DeadlineTransport(httpx.BaseTransport):
                 proxy = proxy_for(url.scheme, url.host, self._proxies())
                 self._pools[key] = httpcore.ConnectionPool(
                     # A TLS context takes 20 ms to make, which loopback and plain HTTP need not pay.
-                    ssl_context=httpx.create_ssl_context() if url.scheme == "https" else None,
+                    ssl_context=_tls() if url.scheme == "https" else None,
                     proxy=proxy,
                     max_connections=16,
                     max_keepalive_connections=16,
@@ -144,6 +145,15 @@ def proxy_for(scheme: str, host: str, proxies: dict[str, str]) -> httpcore.Proxy
     address = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return httpcore.Proxy(f"{parts.scheme}://{address}:{port}", auth=auth)
+
+
+def _tls() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:  # httpx reads what these two variables name
+        raise UsageError(
+            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error}"
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:
