@@ -237,9 +237,10 @@ def test_retry_after_may_be_a_date() -> None:
     [
         reply({}, 429, **{"retry-after": "121"}),
         reply({"error": {"code": "insufficient_quota"}}, 429),
+        reply({"error": {"code": "SpendLimitReached"}}, 429),
         reply({"error": {"code": "daily_rate_limit_exceeded"}}, 429, **{"retry-after": "5"}),
     ],
-    ids=["too long", "quota", "daily"],
+    ids=["too long", "quota", "camel case", "daily"],
 )
 def test_a_limit_that_will_not_pass_is_told_at_once(answer: Reply) -> None:
     with House(lambda _: answer) as house:

@@ -67,8 +67,8 @@ _REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
 _TOO_MANY = 429
 # Reads: the server's moment of weakness, worth asking again.
 _PASSING = frozenset({408, 409, 425})
-# 429 codes that no waiting of ours cures (WIRE.md, "Errors").
-_LASTING = ("quota", "credit", "spend_limit", "daily")
+# 429 codes that no waiting of ours cures (WIRE.md, "Errors"), whether a server writes spend_limit or SpendLimit.
+_LASTING = ("quota", "credit", "spendlimit", "daily")
 
 # Text that is compared, asked for or sent again: without the key in it, it would be another's. An answer that holds the
 # key in one of these is refused; all other text is only shown, and is shown without the key.
@@ -302,7 +302,8 @@ class OpenAIClient:
     def _pause(self, error: ProviderError, tried: int) -> float | None:
         """Seconds until the next try; None where there should be none."""
         if isinstance(error, RateLimited):
-            if any(word in error.code for word in _LASTING):
+            code = error.code.lower().replace("_", "")
+            if any(word in code for word in _LASTING):
                 return None
             if error.retry_after is not None:
                 # Everyone was told the same moment: a little later each.
