@@ -387,6 +387,19 @@ def test_a_file_is_found_by_name_size_and_purpose(there: list[dict[str, object]]
         assert "purpose=fine-tune" in house.server.requests[0].path
 
 
+@pytest.mark.parametrize("name", ["n.jsonl", "other.jsonl"])
+def test_a_listing_of_files_without_pages_stops_no_upload(name: str) -> None:
+    with House(lambda _: reply({"data": [file("file-1"), file("file-2", name="m.jsonl")]})) as house:
+        assert house.client.find_file(name, 3) == ("file-1" if name == "n.jsonl" else None)
+        assert all(request.method == "GET" for request in house.server.requests)
+
+
+@pytest.mark.parametrize("answer", [HTML, reply({"files": []}), reply({}, 500)], ids=["html", "no page", "500"])
+def test_a_listing_of_files_that_is_none_is_told(answer: Reply) -> None:
+    with House(lambda _: answer) as house, pytest.raises(Unreadable):
+        house.client.find_file("n.jsonl", 3)
+
+
 def test_an_upload() -> None:
     with House(lambda _: reply(file("file-9"))) as house:
         assert house.client.upload_file("n.jsonl", b"{}\n") == "file-9"
@@ -684,8 +697,9 @@ def test_no_part_of_the_key_is_told_however_it_is_written() -> None:
 
 @pytest.mark.parametrize("file_id", ["\ud800", "x" * 100_000])
 def test_a_files_id_is_checked_like_any_other(file_id: str) -> None:
-    with House(lambda _: reply({"data": [{"id": file_id}], "has_more": True})) as house, pytest.raises(Unreadable):
-        house.client.find_file("n", 1)
+    with House(lambda _: reply({"data": [{"id": file_id}], "has_more": False})) as house:
+        outcome = caught(lambda: house.client.find_file("n", 1))
+        assert outcome is None or isinstance(outcome, Unreadable)
     with House(lambda _: reply({"id": file_id})) as house:
         outcome = caught(lambda: house.client.upload_file("n", b"{}"))
         assert outcome == "?" or isinstance(outcome, OutcomeUnknown)

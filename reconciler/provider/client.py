@@ -222,12 +222,20 @@ class OpenAIClient:
     # ── files ──
 
     def find_file(self, name: str, size: int) -> str | None:
-        """A usable training file of this name and size: the name holds a digest of its content."""
+        """A usable training file of this name and size: the name holds a digest of its content.
+
+        What a listing that cannot be walked to its end does not show counts as absent: some servers have no pages
+        here, and a second upload costs nothing.
+        """
         call = _Call("list_files", "GET", "/files", params={"purpose": "fine-tune"})
-        for file in self._pages(call, _parse_file, lambda file: file.id):
-            same = (file.name, file.size, file.purpose) == (name, size, "fine-tune")
-            if same and file.status not in _FILE_UNFIT:
-                return file.id
+        try:
+            for file in self._pages(call, _parse_file, lambda file: file.id):
+                same = (file.name, file.size, file.purpose) == (name, size, "fine-tune")
+                if same and file.status not in _FILE_UNFIT:
+                    return file.id
+        except Unreadable as error:
+            if error.status is not None:
+                raise
         return None
 
     def upload_file(self, name: str, content: bytes) -> str:
