@@ -29,7 +29,6 @@ from reconciler.provider import (
     RequestRecord,
 )
 from reconciler.reconcile import Ports, Reconciler
-from reconciler.sandbox import EmbeddedSandbox, SandboxError
 from reconciler.settings import SETTLE_SECONDS, Settings, Target, target
 from reconciler.source import Snapshot, fingerprint, read_training_bytes
 from reconciler.status_files import StatusFiles
@@ -128,6 +127,9 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
 @contextmanager
 def _sandbox(settings: Settings, clock: Clock, *, writes: bool) -> Iterator[str]:
     """The embedded provider; a command that writes nothing makes no data directory for it either."""
+    # Imported here: only a fleet in the sandbox pays for the HTTP server (100 ms).
+    from reconciler.sandbox import EmbeddedSandbox, SandboxError  # noqa: PLC0415
+
     with ExitStack() as stack:
         directory = settings.sandbox_directory
         if not writes and not directory.exists():
