@@ -145,11 +145,12 @@ def _removal_evidence(removals: list[Change], permission: Permission) -> tuple[V
     held = [
         c for c in removals if not permission.whole or (permission.gone is not None and c.name not in permission.gone)
     ]
-    message = (
-        "a removal needs every manifest to be readable and valid, and the name to be gone for a while"
-        if held
-        else "every manifest is valid"
-    )
+    message = "every manifest is valid"
+    if held and not permission.whole:
+        message = "nothing is removed while any manifest is broken or cannot be read; mend it first"
+    elif held:
+        names = ", ".join(sorted({c.name for c in held})[:_NAMED])
+        message = f"the manifest of {names} is not gone long enough to be believed; it is looked for again by itself"
     return Verdict("removal_evidence", None, len(held), bool(held), message), held
 
 
@@ -198,5 +199,8 @@ def _max_cancels(world: World, ending: list[Change]) -> Verdict:
     )
     return Verdict("max_cancels", limit, count, count > limit, message)
 
+
+# Names beyond this many are not told.
+_NAMED = 3
 
 _WAY_ON = "check the plan, then approve its digest (apply --approve DIGEST) or raise the limit"

@@ -537,7 +537,9 @@ def _shown(given: object) -> str:
 
 
 def _nearest(name: str) -> str:
-    close = difflib.get_close_matches(name, _field_names())
+    """The field that was meant, perhaps; of a name that is right elsewhere nothing is known."""
+    known = _field_names()
+    close = [] if name in known else difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -96,9 +96,8 @@ def _change(case: Case, action: Action, reason: Reason, message: str, known: Kno
 def _row_1_source_invalid(case: Case) -> Decision | None:
     if case.name not in case.world.broken:
         return None
-    return _hold(
-        case, Reason.SOURCE_INVALID, "its manifest cannot be trusted now; nothing is touched until it is mended"
-    )
+    message = "its manifest cannot be trusted now; nothing is touched until it is mended"
+    return _hold(case, Reason.SOURCE_INVALID, message, case.live[-1] if case.live else None)
 
 
 def _row_1_overtaken(case: Case) -> Decision | None:

@@ -139,7 +139,12 @@ def _keeps_nothing(root: Path) -> bool:
 
 def _at_home(root: Path) -> Path:
     """A state directory of its own for each fleet directory (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise UsageError(
+            f"{root} cannot keep the state and this user has no home directory: say --state-dir"
+        ) from error
     digest = hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:12]
     return Path(base) / "reconciler" / f"{root.absolute().name or 'root'}-{digest}"
 

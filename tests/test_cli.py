@@ -762,3 +762,52 @@ def test_a_reader_that_goes_away_is_no_traceback(fleet: FleetDirectory) -> None:
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait()
+
+
+def in_a_shell(script: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """A line of bash; `$R` is the program and `$D` the directory."""
+    place = {"R": f"{sys.executable} -m reconciler", "D": str(directory)}
+    return subprocess.run(
+        ["bash", "-c", script], env=os.environ | place, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("reader", ["| true", ">/dev/full", ">&-"])
+def test_an_apply_is_done_to_its_end_although_nobody_reads_it(fleet: FleetDirectory, reader: str) -> None:
+    fleet.job("a")
+    shown = in_a_shell("set -o pipefail; $R apply $D", fleet.root)
+    assert shown.returncode == 0
+    fleet.job("a", seed=1)
+    ran = in_a_shell(f"set -o pipefail; $R apply $D {reader}", fleet.root)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (0, False)
+    (told,) = json.loads(in_a_shell("$R status $D a -o json", fleet.root).stdout)["items"]
+    assert "cancelled" in {past["status"] for past in told["history"]}, "the job that was replaced"
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "words"),
+    [
+        ("$R plan $D >/dev/full", 1, "No space left on device"),
+        ("$R plan $D >&-", 0, ""),
+        ("$R plan - <&-", 1, "no `kind: Fleet` document"),
+        ("mkdir $D/gone && cd $D/gone && rmdir $D/gone && $R plan .", 1, "no manifests"),
+    ],
+)
+def test_what_a_shell_takes_away_is_no_traceback(fleet: FleetDirectory, script: str, code: int, words: str) -> None:
+    ran = in_a_shell(script, fleet.root)
+    assert "Traceback" not in ran.stderr
+    assert (ran.returncode, words in ran.stdout + ran.stderr) == (code, True)
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "apply"])
+def test_an_error_of_the_provider_comes_with_its_place(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, command: str
+) -> None:
+    options = there(fleet)
+    server.fault = lambda request, answer: reply({"error": {"message": "no such key"}}, 401)
+    ran = shell(
+        command, fleet.root, *(options if command != "status" else []), *(["--yes"] if command == "apply" else [])
+    )
+    assert ran.code == 1
+    assert ran.err.splitlines()[-2].startswith("fleet fleet-1 at 127.0.0.1:")
+    assert ran.err.splitlines()[-1].startswith("error: ")

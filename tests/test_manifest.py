@@ -421,7 +421,11 @@ def test_names_are_dns_labels(name: object) -> None:
         document(MODEL, name)  # type: ignore[arg-type]
 
 
-A_FIELD_TOO_MANY = {"modle": "unknown field; did you mean model?", "zzzzzz": "unknown field"}
+A_FIELD_TOO_MANY = {
+    "modle": "unknown field; did you mean model?",
+    "zzzzzz": "unknown field",
+    "labels": "unknown field",
+}
 SEVENS = 7 * 10**59  # 60 digits
 
 

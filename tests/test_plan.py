@@ -60,7 +60,8 @@ ENDED = memory(records=[record(live=False)], wanted=[("a", R2)])
 # One case for each branch of each row: (situation, world, the plan).
 TABLE: list[tuple[str, World, list[Line]]] = [
     # A. Hold?
-    ("1 broken manifest", world([job()], [], broken=frozenset("a")), [(H, Reason.SOURCE_INVALID, None)]),
+    ("1 broken manifest", world([], [], broken=frozenset("a")), [(H, Reason.SOURCE_INVALID, None)]),
+    ("1 broken manifest, its job runs", world([job()], [], broken=frozenset("a")), [(H, Reason.SOURCE_INVALID, "j1")]),
     (
         "2 unknown outcome",
         world([], [desired()], remembers=memory(intents=[LOST], echoes=True)),

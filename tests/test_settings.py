@@ -32,6 +32,18 @@ def test_a_read_only_directory_keeps_no_memory(tmp_path: Path, monkeypatch: pyte
     assert Settings(root=tmp_path).state_directory != tmp_path / ".reconciler"
 
 
+def test_a_user_without_a_home_is_told_what_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(UsageError, match="say --state-dir"):
+        _ = Settings(root=tmp_path).state_directory
+
+
 def test_a_mounted_secrets_line_end_is_no_part_of_the_base_url() -> None:
     where = target(
         Settings(root=Path(), provider=ProviderName.COMPATIBLE), Fleet("f"), {"OPENAI_BASE_URL": "http://x/v1/\n"}

@@ -5,13 +5,13 @@ for an HTTP client (httpx and structlog cost 150 to 200 ms each to import).
 """
 
 import importlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 
 import click
 
 from reconciler import __version__
+from reconciler.cli import options
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import ReconcilerError, UsageError, printable
 
@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
 def _run(arguments: Sequence[str] | None, clock: Clock) -> int:
     try:
         code = cli.main(args=arguments, prog_name="reconciler", standalone_mode=False, obj=clock)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may be closed (`>&-`)
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show(sys.stderr)
         return UsageError.exit_code
@@ -74,10 +75,13 @@ def _run(arguments: Sequence[str] | None, clock: Clock) -> int:
         )
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader went away (`| head`): there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        options.drop_output()
         return 1
     except ReconcilerError as error:
         click.echo("\n".join(printable(line) for line in f"error: {error}".split("\n")), err=True)
         return error.exit_code
+    except OSError as error:
+        options.drop_output()  # perhaps it was the output that could not be written
+        click.echo(printable(f"error: {error}"), err=True)
+        return 1
     return code if isinstance(code, int) else 0

@@ -21,7 +21,7 @@ def read_source(directory: str, root: Path | None = None) -> Snapshot:
     """
     if directory != "-":
         return read_directory(Path(directory))
-    content = sys.stdin.buffer.read(_STREAM_LIMIT + 1)
+    content = sys.stdin.buffer.read(_STREAM_LIMIT + 1) if sys.stdin is not None else b""
     if len(content) > _STREAM_LIMIT:
         raise SourceError([f"standard input: longer than {_STREAM_LIMIT} bytes"])
     return read_stream(content, root or Path())

@@ -1,7 +1,6 @@
 """`plan` and `apply`: show what would happen and why; make it happen."""
 
 import json
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -232,12 +231,12 @@ class _Console:
     def announce(self, decided: Decided) -> None:
         self._first = _review(self._house, decided)
         if not self._json and not self._shown:
-            click.echo(_colourful(self._first))
+            options.tell(_colourful(self._first))
 
     def passed(self, done: Pass) -> None:
         if not self._json:
             for outcome in done.outcomes:
-                click.echo(outcome_line(outcome, colours=options.colours()))
+                options.tell(outcome_line(outcome, colours=options.colours()))
 
     def conclude(self, result: Result) -> None:
         after = _review(self._house, result.last.after)
@@ -245,16 +244,15 @@ class _Console:
             data = as_data(self._first or after, result.outcomes)
             data |= {"converged": after.converged, "requeue_after": after.requeue_after}
             data |= {"gates": as_data(after)["gates"], "failure": result.failure or None}
-            click.echo(json.dumps(data, indent=2))
+            options.tell(json.dumps(data, indent=2))
             return
         if result.outcomes or result.lost or result.timed_out:
-            click.echo("")
-            click.echo(_standing(self._house, result))
+            options.tell("")
+            options.tell(_standing(self._house, result))
         for verdict in result.last.after.gated.refusals:
-            click.echo(f"Gate {verdict.gate} refuses: {verdict.message}.")
+            options.tell(f"Gate {verdict.gate} refuses: {verdict.message}.")
         if result.timed_out:
-            click.echo("Timed out waiting; the jobs go on. `reconciler status` shows them.")
-        sys.stdout.flush()
+            options.tell("Timed out waiting; the jobs go on. `reconciler status` shows them.")
 
 
 def _standing(house: House, result: Result) -> str:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import click
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import Clock, SystemClock
-from reconciler.errors import GateRefused, ReconcilerError, SourceError
+from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
 from reconciler.follow import Fan, Follower
 from reconciler.gates import expectation
 from reconciler.journal import Identity, Journal, Lock, open_journal
@@ -29,6 +30,7 @@ from reconciler.provider import (
     RequestRecord,
 )
 from reconciler.reconcile import Ports, Reconciler
+from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, Target, target
 from reconciler.source import Snapshot, fingerprint, read_training_bytes
 from reconciler.status_files import StatusFiles
@@ -121,7 +123,12 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
         )
         settle = settings.settle if settings.settle is not None else 0.0 if where.sandbox else SETTLE_SECONDS
         run = Reconciler(ports, settle=settle, prune=settings.prune, patient=patient)
-        yield House(fleet, where, run, provider, journal, status_files, clock, log)
+        try:
+            yield House(fleet, where, run, provider, journal, status_files, clock, log)
+        except ProviderError:
+            # An inherited variable may have led to the wrong provider: say where this was.
+            click.echo(header(fleet.name, where.host, where.organization), err=True)
+            raise
 
 
 @contextmanager

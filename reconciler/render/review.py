@@ -159,15 +159,14 @@ def _change_data(change: Change) -> dict[str, object]:
 # ── text ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def header(review: Review) -> str:
+def header(fleet: str, host: str, organization: str) -> str:
     """The first line of `plan` and `apply`: where this would happen."""
-    organization = f" (organization {foreign(review.organization)})" if review.organization else ""
-    return f"fleet {review.fleet} at {foreign(review.host)}{organization}"
+    return f"fleet {fleet} at {foreign(host)}{f' (organization {foreign(organization)})' if organization else ''}"
 
 
 def as_text(review: Review, *, colours: bool = False) -> str:
     """The review for a terminal."""
-    lines = [header(review), ""]
+    lines = [header(review.fleet, review.host, review.organization), ""]
     if review.note:
         lines += [review.note, ""]
     width = max((len(c.name) for c in review.plan.changes), default=0)
@@ -290,7 +289,7 @@ def as_markdown(review: Review) -> str:
     """The review for a pull request's comment."""
     shown = [c for c in review.plan.changes if not c.follows and c.action is not Action.KEEP]
     kept = sum(1 for c in review.plan.changes if c.action is Action.KEEP)
-    lines = [f"### Fine-tuning plan: {_cell(header(review))}", ""]
+    lines = [f"### Fine-tuning plan: {_cell(header(review.fleet, review.host, review.organization))}", ""]
     if shown:
         lines += ["| | job | reason | what |", "|---|---|---|---|"]
     for change in shown:
