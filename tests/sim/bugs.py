@@ -267,7 +267,7 @@ BUGS: Mapping[str, Bug] = {
     "wall clock instead of monotonic": _bug("S1", "S1b", clock=WallClock, scenario="create where marks are known"),
     "5xx retried": _bug("S1", "S1b", provider=RepeatedPost),
     "cancel on an empty directory": _bug("S4", read=read_whatever_is_there),
-    "no ownership check": _bug("S3", provider=EverybodysJobs, first=15),
+    "no ownership check": _bug("S3", provider=EverybodysJobs, first=18),
     "partial list trusted": _bug("S1", "S1b", provider=PartOfAList, scenario="create where marks are known"),
     "no lock": _bug("S1", locks=False),
     "no cold-start wait": _bug("S1", "S1b", reconciler=WarmStart, first=200),

@@ -13,7 +13,9 @@ T = TypeVar("T")
 
 # A write is rare among the effects and where the money is: it goes wrong more often than a read.
 _WRITES = 6.0
+# A kind of effect that has a bad day. Even then some go well, or nothing would ever follow from one.
 _FOCUS = 6.0
+_WORST = 0.8
 
 # What can go wrong at each kind of effect. A crash is before the effect, after it, or in the
 # middle: `lost` is a server that commits and a client that never hears of it.
@@ -101,18 +103,19 @@ class Chance:
         self.without = without
         self.offered = 0
         self.struck: list[tuple[int, str, str]] = []
-        self.unknown = 0
 
     def fault(self, kind: str, process: str) -> str | None:
-        if not self.on or self.random.random() >= self.rate * (
-            _WRITES if kind in {"create", "cancel", "clock"} else 1.0
-        ):
+        if not self.on or self.random.random() >= self._likelihood(kind):
             return None
         options = FAULTS[kind]
         fault = options[int(self.random.random() * len(options))]
         if fault.startswith("crash") and self.random.random() >= self.crashes:
             return None
         return self.strike(kind, fault)
+
+    def _likelihood(self, kind: str) -> float:
+        often = _WRITES if kind in {"create", "cancel", "clock"} else 1.0
+        return min(_WORST, self.rate * often * (_FOCUS if kind == self.focus else 1.0))
 
     def strike(self, kind: str, what: str) -> str | None:
         """Count it and let it happen, unless this replay goes without it."""
