@@ -245,6 +245,13 @@ class HurriedDaemon(_OtherPlan):
         return super().decide(seen, snapshot, replace(permission, gone=None))
 
 
+class NoMarks(SimProvider):
+    """Beside the 18: marks not sent."""
+
+    def create_job(self, body: Mapping[str, object]) -> Job:
+        return super().create_job({key: value for key, value in body.items() if key != "metadata"})
+
+
 @dataclass(frozen=True)
 class Bug:
     """A program that is wrong, the oracles that may catch it, and within how many seeds they must."""
@@ -283,4 +290,5 @@ BUGS: Mapping[str, Bug] = {
     "a corrupt journal read as an empty one": _bug("S7", verify=empty_where_corrupt),
     "no second read before a write": _bug("S4", "S9", reconciler=WithoutASecondRead),
     "a removal believed at once": _bug("S4", reconciler=HurriedDaemon),
+    "marks not sent": _bug("S5", provider=NoMarks),
 }

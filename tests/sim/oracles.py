@@ -262,7 +262,9 @@ _ABSENCE = 10.0
 
 
 def _name_of(world: World, post: Post) -> str:
-    marks = post.marks or world.server.jobs[post.job_id].marks
+    """The name that a write is for; "" where it carries no marks, and its job none either."""
+    job = world.server.jobs.get(post.job_id)
+    marks = post.marks or (job.marks if job else None)
     return marks.name if marks else ""
 
 
@@ -291,8 +293,8 @@ def _trusted(world: World, post: Post) -> Iterator[str]:
 def s5_no_job_lost(world: World) -> Iterator[str]:
     """S5: each job that the ledger holds for us is in the journal, or named by an unresolved intent, or findable by its marks."""
     yield from (f"nothing leads to {job_id}" for job_id in world.unfindable)
-    for job in _ours(world):
-        if job.marks is None or job.marks.fleet != FLEET:
+    for job in world.server.jobs.values():
+        if job.post is not None and (job.marks is None or job.marks.fleet != FLEET):
             yield f"{job.id} carries no marks of ours"
 
 
