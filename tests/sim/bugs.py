@@ -219,7 +219,9 @@ class SealedByAnybody(Journal):
 
     def check_place(self) -> None: ...
 
-    def _count(self) -> None: ...
+    def _next_write(self) -> int:
+        self._writes = -1
+        return super()._next_write()
 
 
 def empty_where_corrupt(connection: sqlite3.Connection, path: Path) -> None:
