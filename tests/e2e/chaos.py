@@ -72,7 +72,7 @@ def provider(directory: Path, seed: int, rate: float) -> Iterator[Provider]:
 
 @dataclass
 class Judge:
-    """What was wanted when, and what the ledger says of it."""
+    """What was wanted when (Unix time), and what the ledger says of it."""
 
     fleet: FleetDirectory
     honest: str
@@ -85,9 +85,11 @@ class Judge:
         """The manifests are what they are now."""
         desired = read_directory(self.fleet.root).desired
         for name in NAMES:
+            if name not in desired and (self.fleet.root / f"{name}.yaml").exists():
+                continue  # a broken manifest asks for nothing else
             revision = desired[name].revision if name in desired else None
             if not self.wanted[name] or self.wanted[name][-1][1] != revision:
-                self.wanted[name].append((time.monotonic(), revision))
+                self.wanted[name].append((time.time(), revision))
 
     def look(self) -> None:
         """Judge the ledger as it is now."""
@@ -98,12 +100,18 @@ class Judge:
             if job["status"] == "cancelled" and job["id"] not in self.judged:
                 self.judged.add(job["id"])
                 self.cancels += 1
-                self._cancelled(*marked(job), job["id"])
+                self._cancelled(job)
 
-    def _cancelled(self, name: str, revision: str, job_id: str) -> None:
+    def _cancelled(self, job: dict[str, Any]) -> None:
+        """Something else must have been wanted during its life: another revision, or none."""
+        name, revision = marked(job)
         told = self.wanted[name]
-        if len(told) == 1 and told[0][1] == revision:
-            self.violations.append(f"wrong cancel: {job_id} of {name}, which never wanted anything but {revision}")
+        ends = [*(at for at, _ in told[1:]), time.time()]
+        since = {wanted for (_, wanted), end in zip(told, ends, strict=True) if end >= job["created_at"]}
+        if since == {revision}:
+            self.violations.append(
+                f"wrong cancel: {job['id']} of {name}, which wanted nothing but {revision} meanwhile"
+            )
 
     def unfinished(self) -> list[str]:
         """What is not yet as it is declared."""

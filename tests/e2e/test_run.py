@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from reconciler.sandbox import EmbeddedSandbox
-from tests.e2e.chaos import chaos
+from tests.e2e.chaos import Judge, chaos
 from tests.faulty import HANG, Proxy, Reply, Request
-from tests.fleets import FleetDirectory, jobs_at, live
+from tests.fleets import FleetDirectory, jobs_at, live, make_job
 
 KEY = "sk-a-key-that-must-appear-nowhere"
 
@@ -234,6 +234,32 @@ def test_the_key_is_in_no_line_and_no_argument(fleet: FleetDirectory, server: Pr
 def test_kill_minus_nine_against_a_faulty_provider_doubles_loses_and_cancels_nothing() -> None:
     _, violations = chaos(minutes=0.1, seed=3, rate=0.15)
     assert violations == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "wrong"),
+    [
+        (lambda fleet: None, True),
+        (lambda fleet: (fleet.root / "a.yaml").write_text("kind: ["), True),
+        (lambda fleet: fleet.remove("a"), False),
+        (lambda fleet: fleet.job("a", seed=2), False),
+    ],
+    ids=["untouched", "broken", "removed", "changed"],
+)
+def test_the_judge_objects_to_a_cancel_of_what_was_wanted_all_its_life(
+    fleet: FleetDirectory, server: Proxy, edit: Callable[[FleetDirectory], None], *, wrong: bool
+) -> None:
+    judge = Judge(fleet, server.base_url)
+    fleet.job("a")
+    judge.note()
+    judge.wanted["a"] = [(0.0, "another"), (1.0, judge.wanted["a"][0][1])]  # before the job was made
+    marks = {"reconciler_job": "a", "reconciler_revision": judge.wanted["a"][-1][1]}
+    job_id = make_job(server.base_url, metadata=marks)
+    edit(fleet)
+    judge.note()
+    httpx.post(f"{server.base_url}/fine_tuning/jobs/{job_id}/cancel").raise_for_status()
+    judge.look()
+    assert bool(judge.violations) is wrong
 
 
 def test_the_watcher_follows_a_directory_that_was_deleted_and_made_again(
