@@ -105,12 +105,11 @@ class RateLimited(Refused):
         self,
         message: str,
         *,
-        status: int | None = 429,
         code: str = "",
         request_id: str = "",
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, status=status, code=code, request_id=request_id)
+        super().__init__(message, status=429, code=code, request_id=request_id)
         self.retry_after = retry_after
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from reconciler.errors import printable
 
-_COLOURS = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+_COLOURS = {"green": "32", "red": "31", "yellow": "33", "cyan": "36"}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
