@@ -38,8 +38,8 @@ class Wakeups(Protocol):
         """Whether somebody asked it to stop."""
         ...
 
-    def wait(self, seconds: float) -> bool:
-        """Return after ``seconds``, earlier with True where a file may have changed, or at a request to stop."""
+    def wait(self, seconds: float) -> None:
+        """Return after ``seconds``, earlier where a file may have changed or at a request to stop."""
         ...
 
 
@@ -48,7 +48,6 @@ class ThreadWakeups:
 
     def __init__(self) -> None:
         self._woken = threading.Event()
-        self._hinted = threading.Event()
         self._stop = threading.Event()
 
     @property
@@ -57,7 +56,6 @@ class ThreadWakeups:
 
     def hint(self) -> None:
         """A file may have changed."""
-        self._hinted.set()
         self._woken.set()
 
     def stop(self) -> None:
@@ -65,14 +63,11 @@ class ThreadWakeups:
         self._stop.set()
         self._woken.set()
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> None:
         """As `Wakeups.wait`; hints that came since the last call count as one."""
         if not self.stopping:
             self._woken.wait(min(max(0.0, seconds), _LONGEST_WAIT))
             self._woken.clear()
-        hinted = self._hinted.is_set()
-        self._hinted.clear()
-        return hinted
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but not past a request to stop. Raises Stopped at one."""

@@ -139,12 +139,11 @@ class Bed:
     def stopping(self) -> bool:
         return self.stopped or self._clock.now >= self._end
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> None:
         until = min(self._end, self._clock.now + seconds)
         while self._clock.advance(until):
             if not self._deaf or self.stopped:
-                return True
-        return False
+                return
 
 
 @dataclass

@@ -194,18 +194,15 @@ class SimWakeups:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._engine = process.engine
-        self._hinted = False
         self._wake: Callable[[], None] | None = None
         self.stopping = False
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> None:
         fault = self._process.effect("sleep")
         if not self.stopping:
             self._sleep(seconds)
         if self._process.dead or (fault == "crash after" and self._engine.source.on):
             self._process.crash("while it sleeps")
-        hinted, self._hinted = self._hinted, False
-        return hinted
 
     def _sleep(self, seconds: float) -> None:
         me = getcurrent()
@@ -220,7 +217,6 @@ class SimWakeups:
         self._engine.give_way()
 
     def hint(self) -> None:
-        self._hinted = True
         if self._wake is not None:
             self._engine.at(self._engine.now, self._wake)
 
