@@ -87,7 +87,7 @@ class StoppableClock(SystemClock):
 
 @contextmanager
 def signals(wakeups: ThreadWakeups, *, deadline: float, give_up: Callable[[int], None] = os._exit) -> Iterator[None]:
-    """SIGTERM and SIGINT stop the daemon; a second one, or ``deadline`` seconds, end the process.
+    """SIGTERM and SIGINT stop the daemon; a second one, or ``deadline`` seconds within the block, end the process.
 
     Ending at once is as safe as any other restart: what was sent is recorded before it is sent. A thread waits
     for the signals, because a handler runs only between two steps of the main thread, which may be waiting for
@@ -95,6 +95,8 @@ def signals(wakeups: ThreadWakeups, *, deadline: float, give_up: Callable[[int],
     """
     caught = {signal.SIGTERM, signal.SIGINT}
     over = threading.Event()
+    timer = threading.Timer(deadline, give_up, [0])
+    timer.daemon = True
 
     def wait_for_signals() -> None:
         while True:
@@ -103,10 +105,9 @@ def signals(wakeups: ThreadWakeups, *, deadline: float, give_up: Callable[[int],
                 return
             if wakeups.stopping:
                 give_up(128 + number)
-            wakeups.stop()
-            timer = threading.Timer(deadline, give_up, [0])
-            timer.daemon = True
-            timer.start()
+            else:
+                wakeups.stop()
+                timer.start()
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, caught)
     thread = threading.Thread(target=wait_for_signals, name="signals", daemon=True)
@@ -118,6 +119,7 @@ def signals(wakeups: ThreadWakeups, *, deadline: float, give_up: Callable[[int],
         if thread.ident is not None and thread.is_alive():
             signal.pthread_kill(thread.ident, signal.SIGTERM)
         thread.join()
+        timer.cancel()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
