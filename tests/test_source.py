@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -390,3 +391,16 @@ def test_every_error_of_a_job_is_told_in_one_run(root: Path) -> None:
 def test_a_directory_that_is_named_like_a_manifest_is_an_error(root: Path) -> None:
     (root / "a.yaml").mkdir()
     assert "a directory where a manifest" in problems(root)[0]
+
+
+def test_what_stands_in_the_working_directory_is_not_taken_for_a_manifest(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "sub").mkdir()
+    (root / "sub" / "a.yaml").write_text(manifest("a"))
+    reader = DirectoryReader(root, lambda: time.time() + 10)
+    assert reader.read().problems == ()
+    (root / "sub").rename(tmp_path / "sub")
+    (root / "sub" / "a.yaml").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert len(reader.read().problems) == 1

@@ -85,7 +85,7 @@ def _and_downstream(snapshot: Snapshot, lost: Iterable[str]) -> frozenset[str]:
 def _signature(root: Path, snapshot: Snapshot) -> _Signature:
     """What `stat` says of every manifest and every training file."""
     real = real_path(root)
-    paths = [(name, Path(name) if isinstance(found, Unfit) else found) for name, found in manifests(root)]
+    paths = [(name, real / name if isinstance(found, Unfit) else found) for name, found in manifests(root)]
     training = {f.path for d in snapshot.desired.values() for f in (d.training, d.validation) if f is not None}
     paths += [(path, real / path) for path in sorted(training)]
     return tuple((name, *_times(path)) for name, path in paths)
