@@ -70,7 +70,7 @@ class Review:
     def summary(self) -> dict[str, int]:
         """How many changes of each action; ``upload`` counts local files that may have to be sent."""
         counts = {a: sum(1 for c in self.plan.changes if c.action is a) for a in Action}
-        files = {file for c in self.plan.changes if c.action is Action.CREATE for file in self._files(c)}
+        files = {file for c in self.plan.changes if c.action is Action.CREATE for file in self.files(c)}
         return {
             "create": counts[Action.CREATE],
             "cancel": counts[Action.CANCEL],
@@ -102,7 +102,8 @@ class Review:
         moving = any(c.reason in _TEMPORARY or c.job_id in live for c in self.plan.changes)
         return _RECHECK_SECONDS if moving else None
 
-    def _files(self, change: Change) -> tuple[TrainingFile, ...]:
+    def files(self, change: Change) -> tuple[TrainingFile, ...]:
+        """The local files that its job is trained on and judged by."""
         desired = self.world.desired[change.name]
         return tuple(f for f in (desired.training, desired.validation) if f is not None)
 
@@ -245,7 +246,7 @@ def _loss(job: Job, review: Review) -> str:
 def _order(change: Change, review: Review) -> Iterator[str]:
     desired = review.world.desired[change.name]
     model = change.model or desired.body.get("model")
-    files = ", ".join(file.path for file in review._files(change)) or str(desired.body.get("training_file", ""))  # noqa: SLF001 - same module
+    files = ", ".join(file.path for file in review.files(change)) or str(desired.body.get("training_file", ""))
     yield foreign(f"trains {model} on {files}, revision {change.revision}, attempt {change.attempt}")
 
 
