@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 
-_FLEET = """\
-apiVersion: reconciler/v1
+from reconciler.manifest import API_VERSION
+
+_FLEET = f"""\
+apiVersion: {API_VERSION}
 kind: Fleet
 metadata:
-  name: {name}  # the ownership mark on every job of this fleet: keep it
+  name: {{name}}  # the ownership mark on every job of this fleet: keep it
 spec:
   provider: sandbox  # trains nothing and costs nothing; then: openai | azure | litellm | compatible
   limits:
@@ -15,8 +17,8 @@ spec:
     max_cancels: 30%
 """
 
-_JOB = """\
-apiVersion: reconciler/v1
+_JOB = f"""\
+apiVersion: {API_VERSION}
 kind: FineTuningJob
 metadata:
   name: first-job
