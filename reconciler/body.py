@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from reconciler.job import Marks
 from reconciler.manifest import Desired
 
-# The API's seed is 0..2147483647 (WIRE.md, "Create body").
+# The API's seed is 0..2147483647.
 _SEED_BITS = 31
 
 

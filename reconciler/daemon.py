@@ -35,7 +35,7 @@ class Pace:
 
     interval: float = 60.0
     stability: float = 1.0
-    absence: float = 10.0  # CONTRACT section 6: how long a name must be gone before its job is cancelled
+    absence: float = 10.0  # how long a name must be gone before its job is cancelled
     poll: float | None = None
 
 

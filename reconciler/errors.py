@@ -41,13 +41,13 @@ def printable(text: str) -> str:
 
 
 def foreign(text: str) -> str:
-    """Text that a server or a file chose: control characters escaped, cut at 256 characters (S14)."""
+    """Text that a server or a file chose: control characters escaped, cut at 256 characters."""
     escaped = printable(text[: FOREIGN_TEXT_LIMIT + 1])
     return escaped if len(escaped) <= FOREIGN_TEXT_LIMIT else escaped[: FOREIGN_TEXT_LIMIT - 1] + "…"
 
 
 def scrub(text: str, secrets: "Iterable[str]") -> str:
-    """``text`` without any of ``secrets`` (S13), but for those that are too short to be one."""
+    """``text`` without any of ``secrets``, but for those that are too short to be one."""
     for secret in secrets:
         if len(secret) >= _SECRET_MIN:
             text = text.replace(secret, "[redacted]")
@@ -134,7 +134,7 @@ class StateReplaced(JournalError):
 
 
 class GateRefused(ReconcilerError):
-    """A gate of CONTRACT section 6 refused part of the plan."""
+    """A gate refused part of the plan."""
 
     exit_code = 3
 

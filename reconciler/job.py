@@ -1,9 +1,9 @@
 """What a provider reports: jobs, events and checkpoints, read leniently.
 
 Pure. `provider` turns answers into these values; everyone else only reads them. Lenient on
-purpose: 15 of the 23 official example answers fail the official schema (WIRE.md), so a field
-of the wrong type counts as absent, and a status word nobody knows is live (S11). Only an
-answer without an id is refused. This module decides nothing.
+purpose: 15 of the 23 official example answers fail the official schema, so a field of the
+wrong type counts as absent, and a status word nobody knows is live. Only an answer without
+an id is refused. This module decides nothing.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-# The words that end a job; every other word, known or not, is live (S11).
+# The words that end a job; every other word, known or not, is live.
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
 
 FLEET_MARK = "reconciler_fleet"

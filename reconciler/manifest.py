@@ -192,7 +192,7 @@ class _JobSpec(Strict):
         for key, value in (pairs or {}).items():
             if key.startswith(_OUR_PREFIX):
                 raise ValueError(f"{foreign(key)} starts with {_OUR_PREFIX}, which is kept for this program's marks")
-            if not 1 <= len(key) <= 64 or len(value) > 512:  # noqa: PLR2004 - WIRE.md, "Create body"
+            if not 1 <= len(key) <= 64 or len(value) > 512:  # noqa: PLR2004 - the API's own bounds
                 raise ValueError(f"{foreign(key)}: a key has 1 to 64 characters, a value at most 512")
         if pairs and len(pairs) > _METADATA_PAIRS:
             raise ValueError(f"at most {_METADATA_PAIRS} pairs; the API's other 6 are kept for this program's marks")

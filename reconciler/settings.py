@@ -57,7 +57,7 @@ class Settings:
     log_format: str = "auto"
     verbose: bool = False
     prune: bool = True
-    deadline: float = 10.0  # CONTRACT section 5: everything about one request
+    deadline: float = 10.0  # seconds for everything about one request
 
     @property
     def state_directory(self) -> Path:

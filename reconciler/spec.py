@@ -73,7 +73,7 @@ class _Auto:
         return {"anyOf": [{"const": "auto"}, {"type": kind}], "description": f"auto, or {self.words}"}
 
 
-# The bounds stand in WIRE.md, "Create body"; None is "not set", as everywhere.
+# The bounds are those of the API reference; None is "not set", as everywhere.
 _Epochs = Annotated[Any, _Auto("a whole number from 1 to 50", lambda n: 1 <= n <= 50, whole=True)]  # noqa: PLR2004
 _Batch = Annotated[Any, _Auto("a whole number from 1 to 256", lambda n: 1 <= n <= 256, whole=True)]  # noqa: PLR2004
 _Rate = Annotated[Any, _Auto("a number above 0", lambda n: 0 < n < float("inf"))]

@@ -6,15 +6,15 @@ from typing import Protocol
 from reconciler.errors import Refused
 from reconciler.job import Checkpoint, Event, Job
 
-# Answers that say "no create at all can succeed now" (WIRE.md, "Errors"): key, permission, rate, money.
+# Answers that say "no create at all can succeed now": key, permission, rate, money.
 _NO_JOBS = frozenset({401, 403, 429})
 
 
 class Provider(Protocol):
     """The six operations of the fine-tuning API, and its files.
 
-    Reads raise `NotSent`, `Refused` or `Unreadable`; a listing is complete or raises. Writes are
-    sent once and raise `NotSent`, `Refused` or `OutcomeUnknown` as CONTRACT section 5 classifies.
+    Reads raise `NotSent`, `Refused` or `Unreadable`; a listing is complete or raises. Writes are sent
+    once and raise `NotSent`, `Refused` (it was not done) or `OutcomeUnknown` (it may have been).
     """
 
     def create_job(self, body: Mapping[str, object]) -> Job:

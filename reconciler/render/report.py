@@ -68,7 +68,7 @@ def _past(status: Status) -> Iterable[tuple[str, ...]]:
 
 
 def event_line(event: Event) -> str:
-    """One event: its time, level and message, and its metrics where the message does not say them."""
+    """One event: its time, level and message."""
     return f"{_time(event.created_at)}  {foreign(event.level):<5}  {foreign(event.message)}"
 
 

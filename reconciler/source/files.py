@@ -20,7 +20,7 @@ _SKIPPED = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"
 
 _DEPTH_LIMIT = 50
 
-# The API takes files of at most 512 MB (WIRE.md, "Operations").
+# The API takes files of at most 512 MB.
 TRAINING_LIMIT = 512 * 1000 * 1000
 _LINE_LIMIT = 64 * 1024 * 1024
 _LFS = b"version https://git-lfs.github.com/spec/"
