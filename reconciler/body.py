@@ -1,6 +1,6 @@
 """The body of one create: the manifest's fields, the files' ids, and the marks.
 
-Pure. `reconcile` calls `create_body` right before it sends; `plan` never looks in here.
+Pure. `act` calls `create_body` right before it sends; `case` knows a job without marks by its seed.
 """
 
 import hashlib

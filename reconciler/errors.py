@@ -16,8 +16,8 @@
     ├── StalePlan                    the world moved on: plan again       exit 4
     └── Stopped                      the daemon was asked to stop         exit 0
 
-Raised everywhere, caught by `reconcile` (per change) and by `cli` (which turns ``exit_code``
-into the process's exit code). A library's own exceptions never pass the module that owns it.
+`cli` turns the ``exit_code`` of what nobody caught into the process's. A library's own
+exceptions never pass the module that owns it.
 """
 
 from typing import TYPE_CHECKING, ClassVar

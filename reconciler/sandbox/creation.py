@@ -1,7 +1,7 @@
 """Creating a job: a checked request and what exists, made into a job's record.
 
-Called by `app`. It asks `store` for the files and models a request names, looks
-up the script it follows, and leaves the last word on twins to the store's transaction.
+It asks `store` for the files and models a request names, looks up the script it
+follows, and leaves the last word on twins to the store's transaction.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A job as the sandbox remembers it: what was asked, and when a client intervened.
 
-Built by `app`, kept by `store`, read by `lifecycle` and `wire`. It holds no
+Built by `creation`, kept by `store`, read by `lifecycle` and `wire`. It holds no
 status: that follows from this record and the time, so reading never writes.
 """
 

@@ -1,7 +1,7 @@
 """The life of a job, as a pure function of its record and the time.
 
-Called by `app`, `wire` and `store`. Status, events and checkpoints are derived
-anew on every read: nothing here is stored, and nothing here reads a clock.
+Status, events and checkpoints are derived anew on every read: nothing here is
+stored, and nothing here reads a clock.
 
 At speed 1 a job spends one second in `validating_files`, one in `queued` and two
 an epoch in `running`, at most twenty. Pauses stop the clock of the job;

@@ -1,7 +1,7 @@
 """The training method of a create body: its bounds, and what `"auto"` becomes.
 
-Called by `request` to check, and by `app` to resolve once the training file is
-known. The bounds are those of the API reference.
+`request` checks, and `creation` resolves once the training file is known. The
+bounds are those of the API reference.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The models a job may start from.
 
-Called by `app`. Which names are known is pure; whether a fine-tuned model exists
-is answered by the job that makes it, which the caller looks up.
+Which names are known is pure; whether a fine-tuned model exists is answered by the
+job that makes it, which the caller looks up.
 """
 
 from __future__ import annotations

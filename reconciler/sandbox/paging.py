@@ -1,6 +1,6 @@
 """One page of a list: the API's `limit` and `after`.
 
-Used by `app` for every list, and by `store` for the one list that SQL cuts.
+Every list is cut here but that of jobs, which `store` cuts in SQL.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The body of a create request: bytes in, a checked request out.
 
-Called by `app`. It knows what one body may say, and nothing of the files and
-models that exist: whether those are there is `app`'s question to `store`.
+It knows what one body may say, and nothing of the files and models that exist:
+whether those are there is `creation`'s question to `store`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Scripted failures: what a job's suffix or model can make the sandbox do.
 
-Looked up by `app` on every create. A script is chosen by a suffix equal to its
-name, or by the model `sandbox-` plus its name. It changes the fate of that one
-job and nothing else.
+A script is chosen by a suffix equal to its name, or by the model `sandbox-` plus
+its name. It changes the fate of that one job and nothing else.
 
 | script             | what happens                                                             |
 |--------------------|--------------------------------------------------------------------------|

@@ -1,8 +1,8 @@
 """What the sandbox remembers, in one directory: jobs in SQLite, files beside it.
 
-Owned by `server`, used by `app`. Several processes may open one directory at the
-same time. Reading writes nothing to the disk. It decides nothing about a job:
-the changes it saves are made by the functions it is handed.
+Owned by `server`, used by the resources. Several processes may open one directory
+at the same time. Reading writes nothing to the disk. It decides nothing about a
+job: the changes it saves are made by the functions it is handed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A training file as the sandbox judges it: how many examples, and what is wrong.
 
-Called by `app` on upload, so that creating a job need not read the file again.
+Judged once, on upload, so that creating a job need not read the file again.
 It checks only that each line is a JSON object; whether the objects are good
 examples is no business of a server that trains nothing.
 """

@@ -1,7 +1,7 @@
 """Records as the API's objects: the shape of every successful answer.
 
-Called by `app`. Pure; the field names and the nulls are those of the API
-reference and of answers seen in practice.
+Pure; the field names and the nulls are those of the API reference and of answers
+seen in practice.
 """
 
 from __future__ import annotations
