@@ -19,7 +19,7 @@ from reconciler.manifest import Desired, OnRemove, TrainingFile
 from reconciler.provider import Provider, takes_no_jobs
 from reconciler.world import Intent, Record
 
-# Words for "a cancel is under way" (Azure's list of statuses, WIRE.md).
+# Words for "a cancel is under way" (they are in Azure's list of statuses).
 ENDING = frozenset({"canceling", "cancelling"})
 
 

@@ -173,7 +173,7 @@ def _seeds(world: World) -> Mapping[int, Desired]:
 def _by_seed(job: Job, seeds: Mapping[int, Desired]) -> tuple[str, Known] | None:
     """A job that came back without any marks, as what its seed, model and suffix say that it is.
 
-    The weaker trace (WIRE.md: a server may drop metadata); such a job is kept and never cancelled.
+    The weaker trace, on a server that drops metadata; such a job is kept and never cancelled.
     """
     desired = seeds.get(job.seed) if job.seed is not None else None
     if desired is None or job.suffix != desired.body.get("suffix"):

@@ -2,7 +2,7 @@
 
 SQLite. `reconcile` is its only writer. Every change is on disk before the call returns
 (`synchronous=EXTRA`), because a POST follows. A journal that is not whole is never read as an
-empty one: it raises `JournalError` and no write follows (S7). Losing the whole file costs
+empty one: it raises `JournalError` and no write follows. Losing the whole file costs
 waiting, never a job: the provider's marks are the record.
 
 Times in here are Unix seconds; they only ever delay, they never prove anything.
@@ -315,7 +315,7 @@ class Journal:
         )
 
     def intend(self, intent: Intent) -> None:
-        """Record a create before its first byte leaves (S6)."""
+        """Record a create before its first byte leaves."""
         token = secrets.token_hex(8)
         row = (self._id, intent.name, intent.revision, intent.attempt, intent.seed, token)
         self._write("INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?, ?)", [row])

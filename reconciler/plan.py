@@ -21,8 +21,8 @@ from reconciler.world import Record, World
 # The cancels of ours after which going back to a revision trains it again (row 10).
 _RESTORABLE = frozenset({Reason.CANCEL_REQUESTED, Reason.REMOVED, Reason.SUPERSEDED})
 
-# What trying again cannot cure: the request or the account must change first (WIRE.md,
-# "Training data" and "Errors"). Anything else may have been the server's bad day.
+# What trying again cannot cure: the request or the account must change first.
+# Anything else may have been the server's bad day.
 _INCURABLE = (
     "invalid",
     "unsupported",

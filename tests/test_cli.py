@@ -727,14 +727,17 @@ def test_a_person_is_asked_and_the_answer_counts(
     assert len(jobs_at(server.base_url)) == made
 
 
-def test_a_persons_yes_covers_jobs_that_are_ahead(fleet: FleetDirectory, server: Proxy) -> None:
+def test_a_persons_yes_covers_jobs_that_are_ahead(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
     options = there(fleet)
     fleet.job("a")
     at_a_terminal(["apply", str(fleet.root), *options], b"y\n")
     marks = {"fleet": "fleet-1", "job": "stray", "revision": "0" * 16, "attempt": "1"}
     make_job(server.base_url, metadata={f"reconciler_{k}": v for k, v in marks.items()})
+    for form in ("text", "markdown"):
+        shown = shell("plan", fleet.root, "-o", form, *options)
+        assert "also ends what is ahead of this directory" in shown.out, form
     ended, seen = at_a_terminal(["apply", str(fleet.root), *options], b"y\n")
-    assert "ahead of this directory" in seen
+    assert "also ends what is ahead of this directory" in seen
     assert ended == 0
     assert [j["metadata"]["reconciler_job"] for j in live(jobs_at(server.base_url))] == ["a"]
 

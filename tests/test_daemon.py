@@ -407,9 +407,8 @@ class Scripted(ThreadWakeups):
         super().__init__()
         self._steps = [*steps, self.stop]
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> None:
         self._steps.pop(0)()
-        return True
 
 
 @pytest.mark.parametrize("swapped", [False, True], ids=["another document", "another state directory"])

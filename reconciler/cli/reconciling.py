@@ -146,10 +146,6 @@ def _asked(house: House, snapshot: Snapshot, permission: Permission, *, wait: bo
         click.echo(
             f"\nThis provider shows no job of fleet {house.fleet.name} yet. A wrong key or project looks the same."
         )
-    if agreed.ahead:
-        click.echo(
-            f"\nA yes also ends these jobs, which are ahead of this directory: {', '.join(sorted(agreed.ahead))}"
-        )
     if not click.confirm("\nApply this plan?", default=False):
         raise ReconcilerError("nothing was sent")
     return agreed

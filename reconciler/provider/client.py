@@ -45,7 +45,7 @@ from reconciler.job import (
     text_of,
 )
 
-# CONTRACT section 5: everything about one request, from its first packet to the answer's last byte.
+# Seconds for everything about one request, from its first packet to the answer's last byte.
 REQUEST_DEADLINE = 10.0
 _UPLOAD_BYTES_PER_SECOND = 1_000_000
 
@@ -56,18 +56,18 @@ _LISTING_BYTES = 256 * 1024 * 1024
 _LISTING_SECONDS = 900.0
 _TRIES = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-_RETRY_AFTER_LIMIT = 120.0  # WIRE.md, "Errors": beyond this, say so and do not spin
+_RETRY_AFTER_LIMIT = 120.0  # seconds; a server that asks for more is told of, and not waited for
 
 _FILE_POLL, _FILE_POLLS = 1.0, 120
 _FILE_PENDING = frozenset({"pending", "running", "processing", "importing"})
 _FILE_UNFIT = frozenset({"error", "failed", "deleted", "deleting", "canceled", "cancelled"})
 
-# CONTRACT section 5: only these statuses say that a write did not happen (S10).
+# Only these statuses say that a write did not happen; after any other answer it may have.
 _REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
 _TOO_MANY = 429
 # Reads: the server's moment of weakness, worth asking again.
 _PASSING = frozenset({408, 409, 425})
-# 429 codes that no waiting of ours cures (WIRE.md, "Errors"), whether a server writes spend_limit or SpendLimit.
+# 429 codes that no waiting of ours cures, whether a server writes spend_limit or SpendLimit.
 _LASTING = ("quota", "credit", "spendlimit", "daily")
 
 # Text that is compared, asked for or sent again: without the key in it, it would be another's. An answer that holds the
@@ -481,7 +481,7 @@ def _unanswered(
 
 
 def _checked(identifier: str) -> str:
-    """An id as a step of a path. Raises Unreadable where it could lead elsewhere (S14)."""
+    """An id as a step of a path. Raises Unreadable where it could lead elsewhere."""
     if not _SAFE_ID.fullmatch(identifier):
         raise Unreadable(f"the id {foreign(identifier)} cannot be used in a path")
     return identifier

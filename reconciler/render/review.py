@@ -82,6 +82,11 @@ class Review:
         }
 
     @property
+    def ends_if_approved(self) -> tuple[str, ...]:
+        """The `Ahead` jobs: left alone by a plain apply, ended where a person approves this very plan."""
+        return tuple(c.job_id for c in self.plan.changes if c.reason is Reason.AHEAD and c.write and c.job_id)
+
+    @property
     def changes_present(self) -> bool:
         """Whether anything would be written at the provider, now or after waiting."""
         return any(c.write is not None and c.reason is not Reason.AHEAD for c in self.plan.changes)
@@ -187,7 +192,7 @@ def as_text(review: Review, *, colours: bool = False) -> str:
         lines.append("  nothing is declared, and nothing of this fleet is live")
     refusals = [v for v in review.verdicts if v.refused]
     lines += ["", *(paint(f"Gate {v.gate} refuses: {v.message}.", "red", colours=colours) for v in refusals)]
-    lines += [summary_line(review), f"Digest: {review.digest}"]
+    lines += [summary_line(review), *_approval(review), f"Digest: {review.digest}"]
     return "\n".join(lines)
 
 
@@ -206,6 +211,12 @@ def summary_line(review: Review) -> str:
     files = f" ({plural(counts['upload'], 'training file')} to upload where missing)" if counts["upload"] else ""
     unmanaged = f" {plural(review.plan.unmanaged, 'job')} at this provider not ours." if review.plan.unmanaged else ""
     return f"Plan: {', '.join(said) or 'nothing to do'}{files}.{unmanaged}"
+
+
+def _approval(review: Review) -> Iterator[str]:
+    if review.ends_if_approved:
+        jobs = ", ".join(foreign(job_id) for job_id in review.ends_if_approved)
+        yield f"A person's yes, or apply --approve with this digest, also ends what is ahead of this directory: {jobs}"
 
 
 def _sign(change: Change) -> tuple[str, str, str]:
@@ -299,7 +310,8 @@ def as_markdown(review: Review) -> str:
         lines.append(f"| {symbol} {word} | `{change.name}` | {change.reason} | {what} |")
     lines += ["", f"{plural(kept, 'job')} kept as they are." if kept else ""]
     lines += [f"- **Gate {v.gate} refuses**: {_cell(v.message)}" for v in review.verdicts if v.refused]
-    lines += ["", summary_line(review), "", f"Digest: `{review.digest}`"]
+    lines += ["", summary_line(review), "", *(f"{_cell(line)}\n" for line in _approval(review))]
+    lines += [f"Digest: `{review.digest}`"]
     return "\n".join(lines)
 
 
