@@ -176,7 +176,9 @@ def test_init_writes_what_passes_validate_and_overwrites_nothing(shell: Shell, t
     assert shell("validate", directory).out == f"1 job of fleet {fleet_name(directory)}: valid\n"
     assert fleet_name(directory).startswith("my-models-")
     before = {p: p.read_bytes() for p in directory.rglob("*") if p.is_file()}
-    assert "kept" in shell("init", directory).out
+    again = shell("init", directory).out
+    assert "kept" in again
+    assert again.endswith(f"Next: reconciler plan '{directory}'\n")
     assert {p: p.read_bytes() for p in directory.rglob("*") if p.is_file()} == before
     assert ".reconciler/" in (directory / ".gitignore").read_text()
     assert "eol=lf" in (directory / ".gitattributes").read_text()
@@ -234,6 +236,20 @@ def test_a_github_annotation_cannot_be_broken_out_of(shell: Shell, fleet: FleetD
     fleet.job("a", **{"x\n::set-env name=A::%0A": 1})
     (line,) = shell("validate", fleet.root, "-o", "github").out.splitlines()
     assert line.startswith(f"::error file={fleet.root}/a.yaml")
+
+
+def test_a_github_annotation_steers_no_terminal(fleet: FleetDirectory) -> None:
+    (fleet.root / "a\x1b[31m.yaml").write_text("x: [")
+    ended, seen = at_a_terminal(["validate", str(fleet.root), "-o", "github"], b"")
+    assert ended == 1
+    assert "\x1b" not in seen
+    assert "a\\x1b[31m.yaml" in seen
+
+
+def test_a_directory_that_is_not_there_is_named(shell: Shell, tmp_path: Path) -> None:
+    ran = shell("plan", tmp_path / "nowhere")
+    assert ran.code == 1
+    assert f"problems in the manifests of {tmp_path / 'nowhere'}; nothing was sent" in ran.err
 
 
 def test_the_schema_knows_every_field(shell: Shell) -> None:

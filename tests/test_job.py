@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from reconciler.job import Checkpoint, Event, Job, JobError, Marks, marks_of, parse_checkpoint, parse_event, parse_job
+from reconciler.manifest import Name
 from tests.strategies import JOB_FIELDS, json_values
 
+NAMES: TypeAdapter[str] = TypeAdapter(Name)
 MARKS = Marks("fleet-1", "support-bot", "0123456789abcdef", 2)
 
 
@@ -215,3 +218,15 @@ def test_the_longest_honest_text_is_kept() -> None:
     assert parse_job({"id": "x" * 512}).id == "x" * 512
     assert parse_job({"id": "j", "model": "y" * 4096}).model == "y" * 4096
     assert parse_job({"id": "j", "model": "y" * 4097}).model == "y" * 4095 + "…"
+
+
+@given(st.text(alphabet="az09-.A_\n", max_size=66) | st.from_regex(r"[a-z0-9-]{60,64}", fullmatch=True))
+def test_what_may_be_a_name_may_be_a_mark_and_nothing_else(name: str) -> None:
+    """A name whose mark is not read is a job that is made again and again."""
+    marks = Marks("fleet-1", name, "0123456789abcdef", 1)
+    try:
+        NAMES.validate_python(name)
+    except ValidationError:
+        assert marks_of(marks.as_metadata()) is None
+    else:
+        assert marks_of(marks.as_metadata()) == marks

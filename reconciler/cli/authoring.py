@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.manifests import read_source
 from reconciler.cli.starter import starter_files
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, printable
 from reconciler.manifest import FineTuningJobDocument, FleetDocument
 from reconciler.source import Problem, Snapshot
 
@@ -20,7 +21,7 @@ _NAME_MAX = 58  # a DNS label has 63 characters, 5 of which are the random end
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", default=".", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 def init(directory: Path) -> None:
     """Write a fleet, an example job and its data; overwrite nothing."""
     try:
@@ -36,11 +37,11 @@ def init(directory: Path) -> None:
                 click.echo(f"written  {path}")
     except OSError as error:
         raise ReconcilerError(f"{directory}: {error.strerror}") from error
-    click.echo(f"\nNext: reconciler plan {directory}")
+    click.echo(f"\nNext: reconciler plan {shlex.quote(str(directory))}")
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", default=".")
+@options.directory_argument
 @click.option("--root", metavar="DIR", type=click.Path(path_type=Path), help="With -: where paths start.")
 @options.output("text", "json", "github")
 def validate(directory: str, root: Path | None, form: str) -> int:
@@ -107,7 +108,7 @@ def _annotation(problem: Problem, root: Path) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 _FORMS = {"text": _text, "json": _json, "github": _github}

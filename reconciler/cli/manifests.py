@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.errors import SourceError
+from reconciler.errors import SourceError, printable
 from reconciler.settings import Settings
 from reconciler.source import Snapshot, read_directory, read_stream
 
@@ -36,7 +36,8 @@ def valid_source(settings: Settings) -> Snapshot:
     snapshot = _read(settings)
     if snapshot.problems or snapshot.fleet is None:
         count = len(snapshot.problems)
-        summary = f"{count} {'problem' if count == 1 else 'problems'} in the manifests; nothing was sent"
+        where = "standard input" if settings.stream else printable(str(settings.root))
+        summary = f"{count} {'problem' if count == 1 else 'problems'} in the manifests of {where}; nothing was sent"
         raise SourceError([summary, *(str(problem) for problem in snapshot.problems)])
     return snapshot
 

@@ -56,7 +56,7 @@ def output(*forms: str) -> _Decorator:
     )
 
 
-directory_argument = click.argument("directory", metavar="DIR", default=".")
+directory_argument = click.argument("directory", metavar="[DIR]", default=".")
 directory_option = click.option(
     "-d", "--directory", metavar="DIR", default=".", show_default=True, help="The fleet directory, or - for stdin."
 )
