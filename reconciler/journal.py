@@ -1,6 +1,6 @@
 """Durable memory: what was wanted, sent, seen and cancelled, for each provider identity.
 
-SQLite. `reconcile` is its only writer. Every change is on disk before the call returns
+SQLite. `reconcile`, `act` and `follow` write to it. Every change is on disk before the call returns
 (`synchronous=EXTRA`), because a POST follows. A journal that is not whole is never read as an
 empty one: it raises `JournalError` and no write follows. Losing the whole file costs
 waiting, never a job: the provider's marks are the record.
@@ -9,12 +9,10 @@ Times in here are Unix seconds; they only ever delay, they never prove anything.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
 import shutil
-import socket
 import sqlite3
 import tempfile
 import time
@@ -25,8 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from reconciler.errors import JournalError, Locked, StateReplaced
+from reconciler.errors import JournalError, StateReplaced
 from reconciler.manifest import Desired, OnRemove
+from reconciler.seal import Seal
 from reconciler.world import Intent, Memory, OwnCancel, Record, Rejection
 
 FILE = "journal.sqlite3"
@@ -68,10 +67,6 @@ CREATE TABLE event (
 _BACKOFF_FIRST = 60
 _BACKOFF_LAST = 3600
 
-# Another run seals a moment after it has written: how often, and after how many seconds, to look again.
-_SEALING = 100
-_SEALING_PAUSE = 0.01
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -91,40 +86,6 @@ def backoff(tries: int) -> int:
 def _lasts(next_at: float, now: float) -> bool:
     """Whether a back-off until ``next_at`` goes on; one that ends too far away is from a clock that has jumped."""
     return now < next_at <= now + 2 * _BACKOFF_LAST
-
-
-class Seal:
-    """Tells a journal that was last written here from a copy of one: moved to this machine, or restored on it.
-
-    Beside the journal stands which file it is and when the file system last saw it change (ctime), as of our
-    last write. Nobody can set that time, so no copy has it. The seal is not synced: losing it costs a wait.
-    """
-
-    def __init__(self, journal: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._journal = journal
-        self._path = journal.with_name(f"{journal.name}.seal")
-        self._sleep = sleep
-
-    def whole(self, *, patient: bool = True) -> bool:
-        """Whether only we have written the journal since it was sealed.
-
-        ``patient``: it ought to be, so another run may be between a write and its seal: look again for a while.
-        """
-        for _ in range(_SEALING if patient else 1):
-            if not self._path.exists():
-                return False
-            if self._path.read_text(errors="replace") == self._now():
-                return True
-            self._sleep(_SEALING_PAUSE)
-        return False
-
-    def renew(self) -> None:
-        """The journal is as we have just written it."""
-        self._path.write_text(self._now())
-
-    def _now(self) -> str:
-        stat = self._journal.stat()
-        return f"{socket.gethostname()} {stat.st_dev} {stat.st_ino} {stat.st_ctime_ns}\n"
 
 
 class Journal:
@@ -404,7 +365,7 @@ class Journal:
             *(f"forgotten: the unresolved create of attempt {attempt}" for (attempt,) in lost),
         )
 
-    # ── what only the daemon needs ──
+    # ── where names were last seen, what was told, what comes next ──
 
     def declared(self) -> dict[str, str]:
         """The file in which each name was last seen, valid; names that are gone are not among them."""
@@ -644,50 +605,3 @@ def _file_of(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_dev, stat.st_ino
-
-
-def _locked(handle: int) -> bool:
-    """Take the lock, unless somebody else holds it."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-class Lock:
-    """An exclusive lock of a state directory, released by the operating system when the process ends."""
-
-    def __init__(self, directory: Path, name: str = "pass") -> None:
-        self._path = directory / f"{name}.lock"
-        self._handle: int | None = None
-
-    def acquire(self, *, timeout: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-        """Wait up to ``timeout`` seconds.
-
-        Raises:
-            Locked: somebody else holds it all that time.
-            JournalError: the lock file cannot be made.
-        """
-        with _named(self._path):
-            # Not its parents: a fleet directory that is gone must not be made again, or no link can take its place.
-            self._path.parent.mkdir(exist_ok=True)
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        end = clock() + timeout
-        with contextlib.ExitStack() as not_held:
-            not_held.callback(os.close, handle)
-            while not _locked(handle):
-                if clock() >= end:
-                    raise Locked(
-                        f"{self._path}: another reconciler works on this state directory "
-                        f"(waited {timeout:g} s; --lock-timeout); nothing was written"
-                    )
-                sleep(0.05)
-            not_held.pop_all()
-        self._handle = handle
-
-    def release(self) -> None:
-        """Let the next one in; harmless where it is not held."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None

@@ -16,7 +16,7 @@ from reconciler.change import Action, Reason
 from reconciler.clock import SystemClock
 from reconciler.errors import JournalError, ProviderError
 from reconciler.gates import Permission
-from reconciler.journal import Lock
+from reconciler.lock import Lock
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.source import read_directory
 from reconciler.world import Intent

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
-from reconciler.journal import FILE, Identity, Journal, Lock, Seal, backoff, open_journal
+from reconciler.journal import FILE, Identity, Journal, backoff, open_journal
+from reconciler.lock import Lock
 from reconciler.manifest import Desired
+from reconciler.seal import Seal
 from reconciler.world import Intent, OwnCancel, Rejection
 from tests.build import R1, R2, record
 
@@ -33,7 +35,7 @@ def time() -> Time:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.journal._SEALING_PAUSE", 0.0)
+    monkeypatch.setattr("reconciler.seal._PAUSE", 0.0)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from reconciler.cli.wiring import Service, open_house
 from reconciler.daemon import Daemon, Observer, Pace
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped
 from reconciler.follow import Fan
-from reconciler.journal import Lock
+from reconciler.lock import Lock
 from reconciler.log import configure
 from reconciler.settings import Settings
 from reconciler.source import DirectoryReader, Snapshot

@@ -19,7 +19,8 @@ from reconciler.clock import Clock, SystemClock
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
 from reconciler.follow import Fan, Follower
 from reconciler.gates import expectation
-from reconciler.journal import Identity, Journal, Lock, open_journal
+from reconciler.journal import Identity, Journal, open_journal
+from reconciler.lock import Lock
 from reconciler.log import configure
 from reconciler.manifest import Fleet
 from reconciler.provider import (

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from reconciler.journal import _SCHEMA, Identity, Journal, Seal, _named
+from reconciler.journal import _SCHEMA, Identity, Journal, _named
+from reconciler.seal import Seal
 from reconciler.status_files import StatusFiles
 from tests.sim.engine import Engine, SimClock
 

@@ -1,0 +1,47 @@
+"""Which file a journal is: the one that was last written here, or a copy of it.
+
+`journal` asks when it is opened, and seals after each write. Nothing in here reads the journal itself.
+"""
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+# Another run seals a moment after it has written: how often, and after how many seconds, to look again.
+_LOOKS = 100
+_PAUSE = 0.01
+
+
+class Seal:
+    """Tells a journal that was last written here from a copy of one: moved to this machine, or restored on it.
+
+    Beside the journal stands which file it is and when the file system last saw it change (ctime), as of our
+    last write. Nobody can set that time, so no copy has it. The seal is not synced: losing it costs a wait.
+    """
+
+    def __init__(self, journal: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._journal = journal
+        self._path = journal.with_name(f"{journal.name}.seal")
+        self._sleep = sleep
+
+    def whole(self, *, patient: bool = True) -> bool:
+        """Whether only we have written the journal since it was sealed.
+
+        ``patient``: it ought to be, so another run may be between a write and its seal: look again for a while.
+        """
+        for _ in range(_LOOKS if patient else 1):
+            if not self._path.exists():
+                return False
+            if self._path.read_text(errors="replace") == self._now():
+                return True
+            self._sleep(_PAUSE)
+        return False
+
+    def renew(self) -> None:
+        """The journal is as we have just written it."""
+        self._path.write_text(self._now())
+
+    def _now(self) -> str:
+        stat = self._journal.stat()
+        return f"{socket.gethostname()} {stat.st_dev} {stat.st_ino} {stat.st_ctime_ns}\n"
