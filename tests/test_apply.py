@@ -414,15 +414,15 @@ def test_two_applies_from_two_clones_leave_one_job_a_name(tmp_path: Path, server
     clones = [FleetDirectory(tmp_path / f"clone{i}") for i in range(2)]
     for clone in clones:
         clone.job("a")
-    both_have_created = threading.Barrier(2)
+    both_create = threading.Barrier(2)
 
-    def meet(request: Request, answer: Reply) -> Reply:
+    def meet(request: Request) -> Reply:
         if request.creates:
-            both_have_created.wait(20)
-        return answer
+            both_create.wait(20)  # before either is made: neither can see the other's
+        return server.pass_on(request)
 
     results: list[int] = []
-    server.fault = meet
+    server.answer = meet
     runs = [
         threading.Thread(target=lambda c=clone: results.append(apply_once(c, server.base_url).exit_code))
         for clone in clones
@@ -432,7 +432,7 @@ def test_two_applies_from_two_clones_leave_one_job_a_name(tmp_path: Path, server
     for run in runs:
         run.join()
     assert len(server.creates()) == 2, "each believed to be alone"
-    server.fault = as_it_is
+    server.answer = server.pass_on
     made = jobs_at(server.base_url)
     assert results == [0, 0]
     assert len(made) == 2
