@@ -159,11 +159,17 @@ def _first_run(plan: Plan, world: World, creates: list[Change], permission: Perm
     refused = bool(creates) and not ours and not permission.first_run
     message = (
         f"this provider shows no job of fleet {fleet} ({plan.unmanaged} of others). A wrong key or project looks the "
-        "same; if this is the first run, say --first-run"
+        f"same; if this is the first run, say --first-run{_renamed(world)}"
         if refused
         else f"{ours} jobs of this fleet are known"
     )
     return Verdict("first_run", None, len(creates), refused, message)
+
+
+def _renamed(world: World) -> str:
+    """Whose jobs this state directory knows, where nothing is known of this fleet."""
+    known = ", ".join(f"{fleet} ({count} jobs)" for fleet, count in world.memory.neighbours.items())
+    return known and f". Live here under another name: {known}; a fleet that is renamed begins anew, and those go on"
 
 
 def _all_missing(world: World, creates: list[Change]) -> Verdict:

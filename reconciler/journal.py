@@ -106,6 +106,7 @@ class Journal:
         self._path = path
         self._now = now
         self._seal = seal
+        self._base_url = identity.base_url
         self._opened = _file_of(path)
         self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
         self._fresh_cancels: set[str] = set()  # likewise jobs whose cancel was sent in this run
@@ -157,6 +158,11 @@ class Journal:
         )
         refusals = self._read("SELECT name, revision, message, next_at FROM refusal WHERE identity = ?")
         declared = self._read("SELECT name, path, orphan FROM manifest WHERE identity = ?")
+        neighbours = self._read(
+            "SELECT fleet, COUNT(*) FROM identity JOIN record ON record.identity = id "
+            "WHERE id != ? AND base_url = ? AND live GROUP BY fleet ORDER BY fleet",
+            self._base_url,
+        )
         echoes = next((value for (value,) in self._read("SELECT echoes FROM identity WHERE id = ?")), None)
         in_force = {
             name: Rejection(revision, message)
@@ -186,6 +192,7 @@ class Journal:
             echoes=None if echoes is None else bool(echoes),
             gone=frozenset(name for name, path, _ in declared if not path),
             orphans={name: bool(orphan) for name, _, orphan in declared},
+            neighbours=dict(neighbours),
         )
 
     # ── writing: each call is durable when it returns ──

@@ -63,6 +63,7 @@ class Memory:
     (None where it was taken over from the first settled listing).
     ``gone`` are names that were read here once and had been found gone by the last pass.
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
+    ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider.
     ``echoes`` says whether this provider has been seen to return our marks; None: not yet known.
     """
 
@@ -76,6 +77,7 @@ class Memory:
     echoes: bool | None = None
     gone: frozenset[str] = frozenset()
     orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    neighbours: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

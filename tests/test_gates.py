@@ -238,6 +238,17 @@ WAY_ON = "check the plan, then approve its digest (apply --approve DIGEST) or ra
                 "this provider shows no job of fleet fleet-1 (0 of others). A wrong key or project looks the same; if this is the first run, say --first-run",
             ),
         ),
+        (
+            replace(NEW, memory=replace(NEW.memory, neighbours={"old-name": 2})),
+            Permission(),
+            Verdict(
+                "first_run",
+                None,
+                1,
+                True,
+                "this provider shows no job of fleet fleet-1 (0 of others). A wrong key or project looks the same; if this is the first run, say --first-run. Live here under another name: old-name (2 jobs); a fleet that is renamed begins anew, and those go on",
+            ),
+        ),
         (ONE_GONE, BEGIN, Verdict("all_missing", None, 1, False, "1 of 2 recorded jobs are there")),
         (
             ALL_GONE,

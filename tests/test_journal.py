@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,17 @@ def test_an_own_cancel_waits_until_it_is_confirmed(state: Path, time: Time) -> N
         assert journal.memory(every_backoff=True).cancels["j1"].waiting
         time.now += 121
         assert not journal.memory(every_backoff=True).cancels["j1"].waiting
+
+
+def test_live_jobs_of_a_fleet_that_was_renamed_are_known(state: Path) -> None:
+    with opened(state) as journal:
+        journal.observe([record("j1"), record("j2", "b"), record("j3", "c", live=False)])
+        assert journal.memory().neighbours == {}
+    elsewhere = Identity("fleet-1", "https://elsewhere/v1")
+    with opened(state, identity=elsewhere) as journal:
+        journal.observe([record("j9")])
+    with opened(state, identity=replace(HERE, fleet="fleet-2")) as journal:
+        assert journal.memory().neighbours == {"fleet-1": 2}
 
 
 def test_what_is_seen_changes_what_is_recorded(state: Path) -> None:
