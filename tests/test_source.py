@@ -114,6 +114,30 @@ def test_a_second_fleet(root: Path) -> None:
     assert problems(root) == ["other.yaml:1:1: kind: a second Fleet document; the first is fleet.yaml:1"]
 
 
+ONE_MODEL = "spec: exactly one of model and model_from is needed"
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("{training_file: file-1}", [f"a.yaml:4:1: {ONE_MODEL}"]),
+        ("{model: m, model_from: {job: b}, training_file: file-1}", [f"a.yaml:4:1: {ONE_MODEL}"]),
+        (
+            "{training_file: file-1, seed: x}",
+            [f"a.yaml:4:1: {ONE_MODEL}", "a.yaml:4:31: spec.seed: must be a valid integer, not x"],
+        ),
+        (
+            "{model: m, model_from: {}, training_file: file-1, seed: x}",
+            ["a.yaml:4:57: spec.seed: must be a valid integer, not x"],
+        ),
+        ("{model: m, training_file: file-1, 1: x}", ["a.yaml:4:41: spec: a key must be text: quote it"]),
+    ],
+)
+def test_every_error_is_told_once(root: Path, spec: str, told: list[str]) -> None:
+    (root / "a.yaml").write_text(manifest("a", spec))
+    assert problems(root) == told
+
+
 def test_every_error_of_every_file_with_its_position(root: Path) -> None:
     (root / "a.yaml").write_text(manifest("a", "{model: 1, training_file: file-1, sed: 7}"))
     (root / "b.yaml").write_text("a: [\n")

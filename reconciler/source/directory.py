@@ -238,20 +238,24 @@ class _Reading:
             job = FineTuningJobDocument.model_validate(value)
         except ValidationError as error:
             self.broken.add(_name(value))
-            self._invalid(relative, document, error)
-            self._rest(relative, document, value)
+            told = self._invalid(relative, document, error)
+            self._rest(relative, document, value, models_told=ONE_MODEL in told or document.flawed)
             return
         if document.flawed:
             self.broken.add(_name(value))
         else:
             self._job(relative, document, job)
 
-    def _invalid(self, relative: str, document: Document, error: ValidationError) -> None:
-        for keys, message in problems_of(error):
+    def _invalid(self, relative: str, document: Document, error: ValidationError) -> frozenset[str]:
+        """Tell what is wrong with a document's fields; returns the sentences."""
+        # In the place of a key that is no text stands one of ours; that flaw was told already.
+        told = [(keys, message) for keys, message in problems_of(error) if not any(_is_stand_in(key) for key in keys)]
+        for keys, message in told:
             self.problem(relative, document.position(keys), _field(keys), message)
+        return frozenset(message for _, message in told)
 
-    def _rest(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
-        """What else is wrong with a job whose fields are: every error is told in one run."""
+    def _rest(self, relative: str, document: Document, value: Mapping[str, object], *, models_told: bool) -> None:
+        """What else is wrong with a job whose fields are: every error is told in one run, once."""
         spec = value.get("spec")
         if not isinstance(spec, Mapping):
             return
@@ -259,7 +263,8 @@ class _Reading:
             given = spec.get(key)
             if isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and not is_file_id(given):
                 self._file(relative, document, key, given)
-        if (spec.get("model") is None) == (spec.get("model_from") is None):
+        unset: tuple[object, ...] = (None, {})
+        if not models_told and (spec.get("model") in unset) == (spec.get("model_from") in unset):
             self.problem(relative, document.position(("spec",)), "spec", ONE_MODEL)
 
     def _file(self, relative: str, document: Document, key: str, given: str) -> TrainingFile | None:
@@ -399,6 +404,10 @@ def _name(value: Mapping[str, object]) -> str:
     metadata = value.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     return name if isinstance(name, str) else ""
+
+
+def _is_stand_in(key: str | int) -> bool:
+    return isinstance(key, str) and key.startswith("\0")
 
 
 def _field(keys: Iterable[str | int]) -> str:
