@@ -4,7 +4,7 @@ Nothing in `reconciler/` knows of them. `test_bugs` shows that the simulation ca
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from reconciler.errors import JournalError, OutcomeUnknown
 from reconciler.gates import Permission
 from reconciler.job import TERMINAL, Job, Marks
 from reconciler.journal import Identity, Journal, _verify
+from reconciler.manifest import Fleet
 from reconciler.reconcile import Decided, Reconciler, Seen
 from reconciler.source import Snapshot, read_directory
 from reconciler.world import Intent, Memory, OwnCancel
@@ -254,6 +255,15 @@ class NoMarks(SimProvider):
         return super().create_job({key: value for key, value in body.items() if key != "metadata"})
 
 
+class AnybodysMarks(Reconciler):
+    """Beside the 18: another fleet's marks prove that ours come back."""
+
+    def _memory(self, listed: Iterable[Job], fleet: Fleet) -> Memory:
+        listed = tuple(listed)
+        memory = super()._memory(listed, fleet)
+        return replace(memory, echoes=True) if any(job.marks for job in listed) else memory
+
+
 @dataclass(frozen=True)
 class Bug:
     """A program that is wrong, the oracles that may catch it, and within how many seeds they must."""
@@ -293,4 +303,5 @@ BUGS: Mapping[str, Bug] = {
     "no second read before a write": _bug("S4", "S9", reconciler=WithoutASecondRead),
     "a removal believed at once": _bug("S4", reconciler=HurriedDaemon),
     "marks not sent": _bug("S5", provider=NoMarks),
+    "another fleet's marks taken for proof": _bug("S5", "S1", reconciler=AnybodysMarks, first=150),
 }

@@ -156,7 +156,8 @@ class Server:
             trained_tokens=100 if ended else None,
             seed=sent if isinstance(sent, int) else None,
             error=job.error if status == "failed" else None,
-            marks=job.marks if self.echoes else None,
+            # A gateway that drops metadata drops ours; whoever came by another way still has theirs.
+            marks=job.marks if self.echoes or job.post is None else None,
         )
 
     def listing(self, time: float) -> tuple[Job, ...]:
