@@ -1,4 +1,4 @@
-"""The 18 planted bugs of PROPERTIES, and some more: parts of the program, each wrong in one way.
+"""Planted bugs: parts of the program, each wrong in one way.
 
 Nothing in `reconciler/` knows of them. `test_bugs` shows that the simulation catches each.
 """
@@ -212,7 +212,7 @@ class CancelFirst(_OtherPlan):
 
 
 class SealedByAnybody(Journal):
-    """Beside the 18: a copy of a state directory is taken for the original."""
+    """A copy of a state directory is taken for the original."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, identity: Identity, **parts: Any) -> None:
         super().__init__(connection, path, identity, **parts)
@@ -226,7 +226,7 @@ class SealedByAnybody(Journal):
 
 
 def empty_where_corrupt(connection: sqlite3.Connection, path: Path) -> None:
-    """Beside the 18: a corrupt journal is read as an empty one."""
+    """A corrupt journal is read as an empty one."""
     try:
         _verify(connection, path)
     except (JournalError, sqlite3.DatabaseError):
@@ -234,7 +234,7 @@ def empty_where_corrupt(connection: sqlite3.Connection, path: Path) -> None:
 
 
 class WithoutASecondRead(_OtherPlan):
-    """Beside the 18: the files are not read again before a write."""
+    """The files are not read again before a write."""
 
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
         self._ports = replace(self._ports, unchanged=lambda _: True)
@@ -242,21 +242,21 @@ class WithoutASecondRead(_OtherPlan):
 
 
 class HurriedDaemon(_OtherPlan):
-    """Beside the 18: a removal is believed at once."""
+    """A removal is believed at once."""
 
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
         return super().decide(seen, snapshot, replace(permission, gone=None))
 
 
 class NoMarks(SimProvider):
-    """Beside the 18: marks not sent."""
+    """Marks not sent."""
 
     def create_job(self, body: Mapping[str, object]) -> Job:
         return super().create_job({key: value for key, value in body.items() if key != "metadata"})
 
 
 class AnybodysMarks(Reconciler):
-    """Beside the 18: another fleet's marks prove that ours come back."""
+    """Another fleet's marks prove that ours come back."""
 
     def _memory(self, listed: Iterable[Job], fleet: Fleet) -> Memory:
         listed = tuple(listed)

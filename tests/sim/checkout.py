@@ -86,7 +86,7 @@ MODEL = "gpt-4o-mini-2024-07-18"
 
 @lru_cache(maxsize=4096)
 def _revisions(wish: Wish) -> tuple[tuple[str, str], ...]:
-    """The contract's own rule, written down a second time (CONTRACT section 3)."""
+    """The rule for revisions (README, *Concepts*), written down a second time."""
     found: dict[str, str] = {}
     jobs = dict(wish.jobs)
     for name in sorted(jobs, key=lambda n: jobs[n].model_from is not None):

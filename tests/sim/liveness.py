@@ -75,7 +75,7 @@ def _counts(world: World, job: SimJob) -> bool:
 
 
 def _marks_seen(world: World) -> bool:
-    """Whether this provider shows marks that prove it echoes them: without, no create is sent again (section 9)."""
+    """Whether this provider shows marks that prove it echoes them: without, no create is sent again."""
     return world.server.echoes and any(_counts(world, job) for job in world.server.jobs.values())
 
 
@@ -104,7 +104,7 @@ def _somebody_else_cancelled(it: _Name) -> bool:
         for p in latest.cancel_posts
         if (state := states[p.writer.site]).remembers(state.generation, p.generation, p.sent)
     ]
-    # Seen live after its sender was dead, a cancel is void; it may still take effect then (CONTRACT section 6).
+    # Seen live after its sender was dead, a cancel is void; it may still take effect then.
     late = [p for p in ours if p.took is not None and p.writer.ended is not None and p.took > p.writer.ended]
     return len(ours) == len(late) or len(states) > 1
 

@@ -257,7 +257,7 @@ def s4_evidence(world: World) -> Iterator[str]:
                 yield f"{post.writer.name} cancelled {post.job_id} without a fresh look that says live"
 
 
-# Seconds for which a name must be gone before a daemon cancels its job (CONTRACT section 6).
+# Seconds for which a name must be gone before a daemon cancels its job.
 _ABSENCE = 10.0
 
 
