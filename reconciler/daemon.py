@@ -174,6 +174,8 @@ class Daemon:
             done = self._run.one_pass(snapshot, permission)
         finally:
             self._evidence = evidence.recorded()
+        if permission.steady and not done.decided.permission.steady:
+            self._evidence = evidence.changed_meanwhile()
         if self._failures:
             self._log.info("pass.recovered", failures=self._failures)
         self._failures, self._failure = 0, ""

@@ -48,6 +48,10 @@ class Evidence:
         """Once a pass has written down what is gone: whoever reads one of these names again is noticed by that."""
         return replace(self, told=self.told - self.gone.keys())
 
+    def changed_meanwhile(self) -> "Evidence":
+        """Once a pass has found other files than its reading: what stood there in between nobody knows."""
+        return replace(self, fingerprint=None, declared=self.declared | self.gone.keys(), gone=_NOTHING)
+
     def steady(self, at: float, stability: float) -> bool:
         """Whether a reading that began ``at`` and found the same again shows files at rest."""
         return self.fingerprint is not None and at - self.since >= stability

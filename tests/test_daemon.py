@@ -20,7 +20,7 @@ from reconciler.daemon import Observer, Pace
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, StateReplaced, Unreadable
 from reconciler.follow import one_by_one
 from reconciler.gates import Permission
-from reconciler.job import Marks
+from reconciler.job import Job, Marks
 from reconciler.journal import Identity, open_journal
 from reconciler.log import configure
 from reconciler.manifest import Desired
@@ -323,6 +323,27 @@ def test_a_name_that_an_apply_has_read_again_must_be_gone_for_as_long_from_then_
     settled.live(700, deaf=True, pace=Pace(interval=300))
     (cancelled,) = settled.provider.times("cancel")
     assert start + 136 <= cancelled < start + 170
+
+
+def test_a_name_that_came_back_under_a_pass_must_be_gone_for_as_long_from_then_on(settled: World) -> None:
+    start = settled.clock.now
+    file, aside = settled.fleet.root / "a.yaml", settled.fleet.root / "a.away"
+    listing = settled.provider.list_jobs
+
+    def back_while_it_lists() -> tuple[Job, ...]:
+        if settled.clock.now >= start + 105 and not came_back:
+            came_back.append(settled.clock.now)
+            aside.rename(file)
+            settled.at(settled.clock.now + 0.5, lambda: file.rename(aside))
+        return listing()
+
+    came_back: list[float] = []
+    settled.provider.list_jobs = back_while_it_lists  # type: ignore[method-assign]
+    settled.at(start + 100, lambda: file.rename(aside))
+    settled.at(start + 105, lambda: settled.fleet.job("c", seed=3))
+    settled.live(700, pace=Pace(interval=300))
+    (cancelled,) = settled.provider.times("cancel")
+    assert came_back[0] + 10.5 <= cancelled < came_back[0] + 45
 
 
 def test_a_volume_swap_is_one_change(tmp_path: Path) -> None:

@@ -81,6 +81,15 @@ def test_what_somebody_else_reads_again_once_it_is_recorded_as_gone_was_not_gone
     assert evidence.gone_for(75, 10) == {"a"}
 
 
+def test_when_the_files_change_under_a_pass_every_proof_begins_anew() -> None:
+    evidence = after((0, reading("a")), (50, reading())).changed_meanwhile()
+    assert not evidence.steady(60, 1)
+    evidence = evidence.after(reading(), 60)
+    assert not evidence.steady(60.5, 1)
+    assert evidence.gone_for(69, 10) == frozenset()
+    assert evidence.gone_for(70, 10) == {"a"}
+
+
 def test_the_next_proof_is_the_first_that_is_still_to_come() -> None:
     evidence = after((0, reading("a")), (50, reading(fingerprint="y")))
     assert evidence.next_proof(50, 1, 10) == 51

@@ -42,6 +42,7 @@ class Process:
         # What it has read and seen, as oracles need it.
         self.version = -1  # of the directory, when it was read
         self.versions: set[int] = set()
+        self.read_again: set[int] = set()  # what stood there when a second read began
         self.daemon = False
         self.wakeups: SimWakeups | None = None
         self.unchanged: tuple[float, int, bool] | None = (
@@ -195,12 +196,14 @@ class SimWakeups:
         self._process = process
         self._engine = process.engine
         self._wake: Callable[[], None] | None = None
+        self._hinted = False  # while it was awake
         self.stopping = False
 
     def wait(self, seconds: float) -> None:
         fault = self._process.effect("sleep")
-        if not self.stopping:
+        if not self.stopping and not self._hinted:
             self._sleep(seconds)
+        self._hinted = False
         if self._process.dead or (fault == "crash after" and self._engine.source.on):
             self._process.crash("while it sleeps")
 
@@ -219,6 +222,8 @@ class SimWakeups:
     def hint(self) -> None:
         if self._wake is not None:
             self._engine.at(self._engine.now, self._wake)
+        else:
+            self._hinted = True
 
     def stop(self) -> None:
         self.stopping = True

@@ -277,13 +277,18 @@ def _trusted(world: World, post: Post) -> Iterator[str]:
     if read.damage and (not post.writer.daemon or removal or name in read.hurt):
         yield f"{post.writer.name} wrote for {name} after reading a directory that was damaged ({read.damage})"
     if removal and post.writer.daemon:
-        # Damage that it never read proves nothing either way: the name was gone before, and after.
+        # What nobody read, because its event was lost, proves nothing either way: the name was gone before, and after.
         # An edit after the second read began belongs to the next pass.
-        met, checked = post.writer.versions, post.rechecked[0] if post.rechecked else post.sent
+        checked = post.rechecked[0] if post.rechecked else post.sent
+        read_here = {i for p in _site(world, post.writer).processes for i in p.versions | p.read_again}
         there = [
             i
             for i, v in enumerate(versions)
-            if v.at <= checked and (v.wish.get(name) is not None or (v.damage and i in met and i <= post.version))
+            if v.at <= checked
+            and (
+                (v.wish.get(name) is not None and i in read_here)
+                or (v.damage and i in post.writer.versions and i <= post.version)
+            )
         ]
         gone_at = versions[there[-1] + 1].at if there and there[-1] + 1 < len(versions) else 0.0
         if post.sent - gone_at < _ABSENCE:

@@ -299,6 +299,7 @@ class World:
             begun = checkout.read_as(begun, snapshot)
         if same and checkout.versions[begun].wish != checkout.versions[process.version].wish:
             process.version = checkout.read_as(begun, snapshot)  # a mixture of two versions came to be a third
+        process.read_again.add(begun)
         process.unchanged = (begun_at, begun, same)
         return same
 
