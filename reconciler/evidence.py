@@ -18,14 +18,14 @@ class Evidence:
     """The readings so far.
 
     ``since``: the end of the first reading that found what the last one found. ``declared``: the names of the
-    last reading. ``told``: names that the state directory held as read, and not gone, by then. ``gone``: when each
-    name was first found gone, in whole readings only: those without a single error.
+    last reading. ``told``: names that the state directory held as read, and not gone, by then; None: nobody has
+    looked. ``gone``: when each name was first found gone, in whole readings only: those without a single error.
     """
 
     fingerprint: str | None = None
     since: float = 0.0
     declared: frozenset[str] = frozenset()
-    told: frozenset[str] = frozenset()
+    told: frozenset[str] | None = None
     gone: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
 
     def after(self, snapshot: Snapshot, at: float, *, told: Iterable[str] = (), live: Iterable[str] = ()) -> "Evidence":
@@ -39,14 +39,17 @@ class Evidence:
         seen = replace(self, fingerprint=snapshot.fingerprint, since=self.since if same else at, told=others)
         if snapshot.problems or snapshot.fleet is None:
             return replace(seen, declared=self.declared | names | self.gone.keys(), gone=_NOTHING)
-        # What somebody has read since the last look was not gone all the time.
-        still = {name: since for name, since in self.gone.items() if name not in others - self.told}
+        # What somebody has read since a pass recorded it as gone was not gone all the time; nor can anyone say, from
+        # here on, whether it was read once or again and again, until a pass records it anew.
+        back = frozenset() if self.told is None else others - self.told
+        still = {name: since for name, since in self.gone.items() if name not in back}
         missing = (self.declared | self.gone.keys() | others).union(live) - names
-        return replace(seen, declared=names, gone={name: still.get(name, at) for name in missing})
+        gone = {name: still.get(name, at) for name in missing}
+        return replace(seen, declared=names, told=others - (back & missing), gone=gone)
 
     def recorded(self) -> "Evidence":
         """Once a pass has written down what is gone: whoever reads one of these names again is noticed by that."""
-        return replace(self, told=self.told - self.gone.keys())
+        return replace(self, told=(self.told or frozenset()) - self.gone.keys())
 
     def changed_meanwhile(self) -> "Evidence":
         """Once a pass has found other files than its reading: what stood there in between nobody knows."""
