@@ -196,7 +196,7 @@ def cancel(desk: Desk, change: Change) -> Outcome:
 
 def _objection(desk: Desk, change: Change, job: Job) -> str:
     """Why this job may not be cancelled after all; "" where nothing speaks against it."""
-    if job.marks is None or job.marks.fleet != desk.fleet:
+    if not job.belongs_to(desk.fleet):
         return "it does not carry this fleet's marks"
     if change.keeper is None or not job.live:
         return ""

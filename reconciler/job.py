@@ -102,6 +102,10 @@ class Job:
     def cancelled(self) -> bool:
         return self.status in {"cancelled", "canceled"}
 
+    def belongs_to(self, fleet: str) -> bool:
+        """Whether it carries that fleet's mark."""
+        return self.marks is not None and self.marks.fleet == fleet
+
     @property
     def age_key(self) -> tuple[int, str]:
         """Sorts the oldest first; the id breaks ties, so that every writer sorts alike."""

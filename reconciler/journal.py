@@ -158,11 +158,8 @@ class Journal:
         )
         refusals = self._read("SELECT name, revision, message, next_at FROM refusal WHERE identity = ?")
         declared = self._read("SELECT name, path, orphan FROM manifest WHERE identity = ?")
-        neighbours = self._read(
-            "SELECT fleet, COUNT(*) FROM identity JOIN record ON record.identity = id "
-            "WHERE id != ? AND base_url = ? AND live GROUP BY fleet ORDER BY fleet",
-            self._base_url,
-        )
+        # Only a fleet of which nothing is known may be one that was renamed.
+        neighbours = [] if records else self._neighbours()
         echoes = next((value for (value,) in self._read("SELECT echoes FROM identity WHERE id = ?")), None)
         in_force = {
             name: Rejection(revision, message)
@@ -193,6 +190,13 @@ class Journal:
             gone=frozenset(name for name, path, _ in declared if not path),
             orphans={name: bool(orphan) for name, _, orphan in declared},
             neighbours=dict(neighbours),
+        )
+
+    def _neighbours(self) -> list[Any]:
+        return self._read(
+            "SELECT fleet, COUNT(*) FROM identity JOIN record ON record.identity = id "
+            "WHERE id != ? AND base_url = ? AND live GROUP BY fleet ORDER BY fleet",
+            self._base_url,
         )
 
     # ── writing: each call is durable when it returns ──

@@ -381,7 +381,7 @@ class Slot:
 
 def _permit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decision]) -> dict[str, Change]:
     """Let each wanted create go, or say what it waits for; a job comes after the one it builds on."""
-    models = {name: case.producer.job.fine_tuned_model if case.producer else None for name, case in cases.items()}
+    models = {name: known.job.fine_tuned_model for name, case in cases.items() if (known := case.producer)}
     # A job that stands for its name goes on, whatever holds up the end of another one.
     stuck = {n for n, d in decisions.items() if d.keeper is None and any(_is_stuck(c) for c in d.changes)}
     active = sum(1 for case in cases.values() for k in case.live)
@@ -514,11 +514,8 @@ def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[C
             yield _cancel(case, k, Reason.SUPERSEDED, message, youngest)
         elif create is not None:
             cancel = _cancel(case, k, Reason.SUPERSEDED, "once the new job exists")
-            if cancel.action is Action.CANCEL:
-                cancel = replace(cancel, follows=True)
-                yield cancel if create.action is Action.CREATE else kept_meanwhile(cancel)
-            else:
-                yield cancel
+            cancel = replace(cancel, follows=cancel.action is Action.CANCEL)
+            yield kept_meanwhile(cancel) if cancel.follows and create.action is not Action.CREATE else cancel
         else:
             yield _change(case, Action.KEEP, Reason.IN_PROGRESS, _KEPT_MEANWHILE, k)
 

@@ -6,7 +6,7 @@ whole listing, never an event. This module decides nothing: `plan` and `gates` d
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -386,17 +386,20 @@ class Reconciler:
             _log_end(log.bind(job=names[job.id], job_id=job.id, status=job.status), job)
         return ended
 
-    def _seen_at_first(self, world: World) -> list[Record]:
-        """What a run without memory may call its own: what a rival made since, somebody who knows more wanted."""
+    def _seen_at_first(self, world: World) -> Iterator[Record]:
+        """What a run without memory may call its own: what a rival made since, somebody who knows more wanted.
+
+        Nothing is grouped before somebody asks: the journal does once, not at every pass.
+        """
         if self._journal().known:
-            return []
+            return
         cases, _ = cases_of(world)
-        return [
+        yield from (
             Record(k.job.id, name, k.revision, k.attempt, k.live)
             for name, case in cases.items()
             for k in case.known
             if k.job.id in world.seen_first
-        ]
+        )
 
     def _act(self, decided: Decided, log: FilteringBoundLogger) -> tuple[Outcome, ...]:
         """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
@@ -520,7 +523,7 @@ def _echoes(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> bool | None:
     """
     if memory.echoes:
         return True
-    if any(job.marks is not None and job.marks.fleet == fleet.name for job in listed):
+    if any(job.belongs_to(fleet.name) for job in listed):
         return True
     # Attempt 0 is an adopted job, which somebody else made without our marks.
     if any(job.id in memory.records and memory.records[job.id].attempt > 0 for job in listed):

@@ -63,7 +63,8 @@ class Memory:
     (None where it was taken over from the first settled listing).
     ``gone`` are names that were read here once and had been found gone by the last pass.
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
-    ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider.
+    ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
+    where it has no record of this one.
     ``echoes`` says whether this provider has been seen to return our marks; None: not yet known.
     """
 
@@ -108,7 +109,7 @@ class World:
 
     def owns(self, job: Job) -> bool:
         """Whether it carries this fleet's mark."""
-        return job.marks is not None and job.marks.fleet == self.fleet.name
+        return job.belongs_to(self.fleet.name)
 
     @property
     def ours(self) -> tuple[Job, ...]:

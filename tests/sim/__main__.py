@@ -14,8 +14,8 @@ from tests.sim.workers import pool
 from tests.sim.world import scratch
 
 _BATCH = 50
+# Schedules between two looks at the figures of a long run.
 _TOLD_EVERY = 10_000
-"""Schedules between two looks at the figures of a long run."""
 
 
 def explore(first: int, count: int, workers: int) -> Iterator[Ending]:
