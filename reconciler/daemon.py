@@ -94,6 +94,7 @@ class Daemon:
         self._failures = 0
         self._failure = ""
         self._complaints: frozenset[str] = frozenset()
+        self._left_out: frozenset[str] = frozenset()
 
     def run(self) -> None:
         """Go on until a stop is asked for, or the fleet's document says another fleet or provider.
@@ -132,7 +133,15 @@ class Daemon:
         self._evidence = self._evidence.after(snapshot, now, told=run.declared, live=run.live_names)
         self._observer.looked(snapshot)
         self._complain(snapshot.problems)
+        self._name_left_out(snapshot.warnings)
         return snapshot
+
+    def _name_left_out(self, warnings: Iterable[Problem]) -> None:
+        """Name each document that is left out, once."""
+        now = frozenset(str(warning) for warning in warnings)
+        for warning in sorted(now - self._left_out):
+            self._log.warning("source.left_out", document=warning)
+        self._left_out = now
 
     def _complain(self, problems: Iterable[Problem]) -> None:
         """Name what is wrong once a change, not once a pass."""
@@ -188,13 +197,15 @@ class Daemon:
         if any(outcome.ok and outcome.sent for outcome in done.outcomes):
             return 0.0  # what was done may have made more possible: a replacement's cancel follows its create
         jittered = self._pace.interval * (1 + _JITTER * (2 * self._random() - 1))
-        proof = self._evidence.next_proof(now, self._pace.stability, self._pace.absence) or now + self._pace.stability
+        proof = self._evidence.next_proof(now, self._pace.stability, self._pace.absence)
+        if self._evidence.fingerprint is None:
+            proof = now + self._pace.stability  # the proof begins anew: nobody knows yet what it is about
         waits_for_proof = any(v.gate in {"evidence", "removal_evidence"} for v in done.after.gated.refusals)
         ends = [
             now + jittered,
             *([self._run.settled_at] if done.postponed else []),
             *([self._run.next_look[0]] if self._run.next_look else []),
-            *([proof] if waits_for_proof else []),
+            *([proof] if waits_for_proof and proof is not None else []),
             *([self._run.next_try] if self._run.next_try is not None else []),
         ]
         return max(0.0, min(ends) - now)

@@ -19,7 +19,8 @@ class Evidence:
 
     ``since``: the end of the first reading that found what the last one found. ``declared``: the names of the
     last reading. ``told``: names that the state directory held as read, and not gone, by then; None: nobody has
-    looked. ``gone``: when each name was first found gone, in whole readings only: those without a single error.
+    looked. ``gone``: when each name was first found gone, in whole readings only: those without
+    a single error, of a directory without a gap.
     """
 
     fingerprint: str | None = None
@@ -37,7 +38,7 @@ class Evidence:
         others, names = frozenset(told), frozenset(snapshot.desired)
         same = snapshot.fingerprint == self.fingerprint
         seen = replace(self, fingerprint=snapshot.fingerprint, since=self.since if same else at, told=others)
-        if snapshot.problems or snapshot.fleet is None:
+        if snapshot.problems or snapshot.gaps or snapshot.fleet is None:
             return replace(seen, declared=self.declared | names | self.gone.keys(), gone=_NOTHING)
         # What somebody has read since a pass recorded it as gone was not gone all the time; nor can anyone say, from
         # here on, whether it was read once or again and again, until a pass records it anew.

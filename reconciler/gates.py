@@ -6,10 +6,11 @@ which gate, the numbers, and the way on. There is no force: a person's approval 
 these writes is the only waiver, and it never waives evidence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.change import Action, Change, Plan, Reason
+from reconciler.errors import foreign
 from reconciler.manifest import Expect
 from reconciler.plan import kept_meanwhile
 from reconciler.world import World
@@ -75,7 +76,7 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
     ending = [*removals, *(c for c in sent if c.action is Action.CREATE and c.replaces)]
     judged = (
         (_evidence(sent, permission), sent),
-        _removal_evidence(removals, permission),
+        _removal_evidence(removals, world, permission),
         _approval(sent, permission),
         (_first_run(plan, world, creates, permission), creates),
         (_all_missing(world, creates), creates),
@@ -141,17 +142,40 @@ def _evidence(sent: list[Change], permission: Permission) -> Verdict:
     return Verdict("evidence", None, len(sent), refused, message)
 
 
-def _removal_evidence(removals: list[Change], permission: Permission) -> tuple[Verdict, list[Change]]:
-    held = [
-        c for c in removals if not permission.whole or (permission.gone is not None and c.name not in permission.gone)
-    ]
-    message = "every manifest is valid"
-    if held and not permission.whole:
-        message = "nothing is removed while any manifest is broken or cannot be read; mend it first"
-    elif held:
-        names = ", ".join(sorted({c.name for c in held})[:_NAMED])
-        message = f"the manifest of {names} is not gone long enough to be believed; it is looked for again by itself"
+def _removal_evidence(removals: list[Change], world: World, permission: Permission) -> tuple[Verdict, list[Change]]:
+    """The removals that are in doubt, and the first of the doubts; no approval stands in for evidence."""
+    names = frozenset(c.name for c in removals)
+    young = names - (names if permission.gone is None else permission.gone)
+    doubts = (
+        (frozenset() if permission.whole else names, _BROKEN),
+        (
+            names if world.gaps else frozenset(),
+            f"a part of the directory may be missing, so nothing is removed: {_few(world.gaps)}",
+        ),
+        (names & world.standing.keys(), _standing(world, names)),
+        (young, f"the manifest of {_few(sorted(young))} is not gone long enough to be believed; {_ITSELF}"),
+    )
+    doubted = frozenset[str]().union(*(concerned for concerned, _ in doubts))
+    message = next((why for concerned, why in doubts if concerned), "every manifest is valid")
+    held = [c for c in removals if c.name in doubted]
     return Verdict("removal_evidence", None, len(held), bool(held), message), held
+
+
+_BROKEN = "nothing is removed while any manifest is broken or cannot be read; mend it first"
+_ITSELF = "it is looked for again by itself"
+
+
+def _standing(world: World, names: frozenset[str]) -> str:
+    found = [f"{name} in {foreign(world.standing[name])}" for name in sorted(names & world.standing.keys())]
+    return (
+        f"not deleted, but not read as a manifest any more: {_few(found)}; "
+        "delete the file, or move it out of the directory, if the job is to be cancelled"
+    )
+
+
+def _few(found: Sequence[str]) -> str:
+    rest = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return ", ".join(found[:_NAMED]) + rest
 
 
 def _first_run(plan: Plan, world: World, creates: list[Change], permission: Permission) -> Verdict:

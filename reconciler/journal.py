@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -386,8 +386,8 @@ class Journal:
         """Names with recorded jobs that were live when last seen."""
         return {name for (name,) in self._read("SELECT name FROM record WHERE identity = ? AND live")}
 
-    def declare(self, desired: Mapping[str, Desired], *, whole: bool) -> None:
-        """Remember where each name stands; a ``whole`` reading also says which are gone."""
+    def declare(self, desired: Mapping[str, Desired], *, whole: bool, kept: Container[str] = ()) -> None:
+        """Remember where each name stands; a ``whole`` reading also says which are gone, but for those ``kept``."""
         told = self._read("SELECT name, path, revision, orphan FROM manifest WHERE identity = ?")
         before = {row[0]: tuple(row[1:]) for row in told}
         new = [
@@ -397,7 +397,8 @@ class Journal:
             "INSERT OR REPLACE INTO manifest VALUES (?, ?, ?, ?, ?)",
             [row for row in new if before.get(row[1]) != row[2:]],
         )
-        gone = [name for name, (path, *_) in before.items() if path and name not in desired] if whole else []
+        missing = [name for name, (path, *_) in before.items() if path and name not in desired] if whole else []
+        gone = [name for name in missing if name not in kept]
         statement = "UPDATE manifest SET path = '' WHERE identity = ? AND name = ?"
         self._write(statement, [(self._id, name) for name in gone])
 

@@ -39,7 +39,8 @@ class Ports:
     """Everything a run touches outside itself.
 
     ``journal`` is None where a command that writes nothing found none. ``unchanged`` reads
-    manifests and training files again: are they still what the snapshot was made of? ``turn``
+    manifests and training files again: are they still what the snapshot was made of? ``standing`` looks for files
+    that may still hold names without a manifest (as `still_standing`). ``turn``
     is the lock that the passes on one state directory take in turn. ``follower`` is for a daemon, which
     reads the events of live jobs; ``stopping`` says whether nothing more should be sent.
     """
@@ -51,6 +52,7 @@ class Ports:
     log: FilteringBoundLogger
     training_bytes: Callable[[TrainingFile], bytes]
     unchanged: Callable[[Snapshot], bool]
+    standing: Callable[[Snapshot, Mapping[str, str]], Mapping[str, str]]
     turn: Callable[[], AbstractContextManager[None]]
     follower: Follower | None = None
     stopping: Callable[[], bool] = lambda: False
@@ -240,6 +242,8 @@ class Reconciler:
             seen_first=self._seen_first,
             approved_ahead=permission.ahead,
             prune=self._prune,
+            gaps=tuple(f"{gap.path}: {gap.message}" for gap in snapshot.gaps),
+            standing=self._standing(snapshot, listed, fleet),
         )
         doubted = {job.id for job in listed if job.live and job.id in self._ended}
         looked = self._look_up(doubted.union(lookups(world)))
@@ -282,6 +286,16 @@ class Reconciler:
         """Names whose manifest cannot be trusted now, those among them that cannot even be read (row 1)."""
         journal = self._ports.journal
         return held(snapshot, journal.declared() if journal else {})
+
+    def _standing(self, snapshot: Snapshot, listed: Iterable[Job], fleet: Fleet) -> Mapping[str, str]:
+        """Names without a manifest whose file may still stand there; a stream has no files."""
+        journal = self._ports.journal
+        last_seen = journal.declared() if journal else {}
+        live = {job.marks.name for job in listed if job.live and job.marks and job.belongs_to(fleet.name)}
+        gone = (last_seen.keys() | live) - snapshot.desired.keys()
+        if snapshot.stream or not gone:
+            return {}
+        return self._ports.standing(snapshot, {name: last_seen.get(name, "") for name in gone})
 
     def _why_cold(self) -> str:
         """Why this run must wait one settle window before its first write; "" where it need not."""
@@ -353,7 +367,8 @@ class Reconciler:
         if not self._is_as_read(snapshot):
             turn = journal.want(trusted, self._origin(snapshot), confirmed=lambda: self._ports.unchanged(snapshot))
             self._read_as_of = None if turn is None else (snapshot.fingerprint, turn)
-        journal.declare(trusted, whole=not snapshot.problems)
+        whole = not snapshot.problems and not snapshot.gaps
+        journal.declare(trusted, whole=whole, kept=seen.world.standing)
         if seen.world.memory.echoes is not None:
             journal.learn_echo(echoes=seen.world.memory.echoes)
         cases, _ = cases_of(seen.world)

@@ -19,7 +19,14 @@ from reconciler.journal import Identity, Journal, open_journal
 from reconciler.log import configure
 from reconciler.manifest import Fleet, ProviderName
 from reconciler.reconcile import Ports, Reconciler
-from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_directory, read_training_bytes
+from reconciler.source import (
+    DirectoryReader,
+    Snapshot,
+    fingerprint,
+    read_directory,
+    read_training_bytes,
+    still_standing,
+)
 from reconciler.status_files import StatusFiles
 from tests.fleets import FleetDirectory
 
@@ -210,6 +217,7 @@ class World:
             log=log or configure(form="json", secrets=[], stream=io.StringIO()),
             training_bytes=lambda file: read_training_bytes(root, file),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
+            standing=still_standing,
             turn=contextlib.nullcontext,
             follower=Follower(self.provider, journal, one_by_one),
         )

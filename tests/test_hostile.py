@@ -150,7 +150,7 @@ def test_errors_beyond_a_hundred_are_counted_and_hold_the_file(tmp_path: Path) -
     snapshot = read_stream((FLEET + "---\n".join([manifest("a")] * 500)).encode(), tmp_path)
     assert len(snapshot.problems) == 101
     assert snapshot.problems[-1].message == "errors beyond the first 100: 399"
-    cut = read_stream((FLEET + "a: 1\n---\n" * 500 + manifest("late")).encode(), tmp_path)
+    cut = read_stream((FLEET + "spec: 1\n---\n" * 500 + manifest("late")).encode(), tmp_path)
     assert cut.problems[-1].message.endswith("; the file was not read to its end")
     assert len(cut.problems) == 101
     assert cut.unreadable == {"-"}
@@ -196,6 +196,7 @@ def test_links_in_a_circle_are_walked_once(root: Path) -> None:
 
 
 def test_a_file_name_that_is_no_text(root: Path) -> None:
+    (root / os.fsdecode(b"\xff.yaml")).write_text("")
     odd = os.fsencode(root) + b"/\xff.jsonl"
     Path(os.fsdecode(odd)).write_text("{}\n")
     (root / "train.jsonl").symlink_to(os.fsdecode(odd))

@@ -48,6 +48,9 @@ def validate(directory: str, root: Path | None, form: str) -> int:
     """Check manifests and training files, offline."""
     snapshot = read_source(directory, root)
     click.echo(_FORMS[form](snapshot))
+    if form == "text":
+        for warning in (*snapshot.warnings, *snapshot.gaps):
+            click.echo(f"warning: {warning}", err=True)
     return 1 if snapshot.problems else 0
 
 
@@ -86,25 +89,35 @@ def _json(snapshot: Snapshot) -> str:
             "valid": not snapshot.problems,
             "fleet": snapshot.fleet.name if snapshot.fleet else None,
             "jobs": [{"name": d.name, "revision": d.revision, "path": d.path} for d in snapshot.desired.values()],
-            "problems": [
-                {"path": p.path, "line": p.line, "column": p.column, "field": p.field, "message": p.message}
-                for p in snapshot.problems
-            ],
+            "problems": [_problem(p) for p in snapshot.problems],
+            "warnings": [_problem(p) for p in (*snapshot.warnings, *snapshot.gaps)],
         },
         indent=2,
     )
 
 
+def _problem(problem: Problem) -> dict[str, object]:
+    return {
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "field": problem.field,
+        "message": problem.message,
+    }
+
+
 def _github(snapshot: Snapshot) -> str:
     """Workflow commands that GitHub shows beside the line."""
-    return "\n".join(_annotation(p, snapshot.root) for p in snapshot.problems) or _text(snapshot)
+    told = [_annotation("error", p, snapshot.root) for p in snapshot.problems]
+    warned = [_annotation("warning", p, snapshot.root) for p in (*snapshot.warnings, *snapshot.gaps)]
+    return "\n".join([*told, *warned, *([] if told else [_text(snapshot)])])
 
 
-def _annotation(problem: Problem, root: Path) -> str:
+def _annotation(level: str, problem: Problem, root: Path) -> str:
     # GitHub's paths start at the repository, which is where a workflow runs.
     path = _escaped(str(root / problem.path)).replace(":", "%3A").replace(",", "%2C")
     text = _escaped(f"{problem.field}: {problem.message}" if problem.field else problem.message)
-    return f"::error file={path},line={problem.line},col={problem.column}::{text}"
+    return f"::{level} file={path},line={problem.line},col={problem.column}::{text}"
 
 
 def _escaped(text: str) -> str:

@@ -1,6 +1,7 @@
 """Where a command's manifests come from: a directory, or standard input. Imports no HTTP client."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -13,14 +14,14 @@ from reconciler.source import Snapshot, read_directory, read_stream
 _STREAM_LIMIT = 16 * 1024 * 1024
 
 
-def read_source(directory: str, root: Path | None = None) -> Snapshot:
-    """Read ``directory``, or standard input for ``-`` (paths then start at ``root``).
+def read_source(directory: str, root: Path | None = None, own: Iterable[Path] = ()) -> Snapshot:
+    """Read ``directory``, or standard input for ``-`` (paths then start at ``root``); ``own`` as in `read_directory`.
 
     Raises:
         SourceError: standard input is too long to be a stream of manifests.
     """
     if directory != "-":
-        return read_directory(Path(directory))
+        return read_directory(Path(directory), own)
     content = sys.stdin.buffer.read(_STREAM_LIMIT + 1) if sys.stdin is not None else b""
     if len(content) > _STREAM_LIMIT:
         raise SourceError([f"standard input: longer than {_STREAM_LIMIT} bytes"])
@@ -57,4 +58,8 @@ def readable_source(settings: Settings) -> Snapshot:
 
 
 def _read(settings: Settings) -> Snapshot:
-    return read_source("-" if settings.stream else str(settings.root), settings.root)
+    own = (settings.state_directory, settings.sandbox_directory)
+    snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own)
+    for warning in snapshot.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return snapshot

@@ -98,7 +98,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
         service = Service(clock, lambda: wakeups.stopping, _fan(pool), observer.requested)
         ours = (settings.state_directory, settings.sandbox_directory)
         stack.enter_context(watching(settings.root, ours, wakeups.hint))
-        reader = DirectoryReader(settings.root, time.time)
+        reader = DirectoryReader(settings.root, time.time, ours)
         _attend(_Duty(settings, pace, first_run, wakeups, reader, observer, service, log))
     log.info("daemon.stopped")
     return 0

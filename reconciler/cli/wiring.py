@@ -33,7 +33,7 @@ from reconciler.provider import (
 from reconciler.reconcile import Ports, Reconciler
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, Target, target
-from reconciler.source import Snapshot, fingerprint, read_training_bytes
+from reconciler.source import Snapshot, fingerprint, read_training_bytes, still_standing
 from reconciler.status_files import StatusFiles
 
 
@@ -118,6 +118,7 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
             log=log,
             training_bytes=lambda file: read_training_bytes(settings.root, file),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
+            standing=still_standing,
             turn=(lambda: _turn(settings, clock)) if writes else nullcontext,
             follower=Follower(provider, journal, service.fan) if service and journal else None,
             stopping=service.stopping if service else lambda: False,

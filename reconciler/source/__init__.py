@@ -7,6 +7,7 @@ from reconciler.source.directory import (
     read_directory,
     read_stream,
     read_training_bytes,
+    still_standing,
 )
 from reconciler.source.files import real_path
 from reconciler.source.reader import DirectoryReader, held
@@ -21,4 +22,5 @@ __all__ = [
     "read_stream",
     "read_training_bytes",
     "real_path",
+    "still_standing",
 ]

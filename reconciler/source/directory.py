@@ -6,9 +6,11 @@ decides about jobs, and no foreign exception leaves.
 """
 
 import hashlib
-from collections.abc import Callable, Container, Iterable, Mapping
+import json
+import os
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -32,22 +34,23 @@ from reconciler.manifest import (
 )
 from reconciler.source.documents import BYTES_LIMIT, Document, is_unicode, read_documents
 from reconciler.source.documents import Path as Keys
+from reconciler.source.envelope import Belongs, belongs, described, objections
 from reconciler.source.files import (
+    TooLong,
     Unfit,
     checked_lines,
     digest_of,
-    manifests,
     open_regular,
     read_bounded,
     real_path,
     training_lines,
 )
+from reconciler.source.tree import JSON_SUFFIX, Tree, others, survey
 
 STREAM_NAME = "-"
 
 # A directory that changes faster than this is read at the next pass; two equal readings are needed anyway.
 _GENERATIONS = 3
-_KINDS = ("Fleet", "FineTuningJob")
 _PATH_LIMIT = 256  # as the schema has it
 
 
@@ -71,7 +74,9 @@ class Snapshot:
     """One reading of a fleet.
 
     ``broken`` are names whose manifest cannot be trusted, ``unreadable`` files that could not be read
-    to the end. Without ``problems`` there is a ``fleet``. ``fingerprint`` stands for every byte of it.
+    to the end. Without ``problems`` there is a ``fleet``. ``warnings`` are documents that were left out.
+    ``gaps`` are places whose emptiness does not prove that anything was deleted; ``holding`` are the files that
+    hold documents of ours. ``fingerprint`` stands for every byte of it. ``own`` are this program's directories.
     """
 
     root: Path
@@ -83,17 +88,23 @@ class Snapshot:
     fingerprint: str = ""
     stream: bool = False
     contents: str = ""  # a digest of the manifests' bytes: a stream cannot be read twice
+    warnings: tuple[Problem, ...] = ()
+    gaps: tuple[Problem, ...] = ()
+    holding: frozenset[str] = frozenset()
+    own: frozenset[Path] = frozenset()
 
 
-def read_directory(root: Path) -> Snapshot:
+def read_directory(root: Path, own: Iterable[Path] = ()) -> Snapshot:
     """Read every manifest and training file under ``root``, all of one generation.
+
+    ``own`` are this program's directories, which hold no manifests: one may stand there before it is filled.
 
     A volume that Kubernetes updates changes as a whole, by another target of its link ``..data``;
     a root that is a link may be retargeted. Either during the reading makes it begin again.
     """
     for _ in range(_GENERATIONS):
         generation = _generation(root)
-        snapshot = _read_directory(root)
+        snapshot = _read_directory(root, frozenset(own))
         if _generation(root) == generation:
             break
     return snapshot
@@ -110,10 +121,13 @@ def _generation(root: Path) -> tuple[str, str]:
     return links[0], links[1]
 
 
-def _read_directory(root: Path) -> Snapshot:
-    reading, real = _Reading(root), real_path(root)
-    for relative, found in manifests(root):
-        reading.take(relative, partial(_manifest_bytes, found, real))
+def _read_directory(root: Path, own: frozenset[Path]) -> Snapshot:
+    tree = survey(root, own)
+    reading = _Reading(root, own)
+    reading.gaps = [Problem(place, 1, 1, "", why) for place, why in tree.gaps]
+    for relative, content in _read_files(root, tree):
+        reading.take(relative, content)
+    reading.digests += tree.gaps
     if not reading.seen:
         there = "no manifests in" if root.is_dir() else "no such directory:"
         reading.problem(".", (1, 1), "", f"{there} {root}; an empty or missing directory changes nothing")
@@ -123,7 +137,7 @@ def _read_directory(root: Path) -> Snapshot:
 def read_stream(content: bytes, root: Path) -> Snapshot:
     """Read one multi-document stream; its paths start at ``root``."""
     reading = _Reading(root)
-    reading.take(STREAM_NAME, lambda: content)
+    reading.take(STREAM_NAME, content)
     if content and not content.endswith((b"\n", b"\r")):
         line = content.count(b"\n") + 1
         reading.problem(STREAM_NAME, (line, 1), "", "the stream ends within a line: it may have been cut short")
@@ -133,7 +147,7 @@ def read_stream(content: bytes, root: Path) -> Snapshot:
 def fingerprint(snapshot: Snapshot) -> str:
     """Read the disk again: what ``snapshot.fingerprint`` would be now."""
     real = real_path(snapshot.root)
-    contents = snapshot.contents if snapshot.stream else _contents(_again(snapshot.root))
+    contents = snapshot.contents if snapshot.stream else _contents(_again(snapshot.root, snapshot.own))
     files = {file for d in snapshot.desired.values() for file in (d.training, d.validation) if file is not None}
     digests: list[tuple[str, str]] = []
     for file in sorted(files, key=lambda f: f.path):
@@ -142,6 +156,37 @@ def fingerprint(snapshot: Snapshot) -> str:
         except Unfit as unfit:
             digests.append((file.path, str(unfit)))
     return _fingerprint(contents, digests)
+
+
+def still_standing(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, str]:
+    """Names without a manifest that cannot be called gone: name → the file that may still hold it.
+
+    ``last_seen`` is the file in which each name was last valid ("" where nobody knows). Such a file may be ignored
+    now, or hidden, renamed, unreadable, or of another kind; as long as it stands, nobody has deleted the name.
+    """
+    real = real_path(snapshot.root)
+    found = {
+        name: path
+        for name, path in last_seen.items()
+        if path and path not in snapshot.holding and os.path.lexists(real / path)
+    }
+    rest = last_seen.keys() - found.keys()
+    for relative, path in others(snapshot.root, snapshot.holding) if rest else ():
+        for name in rest & _names_in(path, real):
+            found.setdefault(name, relative if is_unicode(relative) else foreign(ascii(relative)))
+    return found
+
+
+def _names_in(path: Path, real: Path) -> frozenset[str]:
+    """The jobs that a file would hold, were it read as a manifest."""
+    try:
+        content = read_bounded(path, real, BYTES_LIMIT)
+    except Unfit:  # nothing that could be a manifest now
+        return frozenset()
+    if API_VERSION.encode() not in content:
+        return frozenset()
+    values = (document.value for document in read_documents(content).documents)
+    return frozenset(_name(value) for value in values if isinstance(value, Mapping) and belongs(value) is Belongs.OURS)
 
 
 def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
@@ -165,11 +210,16 @@ class _Reading:
     """What is gathered while files are read, one after the other."""
 
     root: Path
+    own: frozenset[Path] = frozenset()
     seen: int = 0
     fleet_seen: bool = False  # a Fleet document stands there, valid or not
     entries: list[Entry] = field(default_factory=list)
     fleets: list[tuple[FleetDocument, str, int]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    gaps: list[Problem] = field(default_factory=list)
+    holding: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
     digests: list[tuple[str, str]] = field(default_factory=list)
@@ -179,21 +229,25 @@ class _Reading:
     def problem(self, path: str, position: tuple[int, int], keys: str, message: str) -> None:
         self.problems.append(Problem(path, *position, keys, message))
 
-    def take(self, relative: str, content: Callable[[], bytes]) -> None:
-        """Read one file."""
-        self.seen += 1
-        before = len(self.problems)
-        try:
-            text = content()
-        except Unfit as unfit:
-            self.digests.append((relative, str(unfit)))
-            self.unreadable.add(relative)
-            self.problem(relative, (1, 1), "", str(unfit))
+    def take(self, relative: str, content: bytes | Unfit) -> None:
+        """Take one file."""
+        self.digests.append((relative, _digest(content)))
+        if isinstance(content, Unfit) and _is_json(relative):
+            # Whether it is a manifest at all nobody can see.
+            self.gaps.append(Problem(relative, 1, 1, "", str(content)))
             return
-        self.digests.append((relative, hashlib.sha256(text).hexdigest()))
-        read = read_documents(text)
+        self.seen += 1
+        if isinstance(content, Unfit):
+            self.unreadable.add(relative)
+            self.problem(relative, (1, 1), "", str(content))
+            return
+        before = len(self.problems)
+        # JSON may be indented with tabs, which YAML refuses; inside of its texts they are escaped.
+        read = read_documents(content.replace(b"\t", b" ") if _is_json(relative) else content)
         if not read.whole:
             self.unreadable.add(relative)
+        elif not read.documents and relative != STREAM_NAME:
+            self.gaps.append(Problem(relative, 1, 1, "", _NO_DOCUMENT))
         for flaw in read.flaws:
             self.problem(relative, (flaw.line, flaw.column), _field(flaw.path), flaw.message)
         for document in read.documents:
@@ -204,25 +258,34 @@ class _Reading:
 
     def _document(self, relative: str, document: Document) -> None:
         value = document.value
-        if not isinstance(value, Mapping):
+        if isinstance(value, list):
+            self._leave_out(relative, document)
+        elif not isinstance(value, Mapping):
             self.problem(relative, document.position(()), "", "a document must be a mapping of fields")
-            return
-        kind = value.get("kind")
-        if kind not in _KINDS or value.get("apiVersion") != API_VERSION:
-            self.broken.add(_name(value))
-            self._envelope(relative, document, value)
-        elif kind == "Fleet":
-            self._fleet_document(relative, document, value)
         else:
-            self._job_document(relative, document, value)
+            self._mapping(relative, document, value)
 
-    def _envelope(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
-        for key, right, needed in (
-            ("apiVersion", value.get("apiVersion") == API_VERSION, API_VERSION),
-            ("kind", value.get("kind") in _KINDS, "Fleet or FineTuningJob"),
-        ):
-            if not right:
-                self.problem(relative, document.position((key,)), key, f"must be {needed}")
+    def _mapping(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
+        whose = belongs(value)
+        if whose is Belongs.ELSEWHERE:
+            self._leave_out(relative, document)
+        elif whose is Belongs.LIST:
+            for item in _items(document):
+                self._document(relative, item)
+        elif whose is Belongs.MISSPELT:
+            self.broken.add(_name(value))
+            for key, message in objections(value):
+                self.problem(relative, document.position((key,)), key, message)
+        elif whose is Belongs.OURS:
+            self.holding.add(relative)
+            take = self._fleet_document if value["kind"] == "Fleet" else self._job_document
+            take(relative, document, value)
+
+    def _leave_out(self, relative: str, document: Document) -> None:
+        """Name what is not ours; of a file's later ones only how many they are."""
+        self.left_out[relative] += 1
+        if self.left_out[relative] <= ERRORS_LIMIT:
+            self.warnings.append(Problem(relative, *document.position(()), "", described(document.value)))
 
     def _fleet_document(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
         self.fleet_seen = True
@@ -331,7 +394,18 @@ class _Reading:
             fingerprint=_fingerprint(contents, files),
             stream=stream,
             contents=contents,
+            warnings=tuple(sorted([*self.warnings, *self._more_left_out()])),
+            gaps=tuple(sorted(self.gaps)),
+            holding=frozenset(self.holding),
+            own=self.own,
         )
+
+    def _more_left_out(self) -> Iterator[Problem]:
+        for relative, count in self.left_out.items():
+            if count > ERRORS_LIMIT:
+                yield Problem(
+                    relative, 1, 1, "", f"documents left out beyond the first {ERRORS_LIMIT}: {count - ERRORS_LIMIT}"
+                )
 
     def _fleet(self) -> Fleet | None:
         if len(self.fleets) == 1:
@@ -368,23 +442,73 @@ def _told(problems: Iterable[Problem], unreadable: Container[str]) -> Iterable[P
             yield Problem(path, first.line, first.column, "", message)
 
 
-def _manifest_bytes(found: Path | Unfit, real_root: Path) -> bytes:
-    if isinstance(found, Unfit):
-        raise found
-    content = read_bounded(found, real_root, BYTES_LIMIT)
+_NO_DOCUMENT = (
+    "holds no document: a save under way looks like this; delete it if nothing is wanted of it, "
+    "or name it in .reconcilerignore"
+)
+
+
+def _read_files(root: Path, tree: Tree) -> Iterator[tuple[str, bytes | Unfit]]:
+    """Each manifest's bytes, or why there are none; JSON that is not ours is no manifest."""
+    real = real_path(root)
+    for relative, found in tree.files:
+        content = found if isinstance(found, Unfit) else _manifest_bytes(found, real)
+        if _is_json(relative) and not isinstance(content, Unfit) and not _may_be_ours(content):
+            continue
+        yield relative, content
+
+
+def _manifest_bytes(path: Path, real_root: Path) -> bytes | Unfit:
+    try:
+        content = read_bounded(path, real_root, BYTES_LIMIT)
+    except Unfit as unfit:
+        # Longer than any manifest: a file of data, where it is JSON.
+        return b"{}" if _is_json(path.name) and isinstance(unfit, TooLong) else unfit
     if not content.strip():
         # Between an editor's truncate and its write every manifest looks like this.
-        raise Unfit("empty: a save under way looks like this; delete the file if nothing is wanted of it")
+        return Unfit("empty: a save under way looks like this; delete the file if nothing is wanted of it")
     return content
 
 
-def _again(root: Path) -> Iterable[tuple[str, str]]:
-    real = real_path(root)
-    for relative, found in manifests(root):
-        try:
-            yield relative, hashlib.sha256(_manifest_bytes(found, real)).hexdigest()
-        except Unfit as unfit:
-            yield relative, str(unfit)
+def _is_json(path: str) -> bool:
+    return path.lower().endswith(JSON_SUFFIX)
+
+
+def _may_be_ours(content: bytes) -> bool:
+    """Whether a JSON file is a manifest: its apiVersion says so, or it was cut short before anyone could tell."""
+    if b"apiVersion" not in content:
+        return False
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return True
+    values = [value, *_listed(value)]
+    return any(isinstance(v, Mapping) and belongs(v) in {Belongs.OURS, Belongs.MISSPELT} for v in values)
+
+
+def _listed(value: object) -> list[object]:
+    items = value.get("items") if isinstance(value, Mapping) and belongs(value) is Belongs.LIST else None
+    return items if isinstance(items, list) else []
+
+
+def _items(document: Document) -> Iterator[Document]:
+    """The documents of a `kind: List`, each with its own positions."""
+    below: dict[int, dict[Keys, tuple[int, int]]] = {}
+    for path, position in document.positions.items():
+        if len(path) > 1 and path[0] == "items" and isinstance(path[1], int):
+            below.setdefault(path[1], {})[path[2:]] = position
+    for index, value in enumerate(_listed(document.value)):
+        yield Document(value, below[index], document.flawed)
+
+
+def _again(root: Path, own: frozenset[Path]) -> Iterator[tuple[str, str]]:
+    tree = survey(root, own)
+    yield from ((relative, _digest(content)) for relative, content in _read_files(root, tree))
+    yield from tree.gaps
+
+
+def _digest(content: bytes | Unfit) -> str:
+    return str(content) if isinstance(content, Unfit) else hashlib.sha256(content).hexdigest()
 
 
 def _contents(digests: Iterable[tuple[str, str]]) -> str:

@@ -13,12 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reconciler.errors import foreign
-from reconciler.source.documents import is_unicode
-
-MANIFEST_SUFFIXES = (".yaml", ".yml")
-_SKIPPED = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
-
-_DEPTH_LIMIT = 50
 
 # The API takes files of at most 512 MB.
 TRAINING_LIMIT = 512 * 1000 * 1000
@@ -30,18 +24,16 @@ class Unfit(Exception):
     """A file that cannot be used, and why; its message completes ``PATH: …``."""
 
 
+class TooLong(Unfit):
+    """It is longer than what is asked for can be."""
+
+
 def real_path(path: Path) -> Path:
     """Where it really stands; the path itself where its links go in a circle, which whoever reads there is told."""
     try:
         return path.resolve()
     except (OSError, RuntimeError):
         return path
-
-
-def manifests(root: Path) -> Iterator[tuple[str, Path | Unfit]]:
-    """Each manifest under ``root`` by its relative path, sorted; or why something there cannot be read."""
-    real = real_path(root)
-    yield from _walk(real, real, "", set())
 
 
 def open_regular(path: Path, real_root: Path) -> BinaryIO:
@@ -74,7 +66,7 @@ def read_bounded(path: Path, real_root: Path, limit: int) -> bytes:
         except OSError as error:
             raise Unfit(f"cannot be read ({error.strerror})") from error
     if len(content) > limit:
-        raise Unfit(f"longer than {limit} bytes")
+        raise TooLong(f"longer than {limit} bytes")
     return content
 
 
@@ -129,73 +121,3 @@ def _check(line: bytes, number: int) -> None:
         raise Unfit(f"line {number} is not JSON") from error
     if not isinstance(value, dict):
         raise Unfit(f"line {number} is not a JSON object")
-
-
-def _walk(directory: Path, root: Path, prefix: str, walked: set[tuple[int, int]]) -> Iterator[tuple[str, Path | Unfit]]:
-    try:
-        entries = _entries(directory, prefix.count("/"), walked)
-    except Unfit as unfit:
-        yield prefix or ".", unfit
-        return
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name in _SKIPPED:
-            continue
-        relative = f"{prefix}{entry.name}"
-        if not is_unicode(entry.name):
-            yield relative.encode(errors="backslashreplace").decode(), Unfit("its name is not UTF-8")
-            continue
-        try:
-            is_directory = _is_directory(entry, root)
-        except Unfit as unfit:
-            yield relative, unfit
-            continue
-        if is_directory and entry.name.endswith(MANIFEST_SUFFIXES):
-            # A container engine makes a directory where a file to be mounted is missing.
-            yield relative, Unfit("a directory where a manifest is expected")
-        elif is_directory:
-            yield from _walk(Path(entry.path), root, f"{relative}/", walked)
-        elif is_directory is not None and entry.name.endswith(MANIFEST_SUFFIXES):
-            yield relative, Path(entry.path)
-
-
-def _entries(directory: Path, depth: int, walked: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
-    """What stands in a directory, sorted; nothing where it was ``walked`` already: links in a circle have no end.
-
-    Raises:
-        Unfit: it cannot be read, or is nested too deeply.
-    """
-    if depth > _DEPTH_LIMIT:
-        raise Unfit(f"nested more than {_DEPTH_LIMIT} levels deep")
-    try:
-        found = directory.stat()
-        if (found.st_dev, found.st_ino) in walked:
-            return []
-        walked.add((found.st_dev, found.st_ino))
-        with os.scandir(directory) as scan:
-            return sorted(scan, key=lambda entry: entry.name)
-    except OSError as error:
-        raise Unfit(f"cannot be read ({error.strerror})") from error
-
-
-def _is_directory(entry: os.DirEntry[str], root: Path) -> bool | None:
-    """Whether to descend; None for a link to what is read anyway, where it really stands.
-
-    Raises:
-        Unfit: a link that might be manifests and leads nowhere, or out of the fleet directory.
-    """
-    if not entry.is_symlink():
-        return entry.is_dir(follow_symlinks=False)
-    might_be_manifests = entry.name.endswith(MANIFEST_SUFFIXES) or "." not in entry.name
-    try:
-        target = Path(entry.path).resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        if might_be_manifests:
-            raise Unfit("a link that leads nowhere") from error
-        return None
-    if not target.is_dir():
-        return False
-    if not target.is_relative_to(root):
-        raise Unfit("a link that leads outside the fleet directory")
-    # A volume that Kubernetes updates is reached through a name that starts with a dot.
-    hidden = any(part.startswith(".") for part in target.relative_to(root).parts)
-    return True if hidden else None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.source.directory import Snapshot, fingerprint, read_directory
-from reconciler.source.files import Unfit, manifests, real_path
+from reconciler.source.files import Unfit, real_path
+from reconciler.source.tree import survey
 
 # A file changed in the same tick of the clock as it was read keeps its times (as in git's "racy" index).
 _RACY_SECONDS = 2.0
@@ -21,10 +22,11 @@ _Signature = tuple[tuple[str, int, int, int, int], ...]
 
 @dataclass(slots=True)
 class DirectoryReader:
-    """Reads ``root``. ``wall`` is Unix time, to compare with the files' own."""
+    """Reads ``root``. ``wall`` is Unix time, to compare with the files' own; ``own`` as in `read_directory`."""
 
     root: Path
     wall: Callable[[], float] = time.time
+    own: tuple[Path, ...] = ()
     _last: tuple[_Signature, Snapshot] | None = None
 
     def read(self) -> Snapshot:
@@ -33,7 +35,7 @@ class DirectoryReader:
             known, snapshot = self._last
             if _signature(self.root, snapshot) == known:
                 return snapshot
-        snapshot = read_directory(self.root)
+        snapshot = read_directory(self.root, self.own)
         signature = _signature(self.root, snapshot)
         self._last = (signature, snapshot) if self._stands_for(signature, snapshot) else None
         return snapshot
@@ -83,9 +85,10 @@ def _and_downstream(snapshot: Snapshot, lost: Iterable[str]) -> frozenset[str]:
 
 
 def _signature(root: Path, snapshot: Snapshot) -> _Signature:
-    """What `stat` says of every manifest and every training file."""
-    real = real_path(root)
-    paths = [(name, real / name if isinstance(found, Unfit) else found) for name, found in manifests(root)]
+    """What `stat` says of every manifest and every training file, and which places are gaps."""
+    real, tree = real_path(root), survey(root, snapshot.own)
+    paths = [(name, real / name if isinstance(found, Unfit) else found) for name, found in tree.files]
+    paths += [(f"{name}: {why}", real / name) for name, why in tree.gaps]
     training = {f.path for d in snapshot.desired.values() for f in (d.training, d.validation) if f is not None}
     paths += [(path, real / path) for path in sorted(training)]
     return tuple((name, *_times(path)) for name, path in paths)

@@ -19,7 +19,14 @@ from reconciler.gates import Permission
 from reconciler.job import Marks
 from reconciler.journal import Journal, _verify
 from reconciler.reconcile import Ports, Reconciler
-from reconciler.source import DirectoryReader, Snapshot, fingerprint, read_directory, read_training_bytes
+from reconciler.source import (
+    DirectoryReader,
+    Snapshot,
+    fingerprint,
+    read_directory,
+    read_training_bytes,
+    still_standing,
+)
 from reconciler.status_files import Files, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly
@@ -283,6 +290,7 @@ class World:
             log=log,
             training_bytes=lambda file: read_training_bytes(root, file),
             unchanged=lambda snapshot: self._unchanged(site.checkout, process, snapshot),
+            standing=still_standing,
             turn=(lambda: site.lock.turn(process)) if program.locks else contextlib.nullcontext,
         )
 

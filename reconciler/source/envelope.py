@@ -1,0 +1,103 @@
+"""Whose document is it? Ours, this program's own output, a list of documents, somebody else's, or ours misspelt.
+
+Pure. `directory` asks for every document that it reads. A document that could be ours misspelt is never
+left out: its job would look removed.
+"""
+
+import difflib
+import functools
+import re
+from collections.abc import Mapping
+from enum import Enum, auto
+
+from reconciler.errors import foreign
+from reconciler.manifest import API_VERSION
+
+STATUS_KIND = "FineTuningJobStatus"
+_KINDS = ("Fleet", "FineTuningJob")
+_LISTS = frozenset({("v1", "List"), (API_VERSION, "List"), (API_VERSION, "FineTuningJobList")})
+
+# Fields that no file of another tool's holds at its top: a manifest whose first lines were lost looks like this.
+_TELLING = frozenset({"metadata", "spec", "training_file"})
+_ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+_ALIKE = 0.75
+_LONGEST = 64  # no misspelling of ours is longer
+
+
+class Belongs(Enum):
+    """What a document counts as."""
+
+    OURS = auto()
+    OUTPUT = auto()  # a status file: what this program wrote itself
+    LIST = auto()
+    ELSEWHERE = auto()
+    MISSPELT = auto()
+
+
+def belongs(value: Mapping[str, object]) -> Belongs:
+    """Whose it is, by apiVersion and kind."""
+    version, kind = value.get("apiVersion"), value.get("kind")
+    if version == API_VERSION and kind in _KINDS:
+        return Belongs.OURS
+    if version == API_VERSION and kind == STATUS_KIND:
+        return Belongs.OUTPUT
+    if isinstance(value.get("items"), list) and (version, kind) in _LISTS:
+        return Belongs.LIST
+    if _is_alike(version, API_VERSION) or any(_is_alike(kind, ours) for ours in _KINDS):
+        return Belongs.MISSPELT
+    return Belongs.MISSPELT if version is None and _lacks_its_head(value) else Belongs.ELSEWHERE
+
+
+def objections(value: Mapping[str, object]) -> list[tuple[str, str]]:
+    """What is wrong with the envelope of a document of ours, by field."""
+    found: list[tuple[str, str]] = []
+    version, kind = value.get("apiVersion"), value.get("kind")
+    if version != API_VERSION:
+        theirs = isinstance(version, str) and version and not _is_alike(version, API_VERSION)
+        way_on = "; if it is another tool's, name its file in .reconcilerignore" if theirs else ""
+        found.append(("apiVersion", f"must be {API_VERSION}{_not(version)}{way_on}"))
+    if kind not in _KINDS:
+        meant = next((ours for ours in _KINDS if _is_alike(kind, ours) and kind), None)
+        hint = f"; did you mean {meant}?" if meant else ""
+        found.append(("kind", f"must be Fleet or FineTuningJob{_not(kind)}{hint}"))
+    return found
+
+
+def described(value: object) -> str:
+    """Somebody else's document in a few words: its kind and name, as far as it has them."""
+    if not isinstance(value, Mapping):
+        return "a list is left out: a document of ours is a mapping of fields"
+    metadata = value.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    words = " ".join(foreign(part) for part in (value.get("kind"), name) if isinstance(part, str))
+    version = value.get("apiVersion")
+    whose = f"its apiVersion is {foreign(str(version))}" if version is not None else "it has no apiVersion"
+    return f"{words or 'a document'} is left out: {whose}, not {API_VERSION}"
+
+
+def _not(given: object) -> str:
+    return f", not {foreign(given)}" if isinstance(given, str) and given else ""
+
+
+def _is_alike(given: object, ours: str) -> bool:
+    """Whether it may have been meant for ours: another case or spelling, or cut short in a save under way."""
+    return isinstance(given, str) and _sounds_like(given.strip()[:_LONGEST], ours)
+
+
+# A stream holds thousands of documents of a few kinds.
+@functools.lru_cache(maxsize=1024)
+def _sounds_like(given: str, ours: str) -> bool:
+    plain, wanted = _plain(given), _plain(ours)
+    return (
+        ours.startswith(given)
+        or (ours == API_VERSION and plain.startswith("reconcil"))
+        or bool(difflib.get_close_matches(plain, [wanted], cutoff=_ALIKE))
+    )
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def _lacks_its_head(value: Mapping[str, object]) -> bool:
+    return bool(value.keys() & _TELLING) or value.keys() <= _ENVELOPE

@@ -1,0 +1,258 @@
+"""What stands under a fleet directory: its manifests, and the places that prove nothing by being empty.
+
+`directory` and `reader` call `survey` for each reading; `directory` asks `others` before it believes that a
+name is gone. A name can vanish from a reading although nobody deleted it: a mount that went away and a
+submodule that was not cloned leave an empty directory, a link leads nowhere, git leaves files out. Such a
+place is a *gap*: it is no error, and it is no evidence of a removal either. Nothing in here reads a manifest.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.source.documents import is_unicode
+from reconciler.source.files import Unfit, read_bounded, real_path
+
+MANIFEST_SUFFIXES = (".yaml", ".yml")
+JSON_SUFFIX = ".json"
+IGNORE_FILE = ".reconcilerignore"
+
+_KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "kustomization"})
+# A file system's own, at the root of a volume; only root may look into it.
+_OF_THE_FILE_SYSTEM = frozenset({"lost+found"})
+_VERSION_CONTROL = frozenset({".git", ".hg", ".svn"})
+# What a state directory holds from its first use on: the journal, or the lock that is taken before it is made.
+_OF_STATE = frozenset({"journal.sqlite3", "pass.lock", "run.lock"})
+
+_DEPTH_LIMIT = 50
+_IGNORE_BYTES = 1024 * 1024
+
+_SUBMODULE_PATH = re.compile(r"^\s*path\s*=\s*(.+?)\s*$", re.MULTILINE)
+_SPARSE = re.compile(r"^\s*sparsecheckout\s*(?:=\s*(?:true|yes|on|1)\s*)?$", re.MULTILINE | re.IGNORECASE)
+
+_WAY_ON = f"if it is meant to be so, delete it or name it in {IGNORE_FILE}"
+_EMPTY = f"an empty directory: a mount that is gone and a submodule that was not cloned look like this; {_WAY_ON}"
+_NOWHERE = f"a link that leads nowhere; {_WAY_ON}"
+_OUTSIDE = f"a link to a directory outside the fleet directory, where nothing is read; {_WAY_ON}"
+_SUBMODULE = "a submodule that was not cloned (.gitmodules names it): run `git submodule update --init`"
+_SPARSELY = "a sparse checkout, from which git leaves files out: run `git sparse-checkout disable`"
+
+
+@dataclass(slots=True)
+class Tree:
+    """One look at a directory; paths are relative to it and sorted.
+
+    ``files`` are manifests, and JSON files that may be some; or why one cannot be read. ``gaps`` are places whose
+    emptiness proves nothing, each with a sentence that says why and how to go on. ``rules`` are the ignore files.
+    """
+
+    files: list[tuple[str, Path | Unfit]] = field(default_factory=list)
+    gaps: list[tuple[str, str]] = field(default_factory=list)
+    rules: list[tuple[str, Path]] = field(default_factory=list)
+
+
+def survey(root: Path, own: frozenset[Path] = frozenset()) -> Tree:
+    """Look at everything under ``root`` but hidden and ignored names, and this program's ``own`` directories."""
+    real = real_path(root)
+    walk = _Walk(real, frozenset(real_path(path) for path in own))
+    walk.directory(real, "", ())
+    found = dict(walk.tree.gaps)
+    for directory in dict.fromkeys([*_repositories(real), *walk.with_submodules]):
+        found |= _submodule_gaps(directory, real, ignored=walk.ignored)
+    if any(_is_sparse(directory) for directory in _repositories(real)):
+        found["."] = _SPARSELY
+    walk.tree.gaps = sorted(found.items())
+    return walk.tree
+
+
+def others(root: Path, read: frozenset[str]) -> Iterator[tuple[str, Path]]:
+    """Every regular file under ``root`` that is not among those ``read``: hidden, ignored, or of another suffix."""
+    real = real_path(root)
+    for base, directories, names in os.walk(real):
+        directories[:] = sorted(name for name in directories if name not in _VERSION_CONTROL)
+        for name in sorted(names):
+            path = Path(base) / name
+            relative = path.relative_to(real).as_posix()
+            if relative not in read:
+                yield relative, path
+
+
+# ── the walk ─────────────────────────────────────────────────────────────────────────────────
+
+# Whether a path, relative to the root (a directory with its slash), is ignored; None: these rules do not say.
+_Rule = Callable[[str], bool | None]
+
+
+@dataclass(slots=True)
+class _Walk:
+    root: Path
+    own: frozenset[Path]
+    tree: Tree = field(default_factory=Tree)
+    walked: set[tuple[int, int]] = field(default_factory=set)
+    with_submodules: list[Path] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
+
+    def directory(self, directory: Path, prefix: str, rules: tuple[_Rule, ...]) -> None:
+        """Take everything in it, and below."""
+        try:
+            entries = self._entries(directory, prefix.count("/"))
+            rules = (*rules, *self._rules(entries, prefix))
+        except Unfit as unfit:
+            self.tree.files.append((prefix or ".", unfit))
+            return
+        if entries == [] and prefix:
+            self.tree.gaps.append((prefix.rstrip("/"), _EMPTY))
+        for entry in entries or ():
+            if entry.name == ".gitmodules":
+                self.with_submodules.append(directory)
+            if not _is_skipped(entry.name):
+                self._entry(entry, f"{prefix}{entry.name}", rules)
+
+    def _entry(self, entry: os.DirEntry[str], relative: str, rules: tuple[_Rule, ...]) -> None:
+        might_be_manifest = entry.name.lower().endswith(MANIFEST_SUFFIXES)
+        if not is_unicode(entry.name):
+            if might_be_manifest or entry.is_dir():
+                escaped = relative.encode(errors="backslashreplace").decode()
+                self.tree.files.append((escaped, Unfit("its name is not UTF-8")))
+            return
+        descend = self._descend(entry)
+        if _says(rules, f"{relative}/" if descend or isinstance(descend, str) else relative):
+            self.ignored.add(relative)
+        elif isinstance(descend, str):
+            self.tree.gaps.append((relative, descend))
+        elif descend and might_be_manifest:
+            # A container engine makes a directory where a file to be mounted is missing.
+            self.tree.files.append((relative, Unfit("a directory where a manifest is expected")))
+        elif descend:
+            self.directory(Path(entry.path), f"{relative}/", rules)
+        elif descend is not None and (might_be_manifest or entry.name.lower().endswith(JSON_SUFFIX)):
+            self.tree.files.append((relative, Path(entry.path)))
+
+    def _descend(self, entry: os.DirEntry[str]) -> bool | str | None:
+        """Whether it is a directory to read; None for one that is not ours to read, or is read where it really stands.
+
+        A text says why what it leads to is a gap.
+        """
+        path = Path(entry.path)
+        if not entry.is_symlink():
+            directory = entry.is_dir(follow_symlinks=False)
+            return None if directory and (path in self.own or _is_state(path)) else directory
+        try:
+            target = path.resolve(strict=True)
+        except (OSError, RuntimeError):
+            return _NOWHERE
+        if not target.is_dir():
+            return False
+        if not target.is_relative_to(self.root):
+            return _OUTSIDE
+        # A volume that Kubernetes updates is reached through a name that starts with a dot.
+        hidden = any(part.startswith(".") for part in target.relative_to(self.root).parts)
+        return True if hidden else None
+
+    def _entries(self, directory: Path, depth: int) -> list[os.DirEntry[str]] | None:
+        """What stands in a directory, sorted; None where it was walked already: links in a circle have no end.
+
+        Raises:
+            Unfit: it cannot be read, or is nested too deeply.
+        """
+        if depth > _DEPTH_LIMIT:
+            raise Unfit(f"nested more than {_DEPTH_LIMIT} levels deep")
+        try:
+            found = directory.stat()
+            if (found.st_dev, found.st_ino) in self.walked:
+                return None
+            self.walked.add((found.st_dev, found.st_ino))
+            with os.scandir(directory) as scan:
+                return sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            raise Unfit(f"cannot be read ({error.strerror})") from error
+
+    def _rules(self, entries: list[os.DirEntry[str]] | None, prefix: str) -> Iterator[_Rule]:
+        """The directory's own ignore file. Raises Unfit where it cannot be read."""
+        for entry in entries or ():
+            if entry.name == IGNORE_FILE:
+                path = Path(entry.path)
+                self.tree.rules.append((f"{prefix}{entry.name}", path))
+                try:
+                    text = read_bounded(path, self.root, _IGNORE_BYTES).decode()
+                except Unfit as unfit:
+                    raise Unfit(f"{IGNORE_FILE}: {unfit}") from unfit
+                except UnicodeDecodeError as error:
+                    raise Unfit(f"{IGNORE_FILE}: not UTF-8") from error
+                yield _rule(text, prefix)
+
+
+def _rule(text: str, prefix: str) -> _Rule:
+    """What an ignore file says, in gitignore's syntax, of the paths below its directory."""
+    # Imported here: few directories have one, and the others need not wait for it.
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415
+
+    spec = GitIgnoreSpec.from_lines(text.splitlines())
+    return lambda path: spec.check_file(path.removeprefix(prefix)).include
+
+
+def _says(rules: tuple[_Rule, ...], path: str) -> bool:
+    """Whether it is ignored: as in git, the nearest file that speaks of it decides."""
+    said = (rule(path) for rule in reversed(rules))
+    return next((ignored for ignored in said if ignored is not None), False)
+
+
+def _is_skipped(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _KUSTOMIZATIONS or name in _OF_THE_FILE_SYSTEM
+
+
+def _is_state(directory: Path) -> bool:
+    """Whether it is a state directory of this program, by what it holds."""
+    return any((directory / name).is_file() for name in _OF_STATE)
+
+
+# ── git ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _repositories(real: Path) -> tuple[Path, ...]:
+    """The work tree that the directory belongs to, if it belongs to one."""
+    return next(((place,) for place in (real, *real.parents) if os.path.lexists(place / ".git")), ())
+
+
+def _submodule_gaps(repository: Path, root: Path, *, ignored: set[str]) -> dict[str, str]:
+    """Submodules of ``repository`` that ought to stand under ``root`` and hold nothing."""
+    found: dict[str, str] = {}
+    for match in _SUBMODULE_PATH.finditer(_text(repository / ".gitmodules")):
+        place = repository / match[1].strip('"')
+        if not place.is_relative_to(root) or place == root or _holds_something(place):
+            continue
+        relative = place.relative_to(root).as_posix()
+        parents = {parent.as_posix() for parent in place.relative_to(root).parents}
+        if relative not in ignored and not parents & ignored:
+            found[relative] = _SUBMODULE
+    return found
+
+
+def _holds_something(directory: Path) -> bool:
+    """Whether anything but git's own file stands there."""
+    try:
+        return any(name != ".git" for name in os.listdir(directory))  # noqa: PTH208 - names are enough
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # the walk says that it cannot be read
+        return True
+
+
+def _is_sparse(repository: Path) -> bool:
+    """Whether git was told to leave files out (``core.sparseCheckout``, gitrepository-layout)."""
+    git = repository / ".git"
+    link = _text(git) if git.is_file() else ""
+    if link.startswith("gitdir:"):
+        git = repository / link.removeprefix("gitdir:").strip()
+    common = git / (_text(git / "commondir").strip() or ".")
+    return any(_SPARSE.search(_text(path)) for path in (common / "config", git / "config.worktree"))
+
+
+def _text(path: Path) -> str:
+    """A small file of git's; "" where there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return ""
