@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, UsageError
 from reconciler.job import Marks
-from reconciler.provider import DeadlineTransport, Endpoint, OpenAIClient, RequestRecord, takes_no_jobs
+from reconciler.provider import DeadlineTransport, Endpoint, OpenAIClient, RequestRecord, is_not_ready, takes_no_jobs
 from reconciler.provider import client as client_module
 from reconciler.provider.transport import ANSWER_LIMIT, _bounded, proxy_for
 from tests.clocks import SkippingClock
@@ -168,6 +168,39 @@ def test_a_connection_that_died_while_idle_is_not_used_for_a_create() -> None:
 )
 def test_which_refusals_are_about_every_create(status: int, every: bool) -> None:
     assert takes_no_jobs(Refused("", status=status)) is every
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "early"),
+    [
+        ("", "not ready, try again", True),
+        ("file_not_ready", "", True),
+        ("FileNotReady", "no", True),
+        (
+            "",
+            "File 'file-1' is still being processed and cannot be used for fine-tuning. Please try again later.",
+            True,
+        ),
+        ("invalidPayload", "The file file-1 has status Pending; wait until it is processed.", True),
+        ("", "file file-1 isn't ready", True),
+        ("", "pending import", True),
+        ("", "The training file has not been processed", True),
+        ("", "Upload in progress", True),
+        ("model_not_found", "the model m does not exist", False),
+        ("invalid_file", "the file has 3 lines, and 10 are needed", False),
+        ("", "the model m is already retired, try another", False),
+        ("", "your request was wrong, please correct it and try again", False),
+        ("", "", False),
+    ],
+)
+def test_a_create_that_came_too_early_is_told_from_one_that_is_wrong(code: str, said: str, early: bool) -> None:
+    error = Refused(f"POST /fine_tuning/jobs: HTTP 400{code and f' {code}'}: {said}", status=400, code=code)
+    assert is_not_ready(error) is early
+
+
+@pytest.mark.parametrize("status", [401, 403, 413, 429])
+def test_no_other_refusal_is_one_that_came_too_early(status: int) -> None:
+    assert not is_not_ready(Refused("the file is not ready", status=status))
 
 
 def test_a_cancel_is_sent_once() -> None:

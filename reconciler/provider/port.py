@@ -1,5 +1,6 @@
 """What the rest of the program asks of a provider. `OpenAIClient` is the real one; a simulation is another."""
 
+import re
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -8,6 +9,17 @@ from reconciler.job import Checkpoint, Event, Job
 
 # Answers that say "no create at all can succeed now": key, permission, rate, money.
 _NO_JOBS = frozenset({401, 403, 429})
+
+# "That file is not ready yet", as servers say it in a code or a sentence, letters only; the second row says
+# so only where it is about a file.
+_NOT_READY = re.compile(
+    r"not(yet)?(ready|processed|imported)|ntready|notbeen(fully)?(processed|imported)|notfinished(processing|importing)"
+    r"|still(being)?(process|import|validat|upload|pending)|(is|are)(currently)?being(process|import|validat)"
+    r"|pendingimport|importpending|processinginprogress|notyetavailable|notavailableyet"
+)
+_ABOUT_A_FILE = re.compile(r"file|upload|dataset")
+_PASSING_WORDS = re.compile(r"tryagain|retry|inprogress|pending|notyet|notinavalidstate|mustbeprocessed")
+_NOT_READY_STATUSES = frozenset({400, 404, 422})
 
 
 class Provider(Protocol):
@@ -57,3 +69,16 @@ class Provider(Protocol):
 def takes_no_jobs(error: Refused) -> bool:
     """Whether this refusal is about every create, not about this one's content (row 14)."""
     return error.status in _NO_JOBS
+
+
+def is_not_ready(error: Refused) -> bool:
+    """Whether a refused create only came too early: a file that it names is still being taken in.
+
+    Told by the words of the code and the message. Nothing was created, and the same create can succeed in seconds.
+    """
+    if error.status not in _NOT_READY_STATUSES:
+        return False
+    # Codes are written file_not_ready, FileNotReady or in words.
+    _, _, sentence = str(error).partition(": ")
+    said = re.sub(r"[^a-z]", "", f"{error.code} {sentence}".lower())
+    return bool(_NOT_READY.search(said) or (_ABOUT_A_FILE.search(said) and _PASSING_WORDS.search(said)))
