@@ -2,14 +2,17 @@
 
 Pure. `provider` turns answers into these values; everyone else only reads them. Lenient on
 purpose: 15 of the 23 official example answers fail the official schema, so a field of the
-wrong type counts as absent, and a status word nobody knows is live. Only an answer without
-an id is refused. This module decides nothing.
+wrong type counts as absent, numbers and words are read in any spelling, and a status word nobody
+knows is live. Only an answer without an id that can be asked for is refused. This module decides nothing.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
+
+from reconciler.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole
 
 # The words that end a job; every other word, known or not, is live.
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
@@ -25,9 +28,12 @@ _ID_LIMIT = 512
 _TEXT_LIMIT = 4096
 _NUMBERS_LIMIT = 100
 
-# Beyond any time or count, and within what SQLite, YAML and a float can hold.
-_INT_LIMIT = 2**53
+# What an operator can say that a word means.
+WORD_MEANINGS = ("succeeded", "failed", "cancelled", "live")
+_NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
+# No path, file or terminal takes them: the control characters of Unicode, and halves of surrogate pairs.
+_NO_ID = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _REVISION = re.compile(r"[0-9a-f]{16}")
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
@@ -156,25 +162,25 @@ def marks_of(metadata: object) -> Marks | None:
     return Marks(str(fleet), str(name), str(revision), int(str(attempt)), orphan=orphan)
 
 
-def parse_job(answer: object) -> Job:
-    """A job from the API's JSON.
+def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
+    """A job from the API's JSON. ``words``: what an operator says that status words mean, as `status_meaning` has it.
 
     Raises:
-        ValueError: it is not an object, or has no id.
+        ValueError: it is not an object, or has no id that can be asked for.
     """
     fields = object_of(answer, "job")
     return Job(
         id=id_of(fields, "job"),
-        status=text_of(fields, "status") or "unknown",
-        created_at=_int(fields, "created_at") or 0,
-        finished_at=_int(fields, "finished_at"),
-        estimated_finish=_int(fields, "estimated_finish"),
+        status=_status(text_of(fields, "status") or "unknown", words),
+        created_at=unix_seconds(fields.get("created_at")) or 0,
+        finished_at=unix_seconds(fields.get("finished_at")),
+        estimated_finish=unix_seconds(fields.get("estimated_finish")),
         model=text_of(fields, "model") or "",
         fine_tuned_model=text_of(fields, "fine_tuned_model"),
-        trained_tokens=_int(fields, "trained_tokens"),
+        trained_tokens=whole(fields.get("trained_tokens")),
         training_file=text_of(fields, "training_file") or "",
         validation_file=text_of(fields, "validation_file"),
-        seed=_int(fields, "seed"),
+        seed=whole(fields.get("seed")),
         suffix=text_of(fields, "user_provided_suffix") or text_of(fields, "suffix"),
         error=_error(fields.get("error")),
         marks=marks_of(fields.get("metadata")),
@@ -186,7 +192,7 @@ def parse_event(answer: object) -> Event:
     fields = object_of(answer, "event")
     return Event(
         id=id_of(fields, "event"),
-        created_at=_int(fields, "created_at") or 0,
+        created_at=unix_seconds(fields.get("created_at")) or 0,
         level=text_of(fields, "level") or "info",
         type=text_of(fields, "type") or "message",
         message=text_of(fields, "message") or "",
@@ -199,9 +205,9 @@ def parse_checkpoint(answer: object) -> Checkpoint:
     fields = object_of(answer, "checkpoint")
     return Checkpoint(
         id=id_of(fields, "checkpoint"),
-        step=_int(fields, "step_number") or 0,
+        step=whole(fields.get("step_number")) or 0,
         model=text_of(fields, "fine_tuned_model_checkpoint") or "",
-        created_at=_int(fields, "created_at") or 0,
+        created_at=unix_seconds(fields.get("created_at")) or 0,
         metrics=_numbers(fields.get("metrics")),
     )
 
@@ -218,13 +224,48 @@ def object_of(answer: object, noun: str) -> Mapping[str, object]:
 
 
 def id_of(fields: Mapping[str, object], noun: str) -> str:
-    """Its id. Raises ValueError where there is none, or one that is too long to be one."""
-    value = text_of(fields, "id")
+    """Its id, of whatever characters a path can hold when they are percent-encoded; a number is its digits.
+
+    Raises:
+        ValueError: there is none, or one that `check_id` refuses.
+    """
+    value = fields.get("id")
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        value = str(value)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"a {noun} without an id")
+    return check_id(value, noun)
+
+
+def check_id(value: str, noun: str) -> str:
+    """An id that can be asked for, unchanged. Raises ValueError for any other."""
     if not value:
         raise ValueError(f"a {noun} without an id")
     if len(value) > _ID_LIMIT:
         raise ValueError(f"a {noun} whose id is longer than {_ID_LIMIT} characters")
+    if _NO_ID.search(value):
+        raise ValueError(f"a {noun} whose id holds a control character")
     return value
+
+
+def status_meaning(text: str) -> tuple[str, str]:
+    """``WORD=MEANING``, as an operator writes it, for ``words`` of `parse_job`.
+
+    Raises:
+        ValueError: it is not of that form, or the API itself says what the word means.
+    """
+    word, _, meaning = (part.strip() for part in text.rpartition("="))
+    if not word or meaning not in WORD_MEANINGS:
+        raise ValueError(f"write it as WORD={'|'.join(WORD_MEANINGS)}")
+    if status_word(word) in FIXED_WORDS:
+        raise ValueError(f"the API itself says what {status_word(word)} means")
+    return status_word(word), meaning
+
+
+def _status(told: str, words: Mapping[str, str]) -> str:
+    """The API's word for a status, where it is known what the server's means; else the server's, which is live."""
+    meaning = words.get(status_word(told)) or STATUS_WORDS.get(status_word(told), "live")
+    return told if meaning == "live" else meaning
 
 
 def text_of(fields: Mapping[str, object], key: str) -> str | None:
@@ -237,25 +278,22 @@ def text_of(fields: Mapping[str, object], key: str) -> str | None:
     return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 1]}…"
 
 
-def _int(fields: Mapping[str, object], key: str) -> int | None:
-    value = fields.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _INT_LIMIT else None
-
-
 def _numbers(value: object) -> dict[str, float]:
     if not isinstance(value, Mapping):
         return {}
-    numbers = (
-        (str(k)[:_ID_LIMIT].encode(errors="replace").decode(), v)
-        for k, v in value.items()
-        if isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < _INT_LIMIT
-    )
-    return dict(islice(numbers, _NUMBERS_LIMIT))
+    numbers = ((str(k)[:_ID_LIMIT].encode(errors="replace").decode(), number(v)) for k, v in value.items())
+    return dict(islice(((name, found) for name, found in numbers if found is not None), _NUMBERS_LIMIT))
 
 
 def _error(value: object) -> JobError | None:
     """A healthy job's error is null, `{}` or all null; each reads as None."""
     if not isinstance(value, Mapping):
         return None
-    code, message, param = (text_of(value, key) or "" for key in ("code", "message", "param"))
+    code, message, param = (_told(value, key) for key in ("code", "message", "param"))
     return JobError(code, message, param) if code or message else None
+
+
+def _told(fields: Mapping[str, object], key: str) -> str:
+    """A text, or a number as one: some servers number their errors."""
+    value = fields.get(key)
+    return str(value) if isinstance(value, int) and whole(value) else text_of(fields, key) or ""

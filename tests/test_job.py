@@ -1,5 +1,6 @@
 """Reading what providers report: leniently, but never so that a job is taken for another's or for ended."""
 
+import unicodedata
 from typing import Any
 
 import pytest
@@ -7,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.job import Checkpoint, Event, Job, JobError, Marks, marks_of, parse_checkpoint, parse_event, parse_job
+from reconciler.job import (
+    TERMINAL,
+    Checkpoint,
+    Event,
+    Job,
+    JobError,
+    Marks,
+    marks_of,
+    parse_checkpoint,
+    parse_event,
+    parse_job,
+    status_meaning,
+)
 from reconciler.manifest import Name
 from tests.strategies import JOB_FIELDS, json_values
 
@@ -84,7 +97,7 @@ def test_marks_that_this_program_never_writes_are_none(change: dict[str, object]
     assert marks_of({**MARKS.as_metadata(), **change}) is None
 
 
-@pytest.mark.parametrize("answer", [None, [], "x", 1, {}, {"id": ""}, {"id": 7}])
+@pytest.mark.parametrize("answer", [None, [], "x", 1, {}, {"id": ""}, {"id": 0}, {"id": -7}, {"id": 7.0}, {"id": True}])
 @pytest.mark.parametrize("parse", [parse_job, parse_event, parse_checkpoint])
 def test_what_has_no_id_is_refused(parse: Any, answer: object) -> None:
     with pytest.raises(ValueError, match="a (job|event|checkpoint)"):
@@ -93,7 +106,7 @@ def test_what_has_no_id_is_refused(parse: Any, answer: object) -> None:
 
 def test_a_field_of_the_wrong_type_counts_as_absent() -> None:
     job = parse_job(
-        {"id": "x", "status": 5, "created_at": True, "trained_tokens": "10", "error": "bad", "metadata": []}
+        {"id": "x", "status": 5, "created_at": True, "trained_tokens": "ten", "error": "bad", "metadata": []}
     )
     assert (job.status, job.created_at, job.trained_tokens, job.error, job.marks) == ("unknown", 0, None, None, None)
     assert job.live
@@ -158,6 +171,128 @@ def test_statuses(status: str, live: bool, ended_as: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        *((word, "succeeded") for word in ("succeeded", "SUCCEEDED", "Succeeded", "success", "Success", "completed")),
+        *((word, "succeeded") for word in ("COMPLETED", " succeeded\n")),
+        *((word, "failed") for word in ("failed", "FAILED", "error", "Error")),
+        *((word, "cancelled") for word in ("cancelled", "canceled", "Cancelled", "CANCELED", "stopped", "Stopped")),
+        *((word, "running") for word in ("running", "Running", "RUNNING")),
+        *((word, "validating_files") for word in ("validating_files", "Validating-Files", "validating files")),
+        *((word, word.lower()) for word in ("Canceling", "CANCELLING", "Paused", "Pending", "Creating", "Resuming")),
+    ],
+)
+def test_a_status_word_in_another_spelling_is_that_word(told: str, read: str) -> None:
+    job = parse_job({"id": "x", "status": told})
+    assert job.status == read
+    assert job.live is (read not in TERMINAL)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "Finished",
+        "done",
+        "JOB_STATE_SUCCEEDED",
+        "succeeded_",
+        "unsucceeded",
+        "succeeded?",
+        "not completed",
+        "Aborted",
+        "cancelled by user",
+        "partially_succeeded",
+        "errors",
+        "suc ceeded",
+        "live",
+    ],
+)
+def test_a_word_that_nobody_knows_is_live_and_shown_as_it_came(word: str) -> None:
+    job = parse_job({"id": "x", "status": word})
+    assert (job.status, job.live) == (word, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "read"),
+    [
+        ("Finished=succeeded", "FINISHED", "succeeded"),
+        ("JOB_STATE_FAILED=failed", "job_state_failed", "failed"),
+        ("job expired=cancelled", "Job-Expired", "cancelled"),
+        ("a=b=succeeded", "a=b", "succeeded"),
+        ("stopped=failed", "Stopped", "failed"),
+        ("Error=live", "Error", "Error"),
+        ("Thinking=live", "Thinking", "Thinking"),
+    ],
+)
+def test_an_operator_says_what_a_word_means(said: str, told: str, read: str) -> None:
+    job = parse_job({"id": "x", "status": told}, dict([status_meaning(said)]))
+    assert job.status == read
+    assert job.live is (read not in TERMINAL)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "Finished",
+        "=succeeded",
+        "  =succeeded",
+        "Finished=",
+        "Finished=done",
+        "Finished=Succeeded",
+        "running=succeeded",
+        "Queued=failed",
+        "succeeded=live",
+        "canceled=live",
+        "canceling=cancelled",
+    ],
+)
+def test_an_operator_cannot_say_what_means_nothing_or_what_the_api_says_itself(said: str) -> None:
+    with pytest.raises(ValueError, match="write it as WORD=|the API itself says"):
+        status_meaning(said)
+
+
+@pytest.mark.parametrize("given_id", ["a/b", ".", "..", "a b", "é", "x" * 129, "YWJj==", "a?b#c%2F", "\u202e"])
+def test_an_id_is_any_text_without_control_characters(given_id: str) -> None:
+    for parse in (parse_job, parse_event, parse_checkpoint):
+        assert parse({"id": given_id}).id == given_id
+
+
+@pytest.mark.parametrize("number", [7, 2**53 + 1, 2**63])
+def test_an_id_that_is_a_number_is_its_digits(number: int) -> None:
+    assert parse_job({"id": number}).id == str(number)
+
+
+@pytest.mark.parametrize("given_id", ["a\nb", "\x00", "a\x7f", "\x85", "\ud800", "\x1b[2J"])
+def test_an_id_that_no_path_takes_is_refused(given_id: str) -> None:
+    with pytest.raises(ValueError, match="a job whose id holds a control character"):
+        parse_job({"id": given_id})
+
+
+def test_numbers_are_read_in_any_spelling() -> None:
+    job = parse_job(
+        {"id": "x", "created_at": "1692661014", "finished_at": "2023-08-22T00:00:00Z", "estimated_finish": 1692663014.9}
+        | {"seed": 123.0, "trained_tokens": "5770"}
+    )
+    assert (job.created_at, job.finished_at, job.estimated_finish) == (1692661014, 1692662400, 1692663014)
+    assert (job.seed, job.trained_tokens) == (123, 5770)
+    assert parse_event({"id": "e", "created_at": 1692661014123, "data": {"step": "3", "loss": "0.5"}}) == Event(
+        "e", 1692661014, "info", "message", "", {"step": 3, "loss": 0.5}
+    )
+    checkpoint = parse_checkpoint({"id": "c", "step_number": "9", "metrics": {"train_loss": "1e-3"}})
+    assert (checkpoint.step, checkpoint.metrics) == (9, {"train_loss": 0.001})
+
+
+def test_a_number_that_is_unset_is_no_time() -> None:
+    job = parse_job({"id": "x", "created_at": "0", "finished_at": "0", "estimated_finish": 0, "seed": "0"})
+    assert (job.created_at, job.finished_at, job.estimated_finish, job.seed) == (0, None, None, 0)
+
+
+def test_an_error_may_be_numbered() -> None:
+    assert parse_job({"id": "x", "error": {"code": 3, "message": "m"}}).error == JobError("3", "m", "")
+    assert parse_job({"id": "x", "error": {"code": 0, "message": False}}).error is None
+
+
 def test_age_sorts_by_time_then_id() -> None:
     jobs = [Job("b", "running", created_at=2), Job("c", "running", created_at=1), Job("a", "running", created_at=2)]
     assert [j.id for j in sorted(jobs, key=lambda j: j.age_key)] == ["c", "a", "b"]
@@ -189,10 +324,12 @@ FIELDS = [*JOB_FIELDS, "id", "metadata", "data", "metrics", "level", "type", "me
 def test_whatever_a_server_answers_is_a_value_or_a_value_error(answer: dict[str, object]) -> None:
     for parse in (parse_job, parse_event, parse_checkpoint):
         given_id = answer.get("id")
-        if isinstance(given_id, str) and 0 < len(given_id) <= 512:
-            assert parse(answer).id == given_id.replace("\ud800", "?")
+        number = isinstance(given_id, int) and not isinstance(given_id, bool) and given_id > 0
+        text = str(given_id) if number or isinstance(given_id, str) else ""
+        if 0 < len(text) <= 512 and not any(unicodedata.category(ch) in {"Cc", "Cs"} for ch in text):
+            assert parse(answer).id == text
         else:
-            with pytest.raises(ValueError, match="without an id|longer than 512"):
+            with pytest.raises(ValueError, match="without an id|longer than 512|control character"):
                 parse(answer)
 
 
@@ -216,6 +353,7 @@ def test_what_is_longer_than_any_honest_text_is_cut() -> None:
 
 def test_the_longest_honest_text_is_kept() -> None:
     assert parse_job({"id": "x" * 512}).id == "x" * 512
+    assert parse_job({"id": "\U0001f600" * 512}).id == "\U0001f600" * 512
     assert parse_job({"id": "j", "model": "y" * 4096}).model == "y" * 4096
     assert parse_job({"id": "j", "model": "y" * 4097}).model == "y" * 4095 + "…"
 
