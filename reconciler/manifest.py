@@ -100,7 +100,8 @@ Name = Annotated[
     StringConstraints(pattern=_NAME),
     Field(description="A DNS label: lower-case letters, digits and -, at most 63 characters."),
 ]
-_JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:.-]{0,127}[A-Za-z0-9_-]$")]
+# What `job.check_id` accepts of a server.
+_JobId = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 _Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 _Percent = re.compile(r"(\d{1,3})%")
 

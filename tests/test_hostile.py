@@ -6,6 +6,7 @@ Nothing foreign escapes, nothing steers the terminal, and one manifest costs 100
 import itertools
 import json
 import os
+import re
 import sys
 import time
 import tracemalloc
@@ -244,6 +245,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultySe
         yield faulty
 
 
+# The listing, or what belongs to one job: its id is one step, and no step leads elsewhere.
+STEP = re.compile(r"/v1/fine_tuning/jobs(/(?!\.{1,2}(/|$))[A-Za-z0-9_.~%-]+(/events|/checkpoints)?)?")
+
+
 @settings(
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
 )
@@ -260,15 +265,14 @@ def test_whatever_jobs_a_server_shows_a_command_ends_and_steers_nothing(
     server.answer = lambda request: reply(pages if request.path.partition("?")[0].endswith("/jobs") else events)
     ran(capsys, command[0], tmp_path / "fleet", *command[1:])
     assert server.posts() == []
-    assert all(r.path.split("?")[0].rstrip("/").startswith("/v1/fine_tuning/jobs") for r in server.requests)
-    assert all(".." not in r.path.split("?")[0] and "%" not in r.path.split("?")[0] for r in server.requests)
+    assert all(STEP.fullmatch(r.path.split("?")[0]) for r in server.requests)
 
 
-def test_a_live_job_with_our_marks_and_a_hostile_id_is_never_asked_for(
+def test_an_id_that_steers_is_one_step_and_whoever_answers_with_another_job_is_not_believed(
     tmp_path: Path, server: FaultyServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     marks = Marks("f", "gone", "0" * 16, 1).as_metadata()
-    ids = ["..", "../../files/file-1", "%2e%2e", "a/b?c#d", "\x1b[2J", "\u202e"]
+    ids = ["..", "../../files/file-1", "%2e%2e", "a/b?c#d", "\u202e"]
     listing = [{"id": job_id, "status": "running", "metadata": marks} for job_id in ids]
     created = itertools.count()
 
@@ -283,11 +287,16 @@ def test_a_live_job_with_our_marks_and_a_hostile_id_is_never_asked_for(
     for _ in range(2):
         ran(capsys, "apply", tmp_path / "fleet", "--yes", "--settle", "0s")
     assert not any("cancel" in request.path for request in server.requests)
-    assert {r.path.split("?")[0] for r in server.requests} <= {
-        "/v1/fine_tuning/jobs",
-        "/v1/files",
-        *(f"/v1/files/file-{number}" for number in range(9)),
-    }
+    files = {"/v1/files", *(f"/v1/files/file-{number}" for number in range(9))}
+    assert all(STEP.fullmatch(path) for path in {r.path.split("?")[0] for r in server.requests} - files)
+
+
+def test_a_job_whose_id_no_path_takes_makes_a_listing_that_is_none(
+    tmp_path: Path, server: FaultyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answer = lambda _: reply({"data": [{"id": "\x1b[2J", "status": "running"}], "has_more": False})
+    assert "holds a control character" in ran(capsys, "apply", tmp_path / "fleet", "--yes", "--first-run")
+    assert server.posts() == []
 
 
 def test_a_fleet_whose_name_begins_like_ours_is_another(

@@ -175,6 +175,15 @@ def test_one_existing_job_stands_for_one_name_only() -> None:
     assert set(built) == {"a", "b", "down"}, "and what is built on one of them has no model"
 
 
+@pytest.mark.parametrize("job_id", ["a/../b", "..", "YWJj==", "é", "x" * 512])
+def test_whatever_a_server_may_call_a_job_can_be_adopted(job_id: str) -> None:
+    adopting = {**MODEL, "policy": {"adopt": {"job_id": job_id, "revision": "0" * 16}}}
+    found, told = desire([entry(adopting, "a")])
+    assert told == []
+    assert found["a"].policy.adopt is not None
+    assert found["a"].policy.adopt.job_id == job_id
+
+
 def test_a_fault_names_the_field() -> None:
     adopting = {**MODEL, "policy": {"adopt": {"job_id": "ftjob-1", "revision": "0" * 16}}}
     wrong = entry({**MODEL, "extra_body": {"n": 2**60}}, "c")
@@ -363,9 +372,14 @@ HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
         ({**MODEL, "policy": {"state": "paused"}}, "spec.policy.state", "'active', 'suspended' or 'cancelled'"),
         ({**MODEL, "policy": {"retries": 11}}, "spec.policy.retries", "less than or equal to 10"),
         (
-            {**MODEL, "policy": {"adopt": {"job_id": "a/../b", "revision": "0" * 16}}},
+            {**MODEL, "policy": {"adopt": {"job_id": "a\nb", "revision": "0" * 16}}},
             "spec.policy.adopt.job_id",
             "match pattern",
+        ),
+        (
+            {**MODEL, "policy": {"adopt": {"job_id": "x" * 513, "revision": "0" * 16}}},
+            "spec.policy.adopt.job_id",
+            "at most 512 characters",
         ),
         (
             {**MODEL, "policy": {"adopt": {"job_id": "a", "revision": "XYZ"}}},

@@ -10,6 +10,7 @@ from email.utils import formatdate
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -472,15 +473,74 @@ def test_a_file_that_never_gets_ready_is_given_up() -> None:
 # ── what may not be ──────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    "job_id", ["", ".", "..", "a/b", "../files/x", "a?b", "a#b", "a b", "a\nb", "é", "x" * 129, "%2e%2e"]
-)
-@pytest.mark.parametrize("call", ["retrieve_job", "cancel_job", "list_events", "list_checkpoints", "wait_for_file"])
-def test_an_id_cannot_steer_a_path(call: str, job_id: str) -> None:
+CALLS = ["retrieve_job", "cancel_job", "list_events", "list_checkpoints", "wait_for_file"]
+ODD_IDS = {
+    ".": "%2E",
+    "..": "%2E%2E",
+    "...": "...",
+    "a/b": "a%2Fb",
+    "../files/x": "%2E%2E%2Ffiles%2Fx",
+    "a/../../x": "a%2F%2E%2E%2F%2E%2E%2Fx",
+    "a\\..\\b": "a%5C%2E%2E%5Cb",
+    "/": "%2F",
+    "//host/x": "%2F%2Fhost%2Fx",
+    "http://host/x": "http%3A%2F%2Fhost%2Fx",
+    "a?b": "a%3Fb",
+    "a#b": "a%23b",
+    "a;b": "a%3Bb",
+    "a b": "a%20b",
+    "é": "%C3%A9",
+    "\u202e": "%E2%80%AE",
+    "YWJj==": "YWJj%3D%3D",
+    "%2e%2e": "%252e%252e",
+    "%": "%25",
+    "a.b~c_d-e": "a.b~c_d-e",
+    "x" * 129: "x" * 129,
+    "\U0001f600" * 512: "%F0%9F%98%80" * 512,
+}
+
+
+@pytest.mark.parametrize("job_id", ["", "a\nb", "\x00", "\x7f", "\x85", "\ud800", "x" * 513])
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_no_id_is_never_asked_for(call: str, job_id: str) -> None:
     with House(lambda _: reply(JOB)) as house:
         with pytest.raises(Unreadable, match="cannot be used in a path"):
             getattr(house.client, call)(job_id)
         assert house.server.requests == []
+
+
+@pytest.mark.parametrize("job_id", ODD_IDS)
+@pytest.mark.parametrize("call", CALLS)
+def test_an_id_is_one_step_of_a_path_and_arrives_as_it_is(call: str, job_id: str) -> None:
+    told = {"id": job_id, "status": "processed", "data": [], "has_more": False}
+    start = "/v1/files/" if call == "wait_for_file" else "/v1/fine_tuning/jobs/"
+    end = {"cancel_job": "/cancel", "list_events": "/events", "list_checkpoints": "/checkpoints"}.get(call, "")
+    with House(lambda _: reply(told)) as house:
+        getattr(house.client, call)(job_id)
+        (request,) = house.server.requests
+    assert request.path.partition("?")[0] == f"{start}{ODD_IDS[job_id]}{end}"
+
+
+@given(job_id=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=512))
+def test_no_id_reaches_another_path(hostile_house: tuple["House", list[Reply]], job_id: str) -> None:
+    house, answers = hostile_house
+    house.server.requests.clear()
+    answers[:] = [reply({"id": job_id, "status": "running"}, connection="close")]
+    assert house.client.retrieve_job(job_id).id == job_id
+    house.client.cancel_job(job_id)
+    asked_for, cancelled = (request.path.split("/") for request in house.server.requests)
+    assert [*asked_for, "cancel"] == cancelled
+    assert asked_for[:4] == ["", "v1", "fine_tuning", "jobs"]
+    assert len(asked_for) == 5
+    assert unquote(asked_for[4]) == job_id
+    assert asked_for[4] not in {".", ".."}
+
+
+@pytest.mark.parametrize("told", [{"id": "a\nb"}, {"id": "x" * 513}, {"id": "\ud800"}, {"id": None}])
+def test_a_file_whose_id_cannot_be_used_is_no_file(told: dict[str, object]) -> None:
+    """Judged before a job is created that would be paid for."""
+    with House(lambda _: reply(told)) as house, pytest.raises(OutcomeUnknown, match="a file"):
+        house.client.upload_file("n.jsonl", b"{}\n")
 
 
 def test_no_redirect_is_followed_and_the_key_goes_nowhere_else() -> None:
@@ -728,14 +788,14 @@ def test_no_part_of_the_key_is_told_however_it_is_written() -> None:
             assert KEY[:8] not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')} {house.records}"
 
 
-@pytest.mark.parametrize("file_id", ["\ud800", "x" * 100_000])
+@pytest.mark.parametrize("file_id", ["\ud800", "\x00", "x" * 100_000])
 def test_a_files_id_is_checked_like_any_other(file_id: str) -> None:
     with House(lambda _: reply({"data": [{"id": file_id}], "has_more": False})) as house:
         outcome = caught(lambda: house.client.find_file("n", 1))
         assert outcome is None or isinstance(outcome, Unreadable)
     with House(lambda _: reply({"id": file_id})) as house:
         outcome = caught(lambda: house.client.upload_file("n", b"{}"))
-        assert outcome == "?" or isinstance(outcome, OutcomeUnknown)
+        assert isinstance(outcome, OutcomeUnknown)
 
 
 def endless(_: Request, count: Iterator[int] = itertools.count()) -> Reply:  # noqa: B008 - one counter for all

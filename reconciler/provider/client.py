@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -37,6 +38,7 @@ from reconciler.job import (
     Checkpoint,
     Event,
     Job,
+    check_id,
     id_of,
     object_of,
     parse_checkpoint,
@@ -82,7 +84,8 @@ _EXACT = frozenset(
 # Inside these the names are the server's own words, and are shown; every other name is the API's.
 _METRICS = frozenset({"metrics", "data"})
 
-_SAFE_ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.:-]{1,128}")
+# Between two slashes these lead elsewhere; `quote` leaves their dots as they are.
+_DOTS = frozenset({".", ".."})
 _SAFE_HEADER = re.compile(r"[\x21-\x7e]+")
 
 _T = TypeVar("_T")
@@ -197,25 +200,25 @@ class OpenAIClient:
 
     def retrieve_job(self, job_id: str) -> Job:
         """One job as it is now."""
-        call = _Call("retrieve", "GET", f"/fine_tuning/jobs/{_checked(job_id)}")
+        call = _Call("retrieve", "GET", f"/fine_tuning/jobs/{_step(job_id)}")
         job = self._read(call, parse_job)
         if job.id != job_id:
-            raise Unreadable(f"asked for job {job_id}, the server answered with {foreign(job.id)}")
+            raise Unreadable(f"asked for job {foreign(job_id)}, the server answered with {foreign(job.id)}")
         return job
 
     def cancel_job(self, job_id: str) -> None:
         """Send one POST."""
-        self._send(_Call("cancel", "POST", f"/fine_tuning/jobs/{_checked(job_id)}/cancel", write=True))
+        self._send(_Call("cancel", "POST", f"/fine_tuning/jobs/{_step(job_id)}/cancel", write=True))
 
     def list_events(self, job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
         """The newest first; with ``limit`` no further page is read than is needed for as many."""
-        call = _Call("events", "GET", f"/fine_tuning/jobs/{_checked(job_id)}/events")
+        call = _Call("events", "GET", f"/fine_tuning/jobs/{_step(job_id)}/events")
         events = self._pages(call, parse_event, lambda event: event.id, enough=limit)
         return tuple({event.id: event for event in events}.values())
 
     def list_checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
         """The highest step first."""
-        call = _Call("checkpoints", "GET", f"/fine_tuning/jobs/{_checked(job_id)}/checkpoints")
+        call = _Call("checkpoints", "GET", f"/fine_tuning/jobs/{_step(job_id)}/checkpoints")
         found = self._pages(call, parse_checkpoint, lambda checkpoint: checkpoint.id)
         return tuple({checkpoint.id: checkpoint for checkpoint in found}.values())
 
@@ -245,7 +248,7 @@ class OpenAIClient:
 
     def wait_for_file(self, file_id: str) -> None:
         """Ask until the server has taken the file in, for two minutes at most."""
-        call = _Call("retrieve_file", "GET", f"/files/{_checked(file_id)}")
+        call = _Call("retrieve_file", "GET", f"/files/{_step(file_id)}")
         for _ in range(_FILE_POLLS):
             file = self._read(call, _parse_file)
             if file.status in _FILE_UNFIT:
@@ -480,8 +483,12 @@ def _unanswered(
     return kind(text, status=status, code=code, request_id=request_id)
 
 
-def _checked(identifier: str) -> str:
-    """An id as a step of a path. Raises Unreadable where it could lead elsewhere."""
-    if not _SAFE_ID.fullmatch(identifier):
-        raise Unreadable(f"the id {foreign(identifier)} cannot be used in a path")
-    return identifier
+def _step(identifier: str) -> str:
+    """An id as one step of a path, percent-encoded. Raises Unreadable where it is none (CONTRACT 9)."""
+    try:
+        check_id(identifier, "path")
+    except ValueError as error:
+        raise Unreadable(f"the id {foreign(identifier)} cannot be used in a path: {error}") from error
+    return "".join(
+        part.replace(".", "%2E") if part in _DOTS else quote(part, safe="") for part in re.split(r"([/\\])", identifier)
+    )
