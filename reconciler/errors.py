@@ -9,6 +9,7 @@
     │   │   └── RateLimited          ... and when it may be asked again
     │   ├── OutcomeUnknown           it may have happened: look before doing anything
     │   └── Unreadable               an answer that cannot be true: no listing, no writes
+    │       └── NoData               ... or an empty listing, where nothing is known that ought to be in it
     ├── JournalError                 the memory cannot be trusted: ask a human
     │   ├── Locked                   another process holds it: wait
     │   └── StateReplaced            the state directory is another one now: open it again
@@ -119,6 +120,10 @@ class OutcomeUnknown(ProviderError):
 
 class Unreadable(ProviderError):
     """An answer to a read that cannot be true or cannot be read: treated as no answer at all."""
+
+
+class NoData(Unreadable):
+    """A listing of jobs whose `data` is null or left out: empty, if nothing is known that ought to be in it."""
 
 
 class JournalError(ReconcilerError):

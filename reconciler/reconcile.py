@@ -17,7 +17,16 @@ from reconciler.act import ENDING, Desk, Outcome, cancel, create
 from reconciler.case import cases_of, ended_by_us, lookups, resolved_intents
 from reconciler.change import Action, Plan
 from reconciler.clock import Clock
-from reconciler.errors import NotSent, ProviderError, RateLimited, ReconcilerError, SourceError
+from reconciler.errors import (
+    NoData,
+    NotSent,
+    ProviderError,
+    RateLimited,
+    ReconcilerError,
+    SourceError,
+    Unreadable,
+    foreign,
+)
 from reconciler.follow import Followed, Follower
 from reconciler.gates import Gated, Permission, Verdict, gate
 from reconciler.job import Checkpoint, Job
@@ -222,7 +231,7 @@ class Reconciler:
         """List completely, look up what ought to be there, and see what became of unresolved creates."""
         begun_at = self._ports.clock.monotonic()
         self._fleet = snapshot.fleet or self._fleet
-        listed = self._ports.provider.list_jobs()
+        listed = self._listing(snapshot)
         if self._seen_first is None:
             self._seen_first = frozenset(job.id for job in listed)
         fleet = _known_fleet(self._fleet, snapshot)
@@ -281,6 +290,18 @@ class Reconciler:
             return self._journal().forget(name, missing, intents=world.memory.echoes is not True)
 
     # ── its steps ──
+
+    def _listing(self, snapshot: Snapshot) -> tuple[Job, ...]:
+        """Every job of the account. Raises Unreadable where it has no `data` although some job ought to be in it."""
+        try:
+            return self._ports.provider.list_jobs()
+        except NoData as error:
+            journal, fleet = self._ports.journal, _known_fleet(self._fleet, snapshot)
+            memory = journal.memory() if journal else Memory()
+            expected = lookups(World(fleet, snapshot.desired, (), memory))
+            if expected:
+                raise Unreadable(f"{error}, although job {foreign(expected[0])} ought to be in it") from error
+            return ()
 
     def _held(self, snapshot: Snapshot) -> frozenset[str]:
         """Names whose manifest cannot be trusted now, those among them that cannot even be read (row 1)."""

@@ -58,6 +58,8 @@ class Settings:
     verbose: bool = False
     prune: bool = True
     deadline: float = 10.0  # seconds for everything about one request
+    assume: tuple[str, ...] = ()  # what cannot be seen of the server from outside
+    status_word: tuple[tuple[str, str], ...] = ()  # a server's own status words and what they mean
 
     @property
     def state_directory(self) -> Path:

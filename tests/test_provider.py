@@ -16,9 +16,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, UsageError
+from reconciler.errors import (
+    NoData,
+    NotSent,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unreadable,
+    UsageError,
+)
 from reconciler.job import Marks
-from reconciler.provider import DeadlineTransport, Endpoint, OpenAIClient, RequestRecord, is_not_ready, takes_no_jobs
+from reconciler.provider import (
+    Assumed,
+    Assumption,
+    DeadlineTransport,
+    Endpoint,
+    OpenAIClient,
+    RequestRecord,
+    is_not_ready,
+    takes_no_jobs,
+)
 from reconciler.provider import client as client_module
 from reconciler.provider.transport import ANSWER_LIMIT, _bounded, proxy_for
 from tests.clocks import SkippingClock
@@ -334,38 +352,119 @@ def test_jobs_that_were_pushed_down_are_counted_once_and_the_later_showing_wins(
         ]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        lambda _: page("a", "b", has_more=True),
-        by_cursor({"": page("a", "b", has_more=True), "b": page("c", "a", has_more=True), "a": page("d")}),
-        lambda _: reply({"data": None}),
-        lambda _: reply({"jobs": []}),
-        lambda _: reply([]),
-        lambda _: reply({"data": [{"status": "running"}], "has_more": False}),
-        lambda _: reply({"data": ["x"], "has_more": False}),
-        lambda _: page("a", has_more="yes"),
-        by_cursor({"": page("a", has_more=True), "a": reply({}, 500)}),
-        by_cursor({"": page("a", has_more=True), "a": HTML}),
-        by_cursor({"": page("a", has_more=True), "a": DROP}),
-    ],
-    ids=[
-        "repeats",
-        "cursor back",
-        "null",
-        "no data",
-        "a list",
-        "no id",
-        "no object",
-        "odd more",
-        "500",
-        "html",
-        "drop",
-    ],
-)
+IMPOSSIBLE: dict[str, Answer] = {
+    "repeats": lambda _: page("a", "b", has_more=True),
+    "repeats and ends": by_cursor({"": page("a", "b", has_more=True), "b": page("a")}),
+    "cursor back": by_cursor({"": page("a", "b", has_more=True), "b": page("c", "a", has_more=True), "a": page("d")}),
+    "cursor back, silently": by_cursor({"": page("a", "b", has_more=None), "b": page("c", "a", has_more=None)}),
+    "another key": lambda _: reply({"jobs": []}),
+    "an error": lambda _: reply({"error": {"message": "overloaded"}}),
+    "an error beside null": lambda _: reply({"data": None, "error": {"message": "overloaded"}}),
+    "a detail": lambda _: reply({"detail": "Not Found"}),
+    "no object": lambda _: reply("a"),
+    "a number": lambda _: reply(0),
+    "null": lambda _: reply(None),
+    "data is an object": lambda _: reply({"data": {}, "has_more": False}),
+    "data is a text": lambda _: reply({"data": "", "has_more": False}),
+    "more without data": lambda _: reply({"has_more": True}),
+    "no id": lambda _: reply({"data": [{"status": "running"}], "has_more": False}),
+    "an item that is none": lambda _: reply({"data": ["x"], "has_more": False}),
+    "an item that is null": lambda _: reply({"data": [None], "has_more": False}),
+    "odd more": lambda _: page("a", has_more="yes"),
+    "odd more, a number": lambda _: page("a", has_more=2),
+    "odd more, a list": lambda _: page("a", has_more=[]),
+    "odd more, an empty text": lambda _: page("a", has_more=""),
+    "nothing, and more": lambda _: page(has_more=True),
+    "null, and more": lambda _: reply({"data": None, "has_more": True}),
+    "nothing where more was to follow": by_cursor({"": page("a", has_more=True), "a": reply({})}),
+    "null where more was to follow": by_cursor({"": page("a", has_more=True), "a": reply({"data": None})}),
+    "500": by_cursor({"": page("a", has_more=True), "a": reply({}, 500)}),
+    "html": by_cursor({"": page("a", has_more=True), "a": HTML}),
+    "drop": by_cursor({"": page("a", has_more=True), "a": DROP}),
+}
+
+
+@pytest.mark.parametrize("answer", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
 def test_an_impossible_or_broken_listing_is_no_listing(answer: Answer) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(Unreadable) as raised:
         listed(answer)
+    assert not isinstance(raised.value, NoData)
+
+
+@pytest.mark.parametrize("told", [{}, {"object": "list"}, {"data": None}, {"data": None, "has_more": False}, []])
+def test_a_listing_without_data_is_told_from_an_empty_one(told: object) -> None:
+    with pytest.raises(NoData):
+        listed(lambda _: reply(told))
+    with House(lambda _: reply(told)) as house:
+        assert house.client.list_events("j") == ()
+        assert house.client.list_checkpoints("j") == ()
+        assert house.client.find_file("n", 1) is None
+
+
+def test_an_empty_page_that_says_more_is_asked_for_once_more() -> None:
+    assert listed(script(page(has_more=True), page("a"))) == ["a"]
+    with House(lambda _: page(has_more=True)) as house:
+        with pytest.raises(Unreadable, match="--assume empty-listing"):
+            house.client.list_jobs()
+        assert len(house.server.requests) == 2
+
+
+@pytest.mark.parametrize("told", [page(has_more=True), page(has_more="true"), page(has_more=1)])
+def test_an_operator_may_say_that_a_server_answers_so_where_there_is_nothing(told: Reply) -> None:
+    assumed = Assumed(frozenset({Assumption.EMPTY_LISTING}))
+    with House(lambda _: told, assumed=assumed) as house:
+        assert house.client.list_jobs() == ()
+
+
+@pytest.mark.parametrize(
+    "last", [page(has_more=True), page(), page(has_more=None), reply({"data": None, "has_more": False})]
+)
+def test_an_empty_page_ends_a_listing_that_held_items(last: Reply) -> None:
+    assert listed(by_cursor({"": page("a", has_more=True), "a": last})) == ["a"]
+
+
+@pytest.mark.parametrize(("more", "no_more"), [("true", "false"), ("True", "False"), (1, 0)])
+def test_whether_more_follows_may_be_spelt_in_another_way(more: object, no_more: object) -> None:
+    assert listed(by_cursor({"": page("a", has_more=more), "a": page("b", has_more=no_more)})) == ["a", "b"]
+
+
+@pytest.mark.parametrize("count", [1, 3, 99, 101, 150])
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_server_without_pages_shows_everything_at_once(count: int, bare: bool) -> None:
+    jobs = [{"id": f"j{i}", "status": "running"} for i in range(count)]
+    with House(lambda _: reply(jobs if bare else {"data": jobs})) as house:
+        assert [job.id for job in house.client.list_jobs()] == [f"j{i}" for i in range(count)]
+        assert len(house.server.requests) == 2
+
+
+def test_what_is_made_while_a_server_without_pages_is_listed_is_seen() -> None:
+    assert listed(script(page("a", "b", has_more=None), page("c", "a", "b", has_more=None))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("count", [20, 100])
+def test_a_page_that_may_have_been_cut_is_no_whole_listing(count: int) -> None:
+    """A server that obeys `limit` (or has the API's own) and not `after` would show the youngest jobs only."""
+    ids = [f"j{i}" for i in range(count)]
+    with pytest.raises(Unreadable, match="which may not be all .*--assume whole-listing"):
+        listed(lambda _: page(*ids, has_more=None))
+    with House(lambda _: page(*ids, has_more=None), assumed=Assumed(frozenset({Assumption.WHOLE_LISTING}))) as house:
+        assert len(house.client.list_jobs()) == count
+        assert len(house.client.list_events("j")) == count
+
+
+def test_a_server_that_begins_again_after_its_last_page_has_been_walked() -> None:
+    first, second = [f"a{i}" for i in range(100)], ["b"]
+    walked = by_cursor(
+        {"": page(*first, has_more=None), "a99": page(*second, has_more=None), "b": page(*first, has_more=None)}
+    )
+    assert listed(walked) == [*first, *second]
+
+
+def test_an_operators_status_words_reach_every_job() -> None:
+    told = {**JOB, "status": "Finished", "data": [{**JOB, "status": "FINISHED"}], "has_more": False}
+    with House(lambda _: reply(told), assumed=Assumed(words={"finished": "succeeded"})) as house:
+        jobs = [house.client.create_job(CREATE), *house.client.list_jobs(), house.client.retrieve_job("ftjob-1")]
+    assert [job.status for job in jobs] == ["succeeded"] * 3
 
 
 def test_a_listing_that_is_refused_on_its_second_page_is_no_listing() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from reconciler.job import WORD_MEANINGS, status_meaning
 from reconciler.manifest import ProviderName
+from reconciler.provider import Assumption
 from reconciler.settings import LOCK_TIMEOUT_SECONDS, Settings
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -35,6 +37,19 @@ class Duration(click.ParamType[float]):
         if seconds < self._minimum:
             self.fail(f"{value!r} is too short: at least {self._minimum * 1000:g}ms", param, ctx)
         return seconds
+
+
+class StatusWord(click.ParamType[tuple[str, str]]):
+    """``WORD=succeeded``: what a status word of this server means."""
+
+    name = "word"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The word as it is looked up, and its meaning."""
+        try:
+            return status_meaning(str(value))
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
 
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -68,6 +83,19 @@ connection = _all(
         metavar="FILE",
         type=click.Path(path_type=Path),
         help="Read the key from a file (OPENAI_API_KEY).",
+    ),
+    click.option(
+        "--status-word",
+        metavar="WORD=MEANING",
+        type=StatusWord(),
+        multiple=True,
+        help=f"What a status word of this server means ({', '.join(WORD_MEANINGS)}); may be repeated.",
+    ),
+    click.option(
+        "--assume",
+        type=click.Choice([assumption.value for assumption in Assumption]),
+        multiple=True,
+        help="What is true of this server although it does not show it; may be repeated.",
     ),
     click.option("--root", metavar="DIR", type=click.Path(path_type=Path), help="With -: where paths start."),
     click.option(

@@ -24,6 +24,8 @@ from reconciler.lock import Lock
 from reconciler.log import configure
 from reconciler.manifest import Fleet
 from reconciler.provider import (
+    Assumed,
+    Assumption,
     DeadlineTransport,
     Endpoint,
     OpenAIClient,
@@ -99,7 +101,13 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
         base_url = stack.enter_context(_sandbox(settings, clock, writes=writes)) if where.sandbox else where.base_url
         transport = stack.enter_context(DeadlineTransport(clock))
         endpoint = Endpoint(
-            base_url, where.api_key, where.organization, where.project, where.key_header, settings.deadline
+            base_url,
+            where.api_key,
+            where.organization,
+            where.project,
+            where.key_header,
+            settings.deadline,
+            Assumed(frozenset(map(Assumption, settings.assume)), dict(settings.status_word)),
         )
         provider = OpenAIClient(
             endpoint, transport=transport, clock=clock, random=random.random, on_request=_on_request(log, service)

@@ -1,11 +1,13 @@
 """The provider's side: the six operations and files, over one HTTP client; every error classified."""
 
-from reconciler.provider.client import REQUEST_DEADLINE, Endpoint, OpenAIClient, RequestRecord
+from reconciler.provider.client import REQUEST_DEADLINE, Assumed, Assumption, Endpoint, OpenAIClient, RequestRecord
 from reconciler.provider.port import Provider, is_not_ready, takes_no_jobs
 from reconciler.provider.transport import DeadlineTransport
 
 __all__ = [
     "REQUEST_DEADLINE",
+    "Assumed",
+    "Assumption",
     "DeadlineTransport",
     "Endpoint",
     "OpenAIClient",

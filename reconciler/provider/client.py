@@ -8,8 +8,9 @@ or an error of `errors`, and none of them holds the key.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ import httpx
 from reconciler import __version__
 from reconciler.clock import Clock
 from reconciler.errors import (
+    NoData,
     NotSent,
     OutcomeUnknown,
     ProviderError,
@@ -46,12 +48,14 @@ from reconciler.job import (
     parse_job,
     text_of,
 )
+from reconciler.provider.page import Page, parse_page
 
 # Seconds for everything about one request, from its first packet to the answer's last byte.
 REQUEST_DEADLINE = 10.0
 _UPLOAD_BYTES_PER_SECOND = 1_000_000
 
 _PAGE = 100
+_DEFAULT_PAGE = 20  # of a server that does not look at `limit`
 # A listing that never ends is caught here at last: at 200,000 jobs, this much to read, or a quarter of an hour.
 _PAGES_LIMIT = 2_000
 _LISTING_BYTES = 256 * 1024 * 1024
@@ -91,9 +95,26 @@ _SAFE_HEADER = re.compile(r"[\x21-\x7e]+")
 _T = TypeVar("_T")
 
 
+class Assumption(StrEnum):
+    """What an operator may say of a server that cannot be seen from outside (``--assume``)."""
+
+    EMPTY_LISTING = "empty-listing"  # an empty first page that says that more follow is the whole listing
+    WHOLE_LISTING = "whole-listing"  # a page that repeats holds every job, however many it shows
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What the operator says of this server; ``words`` as `parse_job` has them."""
+
+    that: frozenset[Assumption] = frozenset()
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where requests go and who asks; seconds for each request. An empty ``api_key`` sends none.
+    """Where requests go, who asks, and what is said of the server; seconds for each request.
+
+    An empty ``api_key`` sends none.
 
     Raises:
         UsageError: a value cannot be a header (the message does not show it).
@@ -105,6 +126,7 @@ class Endpoint:
     project: str = ""
     key_header: str = "Authorization"
     deadline: float = REQUEST_DEADLINE
+    assumed: Assumed = field(default_factory=Assumed)
 
     def __post_init__(self) -> None:
         try:
@@ -152,6 +174,7 @@ class _Call:
     method: str
     path: str
     write: bool = False
+    whole: bool = False  # a listing that what is written depends on
     params: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     upload: tuple[str, bytes] | None = None
@@ -173,6 +196,7 @@ class OpenAIClient:
         self._clock = clock
         self._random = random
         self._on_request = on_request
+        self._assumed = endpoint.assumed
         self._deadline = endpoint.deadline
         self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
         self._transport = transport
@@ -190,18 +214,18 @@ class OpenAIClient:
     def create_job(self, body: Mapping[str, object]) -> Job:
         """Send one POST; never again, whatever happens."""
         call = _Call("create", "POST", "/fine_tuning/jobs", write=True, body=body)
-        return self._parsed(call, self._send(call), parse_job)
+        return self._parsed(call, self._send(call), self._job)
 
     def list_jobs(self) -> tuple[Job, ...]:
         """Every job of the account, page by page; complete, or it raises."""
-        jobs = self._pages(_Call("list", "GET", "/fine_tuning/jobs"), parse_job, lambda job: job.id)
+        jobs = self._pages(_Call("list", "GET", "/fine_tuning/jobs", whole=True), self._job, lambda job: job.id)
         # The later of two showings is the fresher one.
         return tuple({job.id: job for job in jobs}.values())
 
     def retrieve_job(self, job_id: str) -> Job:
         """One job as it is now."""
         call = _Call("retrieve", "GET", f"/fine_tuning/jobs/{_step(job_id)}")
-        job = self._read(call, parse_job)
+        job = self._read(call, self._job)
         if job.id != job_id:
             raise Unreadable(f"asked for job {foreign(job_id)}, the server answered with {foreign(job.id)}")
         return job
@@ -221,6 +245,9 @@ class OpenAIClient:
         call = _Call("checkpoints", "GET", f"/fine_tuning/jobs/{_step(job_id)}/checkpoints")
         found = self._pages(call, parse_checkpoint, lambda checkpoint: checkpoint.id)
         return tuple({checkpoint.id: checkpoint for checkpoint in found}.values())
+
+    def _job(self, answer: object) -> Job:
+        return parse_job(answer, self._assumed.words)
 
     # ── files ──
 
@@ -266,28 +293,62 @@ class OpenAIClient:
         """Every item of a listing, in the server's order. Raises Unreadable where it cannot be complete."""
         seen: set[str] = set()
         began, left = self._clock.monotonic(), _LISTING_BYTES
-        after: str | None = None
+        after, more = "", False
         size = min(enough or _PAGE, _PAGE)
         for _ in range(_PAGES_LIMIT):
             params = {**call.params, "limit": str(size)} | ({"after": after} if after else {})
-            page = _Call(call.operation, call.method, call.path, params=params)
-            (items, has_more), length = self._read_sized(page, lambda answer: _page(answer, parse))
+            page, length = self._page(replace(call, params=params), parse)
             left -= length
             if left < 0:
                 raise Unreadable(f"{call.path}: a listing of more than {_LISTING_BYTES} bytes")
             if self._clock.monotonic() - began > _LISTING_SECONDS:
                 raise Unreadable(f"{call.path}: the listing has no end after {_LISTING_SECONDS:g} s")
-            fresh = {id_of(item) for item in items} - seen
-            if items and not fresh:
-                raise Unreadable(f"{call.path}: the server repeats a page, so the listing has no end")
-            yield from items
-            seen |= fresh
-            if not items or not has_more or (enough is not None and len(seen) >= enough):
+            ids = {id_of(item) for item in page.items}
+            if page.silent and page.has_more is None and more:
+                raise Unreadable(f"{call.path}: a page without data, where more was to follow")
+            # Without pages everything comes again, and what was made meanwhile beside it.
+            again = bool(seen & ids) and (ids <= seen or (page.has_more is None and seen <= ids))
+            if again:
+                self._check_repeated(call, page, cut=len(seen | ids) in {size, _DEFAULT_PAGE})
+            yield from page.items
+            fresh, seen = ids - seen, seen | ids
+            if not ids or again or page.has_more is False or (enough is not None and len(seen) >= enough):
                 return
-            after = id_of(items[-1])
+            after, more = id_of(page.items[-1]), page.has_more is True
             if after not in fresh:
                 raise Unreadable(f"{call.path}: the listing's cursor comes back, so it has no end")
         raise Unreadable(f"{call.path}: more than {_PAGES_LIMIT} pages")
+
+    def _page(self, call: _Call, parse: Callable[[object], _T]) -> tuple[Page[_T], int]:
+        """One page, and its length in bytes.
+
+        Raises:
+            NoData: it is the first page of a whole listing, and empty only because there is no `data`.
+            Unreadable: it is the first, empty, and says that more follow, twice.
+        """
+        page, length = self._read_sized(call, lambda answer: parse_page(answer, parse))
+        if not call.whole or "after" in call.params:
+            return page, length
+        if page.empty_but_more:
+            page, length = self._read_sized(call, lambda answer: parse_page(answer, parse))
+        if page.empty_but_more and Assumption.EMPTY_LISTING not in self._assumed.that:
+            raise Unreadable(
+                f"{call.path}: the listing's first page is empty and says that more follow, so it is no listing"
+                " (--assume empty-listing, if this server answers so where there are no jobs)"
+            )
+        if page.silent:
+            raise NoData(f"{call.path}: the listing has no data")
+        return page, length
+
+    def _check_repeated(self, call: _Call, page: Page[_T], *, cut: bool) -> None:
+        """A page that shows everything again ends the listing of a server that has no pages. Raises Unreadable else."""
+        if page.has_more is not None:
+            raise Unreadable(f"{call.path}: the server repeats a page, so the listing has no end")
+        if cut and call.whole and Assumption.WHOLE_LISTING not in self._assumed.that:
+            raise Unreadable(
+                f"{call.path}: the server has no pages, and shows {len(page.items)} jobs, which may not be all"
+                " (--assume whole-listing, if this server always shows every job)"
+            )
 
     # ── one request ──
 
@@ -463,16 +524,6 @@ def _parse_file(answer: object) -> _File:
         purpose=text_of(fields, "purpose") or "",
         status=text_of(fields, "status") or "",
     )
-
-
-def _page(answer: object, parse: Callable[[object], _T]) -> tuple[list[_T], bool]:
-    """A page's items and whether more may follow; a server that does not say is asked again."""
-    if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
-        raise ValueError("not a page of a listing")  # noqa: TRY004 - one error for every unreadable answer
-    has_more = answer.get("has_more")
-    if has_more is not None and not isinstance(has_more, bool):
-        raise ValueError("a page that does not say whether it is the last")
-    return [parse(item) for item in answer["data"]], has_more is not False
 
 
 def _unanswered(

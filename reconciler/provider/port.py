@@ -34,7 +34,7 @@ class Provider(Protocol):
         ...
 
     def list_jobs(self) -> tuple[Job, ...]:
-        """Every job of the account, each once."""
+        """Every job of the account, each once. Raises `NoData` where it has no `data` at all."""
         ...
 
     def retrieve_job(self, job_id: str) -> Job:

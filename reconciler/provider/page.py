@@ -1,0 +1,54 @@
+"""One page of a listing, in the shapes that servers send.
+
+`client` walks pages and decides what a page means beside the others; here is only what one says.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T")
+
+# What stands beside `data` in the envelope of a listing. Any other field, and it is another answer: an error, perhaps.
+_ENVELOPE = frozenset({"object", "data", "has_more", "first_id", "last_id", "total", "total_count"})
+_SAID = {"true": True, "1": True, "false": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_T]):
+    """``has_more`` is None where the server does not say. ``silent``: there is no `data` (null, or left out)."""
+
+    items: list[_T]
+    has_more: bool | None
+    silent: bool = False
+
+    @property
+    def empty_but_more(self) -> bool:
+        """Whether it contradicts itself, as the first page of a listing."""
+        return not self.items and self.has_more is True
+
+
+def parse_page(answer: object, parse: Callable[[object], _T]) -> Page[_T]:
+    """A page from the API's JSON; a bare array is read as its `data`, but an empty one says nothing.
+
+    Raises:
+        ValueError: it is no page, or an item of it cannot be read.
+    """
+    if isinstance(answer, list):
+        return Page([parse(item) for item in answer], None, silent=not answer)
+    if not isinstance(answer, Mapping):
+        raise ValueError("not a page of a listing")  # noqa: TRY004 - one error for every unreadable answer
+    has_more, told = _has_more(answer.get("has_more")), answer.get("data")
+    if isinstance(told, list):
+        return Page([parse(item) for item in told], has_more)
+    left_out = "data" not in answer
+    if told is not None or answer.keys() - _ENVELOPE or (left_out and has_more):
+        raise ValueError("not a page of a listing")
+    return Page([], has_more, silent=True)
+
+
+def _has_more(told: object) -> bool | None:
+    key = str(told).strip().lower()
+    if told is not None and key not in _SAID:
+        raise ValueError("a page that does not say whether it is the last")
+    return _SAID.get(key)
