@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from reconciler.cli import main
 from reconciler.journal import FILE
 from reconciler.sandbox import EmbeddedSandbox
 from tests.clocks import SkippingClock
-from tests.faulty import Proxy, reply
+from tests.faulty import Proxy, Reply, Request, reply
 from tests.fleets import FleetDirectory, jobs_at, live, make_job
 
 KEY = "sk-a-key-that-must-appear-nowhere"
@@ -101,6 +102,9 @@ def there(fleet: FleetDirectory, **spec: Any) -> list[str]:
         ["events"],
         ["sandbox", "--port", "99999"],
         ["apply", ".", "--sandbox-speed", "0"],
+        ["plan", ".", "--assume", "anything"],
+        ["plan", ".", "--status-word", "done"],
+        ["plan", ".", "--status-word", "running=succeeded"],
     ],
     ids=" ".join,
 )
@@ -830,3 +834,128 @@ def test_an_error_of_the_provider_comes_with_its_place(
     assert ran.code == 1
     assert ran.err.splitlines()[-2].startswith("fleet fleet-1 at 127.0.0.1:")
     assert ran.err.splitlines()[-1].startswith("error: ")
+
+
+# ── servers that answer in other shapes ──────────────────────────────────────────────────────
+
+
+def rewritten(server: Proxy, change: Callable[[Any], Any], listing: Callable[[Any], Any] = lambda page: page) -> None:
+    """Jobs come as ``change`` makes them, in a listing or alone; pages as ``listing`` makes them."""
+
+    def fault(request: Request, was: Reply) -> Reply:
+        if "/fine_tuning/jobs" not in request.path or was.status >= 400:
+            return was
+        told = json.loads(was.body)
+        if told.get("object") == "list":
+            told["data"] = [change(item) if "status" in item else item for item in told["data"]]
+            return reply(listing(told) if request.path.partition("?")[0].endswith("/jobs") else told, was.status)
+        return reply(change(told) if "status" in told else told, was.status)
+
+    server.fault = fault
+
+
+def null_where_empty(page: dict[str, Any]) -> dict[str, Any]:
+    return page if page["data"] else {"object": "list", "data": None}
+
+
+def test_the_first_job_is_made_where_an_empty_listing_has_no_data(
+    shell: Shell, fleet: FleetDirectory, server: Proxy
+) -> None:
+    fleet.job("a")
+    rewritten(server, lambda job: job, null_where_empty)
+    options = there(fleet)
+    for _ in range(2):
+        assert shell("apply", fleet.root, "--yes", "--first-run", *options).code == 0
+    assert len(server.creates()) == 1
+
+
+@pytest.mark.parametrize("told", [{}, {"data": None}, {"object": "list", "has_more": False}, []])
+def test_a_listing_without_data_is_none_where_a_job_ought_to_be_in_it(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, told: object
+) -> None:
+    fleet.job("a")
+    options = there(fleet)
+    assert shell("apply", fleet.root, "--yes", "--first-run", *options).code == 0
+    (job,) = jobs_at(server.base_url)
+    fleet.job("b")
+    rewritten(server, lambda job: job, lambda _: told)
+    server.requests.clear()
+    ran = shell("apply", fleet.root, "--yes", "--first-run", *options)
+    assert ran.code == 1
+    assert f"the listing has no data, although job {job['id']} ought to be in it" in ran.err
+    assert server.posts() == []
+
+
+def test_nothing_is_made_where_every_listing_is_empty_and_says_more(
+    shell: Shell, fleet: FleetDirectory, server: Proxy
+) -> None:
+    fleet.job("a")
+    rewritten(server, lambda job: job, lambda page: page if page["data"] else {"data": [], "has_more": True})
+    options = there(fleet)
+    ran = shell("apply", fleet.root, "--yes", "--first-run", *options)
+    assert ran.code == 1
+    assert "--assume empty-listing" in ran.err
+    assert server.posts() == []
+    ran = shell("apply", fleet.root, "--yes", "--first-run", "--assume", "empty-listing", *options)
+    assert ran.code == 0
+    assert len(server.creates()) == 1
+
+
+def test_a_server_without_pages_is_worked_with(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b")
+    options = there(fleet)
+
+    def everything(request: Request, was: Reply) -> Reply:
+        if request.method == "GET" and request.path.partition("?")[0].endswith("/jobs"):
+            whole = server.pass_on(replace(request, path="/v1/fine_tuning/jobs?limit=100"))
+            return reply({"data": json.loads(whole.body)["data"]})
+        return was
+
+    server.fault = everything
+    for _ in range(3):
+        assert shell("apply", fleet.root, "--yes", "--first-run", *options).code == 0
+    assert len(server.creates()) == 2
+
+
+def test_a_word_that_an_operator_explains_ends_a_wait(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a", model="gpt-4o-mini")
+    rewritten(server, lambda job: job | {"status": "Finished" if job["status"] == "succeeded" else job["status"]})
+    options = there(fleet)
+    ran = shell("apply", fleet.root, "--yes", "--first-run", "--wait", "--timeout", "10m", *options)
+    assert ran.code == 6
+    assert "Finished" in shell("status", fleet.root).out
+    ran = shell("apply", fleet.root, "--yes", "--wait", "--status-word", "finished=succeeded", *options)
+    assert ran.code == 0
+    assert len(server.creates()) == 1
+
+
+def test_words_of_other_servers_end_a_wait_by_themselves(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a", model="gpt-4o-mini")
+    rewritten(server, lambda job: job | {"status": job["status"].upper().replace("SUCCEEDED", "Completed")})
+    ran = shell("apply", fleet.root, "--yes", "--first-run", "--wait", *there(fleet))
+    assert ran.code == 0
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [float, str, lambda t: t * 1000, lambda t: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))],
+    ids=["float", "text", "milliseconds", "date"],
+)
+def test_the_older_of_two_jobs_stays_however_its_age_is_spelt(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, spelling: Callable[[int], object]
+) -> None:
+    fleet.job("a")
+    options = there(fleet)
+    assert shell("apply", fleet.root, "--yes", "--first-run", *options).code == 0
+    (first,) = jobs_at(server.base_url)
+    made = make_job(server.base_url, metadata=first["metadata"])
+    # The younger one tells its age as the API does.
+    older = first["id"]
+    rewritten(
+        server,
+        lambda job: job | {"created_at": spelling(job["created_at"] - 60) if job["id"] == older else job["created_at"]},
+    )
+    assert shell("apply", fleet.root, "--yes", *options).code == 0
+    assert [job["id"] for job in live(jobs_at(server.base_url))] == [older]
+    assert made != older
