@@ -234,9 +234,7 @@ def test_a_cancel_is_sent_once() -> None:
 # ── reads are repeated, within reason ────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    "fault", [DROP, HANG, HTML, reply({}, 500), reply({}, 409), Reply(200, b"{", {}), reply({}, 302)], ids=repr
-)
+@pytest.mark.parametrize("fault", [DROP, HANG, HTML, reply({}, 500), reply({}, 409), Reply(200, b"{", {})], ids=repr)
 def test_a_read_is_asked_again(fault: Reply) -> None:
     with House(script(fault, fault, reply(JOB))) as house:
         assert house.client.retrieve_job("ftjob-1").id == "ftjob-1"
@@ -497,7 +495,7 @@ def test_checkpoints() -> None:
 
 
 def file(
-    file_id: str, name: str = "n.jsonl", size: int = 3, purpose: str = "fine-tune", status: str = "processed"
+    file_id: str, name: str = "n.jsonl", size: object = 3, purpose: object = "fine-tune", status: object = "processed"
 ) -> dict[str, object]:
     return {"id": file_id, "filename": name, "bytes": size, "purpose": purpose, "status": status}
 
@@ -512,6 +510,19 @@ def file(
         ([file("file-1", purpose="batch")], None),
         ([file("file-1", status="error")], None),
         ([{"id": "file-1"}], None),
+        ([file("file-1", size="3")], "file-1"),
+        ([file("file-1", size=3.0)], "file-1"),
+        ([file("file-1", size=" 3.0 ")], "file-1"),
+        ([file("file-1", size=None)], "file-1"),
+        ([file("file-1", size="0")], "file-1"),
+        ([file("file-1", size="4")], None),
+        ([file("file-1", purpose="Fine_Tune")], "file-1"),
+        ([file("file-1", purpose=None)], "file-1"),
+        ([file("file-1", purpose="fine-tune-results")], None),
+        ([file("file-1", status="Error")], None),
+        ([file("file-1", status=None)], "file-1"),
+        ([file("file-0", status="DELETED"), file("a/b")], "a/b"),
+        ([file("x" * 282 + "==")], "x" * 282 + "=="),
     ],
 )
 def test_a_file_is_found_by_name_size_and_purpose(there: list[dict[str, object]], found: str | None) -> None:
@@ -530,6 +541,19 @@ def test_a_listing_of_files_without_pages_stops_no_upload(name: str) -> None:
 @pytest.mark.parametrize("answer", [HTML, reply({"files": []}), reply({}, 500)], ids=["html", "no page", "500"])
 def test_a_listing_of_files_that_is_none_is_told(answer: Reply) -> None:
     with House(lambda _: answer) as house, pytest.raises(Unreadable):
+        house.client.find_file("n.jsonl", 3)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 422, 501])
+def test_a_server_that_lists_no_files_has_none(status: int) -> None:
+    with House(lambda _: reply({"detail": "Not Found"}, status)) as house:
+        assert house.client.find_file("n.jsonl", 3) is None
+        assert len(house.server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_files_that_may_not_be_listed_are_no_absent_files(status: int) -> None:
+    with House(lambda _: reply({}, status)) as house, pytest.raises(Refused):
         house.client.find_file("n.jsonl", 3)
 
 
@@ -557,8 +581,45 @@ def test_a_file_is_waited_for() -> None:
         assert house.clock.slept == [1.0, 1.0]
 
 
-def test_a_file_that_the_server_cannot_use_is_a_refusal() -> None:
-    with House(lambda _: reply(file("f", status="error"))) as house, pytest.raises(Refused, match="cannot be used"):
+@pytest.mark.parametrize(
+    "first",
+    [
+        reply(file("f", status="uploaded")),
+        reply(file("f", status="Pending")),
+        reply(file("f", status="PROCESSING")),
+        reply({"error": {"message": "No such File object: f"}}, 404),
+    ],
+    ids=["uploaded", "Pending", "PROCESSING", "404"],
+)
+def test_a_file_that_is_not_there_yet_is_waited_for(first: Reply) -> None:
+    with House(script(first, first, first, reply(file("f")))) as house:
+        house.client.wait_for_file("f")
+        assert house.clock.slept == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "answer", [reply(file("f", status=None)), reply({"id": "f"}), reply({}), reply({}, 405), reply({}, 501)], ids=repr
+)
+def test_a_file_of_which_a_server_says_nothing_is_left_to_the_create(answer: Reply) -> None:
+    with House(lambda _: answer) as house:
+        house.client.wait_for_file("f")
+        assert len(house.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "polls"), [(reply(file("f", status="uploaded")), 20), (reply({}, 404), 10)], ids=["uploaded", "404"]
+)
+def test_what_may_be_a_servers_last_word_on_a_file_is_waited_for_once(answer: Reply, polls: int) -> None:
+    with House(lambda _: answer) as house:
+        house.client.wait_for_file("f")
+        assert len(house.server.requests) == polls
+        house.client.wait_for_file("g")
+        assert len(house.server.requests) == polls + 1
+
+
+@pytest.mark.parametrize("status", ["error", "Failed", "DELETED"])
+def test_a_file_that_the_server_cannot_use_is_a_refusal(status: str) -> None:
+    with House(lambda _: reply(file("f", status=status))) as house, pytest.raises(Refused, match="cannot be used"):
         house.client.wait_for_file("f")
 
 

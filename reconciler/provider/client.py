@@ -49,6 +49,7 @@ from reconciler.job import (
     text_of,
 )
 from reconciler.provider.page import Page, parse_page
+from reconciler.spelling import status_word, whole
 
 # Seconds for everything about one request, from its first packet to the answer's last byte.
 REQUEST_DEADLINE = 10.0
@@ -64,15 +65,25 @@ _TRIES = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 _RETRY_AFTER_LIMIT = 120.0  # seconds; a server that asks for more is told of, and not waited for
 
-_FILE_POLL, _FILE_POLLS = 1.0, 120
-_FILE_PENDING = frozenset({"pending", "running", "processing", "importing"})
+_FILE_POLL = 1.0
+_FILE_PENDING = frozenset({"pending", "running", "processing", "importing", "queued", "validating", "uploading"})
+_NOT_SHOWN = "not shown"
+# How often a file is asked for. The last two may be all that a server ever says of a file.
+_FILE_POLLS = dict.fromkeys(_FILE_PENDING, 120) | {"uploaded": 20, _NOT_SHOWN: 10}
 _FILE_UNFIT = frozenset({"error", "failed", "deleted", "deleting", "canceled", "cancelled"})
 
 # Only these statuses say that a write did not happen; after any other answer it may have.
 _REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
 _TOO_MANY = 429
+_NOT_FOUND = 404
+# Answers of a server that has no such route at all.
+_NO_ROUTE = frozenset({404, 405, 501})
+# ... and of one that does not take our parameters.
+_WRONG_QUESTION = frozenset({400, 422})
 # Reads: the server's moment of weakness, worth asking again.
 _PASSING = frozenset({408, 409, 425})
+# ... and what no asking again changes: no such route, a redirect.
+_LASTING_ANSWERS = frozenset({501, *range(300, 400)})
 # 429 codes that no waiting of ours cures, whether a server writes spend_limit or SpendLimit.
 _LASTING = ("quota", "credit", "spendlimit", "daily")
 
@@ -199,6 +210,7 @@ class OpenAIClient:
         self._assumed = endpoint.assumed
         self._deadline = endpoint.deadline
         self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
+        self._last_words: set[str] = set()  # about files, of which this server never says more
         self._transport = transport
         self._secrets = (endpoint.api_key,) if endpoint.api_key else ()
         self._http = httpx.Client(
@@ -254,17 +266,16 @@ class OpenAIClient:
     def find_file(self, name: str, size: int) -> str | None:
         """A usable training file of this name and size: the name holds a digest of its content.
 
-        What a listing that cannot be walked to its end does not show counts as absent: some servers have no pages
-        here, and a second upload costs nothing.
+        What a listing that does not exist, or cannot be walked to its end, does not show counts as absent: a second
+        upload costs nothing.
         """
         call = _Call("list_files", "GET", "/files", params={"purpose": "fine-tune"})
         try:
             for file in self._pages(call, _parse_file, lambda file: file.id):
-                same = (file.name, file.size, file.purpose) == (name, size, "fine-tune")
-                if same and file.status not in _FILE_UNFIT:
+                if file.holds(name, size) and file.status not in _FILE_UNFIT:
                     return file.id
-        except Unreadable as error:
-            if error.status is not None:
+        except (Refused, Unreadable) as error:
+            if error.status is not None and error.status not in _NO_ROUTE | _WRONG_QUESTION:
                 raise
         return None
 
@@ -274,16 +285,35 @@ class OpenAIClient:
         return self._parsed(call, self._send(call), _parse_file).id
 
     def wait_for_file(self, file_id: str) -> None:
-        """Ask until the server has taken the file in, for two minutes at most."""
+        """Ask until the server has taken the file in, for two minutes at most.
+
+        A server that shows no single file, or never says more than `uploaded`, is asked for some seconds, once: what
+        it makes of the file is told by the create.
+        """
         call = _Call("retrieve_file", "GET", f"/files/{_step(file_id)}")
-        for _ in range(_FILE_POLLS):
-            file = self._read(call, _parse_file)
-            if file.status in _FILE_UNFIT:
-                raise Refused(f"file {file_id} cannot be used: the server says {foreign(file.status)}", status=400)
-            if file.status not in _FILE_PENDING:
+        polls = 1
+        while True:
+            status = self._file_status(call)
+            if status in _FILE_UNFIT:
+                raise Refused(f"file {foreign(file_id)} cannot be used: the server says {foreign(status)}", status=400)
+            if status not in _FILE_POLLS or status in self._last_words:
                 return
+            if polls >= _FILE_POLLS[status]:
+                break
             self._clock.sleep(_FILE_POLL)
-        raise Unreadable(f"file {file_id} is still {foreign(file.status)} after {_FILE_POLL * _FILE_POLLS:g} s")
+            polls += 1
+        if status in _FILE_PENDING:
+            raise Unreadable(f"file {foreign(file_id)} is still {foreign(status)} after {_FILE_POLL * polls:g} s")
+        self._last_words.add(status)
+
+    def _file_status(self, call: _Call) -> str:
+        """What the server says of one file; `_NOT_SHOWN` where it is not there, or not yet."""
+        try:
+            return self._read(call, _file_status_of)
+        except (Refused, Unreadable) as error:
+            if error.status not in _NO_ROUTE:
+                raise
+            return _NOT_SHOWN if error.status == _NOT_FOUND else ""
 
     # ── pages ──
 
@@ -373,6 +403,8 @@ class OpenAIClient:
 
     def _pause(self, error: ProviderError, tried: int) -> float | None:
         """Seconds until the next try; None where there should be none."""
+        if error.status in _LASTING_ANSWERS:
+            return None
         if isinstance(error, RateLimited):
             code = error.code.lower().replace("_", "")
             if any(word in code for word in _LASTING):
@@ -508,22 +540,29 @@ class OpenAIClient:
 class _File:
     id: str
     name: str
-    size: int
+    size: int | None
     purpose: str
     status: str
+
+    def holds(self, name: str, size: int) -> bool:
+        """Whether it is that training file, as far as the server says: the name alone tells the content."""
+        return self.name == name and self.size in {None, size} and self.purpose in {"", "fine_tune"}
 
 
 def _parse_file(answer: object) -> _File:
     """A file from the API's JSON. Raises ValueError where it has no id."""
     fields = object_of(answer, "file")
-    size = fields.get("bytes")
     return _File(
         id=id_of(fields, "file"),
         name=text_of(fields, "filename") or "",
-        size=size if isinstance(size, int) else -1,
-        purpose=text_of(fields, "purpose") or "",
-        status=text_of(fields, "status") or "",
+        size=whole(fields.get("bytes")) or None,  # 0 is how some servers write that they do not know
+        purpose=status_word(text_of(fields, "purpose") or ""),
+        status=_file_status_of(fields),
     )
+
+
+def _file_status_of(answer: object) -> str:
+    return status_word(text_of(object_of(answer, "file"), "status") or "")
 
 
 def _unanswered(
