@@ -145,6 +145,188 @@ def test_a_refusal_says_that_nothing_was_created(status: int) -> None:
     assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP {status} bad_thing: no"
 
 
+# Bodies of a 400 as servers send them, and what a person reads of each.
+COMPLAINTS: list[tuple[object, str]] = [
+    (
+        {"error": {"message": "bad file", "type": "invalid_request_error", "code": None}},
+        " invalid_request_error: bad file",
+    ),
+    (
+        {"error": {"code": "bad_thing", "message": "no", "target": "x", "details": [], "innererror": None}},
+        " bad_thing: no",
+    ),
+    (
+        {"error": {"code": "BadRequest", "message": "no", "innererror": {"code": "TooLong", "message": "suffix"}}},
+        " BadRequest: no: suffix",
+    ),
+    (
+        {"code": "InvalidPayload", "message": "no", "param": None, "type": None, "inner_error": None},
+        " InvalidPayload: no",
+    ),
+    ({"detail": "x"}, ": x"),
+    ({"detail": "Not Found"}, ": Not Found"),
+    (
+        {"detail": [{"loc": ["body", "model"], "msg": "Field required"}, {"loc": ["body", 0], "msg": "no"}]},
+        ": body.model: Field required; body.0: no",
+    ),
+    ({"detail": {"error": {"message": "deep", "code": "c"}}}, " c: deep"),
+    (
+        {"object": "error", "message": "no such model", "type": "BadRequestError", "code": 400},
+        " BadRequestError: no such model",
+    ),
+    ({"object": "error", "message": "no such model"}, ": no such model"),
+    ({"code": 3, "message": "suffix: too long", "details": []}, " 3: suffix: too long"),
+    ({"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}, " INVALID_ARGUMENT: no"),
+    ([{"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}], " INVALID_ARGUMENT: no"),
+    (
+        {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": "model is unknown"},
+        ": Bad Request: model is unknown",
+    ),
+    ({"type": "https://x.example/errors/a", "title": "Bad Request"}, ": Bad Request"),
+    ({"errors": ["one", "two"]}, ": one; two"),
+    ({"success": False, "errors": [{"code": 1000, "message": "bad"}]}, " 1000: bad"),
+    ({"errors": {"model": ["is unknown", "is empty"]}}, ": model: is unknown; is empty"),
+    ({"error": "text"}, ": text"),
+    ({"error": "invalid_grant", "error_description": "expired"}, " invalid_grant: invalid_grant: expired"),
+    ({"error": "insufficient_quota"}, " insufficient_quota"),
+    (
+        {"error": "Bad Request", "message": "model is unknown", "status": 400, "path": "/x"},
+        ": Bad Request: model is unknown",
+    ),
+    ({"error": {"message": {"error": "deeper"}}}, ": deeper"),
+    ({"message": "m"}, ": m"),
+    ({"Message": "m"}, ": m"),
+    ({"msg": "m"}, ": m"),
+    ({"errorMessage": "m"}, ": m"),
+    ({"fault": {"faultstring": "quota", "detail": {"errorcode": "x"}}}, ": quota: errorcode: x"),
+    ({"error": {"code": "bad_thing"}}, " bad_thing"),
+    ({"whatever": "stands here"}, ": whatever: stands here"),
+    ("just a text", ": just a text"),
+    ({"error": None}, ""),
+    ({"error": {}}, ""),
+    ({}, ""),
+    ([], ""),
+    (None, ""),
+    (7, ""),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), COMPLAINTS, ids=[json.dumps(body)[:60] for body, _ in COMPLAINTS])
+def test_what_a_server_says_in_an_error_reaches_the_person(body: object, said: str) -> None:
+    with House(lambda _: reply(body, 400)) as house, pytest.raises(Refused) as raised:
+        house.client.create_job(CREATE)
+    assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP 400{said}"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"upstream  request\ntimeout", ": upstream request timeout"),
+        (b"<html><head><title>Bad Gateway</title></head><body><h1>502</h1>", ": Bad Gateway"),
+        (b"<h1>no</h1> <p>title</p>", ": no title"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", ": AccessDenied"),
+        (b"\x00\x01\x02", ""),
+        (b"\xff\xfe", ": \ufffd\ufffd"),
+        (b"", ""),
+        (b"   ", ""),
+    ],
+)
+def test_an_error_that_is_no_json_is_read_too(body: bytes, said: str) -> None:
+    with House(lambda _: Reply(503, body)) as house, pytest.raises(OutcomeUnknown) as raised:
+        house.client.create_job(CREATE)
+    assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP 503{said}"
+
+
+@pytest.mark.parametrize("filler", ["", " " * 4090, "<p>" * 1500, "x" * 250, "x " * 2045])
+def test_no_error_that_is_no_json_shows_a_part_of_the_key(filler: str) -> None:
+    for body in (f"{filler}{KEY}", f"<title>{filler}{KEY}", f"<html>{filler}{KEY}"):
+        for status in (200, 400, 503):
+            with House(lambda _, body=body, status=status: Reply(status, body.encode())) as house:  # type: ignore[misc]
+                outcome = caught(lambda: house.client.create_job(CREATE))
+            assert isinstance(outcome, ProviderError)
+            assert KEY[:8] not in f"{outcome} {house.records}"
+            assert len(str(outcome)) < 700
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_base_url_that_leads_nowhere_is_told_of(status: int) -> None:
+    with House(lambda _: reply({"detail": "Not Found"}, status)) as house:
+        base_url = house.server.base_url.removesuffix("/v1")
+        with pytest.raises(ProviderError, match="Not Found .*is the base URL that of an API with fine-tuning?"):
+            house.client.list_jobs()
+        assert len(house.server.requests) == 1
+        client = OpenAIClient(
+            Endpoint(base_url, KEY),
+            transport=house.transport,
+            clock=house.clock,
+            random=lambda: 0.5,
+            on_request=house.records.append,
+        )
+        with pytest.raises(ProviderError, match="the base URL does not end in /v1"):
+            client.list_jobs()
+
+
+def test_an_unknown_job_says_nothing_of_the_base_url() -> None:
+    with House(lambda _: reply({"detail": "Not Found"}, 404)) as house, pytest.raises(Refused) as raised:
+        house.client.retrieve_job("j")
+    assert "base URL" not in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("https://login.example.com/start?token=s3cret#s3cret", "it redirects to https://login.example.com, which"),
+        ("https://user:s3cret@api.example.com:8443/v1", "it redirects to https://api.example.com:8443, which"),
+        ("//other.example/s3cret", "it redirects to http://other.example, which"),
+        ("/login?next=s3cret", "it redirects to the path /login of the same host, which"),
+        ("jobs/", "jobs/ of the same host, which"),
+        ("mailto:s3cret", "a redirect is not followed"),
+        ("http://[s3cret", "a redirect is not followed"),
+        ("http://x:s3cret/", "a redirect is not followed"),
+        ("", "a redirect is not followed"),
+        (f"https://{KEY}.example/{KEY}", "a redirect is not followed"),
+        (f"/{KEY}", "it redirects to the path /[redacted] of the same host, which"),
+    ],
+)
+def test_a_redirect_is_told_of_once_and_says_where_it_points(status: int, location: str, said: str) -> None:
+    with House(lambda _: Reply(status, b"", {"location": location})) as house:
+        with pytest.raises(Unreadable) as raised:
+            house.client.list_jobs()
+        assert said in str(raised.value)
+        assert "s3cret" not in str(raised.value)
+        assert KEY not in str(raised.value)
+        assert len(house.server.requests) == 1
+        with pytest.raises(OutcomeUnknown, match="redirect"):
+            house.client.create_job(CREATE)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            b"<!DOCTYPE html><html><head><title>Sign in</title>",
+            "HTTP 200, an HTML page: Sign in (a login page or a proxy's, not the API's answer; is the base URL",
+        ),
+        (
+            b"\xef\xbb\xbf\n<HTML>",
+            "HTTP 200, an HTML page (a login page or a proxy's, not the API's answer; is the base URL",
+        ),
+        (b"", "HTTP 200, an empty answer"),
+        (b"\n", "HTTP 200, an empty answer"),
+        (b"healthy", "HTTP 200, not JSON: healthy"),
+        (b'"overloaded"', "HTTP 200, a job that is not an object: overloaded"),
+        (b'{"error": {"message": "overloaded"}}', "HTTP 200, a job without an id: overloaded"),
+        (b'{"status": "running"}', "HTTP 200, a job without an id"),
+    ],
+)
+def test_a_success_that_is_none_says_what_it_is(body: bytes, said: str) -> None:
+    with House(lambda _: Reply(200, body)) as house, pytest.raises(OutcomeUnknown) as raised:
+        house.client.create_job(CREATE)
+    assert said in str(raised.value)
+    assert str(raised.value).endswith(said) or said.endswith("base URL")
+
+
 def test_a_429_on_a_create_is_told_and_not_repeated() -> None:
     with House(lambda _: reply({"error": {"code": "rate_limit_exceeded"}}, 429, **{"retry-after": "3"})) as house:
         with pytest.raises(RateLimited) as raised:
@@ -288,9 +470,11 @@ def test_retry_after_may_be_a_date() -> None:
         reply({}, 429, **{"retry-after": "121"}),
         reply({"error": {"code": "insufficient_quota"}}, 429),
         reply({"error": {"code": "SpendLimitReached"}}, 429),
+        reply({"message": "pay first", "type": "insufficient_quota"}, 429),
+        reply({"error": "insufficient_quota"}, 429),
         reply({"error": {"code": "daily_rate_limit_exceeded"}}, 429, **{"retry-after": "5"}),
     ],
-    ids=["too long", "quota", "camel case", "daily"],
+    ids=["too long", "quota", "camel case", "flat", "a text", "daily"],
 )
 def test_a_limit_that_will_not_pass_is_told_at_once(answer: Reply) -> None:
     with House(lambda _: answer) as house:

@@ -48,6 +48,7 @@ from reconciler.job import (
     parse_job,
     text_of,
 )
+from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
 from reconciler.provider.page import Page, parse_page
 from reconciler.spelling import status_word, whole
 
@@ -76,6 +77,7 @@ _FILE_UNFIT = frozenset({"error", "failed", "deleted", "deleting", "canceled", "
 _REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
 _TOO_MANY = 429
 _NOT_FOUND = 404
+_SERVER_ERRORS = 500
 # Answers of a server that has no such route at all.
 _NO_ROUTE = frozenset({404, 405, 501})
 # ... and of one that does not take our parameters.
@@ -208,6 +210,7 @@ class OpenAIClient:
         self._random = random
         self._on_request = on_request
         self._assumed = endpoint.assumed
+        self._base_url = endpoint.base_url
         self._deadline = endpoint.deadline
         self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
         self._last_words: set[str] = set()  # about files, of which this server never says more
@@ -424,7 +427,7 @@ class OpenAIClient:
             # Not through httpx's client: it would follow what a server says into redirects and cookies.
             response = self._transport.handle_request(self._request(call))
         except (NotSent, OutcomeUnknown) as error:
-            text = self._clean(f"{call.method} {call.path}: {error}")
+            text = f"{self._named(call)}: {self._clean(str(error))}"
             failure = NotSent(text) if isinstance(error, NotSent) else _unanswered(call, text)
             self._note(call, began, None, failure)
             raise failure from error
@@ -465,8 +468,10 @@ class OpenAIClient:
         status = response.status_code
         if response.is_success:
             return None
-        code, said = self._error_of(response)
-        text = self._clean(f"{call.method} {call.path}: HTTP {status}{code and f' {code}'}{said and f': {said}'}")
+        code, said = map(self._shown, complaint_of(response.content, self._clean))
+        code, said = "" if code == str(status) else code, "" if said == code else said
+        hint = self._shown(self._hint(call, response))
+        text = f"{self._named(call)}: HTTP {status}{code and f' {code}'}{said and f': {said}'}{hint and f' ({hint})'}"
         request_id = self._request_id(response)
         if status == _TOO_MANY:
             retry_after = self._retry_after(response.headers)
@@ -481,10 +486,11 @@ class OpenAIClient:
             # Python reads NaN and Infinity, which are not JSON; as null they count as absent.
             return parse(self._keyless(json.loads(response.content, parse_constant=lambda _: None)))
         except (ValueError, RecursionError) as error:
-            why = (
-                foreign(str(error)) if not isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else "not JSON"
-            )
-            text = self._clean(f"{call.method} {call.path}: HTTP {response.status_code}, {why}")
+            said = self._shown(fault_of(response.content, self._clean))
+            broken = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
+            why = said if broken else f"{self._shown(str(error))}{said and f': {said}'}"
+            hint = f" ({page_hint(self._base_url)})" if is_page(response.content) else ""
+            text = f"{self._named(call)}: HTTP {response.status_code}, {why}{hint}"
             raise _unanswered(call, text, status=response.status_code, request_id=self._request_id(response)) from error
 
     def _retry_after(self, headers: httpx.Headers) -> float | None:
@@ -499,17 +505,19 @@ class OpenAIClient:
             return None
         return max(0.0, at - self._clock.time())
 
-    def _error_of(self, response: httpx.Response) -> tuple[str, str]:
-        """Code and message as the server gave them, escaped; anything may stand in an error's body."""
-        try:
-            body = json.loads(response.content)
-        except (ValueError, RecursionError):
-            return "", ""
-        error = body.get("error") if isinstance(body, Mapping) else None
-        if not isinstance(error, Mapping):
-            return "", self._shown(error)
-        code, kind, said = (self._shown(error.get(key)) for key in ("code", "type", "message"))
-        return code or kind, said
+    def _hint(self, call: _Call, response: httpx.Response) -> str:
+        """What an answer that is no success may mean, beside what it says."""
+        status = response.status_code
+        if httpx.codes.is_redirect(status):
+            return redirect_hint(self._base_url, self._clean(response.headers.get("location", "")))
+        if call.whole and status in _NO_ROUTE:
+            return route_hint(self._base_url)
+        page = status < _SERVER_ERRORS and is_page(response.content)  # a gateway's own page names itself
+        return page_hint(self._base_url) if page else ""
+
+    def _named(self, call: _Call) -> str:
+        """The request, as it may be told."""
+        return f"{call.method} {foreign(self._clean(call.path))}"
 
     def _request_id(self, response: httpx.Response) -> str:
         return self._shown(response.headers.get("x-request-id") or response.headers.get("apim-request-id"))
