@@ -232,9 +232,7 @@ def id_of(fields: Mapping[str, object], noun: str) -> str:
     value = fields.get("id")
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         value = str(value)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"a {noun} without an id")
-    return check_id(value, noun)
+    return check_id(value if isinstance(value, str) else "", noun)
 
 
 def check_id(value: str, noun: str) -> str:
