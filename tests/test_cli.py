@@ -962,3 +962,24 @@ def test_the_older_of_two_jobs_stays_however_its_age_is_spelt(
     assert shell("apply", fleet.root, "--yes", *options).code == 0
     assert [job["id"] for job in live(jobs_at(server.base_url))] == [older]
     assert made != older
+
+
+@pytest.mark.parametrize(("start", "encoded"), [("a/../b?", "a%2F%2E%2E%2Fb%3F"), ("x" * 129, "x" * 129)])
+def test_a_job_with_an_odd_id_is_made_read_and_cancelled(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, start: str, encoded: str
+) -> None:
+    fleet.job("a")
+    options = there(fleet, state="active")
+
+    def odd(request: Request) -> Reply:
+        was = server.pass_on(replace(request, path=request.path.replace(encoded, "")))
+        return replace(was, body=was.body.replace(b'"id":"ftjob-', f'"id":"{start}ftjob-'.encode()))
+
+    server.answer = odd
+    for _ in range(2):
+        assert shell("apply", fleet.root, "--yes", "--first-run", *options).code == 0
+    assert len(server.creates()) == 1
+    there(fleet, state="cancelled")
+    assert shell("apply", fleet.root, "--yes", *options).code == 0
+    server.answer = server.pass_on
+    assert [job["status"] for job in jobs_at(server.base_url)] == ["cancelled"]
