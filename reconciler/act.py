@@ -16,7 +16,7 @@ from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimite
 from reconciler.job import Job, Marks
 from reconciler.journal import Journal
 from reconciler.manifest import Desired, OnRemove, TrainingFile
-from reconciler.provider import Provider, takes_no_jobs
+from reconciler.provider import Provider, is_lasting, is_not_ready, takes_no_jobs
 from reconciler.world import Intent, Record
 
 # Words for "a cancel is under way" (they are in Azure's list of statuses).
@@ -29,6 +29,7 @@ class Outcome:
 
     ``unknown``: it may have happened; the journal's intent stays until a listing tells.
     ``stop``: no further create is worth sending in this pass. ``sent``: the create or the cancel itself has left.
+    ``put_off``: the provider wants this create later, after so many seconds (0 where it does not say how many).
     """
 
     name: str
@@ -41,17 +42,22 @@ class Outcome:
     unknown: bool = False
     stop: bool = False
     sent: bool = True
+    put_off: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a write needs at hand. ``training_bytes`` reads a file again and refuses it if it changed."""
+    """What a write needs at hand. ``training_bytes`` reads a file again and refuses it if it changed.
+
+    ``may_wait``: whether a create whose file is not ready yet may be put off once more.
+    """
 
     fleet: str
     provider: Provider
     journal: Journal
     log: FilteringBoundLogger
     training_bytes: Callable[[TrainingFile], bytes]
+    may_wait: Callable[[Change], bool]
 
 
 # ── create ───────────────────────────────────────────────────────────────────────────────────
@@ -75,6 +81,8 @@ def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
     except Refused as error:
         return _refused(desk, change, error, log, sent=False)
     except ProviderError as error:
+        if error.retry_after is not None:
+            return _put_off(change, error, log, sent=False)
         log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
@@ -127,17 +135,44 @@ def _uploaded(desk: Desk, file: TrainingFile | None, log: FilteringBoundLogger) 
 
 
 def _refused(desk: Desk, change: Change, error: Refused, log: FilteringBoundLogger, *, sent: bool = True) -> Outcome:
-    """Row 14: the provider said no, to this create or to every create."""
+    """Row 14: the provider said no, to this create or to every create. Where it only says "later", it is put off."""
+    if isinstance(error, RateLimited) and not is_lasting(error):
+        return _put_off(change, error, log, sent=sent)
     none_at_all = takes_no_jobs(error)
+    if not none_at_all and is_not_ready(error) and desk.may_wait(change):
+        return _put_off(change, error, log, sent=sent, alone=True)
     reason = Reason.CREATE_REFUSED if none_at_all else Reason.CREATE_REJECTED
     wait = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
     name, revision = ("", "") if none_at_all else (change.name, str(change.revision))
-    desk.journal.refuse(name, revision, str(error), at_least=wait)
+    # Every other job waits for this one's refusal, and must not be shown as if it had been its own.
+    text = f"it refused job {change.name} ({error})" if none_at_all else str(error)
+    desk.journal.refuse(name, revision, text, at_least=wait)
     log.error(
         "create.refused", error=str(error), http_status=error.status, code=error.code, request_id=error.request_id
     )
     said = "the provider takes no new jobs" if none_at_all else "the provider rejected it"
     return Outcome(change.name, Action.CREATE, reason, None, False, f"{said}: {error}", stop=none_at_all, sent=sent)
+
+
+def _put_off(
+    change: Change, error: ProviderError, log: FilteringBoundLogger, *, sent: bool, alone: bool = False
+) -> Outcome:
+    """The provider says "later": to every create, or ``alone`` to this one, whose file it is still taking in."""
+    log.warning(
+        "create.put_off",
+        error=str(error),
+        http_status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+    )
+    asks = "its file is not ready" if alone else "the provider asks to wait"
+    seconds = f" {error.retry_after:g} s" if error.retry_after and not alone else ""
+    message = f"{asks}{seconds} ({error})"
+    wait = error.retry_after or 0.0
+    return Outcome(
+        change.name, Action.CREATE, change.reason, None, False, message, stop=not alone, sent=sent, put_off=wait
+    )
 
 
 def _failed(change: Change, message: str, *, stop: bool = False, sent: bool = False) -> Outcome:

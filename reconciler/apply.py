@@ -7,7 +7,7 @@ decides nothing about jobs.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from reconciler.act import Outcome
@@ -22,6 +22,10 @@ from reconciler.world import World
 
 # A create whose answer is lost twice in one run is looked for by the next one.
 _LOST_ANSWERS_LIMIT = 2
+
+# Seconds. A create that is told to wait is waited for where the server asks for no more than the first, and as long as
+# one goes through within the second; with ``wait`` for as long as it takes.
+_PUT_OFF_LONGEST, _PUT_OFF_PATIENCE = 120.0, 600.0
 
 # While waiting for jobs, a provider that cannot be read is asked again this many times.
 _PATIENCE = 5
@@ -79,7 +83,7 @@ class Result:
         live = {job.id for job in after.seen.world.jobs if job.live}
         latest = {(o.name, o.action, o.job_id): o for o in self.outcomes}
         without_effect = (o for o in latest.values() if not o.ok and o.action is Action.CANCEL and o.job_id in live)
-        return (*after.gated.plan.writes, *without_effect)
+        return (*after.gated.plan.writes, *(c for c in after.gated.plan.changes if c.put_off), *without_effect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def apply(
         else:
             failures, announce = 0, _silent
             listener.passed(last)
-            outcomes.extend(last.outcomes)
+            outcomes = _merged(outcomes, last.outcomes)
             watched |= _watched(last)
             following = _next(run, last, outcomes, patience)
         lost = _lost(last.after.seen.world, watched) if patience.wait else ()
@@ -155,11 +159,34 @@ def _next(run: Reconciler, last: Pass, outcomes: list[Outcome], patience: Patien
         return _Next(now, "")  # what was done may have made more possible
     if max(Counter(o.name for o in outcomes if o.unknown).values(), default=0) >= _LOST_ANSWERS_LIMIT:
         return None
-    if run.next_look is not None:
-        at, what = run.next_look
-        return _Next(at, f"the settle window, to look for {what}")
+    following = [*_looks(run), *_later(run, last, patience)]
+    if following:
+        return min(following, key=lambda n: n.at)
     busy = _busy(last.after) if patience.wait else ()
     return _Next(now + patience.poll, ", ".join(busy)) if busy else None
+
+
+def _looks(run: Reconciler) -> Iterator[_Next]:
+    if run.next_look is not None:
+        at, what = run.next_look
+        yield _Next(at, f"the settle window, to look for {what}")
+
+
+def _later(run: Reconciler, last: Pass, patience: Patience) -> Iterator[_Next]:
+    """The creates that the provider wants a moment later."""
+    now, told = run.clock.monotonic(), run.put_off
+    if told is None or not any(c.put_off for c in last.after.gated.plan.changes):
+        return
+    soon = told.until - now <= _PUT_OFF_LONGEST and now - told.since < _PUT_OFF_PATIENCE
+    if patience.wait or soon:
+        yield _Next(told.until, f"the next create: {told.why}")
+
+
+def _merged(before: list[Outcome], now: Iterable[Outcome]) -> list[Outcome]:
+    """All that came of writes; what was put off, and tried again since, is told once."""
+    fresh = tuple(now)
+    again = {o.name for o in fresh if o.action is Action.CREATE}
+    return [*(o for o in before if o.put_off is None or o.name not in again), *fresh]
 
 
 def _silent(_: Decided) -> None:

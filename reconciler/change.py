@@ -79,6 +79,11 @@ class Change:
     model: str | None = None
 
     @property
+    def put_off(self) -> bool:
+        """Whether it waits for nothing but the moment: the provider wants it later, and no other reason holds it."""
+        return self.action is Action.WAIT and self.reason is self.cause
+
+    @property
     def write_key(self) -> str | None:
         """The line an approval digests; None where nothing is or will be written at the provider."""
         if self.write is None:

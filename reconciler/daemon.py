@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
 
-from reconciler.errors import RateLimited, ReconcilerError, StateReplaced, Stopped
+from reconciler.errors import ProviderError, ReconcilerError, StateReplaced, Stopped
 from reconciler.evidence import Evidence
 from reconciler.gates import Permission
 from reconciler.manifest import Fleet
@@ -214,7 +214,7 @@ class Daemon:
         now = self._clock.monotonic()
         self._failures += 1
         limit = min(_BACKOFF_LAST, _BACKOFF_FIRST * 2.0 ** min(self._failures - 1, 10))
-        asked = min(error.retry_after or 0.0, _ASKED_LAST) if isinstance(error, RateLimited) else 0.0
+        asked = min(error.retry_after or 0.0, _ASKED_LAST) if isinstance(error, ProviderError) else 0.0
         wait = max(self._random() * limit, asked)
         self._due = now + wait
         self._acted_on = self._evidence.fingerprint  # a change is worth a try at once; the same files are not

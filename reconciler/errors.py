@@ -82,13 +82,23 @@ class ProviderError(ReconcilerError):
         status: the HTTP status, or None where there was no readable answer.
         code: the error's code as the server gave it ("" where it gave none).
         request_id: the server's own name for the request ("" where it gave none).
+        retry_after: the wait that the server asked for, in seconds, or None.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, code: str = "", request_id: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class NotSent(ProviderError):
@@ -100,7 +110,7 @@ class Refused(ProviderError):
 
 
 class RateLimited(Refused):
-    """429. ``retry_after`` is the wait the server asked for, in seconds, or None."""
+    """429: not now, or not until somebody pays (`provider.is_lasting`)."""
 
     def __init__(
         self,
@@ -110,8 +120,7 @@ class RateLimited(Refused):
         request_id: str = "",
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, status=429, code=code, request_id=request_id)
-        self.retry_after = retry_after
+        super().__init__(message, status=429, code=code, request_id=request_id, retry_after=retry_after)
 
 
 class OutcomeUnknown(ProviderError):

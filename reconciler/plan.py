@@ -446,7 +446,9 @@ def _row_14_refused(slot: Slot) -> Change | None:
     rejection = memory.rejected.get(slot.case.name)
     if rejection is not None and rejection.revision == slot.create.revision:
         return _wait(slot, Reason.CREATE_REJECTED, f"the provider rejected this job: {rejection.message}")
-    return None
+    later = memory.put_off.get(("", "")) or memory.put_off.get((slot.case.name, str(slot.create.revision)))
+    # Nobody said no: it goes on being created, for its own reason, a moment later.
+    return _wait(slot, slot.create.reason, later) if later else None
 
 
 def _row_14_no_identity(slot: Slot) -> Change | None:

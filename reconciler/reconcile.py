@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.act import ENDING, Desk, Outcome, cancel, create
 from reconciler.case import cases_of, ended_by_us, lookups, resolved_intents
-from reconciler.change import Action, Plan
+from reconciler.change import Action, Change, Plan
 from reconciler.clock import Clock
 from reconciler.errors import (
     NoData,
@@ -41,6 +41,13 @@ from reconciler.world import Memory, Record, World
 
 _NOT_FOUND = 404
 _NOBODY_ASKED = Permission()
+
+# A create that is told to wait, and not how long, is sent again after 1, 2, 4 … 60 seconds; however long a server
+# asks for, it is asked again after an hour.
+_PUT_OFF_FIRST, _PUT_OFF_LAST, _ASKED_LAST = 1.0, 60.0, 3600.0
+# Seconds for which a file that was just uploaded may be "not ready"; after that its create is rejected like any other.
+_NOT_READY_LAST = 120.0
+_EVERY_CREATE = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,16 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
+class PutOff:
+    """A create, or every create, that is wanted later: how often in a row, since and until when (monotonic)."""
+
+    tries: int
+    since: float
+    until: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class _LookedUp:
     """What GETs beside the listing came to, by job id."""
 
@@ -136,6 +153,8 @@ class Reconciler:
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
         self._ended: set[str] = set()  # jobs that this run saw ended: a listing that shows them live is doubted
         self._created_at: float | None = None  # this run's last create (monotonic), until looked at again
+        self._put_off: dict[tuple[str, str], PutOff] = {}  # by name and revision
+        self._put_off_now: dict[tuple[str, str], PutOff] = {}  # those of them that held at the last look
 
     @property
     def clock(self) -> Clock:
@@ -174,11 +193,17 @@ class Reconciler:
 
     @property
     def next_try(self) -> float | None:
-        """When (monotonic) a back-off that the journal keeps is over; None where none is under way."""
+        """When (monotonic) the next back-off is over; None where none is under way."""
         journal = self._ports.journal
         at = journal.next_try() if journal else None
         clock = self._ports.clock
-        return None if at is None else clock.monotonic() + max(0.0, at - clock.time())
+        ends = [] if at is None else [clock.monotonic() + max(0.0, at - clock.time())]
+        return min([*ends, *(p.until for p in self._put_off_now.values())], default=None)
+
+    @property
+    def put_off(self) -> PutOff | None:
+        """What the next create that was told to wait waits for; None where the last look found none."""
+        return min(self._put_off_now.values(), key=lambda p: p.until, default=None)
 
     @property
     def settled_at(self) -> float:
@@ -333,7 +358,10 @@ class Reconciler:
         """The journal's memory, and what this very listing says about marks coming back."""
         journal = self._ports.journal
         memory = journal.memory(every_backoff=self._patient) if journal else Memory()
-        return replace(memory, echoes=_echoes(memory, listed, fleet))
+        now = self._ports.clock.monotonic()
+        self._put_off_now = {key: put_off for key, put_off in self._put_off.items() if now < put_off.until}
+        put_off = {key: later.why for key, later in self._put_off_now.items()}
+        return replace(memory, echoes=_echoes(memory, listed, fleet), put_off=put_off)
 
     def _overtaken(self, snapshot: Snapshot) -> frozenset[str]:
         """Names that a run over another checkout has wanted otherwise, here, since this reading was first made.
@@ -440,7 +468,7 @@ class Reconciler:
     def _act(self, decided: Decided, log: FilteringBoundLogger) -> tuple[Outcome, ...]:
         """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
         ports, world = self._ports, decided.seen.world
-        desk = Desk(world.fleet.name, ports.provider, self._journal(), log, ports.training_bytes)
+        desk = Desk(world.fleet.name, ports.provider, self._journal(), log, ports.training_bytes, self._may_wait)
         outcomes: list[Outcome] = []
         stopped = False
         for change in decided.gated.plan.writes:
@@ -452,6 +480,7 @@ class Reconciler:
             elif not stopped:
                 outcome = create(desk, change, world.desired[change.name])
                 self._note_create(outcome)
+                self._note_put_off(change, outcome)
                 outcomes.append(outcome)
                 stopped = outcome.stop
         return tuple(outcomes)
@@ -469,6 +498,29 @@ class Reconciler:
             self._looked_for[outcome.name] = (token, now + self._settle)
         if outcome.unknown or outcome.ok:
             self._created_at = now
+
+    def _may_wait(self, change: Change) -> bool:
+        """Whether a create whose file is not ready yet may be put off once more."""
+        first = self._put_off.get((change.name, str(change.revision)))
+        return first is None or self._ports.clock.monotonic() < first.since + _NOT_READY_LAST
+
+    def _note_put_off(self, change: Change, outcome: Outcome) -> None:
+        """Remember until when creates were told to wait; one that went through ends what it was told before."""
+        own = (change.name, str(change.revision))
+        if outcome.ok:
+            self._put_off.pop(_EVERY_CREATE, None)
+            self._put_off.pop(own, None)
+        if outcome.put_off is None:
+            return
+        now, key = self._ports.clock.monotonic(), _EVERY_CREATE if outcome.stop else own
+        before = self._put_off.get(key)
+        tries, since = (before.tries + 1, before.since) if before else (1, now)
+        grown = min(_PUT_OFF_FIRST * 2 ** min(tries - 1, 10), _PUT_OFF_LAST)
+        asked = max(outcome.put_off, _PUT_OFF_FIRST) if outcome.put_off else grown
+        until = now + min(asked, _ASKED_LAST)
+        if not outcome.stop:
+            until = min(until, since + _NOT_READY_LAST)
+        self._put_off[key] = PutOff(tries, since, until, outcome.message)
 
     def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...]) -> Decided:
         """The decision once more, over the world as these outcomes, and what was bound, left it."""

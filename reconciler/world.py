@@ -65,6 +65,7 @@ class Memory:
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
     ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
     where it has no record of this one.
+    ``put_off`` says why a create may not be sent for a moment, by name and revision (("", ""): every create).
     ``echoes`` says whether this provider has been seen to return our marks; None: not yet known.
     """
 
@@ -75,6 +76,7 @@ class Memory:
     cancels: Mapping[str, OwnCancel] = field(default_factory=lambda: MappingProxyType({}))
     rejected: Mapping[str, Rejection] = field(default_factory=lambda: MappingProxyType({}))
     refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
+    put_off: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
     echoes: bool | None = None
     gone: frozenset[str] = frozenset()
     orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))

@@ -6,12 +6,14 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
-from reconciler.apply import Patience
+from reconciler.apply import Patience, apply
 from reconciler.change import Action, Reason
 from reconciler.clock import SystemClock
 from reconciler.errors import JournalError, ProviderError
@@ -22,7 +24,7 @@ from reconciler.source import read_directory
 from reconciler.world import Intent
 from tests.clocks import SkippingClock
 from tests.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
-from tests.fleets import BEGIN, FleetDirectory, apply_once, house, jobs_at, live, make_job
+from tests.fleets import BEGIN, SILENT, FleetDirectory, apply_once, house, jobs_at, live, make_job
 
 
 @pytest.fixture
@@ -336,6 +338,120 @@ def test_a_provider_that_takes_no_jobs_is_asked_once(fleet: FleetDirectory, serv
     server.requests.clear()
     assert apply_once(fleet, server.base_url).exit_code == 1
     assert len(server.creates()) == 1
+
+
+def answers(server: Proxy, *replies: Reply, when: Callable[[Request], bool]) -> None:
+    """What the next requests that match get, instead of what the server would do."""
+    left = list(replies)
+    server.answer = lambda r: left.pop(0) if left and when(r) else server.pass_on(r)
+
+
+def limited(
+    wait: str | None = None, *, code: str | None = "rate_limit_exceeded", status: int = 429, header: str = "retry-after"
+) -> Reply:
+    headers = {} if wait is None else {header: wait}
+    return reply({"error": {"message": "slow down", "code": code}}, status, **headers)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (limited("7"), 7),
+        (limited("7", code="slow_down"), 7),
+        (limited("7", code=None), 7),
+        (limited("2500", header="retry-after-ms"), 2.5),
+        (limited(), 1),
+        (Reply(429, b"<html>slow down</html>"), 1),
+        (Reply(429, b""), 1),
+    ],
+    ids=["seconds", "slow_down", "no code", "ms", "no header", "HTML", "no body"],
+)
+def test_an_apply_that_is_told_to_wait_waits_and_goes_on(
+    fleet: FleetDirectory, server: Proxy, answer: Reply, seconds: float
+) -> None:
+    for name in ("a", "b", "c"):
+        fleet.job(name)
+    clock = SkippingClock()
+    answers(server, answer, answer, when=lambda r: r.creates)
+    result = apply_once(fleet, server.base_url, settle=0, clock=clock)
+    assert result.exit_code == 0
+    assert len(jobs_at(server.base_url)) == 3
+    assert len(server.creates()) == 5, "each try is sent once"
+    assert len([s for s in clock.slept if 0.9 * seconds - 1 <= s <= seconds + 2]) >= 2
+    assert [(o.name, o.ok) for o in result.outcomes] == [("a", True), ("b", True), ("c", True)]
+
+
+def test_a_date_says_until_when_to_wait(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    clock = SkippingClock()
+    answers(server, limited(at), when=lambda r: r.creates)
+    assert apply_once(fleet, server.base_url, settle=0, clock=clock).exit_code == 0
+    assert 70 < max(clock.slept) <= 91
+
+
+@pytest.mark.parametrize("status", [429, 503, 529])
+def test_an_upload_that_is_told_to_wait_is_sent_again(fleet: FleetDirectory, server: Proxy, status: int) -> None:
+    fleet.job("a")
+    clock = SkippingClock()
+    answers(server, limited("9", status=status), when=lambda r: r.path.endswith("/files") and r.method == "POST")
+    result = apply_once(fleet, server.base_url, settle=0, clock=clock)
+    assert result.exit_code == 0
+    assert len([r for r in server.posts() if r.path.endswith("/files")]) == 2
+    assert any(8 < s <= 9 for s in clock.slept)
+    assert len(jobs_at(server.base_url)) == 1
+
+
+def test_a_long_wait_ends_an_apply_and_is_waited_for_with_wait(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a", **finish())
+    answers(server, limited("300"), limited("300"), when=lambda r: r.creates)
+    result = apply_once(fleet, server.base_url)
+    assert result.exit_code == 1
+    assert ["asks to wait 300 s" in o.message for o in result.outcomes] == [True]
+    clock = SkippingClock()
+    assert apply_once(fleet, server.base_url, patience=Patience(wait=True), settle=0, clock=clock).exit_code == 0
+    assert max(clock.slept) > 290
+
+
+def test_a_wait_that_the_time_limit_cuts_short_ends_there(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    clock = SkippingClock()
+    answers(server, *[limited("300")] * 9, when=lambda r: r.creates)
+    patience = Patience(wait=True, timeout=100.0)
+    result = apply_once(fleet, server.base_url, patience=patience, settle=0, clock=clock)
+    assert (result.timed_out, result.exit_code) == (True, 1)
+    assert sum(clock.slept) < 120
+
+
+def test_a_server_that_only_ever_says_wait_is_not_asked_for_ever(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    fleet.job("b")
+    server.answer = lambda r: limited("30") if r.creates else server.pass_on(r)
+    clock = SkippingClock()
+    said: list[str] = []
+    with house(fleet, server.base_url, settle=0, clock=clock) as opened:
+        listener = replace(SILENT, waiting=lambda _, what: said.append(what))
+        result = apply(opened.run, read_directory(fleet.root), BEGIN, Patience(), listener)
+    assert result.exit_code == 1
+    assert 590 < sum(clock.slept) < 660
+    assert len(server.creates()) < 25
+    assert "the next create: the provider asks to wait 30 s" in said[-1]
+    assert [(o.name, o.ok) for o in result.outcomes] == [("a", False)]
+
+
+def test_a_file_that_is_not_ready_is_waited_for_and_then_rejected(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    not_ready = reply({"error": {"message": "file-1 is not ready yet, try again"}}, 400)
+    answers(server, not_ready, not_ready, when=lambda r: r.creates)
+    assert apply_once(fleet, server.base_url).exit_code == 0
+    fleet.job("b")
+    server.requests.clear()
+    answers(server, *[not_ready] * 50, when=lambda r: r.creates)
+    clock = SkippingClock()
+    result = apply_once(fleet, server.base_url, patience=Patience(wait=True, timeout=500.0), settle=0, clock=clock)
+    assert [c.reason for c in result.last.after.plan.changes] == [Reason.IN_PROGRESS, Reason.CREATE_REJECTED]
+    assert 5 <= len(server.creates()) <= 9
+    assert result.exit_code == 1
 
 
 # ── what is not ours ─────────────────────────────────────────────────────────────────────────

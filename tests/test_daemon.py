@@ -591,7 +591,7 @@ def test_a_daemon_a_commit_behind_undoes_nothing_trains_nothing_twice_and_agrees
 def test_a_refused_create_is_tried_again_after_1_2_4_minutes(world: World) -> None:
     """Found by a reader: what was refused in this run was never tried again by a run that does not end."""
     world.fleet.job("a")
-    world.fail_next("create", *(RateLimited("slow down", code="rate_limit_exceeded") for _ in range(3)))
+    world.fail_next("create", *(RateLimited("no money", code="insufficient_quota") for _ in range(3)))
     world.live(1000)
     asked = world.provider.times("create")
     assert [round(b - a) for a, b in pairwise(asked)] == [60, 120, 240]
@@ -600,10 +600,86 @@ def test_a_refused_create_is_tried_again_after_1_2_4_minutes(world: World) -> No
 
 def test_a_refused_create_waits_as_long_as_the_server_asks(world: World) -> None:
     world.fleet.job("a")
-    world.fail_next("create", RateLimited("slow down", code="rate_limit_exceeded", retry_after=600.0))
+    world.fail_next("create", RateLimited("tomorrow", code="daily_rate_limit_exceeded", retry_after=600.0))
     world.live(1000)
     first, second = world.provider.times("create")
     assert 600 <= second - first < 670
+
+
+@pytest.mark.parametrize("code", ["rate_limit_exceeded", "slow_down", ""])
+def test_a_create_that_is_told_to_wait_goes_on_after_what_the_server_asked_for(world: World, code: str) -> None:
+    """Found in the field: one server's `Retry-After: 1` held a whole fleet for 1, 2, 4 … minutes."""
+    world.fleet.job("a")
+    world.fleet.job("b", seed=2)
+    world.fail_next("create", *(RateLimited("slow down", code=code, retry_after=3.0) for _ in range(40)))
+    world.live(200)
+    asked = world.provider.times("create")
+    assert [round(b - a) for a, b in pairwise(asked)] == [3] * 40 + [0]
+    assert len(world.provider.live()) == 2
+
+
+def test_where_the_server_does_not_say_how_long_to_wait_it_is_1_2_4_to_60_seconds(world: World) -> None:
+    world.fleet.job("a")
+    world.fail_next("create", *(RateLimited("slow down", retry_after=wait) for wait in [None, 0.0] * 4))
+    world.live(1000)
+    asked = world.provider.times("create")
+    assert [round(b - a) for a, b in pairwise(asked)] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(0.2, 1), (600.0, 600), (1e9, 3600)])
+def test_a_server_is_asked_neither_at_once_nor_after_days(world: World, asked: float, waited: int) -> None:
+    world.fleet.job("a")
+    world.fail_next("create", RateLimited("slow down", retry_after=asked))
+    world.live(4000)
+    first, second = world.provider.times("create")
+    assert round(second - first) == waited
+
+
+def test_a_create_that_is_put_off_says_so_in_its_status_and_is_not_blocked(world: World) -> None:
+    world.fleet.job("a")
+    world.fail_next("create", RateLimited("HTTP 429: slow down", retry_after=600.0))
+    world.live(30)
+    status = (world.state / "status" / "a.yaml").read_text()
+    assert "the provider asks to wait 600 s (HTTP 429: slow down)" in status
+    assert "Blocked" not in status
+
+
+def test_a_file_that_is_not_ready_yet_is_waited_for_for_two_minutes(world: World) -> None:
+    world.fleet.job("a")
+    world.fleet.job("b", seed=2)
+    not_ready = [Refused("the file is not ready, try again", status=400) for _ in range(100)]
+    world.at(2, lambda: world.fail_next("create", *not_ready))
+    world.fail_next("create", not_ready[0])
+    world.live(150)
+    mine = [at for at in world.provider.times("create")[2:] if at <= 130]
+    assert [round(b - a) for a, b in pairwise(mine)] == [2, 4, 8, 16, 32, 57], "the last one after two minutes"
+    assert [line["http_status"] for line in world.lines("create.refused")] == [400]
+    assert world.provider.live("b"), "one file delays nobody else"
+
+
+def test_a_file_that_becomes_ready_is_trained(world: World) -> None:
+    world.fleet.job("a")
+    world.fail_next("create", *(Refused("file-1 is pending", status=400) for _ in range(3)))
+    world.live(20)
+    assert world.provider.live("a")
+    assert not world.lines("create.refused")
+    world.provider.end("j1", "failed")
+    world.fleet.job("a", seed=9)
+    world.fail_next("create", Refused("file-1 is pending", status=400))
+    world.live(20)
+    assert world.provider.live("a"), "another create has patience of its own"
+
+
+def test_one_jobs_refusal_is_not_shown_as_anothers(world: World) -> None:
+    world.fleet.job("a")
+    world.fleet.job("b", seed=2)
+    world.fail_next("create", Refused("HTTP 403: no access to model x", status=403))
+    world.live(30)
+    for name in ("a", "b"):
+        status = (world.state / "status" / f"{name}.yaml").read_text()
+        assert "the provider takes no new jobs: it refused job a (HTTP 403: no access to model x)" in " ".join(
+            status.split()
+        )
 
 
 def test_a_cancel_that_does_not_take_is_tried_again(settled: World) -> None:

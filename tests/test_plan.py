@@ -394,6 +394,21 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(W, Reason.CREATE_REJECTED, None)],
     ),
     (
+        "14 every create is to be sent later",
+        world([], [desired()], remembers=memory(put_off={("", ""): "the provider asks to wait"})),
+        [(W, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "14 this create is to be sent later",
+        world([], [desired()], remembers=memory(put_off={("a", R1): "its file is not ready"})),
+        [(W, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "14 another create is to be sent later",
+        world([], [desired()], remembers=memory(put_off={("a", R2): "not ready", ("b", R1): "not ready"})),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
         "14 another revision was rejected",
         world([], [desired()], remembers=memory(rejected={"a": Rejection(R2, "bad suffix")})),
         [(A, Reason.NOT_CREATED, None)],
@@ -883,6 +898,8 @@ SAID: dict[str, list[str]] = {
     ],
     "14 the provider takes no jobs": ["the provider takes no new jobs: quota"],
     "14 this create was rejected": ["the provider rejected this job: bad suffix"],
+    "14 every create is to be sent later": ["the provider asks to wait"],
+    "14 this create is to be sent later": ["its file is not ready"],
     "14 metadata does not come back": [
         "this provider does not return the metadata it is sent, so a job of ours could not be recognised again and might be made twice; reach the server by a route that keeps metadata, or name existing jobs in policy.adopt"
     ],

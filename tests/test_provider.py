@@ -34,6 +34,7 @@ from reconciler.provider import (
     Endpoint,
     OpenAIClient,
     RequestRecord,
+    is_lasting,
     is_not_ready,
     takes_no_jobs,
 )
@@ -333,7 +334,7 @@ def test_a_429_on_a_create_is_told_and_not_repeated() -> None:
             house.client.create_job(CREATE)
         assert len(house.server.requests) == 1
     assert raised.value.retry_after == 3
-    assert takes_no_jobs(raised.value)
+    assert not takes_no_jobs(raised.value)
 
 
 def test_no_connection_means_not_sent() -> None:
@@ -365,7 +366,7 @@ def test_a_connection_that_died_while_idle_is_not_used_for_a_create() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "every"), [(401, True), (403, True), (429, True), (400, False), (404, False), (422, False)]
+    ("status", "every"), [(401, True), (403, True), (413, False), (400, False), (404, False), (422, False)]
 )
 def test_which_refusals_are_about_every_create(status: int, every: bool) -> None:
     assert takes_no_jobs(Refused("", status=status)) is every
@@ -402,6 +403,43 @@ def test_a_create_that_came_too_early_is_told_from_one_that_is_wrong(code: str, 
 @pytest.mark.parametrize("status", [401, 403, 413, 429])
 def test_no_other_refusal_is_one_that_came_too_early(status: int) -> None:
     assert not is_not_ready(Refused("the file is not ready", status=status))
+
+
+@pytest.mark.parametrize(
+    ("body", "retry_after", "lasts"),
+    [
+        ({"code": "insufficient_quota"}, None, True),
+        ({"code": "InsufficientQuota"}, "1", True),
+        ({"code": "credit_balance_exhausted"}, None, True),
+        ({"code": "project_spend_limit_exceeded"}, None, True),
+        ({"code": "daily_rate_limit_exceeded", "type": "invalid_request_error"}, None, True),
+        ({"code": "billing_not_active"}, None, True),
+        ({"type": "insufficient_quota"}, None, True),
+        ({"message": "You exceeded your current quota, please check your plan"}, None, True),
+        ({"message": "your spend limit is reached"}, None, True),
+        ({"message": "call rate limit exceeded; see https://aka.ms/quotaincrease"}, "7", False),
+        ({"code": "429", "message": "call rate limit exceeded; see https://aka.ms/quotaincrease"}, None, False),
+        ({"code": "rate_limit_exceeded"}, None, False),
+        ({"code": "slow_down"}, "1", False),
+        ({"message": "slow down"}, None, False),
+        ({}, None, False),
+    ],
+)
+def test_which_429s_last(body: dict[str, str], retry_after: str | None, *, lasts: bool) -> None:
+    headers = {"retry-after": retry_after} if retry_after else {}
+    with House(lambda _: reply({"error": body}, 429, **headers)) as house, pytest.raises(RateLimited) as raised:
+        house.client.create_job(CREATE)
+    assert is_lasting(raised.value) is lasts
+    assert takes_no_jobs(raised.value) is lasts
+
+
+def test_a_server_that_is_weak_may_say_how_long() -> None:
+    with House(lambda _: reply({}, 503, **{"retry-after": "9"})) as house:
+        with pytest.raises(OutcomeUnknown) as raised:
+            house.client.upload_file("x.jsonl", b"{}")
+        with pytest.raises(OutcomeUnknown):
+            house.client.create_job(CREATE)
+    assert raised.value.retry_after == 9
 
 
 def test_a_cancel_is_sent_once() -> None:

@@ -222,6 +222,7 @@ class _Console:
         self._json = json_only
         self._shown = shown
         self._first: Review | None = None
+        self._put_off: set[str] = set()  # names whose create is waited with: told once, not once a try
         self.progress = Progress(house.log)
 
     def announce(self, decided: Decided) -> None:
@@ -232,6 +233,9 @@ class _Console:
     def passed(self, done: Pass) -> None:
         if not self._json:
             for outcome in done.outcomes:
+                if outcome.put_off is not None and outcome.name in self._put_off:
+                    continue
+                (self._put_off.discard if outcome.put_off is None else self._put_off.add)(outcome.name)
                 options.tell(outcome_line(outcome, colours=options.colours()))
 
     def conclude(self, result: Result) -> None:

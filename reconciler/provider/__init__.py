@@ -1,7 +1,7 @@
 """The provider's side: the six operations and files, over one HTTP client; every error classified."""
 
 from reconciler.provider.client import REQUEST_DEADLINE, Assumed, Assumption, Endpoint, OpenAIClient, RequestRecord
-from reconciler.provider.port import Provider, is_not_ready, takes_no_jobs
+from reconciler.provider.port import Provider, is_lasting, is_not_ready, takes_no_jobs
 from reconciler.provider.transport import DeadlineTransport
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "OpenAIClient",
     "Provider",
     "RequestRecord",
+    "is_lasting",
     "is_not_ready",
     "takes_no_jobs",
 ]

@@ -50,6 +50,7 @@ from reconciler.job import (
 )
 from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
 from reconciler.provider.page import Page, parse_page
+from reconciler.provider.port import is_lasting
 from reconciler.spelling import status_word, whole
 
 # Seconds for everything about one request, from its first packet to the answer's last byte.
@@ -86,8 +87,6 @@ _WRONG_QUESTION = frozenset({400, 422})
 _PASSING = frozenset({408, 409, 425})
 # ... and what no asking again changes: no such route, a redirect.
 _LASTING_ANSWERS = frozenset({501, *range(300, 400)})
-# 429 codes that no waiting of ours cures, whether a server writes spend_limit or SpendLimit.
-_LASTING = ("quota", "credit", "spendlimit", "daily")
 
 # Text that is compared, asked for or sent again: without the key in it, it would be another's. An answer that holds the
 # key in one of these is refused; all other text is only shown, and is shown without the key.
@@ -409,8 +408,7 @@ class OpenAIClient:
         if error.status in _LASTING_ANSWERS:
             return None
         if isinstance(error, RateLimited):
-            code = error.code.lower().replace("_", "")
-            if any(word in code for word in _LASTING):
+            if is_lasting(error):
                 return None
             if error.retry_after is not None:
                 # Everyone was told the same moment: a little later each.
@@ -473,13 +471,15 @@ class OpenAIClient:
         hint = self._shown(self._hint(call, response))
         text = f"{self._named(call)}: HTTP {status}{code and f' {code}'}{said and f': {said}'}{hint and f' ({hint})'}"
         request_id = self._request_id(response)
+        retry_after = self._retry_after(response.headers)
         if status == _TOO_MANY:
-            retry_after = self._retry_after(response.headers)
             return RateLimited(text, code=code, request_id=request_id, retry_after=retry_after)
         client_error = httpx.codes.is_client_error(status) and status not in _PASSING
         if status in _REFUSALS or (client_error and not call.write):
             return Refused(text, status=status, code=code, request_id=request_id)
-        return _unanswered(call, text, status=status, code=code, request_id=request_id)
+        failure = _unanswered(call, text, status=status, code=code, request_id=request_id)
+        failure.retry_after = retry_after
+        return failure
 
     def _parsed(self, call: _Call, response: httpx.Response, parse: Callable[[object], _T]) -> _T:
         try:

@@ -4,11 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Protocol
 
-from reconciler.errors import Refused
+from reconciler.errors import RateLimited, Refused
 from reconciler.job import Checkpoint, Event, Job
 
-# Answers that say "no create at all can succeed now": key, permission, rate, money.
-_NO_JOBS = frozenset({401, 403, 429})
+# Answers that say "no create at all can succeed now": key, permission. (Money is a 429 that lasts.)
+_NO_JOBS = frozenset({401, 403})
+
+# 429s that no waiting of ours cures, whether a server writes spend_limit, SpendLimit or "spend limit".
+_LASTING = ("quota", "credit", "spendlimit", "daily", "billing")
 
 # "That file is not ready yet", as servers say it in a code or a sentence, letters only; the second row says
 # so only where it is about a file.
@@ -68,7 +71,18 @@ class Provider(Protocol):
 
 def takes_no_jobs(error: Refused) -> bool:
     """Whether this refusal is about every create, not about this one's content (row 14)."""
-    return error.status in _NO_JOBS
+    return error.status in _NO_JOBS or (isinstance(error, RateLimited) and is_lasting(error))
+
+
+def is_lasting(error: RateLimited) -> bool:
+    """Whether this 429 means hours, or a human who must pay; any other one asks for a moment's patience.
+
+    The code says so; where a server gives none, its sentence does, unless it names the wait beside it.
+    """
+    sentence = re.sub(r"https?://\S+", "", str(error))  # where to ask for more is no reason
+    said = error.code or (sentence if error.retry_after is None else "")
+    plain = "".join(ch for ch in said.lower() if ch.isalnum())
+    return any(word in plain for word in _LASTING)
 
 
 def is_not_ready(error: Refused) -> bool:

@@ -104,7 +104,7 @@ class Review:
         if self.plan.writes:
             return 0
         live = {job.id for job in self.world.jobs if job.live}
-        moving = any(c.reason in _TEMPORARY or c.job_id in live for c in self.plan.changes)
+        moving = any(c.reason in _TEMPORARY or c.put_off or c.job_id in live for c in self.plan.changes)
         return _RECHECK_SECONDS if moving else None
 
     def files(self, change: Change) -> tuple[TrainingFile, ...]:
