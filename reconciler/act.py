@@ -22,6 +22,10 @@ from reconciler.world import Intent, Record
 # Words for "a cancel is under way" (they are in Azure's list of statuses).
 ENDING = frozenset({"canceling", "cancelling"})
 
+# HTTP statuses of a server that may do another time what it did not do now; from the second on it is broken.
+_WEAK = frozenset({408, 409, 425, 429})
+_BROKEN = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -213,7 +217,7 @@ def cancel(desk: Desk, change: Change) -> Outcome:
         return _failed(change, f"not cancelled: {objection}")
     desk.journal.record_cancel(job_id, change.reason)
     log.info("cancel.recorded")
-    trouble, refused = "", False
+    trouble: ProviderError | None = None
     try:
         desk.provider.cancel_job(job_id)
     except NotSent as error:
@@ -221,12 +225,24 @@ def cancel(desk: Desk, change: Change) -> Outcome:
         log.warning("cancel.not_sent", error=str(error))
         return _failed(change, f"not sent: {error}")
     except ProviderError as error:
-        trouble, refused = str(error), isinstance(error, Refused)
-        log.warning("cancel.unconfirmed", error=trouble, http_status=error.status, request_id=error.request_id)
-    outcome = _read_back(desk, change, trouble, log)
-    if refused and (outcome.job is None or outcome.job.live):
-        desk.journal.disown_cancel(job_id)  # likewise
+        trouble = error
+        log.warning("cancel.unconfirmed", error=str(error), http_status=error.status, request_id=error.request_id)
+    outcome = _read_back(desk, change, str(trouble or ""), log)
+    if outcome.job is None or outcome.job.live:
+        _postpone(desk, job_id, trouble, under_way=outcome.ok)
     return outcome
+
+
+def _postpone(desk: Desk, job_id: str, trouble: ProviderError | None, *, under_way: bool) -> None:
+    """A cancel has not taken: it is sent again in seconds, or later where that would be no use."""
+    if isinstance(trouble, Refused):
+        desk.journal.disown_cancel(job_id)  # whoever ends the job from now on, it was not this cancel
+    status = trouble.status if trouble else None
+    refused = status is not None and status not in _WEAK and status < _BROKEN
+    wait = (trouble.retry_after if trouble else None) or 0.0
+    # One that is under way gains nothing by being asked for again.
+    if refused or under_way or wait:
+        desk.journal.postpone_cancel(job_id, at_least=wait, in_minutes=refused or under_way)
 
 
 def _objection(desk: Desk, change: Change, job: Job) -> str:

@@ -10,6 +10,7 @@ Times in here are Unix seconds; they only ever delay, they never prove anything.
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import shutil
@@ -32,7 +33,15 @@ FILE = "journal.sqlite3"
 
 # "ftrj": says that a SQLite file is ours before anything is read from it.
 _APPLICATION_ID = 0x6674726A
-_VERSION = 1
+_VERSION = 2
+
+# From each version that is still read to the next; the tables are those of `_SCHEMA` then.
+_MIGRATIONS = {
+    1: (
+        "ALTER TABLE cancel ADD COLUMN slow INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE cancel ADD COLUMN sent_at INTEGER",
+    ),
+}
 
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION_ID};
@@ -53,7 +62,8 @@ CREATE TABLE record (
     stranger INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (identity, job_id));
 CREATE TABLE cancel (
     identity INTEGER, job_id TEXT, reason TEXT, confirmed INTEGER DEFAULT 0, counts INTEGER DEFAULT 1,
-    tries INTEGER DEFAULT 0, next_at INTEGER DEFAULT 0, given_up INTEGER DEFAULT 0, PRIMARY KEY (identity, job_id));
+    tries INTEGER DEFAULT 0, next_at INTEGER DEFAULT 0, given_up INTEGER DEFAULT 0,
+    slow INTEGER NOT NULL DEFAULT 0, sent_at INTEGER, PRIMARY KEY (identity, job_id));
 CREATE TABLE refusal (
     identity INTEGER, name TEXT, revision TEXT, message TEXT, tries INTEGER, next_at INTEGER,
     PRIMARY KEY (identity, name));
@@ -66,6 +76,11 @@ CREATE TABLE event (
 # Row 14: the next try comes after 1, 2, 4 … 60 minutes.
 _BACKOFF_FIRST = 60
 _BACKOFF_LAST = 3600
+
+# A cancel whose answer was lost, or that the server was too weak for, is sent again after 2, 4, 8 … 60 seconds: its job
+# costs money meanwhile.
+_SOON_FIRST = 2
+_SOON_LAST = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,11 @@ class Identity:
 def backoff(tries: int) -> int:
     """Seconds until the next try after ``tries`` (1, 2, …) that were refused."""
     return int(min(_BACKOFF_FIRST * 2 ** min(tries - 1, 10), _BACKOFF_LAST))
+
+
+def soon(tries: int) -> int:
+    """Seconds until a cancel is sent again after ``tries`` (1, 2, …) that may yet take, or might another time."""
+    return int(min(_SOON_FIRST * 2 ** min(tries - 1, 10), _SOON_LAST))
 
 
 def _lasts(next_at: float, now: float) -> bool:
@@ -154,7 +174,7 @@ class Journal:
         )
         wanted = self._read("SELECT name, revision, form FROM wanted WHERE identity = ?")
         cancels = self._read(
-            "SELECT job_id, reason, counts, confirmed, next_at, given_up FROM cancel WHERE identity = ?"
+            "SELECT job_id, reason, counts, confirmed, next_at, given_up, sent_at FROM cancel WHERE identity = ?"
         )
         refusals = self._read("SELECT name, revision, message, next_at FROM refusal WHERE identity = ?")
         declared = self._read("SELECT name, path, orphan FROM manifest WHERE identity = ?")
@@ -181,8 +201,10 @@ class Journal:
                     waiting=not confirmed
                     and (_lasts(next_at, now) if every_backoff else job_id in self._fresh_cancels),
                     left=bool(given_up),
+                    confirmed=bool(confirmed),
+                    sent_at=sent_at,
                 )
-                for job_id, reason, counts, confirmed, next_at, given_up in cancels
+                for job_id, reason, counts, confirmed, next_at, given_up, sent_at in cancels
             },
             rejected={name: rejection for name, rejection in in_force.items() if name},
             refused=in_force[""].message if "" in in_force else "",
@@ -329,12 +351,25 @@ class Journal:
         self._fresh_refusals.add(name)
 
     def record_cancel(self, job_id: str, reason: str) -> None:
-        """Record a cancel before it is sent."""
-        told = self._read("SELECT tries, counts FROM cancel WHERE identity = ? AND job_id = ?", job_id)
-        tries, self._counted[job_id] = (told[0][0] + 1, told[0][1]) if told else (1, 0)
-        row = (self._id, job_id, reason, 0, 1, tries, int(self._now()) + backoff(tries), 0)
-        self._write("INSERT OR REPLACE INTO cancel VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row])
+        """Record a cancel before it is sent; it is tried again soon, unless `postpone_cancel` says otherwise."""
+        told = self._read("SELECT tries, counts, slow FROM cancel WHERE identity = ? AND job_id = ?", job_id)
+        before, self._counted[job_id], slow = told[0] if told else (0, 0, 0)
+        now = self._now()
+        row = (self._id, job_id, reason, before + 1, math.ceil(now + soon(before + 1 - slow)), slow, int(now))
+        self._write(
+            "INSERT OR REPLACE INTO cancel (identity, job_id, reason, tries, next_at, slow, sent_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [row],
+        )
         self._fresh_cancels.add(job_id)
+
+    def postpone_cancel(self, job_id: str, *, at_least: float = 0.0, in_minutes: bool) -> None:
+        """The next try comes no sooner than ``at_least`` seconds from now; ``in_minutes``: in 1, 2, 4 … 60 of them."""
+        ((slow, next_at),) = self._read("SELECT slow, next_at FROM cancel WHERE identity = ? AND job_id = ?", job_id)
+        slow += in_minutes
+        wait = max(min(at_least, _BACKOFF_LAST), backoff(slow) if in_minutes else 0)
+        row = (slow, max(next_at, math.ceil(self._now() + wait)), self._id, job_id)
+        self._write("UPDATE cancel SET slow = ?, next_at = ? WHERE identity = ? AND job_id = ?", [row])
 
     def confirm_cancel(self, job_id: str) -> None:
         """The job was read back and has ended by our cancel."""
@@ -506,6 +541,7 @@ def open_journal(
         connection = _reader(path) if read_only else _connect(path, read_only=False)
         try:
             _verify(connection, path)
+            connection = _migrated(connection, path, read_only=read_only)
             return Journal(connection, path, identity, seal=Seal(path), now=now, read_only=read_only)
         except BaseException:
             connection.close()
@@ -576,13 +612,42 @@ def _verify(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION_ID:
         raise JournalError(f"{path}: this is not a journal of reconciler, or it is damaged; {_WAY_ON}")
-    if version != _VERSION:
+    if version != _VERSION and version not in _MIGRATIONS:
         raise JournalError(
             f"{path}: written by another version of reconciler (format {version}, this one reads {_VERSION})"
         )
     (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if check != "ok":
         raise JournalError(f"{path}: the journal is damaged ({' '.join(check.split())}); {_WAY_ON}")
+
+
+def _migrated(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """A journal of an older version as one of this version; a reader gets a copy, and changes nothing."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
+        return connection
+    if read_only:
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        connection.backup(copy)
+        connection.close()
+        _migrate(copy)
+        return copy
+    seal = Seal(path)
+    sealed = seal.whole()
+    _migrate(connection)
+    if sealed:
+        seal.renew()
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """All steps to this version, in one transaction; whoever comes second finds nothing left to do."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in range(version, _VERSION):
+            for statement in _MIGRATIONS[step]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 _WAY_ON = (

@@ -38,12 +38,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class OwnCancel:
-    """A cancel that this state directory recorded."""
+    """A cancel that this state directory recorded. ``sent_at``: when it was last sent, in Unix seconds."""
 
     reason: str
     counts: bool = True  # False: void, the job was seen live again
     waiting: bool = False  # it did not take, and its back-off is not over
     left: bool = False  # a person said `forget`: never tried again
+    confirmed: bool = False  # the job was read back and has ended
+    sent_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -682,14 +682,61 @@ def test_one_jobs_refusal_is_not_shown_as_anothers(world: World) -> None:
         )
 
 
-def test_a_cancel_that_does_not_take_is_tried_again(settled: World) -> None:
+@pytest.mark.parametrize(
+    ("error", "pauses"),
+    [
+        (OutcomeUnknown("reset"), [2, 4, 8, 16, 32, 60, 60]),
+        (NotSent("no connection"), [2, 4, 8, 16, 32, 60, 60]),
+        (OutcomeUnknown("lock", status=409), [2, 4, 8, 16, 32, 60, 60]),
+        (OutcomeUnknown("slow", status=408), [2, 4, 8, 16, 32, 60, 60]),
+        (OutcomeUnknown("down", status=503), [2, 4, 8, 16, 32, 60, 60]),
+        (RateLimited("slow down"), [2, 4, 8, 16, 32, 60, 60]),
+        (RateLimited("slow down", retry_after=20.0), [20, 20, 20, 20, 32, 60, 60]),
+        (OutcomeUnknown("down", status=503, retry_after=20.0), [20, 20, 20, 20, 32, 60, 60]),
+        (Refused("no", status=400), [60, 120, 240, 480, 960, 1920, 3600]),
+        (Refused("no", status=403), [60, 120, 240, 480, 960, 1920, 3600]),
+        (Refused("no", status=404), [60, 120, 240, 480, 960, 1920, 3600]),
+        (OutcomeUnknown("no such method", status=405), [60, 120, 240, 480, 960, 1920, 3600]),
+        (OutcomeUnknown("moved", status=307), [60, 120, 240, 480, 960, 1920, 3600]),
+    ],
+    ids=["lost", "not sent", "409", "408", "503", "429", "429 says", "503 says", "400", "403", "404", "405", "307"],
+)
+def test_a_cancel_that_does_not_take_is_tried_again_in_seconds_and_a_refused_one_in_minutes(
+    settled: World, error: ProviderError, pauses: list[int]
+) -> None:
+    """Found in the field: a job that nobody wanted cost money for minutes because one answer was a 409."""
     start = settled.clock.now
-    settled.fail_next("cancel", OutcomeUnknown("reset"))
+    settled.fail_next("cancel", *[error] * 7)
     settled.at(start + 10, lambda: settled.fleet.remove("a"))
-    settled.live(300)
-    first, second = settled.provider.times("cancel")
-    assert 60 <= second - first < 130
+    settled.live(40 + sum(pauses) * 1.1)
+    asked = settled.provider.times("cancel")
+    assert [abs(b - a - pause) <= 2 for (a, b), pause in zip(pairwise(asked), pauses, strict=True)] == [True] * 7
     assert settled.provider.live("a") == []
+
+
+def test_a_cancel_that_was_accepted_and_does_not_take_is_tried_again_in_seconds(settled: World) -> None:
+    end, left = settled.provider.end, [3]
+
+    def ignore(job_id: str, status: str) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            end(job_id, status)
+
+    settled.provider.end = ignore  # type: ignore[method-assign]
+    settled.fleet.remove("a")
+    settled.live(60)
+    assert [round(b - a) for a, b in pairwise(settled.provider.times("cancel"))] == [2, 4, 8]
+    assert settled.provider.live("a") == []
+
+
+def test_a_cancel_that_is_under_way_is_not_sent_every_other_second(settled: World) -> None:
+    end = settled.provider.end
+    settled.provider.end = lambda job_id, status: end(job_id, "cancelling")  # type: ignore[method-assign]  # noqa: ARG005
+    start = settled.clock.now
+    settled.fleet.remove("a")
+    settled.at(start + 50, lambda: end("j1", "cancelled"))
+    settled.live(100)
+    assert len(settled.provider.times("cancel")) == 1
 
 
 def test_a_job_that_outlives_its_cancel_is_told_when_it_succeeds(settled: World) -> None:
@@ -727,7 +774,7 @@ def test_a_cancel_that_was_not_sent_says_so_and_is_not_looked_for(settled: World
     start, outcomes = settled.clock.now, Outcomes()
     settled.fail_next("cancel", NotSent("no connection"))
     settled.at(start + 10, lambda: settled.fleet.remove("a"))
-    settled.live(60, observer=outcomes)
+    settled.live(22, observer=outcomes)
     assert outcomes.told == [(False, False, "not sent: no connection")]
     operations = [operation for _, operation, _ in settled.provider.calls]
     assert operations[operations.index("cancel") + 1] != "retrieve"
@@ -739,7 +786,7 @@ def test_a_cancel_without_effect_was_sent(settled: World, error: ProviderError) 
     start, outcomes = settled.clock.now, Outcomes()
     settled.fail_next("cancel", error)
     settled.at(start + 10, lambda: settled.fleet.remove("a"))
-    settled.live(60, observer=outcomes)
+    settled.live(22, observer=outcomes)
     words = f"cancel sent, and job j1 is still running ({error}); tried again by a later run"
     assert outcomes.told == [(False, True, words)]
 

@@ -1,5 +1,6 @@
 """Durable memory: what it keeps, for whom, and what it does when it cannot be trusted."""
 
+import contextlib
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -93,7 +94,7 @@ def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
     assert memory.records["j1"] == record("j1", "b")
     assert memory.records["j2"] == record("j2", "d", live=False, ended_before=True)
     assert memory.wanted == {("a", R1): {"model": "m"}, ("d", R1): None}
-    assert memory.cancels == {"j1": OwnCancel("Removed", waiting=True)}
+    assert memory.cancels == {"j1": OwnCancel("Removed", waiting=True, sent_at=1000)}
     assert memory.rejected == {"c": Rejection(R2, "bad")}
     assert (memory.refused, memory.echoes) == ("quota", True)
 
@@ -183,16 +184,33 @@ def test_an_own_cancel_waits_until_it_is_confirmed(state: Path, time: Time) -> N
         journal.record_cancel("j1", "Removed")
         assert journal.memory().cancels["j1"].waiting
         journal.confirm_cancel("j1")
-        assert journal.memory().cancels["j1"] == OwnCancel("Removed")
+        assert journal.memory().cancels["j1"] == OwnCancel("Removed", confirmed=True, sent_at=1000)
         journal.void_cancel("j1")
-        assert journal.memory().cancels["j1"] == OwnCancel("Removed", counts=False)
+        assert journal.memory().cancels["j1"] == OwnCancel("Removed", counts=False, confirmed=True, sent_at=1000)
     with opened(state, time) as journal:
         journal.record_cancel("j1", "Removed")
     with opened(state, time) as journal:
         assert not journal.memory().cancels["j1"].waiting, "once for each apply"
         assert journal.memory(every_backoff=True).cancels["j1"].waiting
-        time.now += 121
+        time.now += 3
+        assert journal.memory(every_backoff=True).cancels["j1"].waiting, "the second try comes four seconds later"
+        time.now += 2
         assert not journal.memory(every_backoff=True).cancels["j1"].waiting
+
+
+def test_a_cancel_that_is_postponed_waits_in_minutes_and_what_the_server_asks(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        for minutes in (1, 2):
+            journal.record_cancel("j1", "Removed")
+            journal.postpone_cancel("j1", in_minutes=True)
+            assert journal.next_try() == time.now + 60 * minutes
+            time.now += 60 * minutes
+        journal.record_cancel("j1", "Removed")
+        assert journal.next_try() == time.now + 2, "what was refused before does not count as lost"
+        journal.postpone_cancel("j1", at_least=90.0, in_minutes=False)
+        assert journal.next_try() == time.now + 90
+        journal.postpone_cancel("j1", at_least=1e12, in_minutes=False)
+        assert journal.next_try() == time.now + 3600
 
 
 def test_live_jobs_of_a_fleet_that_was_renamed_are_known(state: Path) -> None:
@@ -242,7 +260,7 @@ def test_a_job_that_is_seen_ended_confirms_its_cancel(state: Path) -> None:
         journal.bind(record())
         journal.record_cancel("j1", "Removed")
         journal.observe([record(live=False)])
-        assert journal.memory().cancels["j1"] == OwnCancel("Removed")
+        assert journal.memory().cancels["j1"] == OwnCancel("Removed", confirmed=True, sent_at=1000)
 
 
 def test_once_marks_came_back_it_stays_known(state: Path) -> None:
@@ -337,6 +355,110 @@ def test_another_programs_database_and_another_version_are_refused(state: Path) 
     connection.close()
     with pytest.raises(JournalError, match="another version"):
         open_journal(state, HERE)
+
+
+# As the first version made it.
+VERSION_1 = """
+PRAGMA application_id = 1718907498;
+PRAGMA user_version = 1;
+CREATE TABLE identity (
+    id INTEGER PRIMARY KEY, fleet TEXT, base_url TEXT, organization TEXT, project TEXT,
+    begun INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, echoes INTEGER,
+    writes INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (fleet, base_url, organization, project));
+CREATE TABLE wanted (
+    identity INTEGER, name TEXT, revision TEXT, form TEXT, turn INTEGER NOT NULL DEFAULT 0,
+    origin TEXT NOT NULL DEFAULT '', PRIMARY KEY (identity, name, revision));
+CREATE TABLE intent (
+    identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER,
+    token TEXT, PRIMARY KEY (identity, name));
+CREATE TABLE record (
+    identity INTEGER, job_id TEXT, name TEXT, revision TEXT, attempt INTEGER, live INTEGER, ended_before INTEGER,
+    stranger INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (identity, job_id));
+CREATE TABLE cancel (
+    identity INTEGER, job_id TEXT, reason TEXT, confirmed INTEGER DEFAULT 0, counts INTEGER DEFAULT 1,
+    tries INTEGER DEFAULT 0, next_at INTEGER DEFAULT 0, given_up INTEGER DEFAULT 0, PRIMARY KEY (identity, job_id));
+CREATE TABLE refusal (
+    identity INTEGER, name TEXT, revision TEXT, message TEXT, tries INTEGER, next_at INTEGER,
+    PRIMARY KEY (identity, name));
+CREATE TABLE manifest (
+    identity INTEGER, name TEXT, path TEXT, revision TEXT, orphan INTEGER, PRIMARY KEY (identity, name));
+CREATE TABLE event (
+    identity INTEGER, job_id TEXT, seen TEXT, PRIMARY KEY (identity, job_id));
+INSERT INTO identity VALUES (1, 'fleet-1', 'https://api.example.com/v1', '', '', 1, 1, 1, 9);
+INSERT INTO wanted VALUES (1, 'a', '1111111111111111', '{"model": "m"}', 1, '/fleet');
+INSERT INTO intent VALUES (1, 'b', '2222222222222222', 3, 7, 'abc');
+INSERT INTO record VALUES (1, 'j1', 'a', '1111111111111111', 2, 1, 0, 0);
+INSERT INTO cancel VALUES (1, 'j1', 'Removed', 0, 1, 3, 1200, 0), (1, 'j2', 'Duplicate', 1, 1, 1, 60, 0);
+INSERT INTO refusal VALUES (1, 'c', '2222222222222222', 'bad', 2, 1100);
+INSERT INTO manifest VALUES (1, 'a', 'a.yaml', '1111111111111111', 0);
+INSERT INTO event VALUES (1, 'j1', '["e1"]');
+"""
+
+
+def of_version_1(state: Path) -> None:
+    """A state directory that the first version left behind, sealed."""
+    state.mkdir()
+    with contextlib.closing(sqlite3.connect(state / FILE)) as connection:
+        connection.executescript(VERSION_1)
+    Seal(state / FILE).renew()
+
+
+def knows_all_of_version_1(journal: Journal) -> bool:
+    told = journal.memory(every_backoff=True)
+    assert told.known
+    assert (told.echoes, told.intents) == (True, {"b": Intent("b", R2, 3, 7)})
+    assert told.records == {"j1": record(attempt=2)}
+    assert told.cancels == {"j1": OwnCancel("Removed", waiting=True), "j2": OwnCancel("Duplicate", confirmed=True)}
+    assert told.rejected == {"c": Rejection(R2, "bad")}
+    assert (journal.seen_events(), journal.declared()) == ({"j1": ("e1",)}, {"a": "a.yaml"})
+    return told.wanted == {("a", R1): {"model": "m"}}
+
+
+def test_a_journal_of_the_first_version_is_read_without_loss_and_goes_on(state: Path, time: Time) -> None:
+    of_version_1(state)
+    with opened(state, time) as journal:
+        assert knows_all_of_version_1(journal)
+        assert not journal.moved, "it is no copy, only older"
+        journal.record_cancel("j1", "Removed")
+        assert journal.next_try() == time.now + 16, "the fourth try"
+    with opened(state, time) as journal:
+        assert journal.memory().cancels["j1"].sent_at == 1000
+        assert not journal.moved
+
+
+def test_a_copy_of_a_journal_of_the_first_version_knows_that_it_is_one(state: Path, tmp_path: Path) -> None:
+    of_version_1(state)
+    shutil.copytree(state, tmp_path / "copy")
+    with opened(tmp_path / "copy") as journal:
+        assert journal.moved
+
+
+def test_a_reader_of_the_first_versions_journal_changes_nothing(state: Path, time: Time) -> None:
+    of_version_1(state)
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in state.iterdir()}
+    journal = open_journal(state, HERE, now=time, read_only=True)
+    assert journal is not None
+    with journal:
+        assert knows_all_of_version_1(journal)
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in state.iterdir()} == before
+
+
+def test_two_runs_that_open_the_first_versions_journal_both_go_on(state: Path) -> None:
+    of_version_1(state)
+    with opened(state) as one, opened(state) as other:
+        one.bind(record("j3"))
+        assert "j3" in other.memory().records
+
+
+def test_a_journal_that_cannot_be_brought_to_this_version_stays_as_it_was(state: Path) -> None:
+    of_version_1(state)
+    with contextlib.closing(sqlite3.connect(state / FILE, isolation_level=None)) as rival:
+        rival.execute("ALTER TABLE cancel ADD COLUMN sent_at INTEGER")
+    before = (state / FILE).read_bytes()
+    with pytest.raises(JournalError, match="duplicate column"):
+        open_journal(state, HERE)
+    assert (state / FILE).read_bytes() == before, "not half of it"
 
 
 def test_a_state_directory_that_cannot_be_made(tmp_path: Path) -> None:
