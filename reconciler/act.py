@@ -106,8 +106,9 @@ def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
         log.warning("create.unresolved", error=str(error), http_status=error.status, request_id=error.request_id)
         message = f"sent, and the answer was lost ({error}); it is looked for before anything else is done"
         return Outcome(desired.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True)
-    desk.journal.bind(Record(job.id, desired.name, desired.revision, attempt, job.live))
+    # Said before it is recorded: a kill between the two is made good by the intent. Live until a pass has told its end.
     log.info("job.created", job_id=job.id, status=job.status)
+    desk.journal.bind(Record(job.id, desired.name, desired.revision, attempt, live=True))
     echoed = job.marks is not None
     if not echoed:
         desk.journal.learn_echo(echoes=False)
@@ -262,8 +263,8 @@ def _read_back(desk: Desk, change: Change, trouble: str, log: FilteringBoundLogg
     except ProviderError as error:
         return _failed(change, f"cancel sent; whether it took could not be read ({error})", sent=True)
     if job.cancelled:
+        log.info("job.cancelled")  # before it is confirmed: one that is not is told by the next pass
         desk.journal.confirm_cancel(job_id)
-        log.info("job.cancelled")
         return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"cancelled job {job_id}", job)
     if not job.live:
         desk.journal.void_cancel(job_id)

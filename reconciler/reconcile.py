@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.act import ENDING, Desk, Outcome, cancel, create
-from reconciler.case import cases_of, ended_by_us, lookups, resolved_intents
+from reconciler.case import By, Case, cases_of, end_of, lookups, resolved_intents
 from reconciler.change import Action, Change, Plan
 from reconciler.clock import Clock
 from reconciler.errors import (
@@ -151,6 +151,7 @@ class Reconciler:
         self._read_as_of: tuple[str, int] | None = None  # the fingerprint last read, and the turn it stands for
         self._fleet: Fleet | None = None  # as it was last read: what holds while its document is broken
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
+        self._told: set[str] = set()  # jobs whose end this run has logged
         self._ended: set[str] = set()  # jobs that this run saw ended: a listing that shows them live is doubted
         self._created_at: float | None = None  # this run's last create (monotonic), until looked at again
         self._put_off: dict[tuple[str, str], PutOff] = {}  # by name and revision
@@ -229,7 +230,10 @@ class Reconciler:
         with self._ports.turn():
             began = self._ports.clock.monotonic()
             seen = self.observe(snapshot, permission)
-            ended = self._remember(seen, snapshot, log)
+            cases, _ = cases_of(seen.world)
+            ended = _ended(seen, cases)
+            self._tell(ended, seen.world.memory, log)
+            self._remember(seen, cases, snapshot, log)
             permission = replace(permission, steady=permission.steady and self._is_as_read(snapshot))
             decided = self.decide(seen, snapshot, permission)
             announce(decided)
@@ -242,14 +246,14 @@ class Reconciler:
             outcomes = () if postponed else self._act(decided, log)
             after = self._look_back(decided, outcomes)
             if self._ports.follower is None:
-                self._report(after, ended, (), log)
+                self._report(after, ended.values(), (), log)
         if self._ports.follower is not None:
             # Outside of the turn: a job whose events are slow must not keep an `apply` waiting.
             followed = self._follow(after, log)
             with self._ports.turn():
-                self._report(after, ended, followed, log)
+                self._report(after, ended.values(), followed, log)
         duration = round(self._ports.clock.monotonic() - began, 3)
-        self._close(after, outcomes, ended, log.bind(duration=duration))
+        self._close(after, outcomes, log.bind(duration=duration), ended=bool(ended))
         return Pass(decided, outcomes, after, postponed)
 
     def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:
@@ -409,8 +413,18 @@ class Reconciler:
                 (missing if error.status == _NOT_FOUND else unseen).add(job_id)
         return _LookedUp(tuple(found), frozenset(missing), frozenset(unseen))
 
-    def _remember(self, seen: Seen, snapshot: Snapshot, log: FilteringBoundLogger) -> tuple[Job, ...]:
-        """Bring the journal up to what was seen; returns the jobs that have ended since it last looked."""
+    def _tell(self, ended: Mapping[tuple[str, str], Job], memory: Memory, log: FilteringBoundLogger) -> None:
+        """Log the ends that the journal does not know of yet, before it does: a kill between the two repeats a line.
+
+        One that the journal then cannot take down is told once a process.
+        """
+        for (name, job_id), job in ended.items():
+            if job_id not in self._told:
+                self._told.add(job_id)
+                _log_end(log.bind(job=name, job_id=job_id, status=job.status), job, memory)
+
+    def _remember(self, seen: Seen, cases: Mapping[str, Case], snapshot: Snapshot, log: FilteringBoundLogger) -> None:
+        """Bring the journal up to what was seen."""
         journal = self._journal()
         trusted = {name: d for name, d in snapshot.desired.items() if name not in seen.world.broken}
         if not self._is_as_read(snapshot):
@@ -420,7 +434,6 @@ class Reconciler:
         journal.declare(trusted, whole=whole, kept=seen.world.standing)
         if seen.world.memory.echoes is not None:
             journal.learn_echo(echoes=seen.world.memory.echoes)
-        cases, _ = cases_of(seen.world)
         gone, first = seen.world.memory.gone, seen.world.seen_first
         records = [
             Record(
@@ -435,8 +448,6 @@ class Reconciler:
             for name, case in cases.items()
             for k in case.known
         ]
-        jobs = {job.id: job for job in seen.world.jobs}
-        was_live = {r.job_id for r in seen.world.memory.records.values() if r.live}
         journal.observe(records, void=seen.void)
         for name, job_id in seen.resolved.items():
             journal.drop_intent(name)
@@ -444,11 +455,6 @@ class Reconciler:
         if self._cold and seen.settled:
             journal.arrive(self._seen_at_first(seen.world))
             self._cold = ""
-        ended = tuple(jobs[r.job_id] for r in records if not r.live and r.job_id in was_live)
-        names = {r.job_id: r.name for r in records}
-        for job in (j for j in ended if not ended_by_us(seen.world.memory, j)):
-            _log_end(log.bind(job=names[job.id], job_id=job.id, status=job.status), job)
-        return ended
 
     def _seen_at_first(self, world: World) -> Iterator[Record]:
         """What a run without memory may call its own: what a rival made since, somebody who knows more wanted.
@@ -574,9 +580,7 @@ class Reconciler:
                 log.info("checkpoints.unavailable", job_id=job.id, error=str(error), http_status=error.status)
         return read
 
-    def _close(
-        self, after: Decided, outcomes: tuple[Outcome, ...], ended: tuple[Job, ...], log: FilteringBoundLogger
-    ) -> None:
+    def _close(self, after: Decided, outcomes: tuple[Outcome, ...], log: FilteringBoundLogger, *, ended: bool) -> None:
         refusals = frozenset(after.gated.refusals)
         for verdict in after.gated.refusals:
             if verdict not in self._refusals:
@@ -619,10 +623,30 @@ def _echoes(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> bool | None:
     return memory.echoes
 
 
-def _log_end(log: FilteringBoundLogger, job: Job) -> None:
+def _ended(seen: Seen, cases: Mapping[str, Case]) -> dict[tuple[str, str], Job]:
+    """Jobs that have ended, by name and id, which the journal has as live or, made since its last look, not at all."""
+    memory, found = seen.world.memory, frozenset(seen.resolved.values())
+    return {
+        (name, k.job.id): k.job
+        for name, case in cases.items()
+        for k in case.known
+        if not k.live
+        and (
+            memory.records[k.job.id].live
+            if k.job.id in memory.records
+            else k.job.id in found or (memory.known and k.ours and not k.adopted)
+        )
+    }
+
+
+def _log_end(log: FilteringBoundLogger, job: Job, memory: Memory) -> None:
+    end, own = end_of(memory, job), memory.cancels.get(job.id)
     if job.succeeded:
         log.info("job.succeeded", fine_tuned_model=job.fine_tuned_model, trained_tokens=job.trained_tokens)
     elif job.failed:
         log.error("job.failed", error=job.error.message if job.error else "", code=job.error.code if job.error else "")
+    elif end is not None and end.by is By.RECONCILER:
+        if own is None or not own.confirmed:  # else `act` has told it
+            log.info("job.cancelled", reason=end.reason)
     else:
-        log.warning("job.ended")
+        log.warning("job.ended", ended_by=end.by if end and end.by else "not known here")

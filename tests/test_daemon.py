@@ -1,10 +1,12 @@
 """The daemon on a clock that nobody waits for: when it passes, what it believes, what it says."""
 
+import contextlib
 import io
 import json
 import os
 import shutil
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -731,7 +733,7 @@ def test_a_cancel_that_was_accepted_and_does_not_take_is_tried_again_in_seconds(
 
 def test_a_cancel_that_is_under_way_is_not_sent_every_other_second(settled: World) -> None:
     end = settled.provider.end
-    settled.provider.end = lambda job_id, status: end(job_id, "cancelling")  # type: ignore[method-assign]  # noqa: ARG005
+    settled.provider.end = lambda job_id, status: end(job_id, "cancelling")  # type: ignore[method-assign]
     start = settled.clock.now
     settled.fleet.remove("a")
     settled.at(start + 50, lambda: end("j1", "cancelled"))
@@ -747,6 +749,112 @@ def test_a_job_that_outlives_its_cancel_is_told_when_it_succeeds(settled: World)
     settled.live(300)
     (line,) = settled.lines("job.succeeded")
     assert line["job_id"] == "j1"
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Deadly(io.StringIO):
+    """A log; the process is killed when it comes to write the first line of an event."""
+
+    def __init__(self, event: str) -> None:
+        super().__init__()
+        self._event: str | None = event
+
+    def write(self, text: str) -> int:
+        if self._event is not None and f'"event": "{self._event}"' in text:
+            self._event = None
+            raise Killed
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    ("status", "event"), [("succeeded", "job.succeeded"), ("failed", "job.failed"), ("cancelled", "job.ended")]
+)
+def test_an_end_is_told_although_the_process_is_killed_before_it_can_tell_it(
+    settled: World, status: str, event: str
+) -> None:
+    """Found by a reader: it was recorded first, so a kill between the two lost it for ever."""
+    settled.provider.end("j1", status)
+    settled.logged = Deadly(event)
+    with pytest.raises(Killed):
+        settled.live(10)
+    settled.live(300)
+    assert [line["job_id"] for line in settled.lines(event)] == ["j1"]
+
+
+def test_our_own_cancel_is_told_although_the_process_is_killed_before_it_can_tell_it(settled: World) -> None:
+    settled.fleet.remove("a")
+    settled.logged = Deadly("job.cancelled")
+    with pytest.raises(Killed):
+        settled.live(30)
+    settled.live(300)
+    assert [(line["job_id"], line["reason"]) for line in settled.lines("job.cancelled")] == [("j1", "Removed")]
+
+
+def test_our_own_cancel_is_told_when_it_takes_later(settled: World) -> None:
+    cancel = settled.provider.cancel_job
+
+    def unread(job_id: str) -> None:
+        cancel(job_id)
+        settled.fail_next("retrieve", Unreadable("not now"))
+
+    settled.provider.cancel_job = unread  # type: ignore[method-assign]
+    settled.fleet.remove("a")
+    settled.live(300)
+    assert [(line["job_id"], line["reason"]) for line in settled.lines("job.cancelled")] == [("j1", "Removed")]
+    assert not settled.lines("job.ended")
+
+
+def test_a_created_job_is_told_although_the_process_is_killed_before_it_can_tell_it(world: World) -> None:
+    world.fleet.job("a")
+    world.logged = Deadly("job.created")
+    with pytest.raises(Killed):
+        world.live(30)
+    world.live(300)
+    assert [line["job_id"] for line in world.lines("create.resolved")] == ["j1"]
+    assert len(world.provider.jobs) == 1
+
+
+def test_a_job_that_ends_at_once_is_told_too(world: World) -> None:
+    world.fleet.job("a")
+    world.fleet.job("b", seed=2)
+    create = world.provider.create_job
+
+    def broken(body: Mapping[str, object]) -> Job:
+        job = create(body)
+        world.provider.end(job.id, "failed")
+        return world.provider.jobs[job.id]
+
+    world.provider.create_job = broken  # type: ignore[method-assign]
+    world.live(100)
+    assert {line["job_id"] for line in world.lines("job.failed")} == {"j1", "j2"}
+
+
+def test_a_lost_create_whose_job_has_ended_meanwhile_is_told(settled: World) -> None:
+    create = settled.provider.create_job
+
+    def lost(body: Mapping[str, object]) -> Job:
+        job = create(body)
+        settled.provider.end(job.id, "succeeded")
+        raise OutcomeUnknown("reset")
+
+    settled.provider.create_job = lost  # type: ignore[method-assign]
+    settled.fleet.job("c", seed=3)
+    settled.live(100)
+    assert [line["job_id"] for line in settled.lines("job.succeeded")] == ["j3"]
+
+
+def test_an_end_that_cannot_be_recorded_is_told_once_a_process(settled: World) -> None:
+    settled.provider.end("j1", "succeeded")
+    state = settled.state / "journal.sqlite3"
+    with contextlib.closing(sqlite3.connect(state)) as rival:
+        rival.execute("CREATE TRIGGER full BEFORE UPDATE ON record BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        rival.commit()
+    settled.live(300)
+    assert len(settled.lines("pass.failed")) == 1
+    assert len(settled.lines("job.succeeded")) == 1
 
 
 def test_a_provider_that_limits_the_rate_is_asked_no_more_in_that_pass(settled: World) -> None:
