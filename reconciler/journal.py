@@ -9,6 +9,8 @@ Times in here are Unix seconds; they only ever delay, they never prove anything.
 """
 
 import contextlib
+import errno
+import fcntl
 import json
 import math
 import os
@@ -24,7 +26,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from reconciler.errors import JournalError, StateReplaced
+from reconciler.errors import JournalError, Locked, StateReplaced
+from reconciler.lock import Flock, check_locks, lock_file
 from reconciler.manifest import Desired, OnRemove
 from reconciler.seal import Seal
 from reconciler.world import Intent, Memory, OwnCancel, Record, Rejection
@@ -508,8 +511,11 @@ class Journal:
 
         Raises:
             StateReplaced: it is not.
+            JournalError: nobody can tell.
         """
-        if _file_of(self._path) != self._opened:
+        with self._guard():
+            now = _file_of(self._path)
+        if now != self._opened:
             raise self._replaced()
 
     def _replaced(self) -> StateReplaced:
@@ -525,19 +531,26 @@ def _same(before: tuple[object, ...] | None, now: tuple[object, ...], *, strange
 
 
 def open_journal(
-    directory: Path, identity: Identity, *, now: Callable[[], float] = time.time, read_only: bool = False
+    directory: Path,
+    identity: Identity,
+    *,
+    now: Callable[[], float] = time.time,
+    read_only: bool = False,
+    flock: Flock = fcntl.flock,
 ) -> Journal | None:
     """Open, or make, the journal of a state directory. None: there is none yet and ``read_only``.
 
     Raises:
-        JournalError: it is corrupt, of another program or version, or cannot be made.
+        JournalError: it is corrupt, of another program or version, or cannot be made; or its file system has no locks.
+        Locked: another program holds it, and did not let go of it for 30 s.
     """
     path = directory / FILE
     with _named(path):
-        if not path.exists():
+        if _file_of(path) is None:
             if read_only:
                 return None
-            _make(path)
+            _make(path, flock)
+        check_locks(lock_file(directory), flock)
         connection = _reader(path) if read_only else _connect(path, read_only=False)
         try:
             _verify(connection, path)
@@ -548,13 +561,15 @@ def open_journal(
             raise
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, flock: Flock) -> None:
     """Make an empty journal under a temporary name, so that none is ever found half made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not named after the process: two containers on one volume are both process 1.
     temporary = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
     try:
-        with contextlib.closing(_connect(temporary, read_only=False, create=True)) as connection:
+        temporary.touch()
+        check_locks(temporary, flock)
+        with contextlib.closing(_connect(temporary, read_only=False)) as connection:
             connection.executescript(_SCHEMA)
         # A rival may have made it meanwhile: a link, unlike a rename, never replaces.
         with contextlib.suppress(FileExistsError):
@@ -564,8 +579,8 @@ def _make(path: Path) -> None:
     _sync_directory(path.parent)
 
 
-def _connect(path: Path, *, read_only: bool, create: bool = False) -> sqlite3.Connection:
-    mode = "ro" if read_only else "rwc" if create else "rw"
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rw"
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
     try:
@@ -582,9 +597,10 @@ def _connect(path: Path, *, read_only: bool, create: bool = False) -> sqlite3.Co
 def _reader(path: Path) -> sqlite3.Connection:
     try:
         return _connect(path, read_only=True)
-    except sqlite3.OperationalError:
-        # A writer was killed within a transaction. (One that lives is waited for instead.)
-        if not path.with_name(f"{FILE}-journal").exists():
+    except sqlite3.OperationalError as error:
+        # A writer was killed within a transaction: only a writer may roll that back. (One that lives is waited for
+        # instead, and a copy of what it is writing would be torn.)
+        if _code(error) != sqlite3.SQLITE_READONLY:
             raise
         return _copied(path)
 
@@ -654,17 +670,41 @@ _WAY_ON = (
     "nothing was written. Move the file aside to go on without it: jobs are recognised by their marks, "
     "and the first write waits one settle window"
 )
+_ELSEWHERE = "nothing was written. Say --state-dir with a directory on a local disk that can be written"
+
+# What SQLite's errors mean to a person (https://sqlite.org/rescode.html): a primary code's words. All other codes say
+# what SQLite says, and no more: only what is damaged may be moved aside.
+_MEANINGS: Mapping[int, str] = {
+    sqlite3.SQLITE_CORRUPT: _WAY_ON,
+    sqlite3.SQLITE_NOTADB: _WAY_ON,
+    sqlite3.SQLITE_ERROR: _WAY_ON,  # a table is not there: the file is no journal of this version
+    sqlite3.SQLITE_FULL: "nothing was written. Make room there, or say --state-dir with a directory that has some",
+    sqlite3.SQLITE_READONLY: _ELSEWHERE,
+    sqlite3.SQLITE_PERM: _ELSEWHERE,
+    sqlite3.SQLITE_CANTOPEN: _ELSEWHERE,
+    sqlite3.SQLITE_IOERR: _ELSEWHERE,
+}
+_HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """SQLite's and the disk's errors, as one JournalError that names the file."""
+    """SQLite's and the disk's errors, as one JournalError that names the file and the way on."""
     try:
         yield
-    except (sqlite3.OperationalError, OSError) as error:
-        raise JournalError(f"{path}: {error}; nothing was written") from error
     except sqlite3.Error as error:
-        raise JournalError(f"{path}: {error}; {_WAY_ON}") from error
+        if _code(error) in _HELD:
+            raise Locked(f"{path}: another program holds the journal (waited 30 s); nothing was written") from error
+        raise JournalError(f"{path}: {error}; {_MEANINGS.get(_code(error), 'nothing was written')}") from error
+    except OSError as error:
+        way_on = _MEANINGS[sqlite3.SQLITE_FULL] if error.errno in _FULL else _ELSEWHERE
+        raise JournalError(f"{path}: {error.strerror}; {way_on}") from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary code; 0 where the error is Python's own, as for a connection that is closed."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _sync_directory(directory: Path) -> None:
@@ -676,9 +716,13 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _file_of(path: Path) -> tuple[int, int] | None:
-    """Which file stands there now: device and inode."""
+    """Which file stands there now: device and inode; None where there is none. Raises OSError where nobody can tell."""
     try:
         stat = path.stat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno == errno.ESTALE:  # NFS: it was deleted on the server
+            return None
+        raise
     return stat.st_dev, stat.st_ino

@@ -1,6 +1,10 @@
-"""The locks of a state directory: passes take turns, and one daemon works there. Held until the process ends."""
+"""The locks of a state directory: passes take turns, and one daemon works there. Held until the process ends.
+
+"Held by another" is said of nothing else: a file system without locks is named at once.
+"""
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Callable
@@ -8,12 +12,24 @@ from pathlib import Path
 
 from reconciler.errors import JournalError, Locked
 
+# flock(2) answers with the first two while somebody else holds the lock; NFS, which makes a POSIX lock of it, also
+# with the third (fcntl(2)). Whatever else it answers is no lock at all, however long one waits.
+_HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
+
+Flock = Callable[[int, int], None]
+
+
+def lock_file(directory: Path, name: str = "pass") -> Path:
+    """Where the lock of that name stands."""
+    return directory / f"{name}.lock"
+
 
 class Lock:
     """An exclusive lock of a state directory, released by the operating system when the process ends."""
 
-    def __init__(self, directory: Path, name: str = "pass") -> None:
-        self._path = directory / f"{name}.lock"
+    def __init__(self, directory: Path, name: str = "pass", *, flock: Flock = fcntl.flock) -> None:
+        self._path = lock_file(directory, name)
+        self._flock = flock
         self._handle: int | None = None
 
     def acquire(self, *, timeout: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
@@ -21,18 +37,21 @@ class Lock:
 
         Raises:
             Locked: somebody else holds it all that time.
-            JournalError: the lock file cannot be made.
+            JournalError: the lock file cannot be made, or its file system has no locks.
         """
         try:
             # Not its parents: a fleet directory that is gone must not be made again, or no link can take its place.
             self._path.parent.mkdir(exist_ok=True)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise JournalError(f"{self._path}: {error}; nothing was written") from error
+            raise JournalError(
+                f"{self._path}: it cannot be made ({error.strerror}); nothing was written. "
+                "Say --state-dir with a directory that can be written"
+            ) from error
         end = clock() + timeout
         with contextlib.ExitStack() as not_held:
             not_held.callback(os.close, handle)
-            while not _locked(handle):
+            while not _taken(self._path, handle, fcntl.LOCK_EX, self._flock):
                 if clock() >= end:
                     raise Locked(
                         f"{self._path}: another reconciler works on this state directory "
@@ -49,10 +68,38 @@ class Lock:
             self._handle = None
 
 
-def _locked(handle: int) -> bool:
-    """Take the lock, unless somebody else holds it."""
+def check_locks(path: Path, flock: Flock = fcntl.flock) -> None:
+    """Find out at once whether locks work where ``path`` stands; where there is no such file, nothing is known.
+
+    SQLite cannot tell: it takes a file system without locks for a rival, and waits for it.
+
+    Raises:
+        JournalError: they do not.
+    """
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise JournalError(f"{path}: it cannot be opened ({error.strerror}); nothing was written") from error
+    try:
+        _taken(path, handle, fcntl.LOCK_SH, flock)
+    finally:
+        os.close(handle)
+
+
+def _taken(path: Path, handle: int, kind: int, flock: Flock) -> bool:
+    """Take the lock, unless somebody else holds it. Raises JournalError where that is not the reason."""
+    while True:
+        try:
+            flock(handle, kind | fcntl.LOCK_NB)
+        except InterruptedError:
+            continue
+        except OSError as error:
+            if error.errno in _HELD:
+                return False
+            raise JournalError(
+                f"{path}: this file system has no locks that work ({error.strerror}), so two runs could write at once; "
+                "nothing was written. Say --state-dir with a directory on a local disk"
+            ) from error
+        return True

@@ -29,11 +29,16 @@ class Seal:
         """Whether only we have written the journal since it was sealed.
 
         ``patient``: it ought to be, so another run may be between a write and its seal: look again for a while.
+
+        Raises:
+            OSError: one of the two files cannot be read, so nothing is known.
         """
         for _ in range(_LOOKS if patient else 1):
-            if not self._path.exists():
+            try:
+                sealed = self._path.read_text(errors="replace")
+            except FileNotFoundError:
                 return False
-            if self._path.read_text(errors="replace") == self._now():
+            if sealed == self._now():
                 return True
             self._sleep(_PAUSE)
         return False

@@ -1,6 +1,8 @@
 """Durable memory: what it keeps, for whom, and what it does when it cannot be trusted."""
 
 import contextlib
+import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -343,6 +345,93 @@ def test_a_journal_cut_short_or_scribbled_over_stops_everything(state: Path) -> 
         open_journal(state, HERE)
 
 
+class Broken:
+    """A connection whose every statement fails with one of SQLite's codes."""
+
+    def __init__(self, code: int, words: str) -> None:
+        self._error = sqlite3.OperationalError(words)
+        self._error.sqlite_errorcode = code
+
+    def execute(self, *_: object) -> object:
+        raise self._error
+
+    def __enter__(self) -> None:
+        raise self._error
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def close(self) -> None: ...
+
+
+SQLITE_SAYS = {
+    "disk full": (sqlite3.SQLITE_FULL, "database or disk is full", "Make room"),
+    "read-only": (sqlite3.SQLITE_READONLY, "attempt to write a readonly database", "--state-dir"),
+    "disk error": (sqlite3.SQLITE_IOERR | 10 << 8, "disk I/O error", "--state-dir"),
+    "no table": (sqlite3.SQLITE_ERROR, "no such table: intent", "Move the file aside"),
+}
+
+
+@pytest.mark.parametrize(("code", "words", "way_on"), SQLITE_SAYS.values(), ids=SQLITE_SAYS.keys())
+def test_each_trouble_of_the_journal_is_told_with_its_own_way_on(
+    state: Path, code: int, words: str, way_on: str
+) -> None:
+    with opened(state) as journal:
+        real, journal._db = journal._db, Broken(code, words)  # type: ignore[assignment]
+        with pytest.raises(JournalError, match=f"{words}; nothing was written.*{way_on}") as raised:
+            journal.intend(Intent("a", R1, 1))
+        journal._db = real
+    assert not isinstance(raised.value, Locked)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY | 1 << 8, sqlite3.SQLITE_LOCKED])
+def test_a_journal_that_another_program_holds_is_neither_damaged_nor_replaced(state: Path, code: int) -> None:
+    with opened(state) as journal:
+        real, journal._db = journal._db, Broken(code, "database is locked")  # type: ignore[assignment]
+        with pytest.raises(Locked, match="another program holds the journal"):
+            journal.memory()
+        journal._db = real
+
+
+def test_an_error_of_our_own_is_no_reason_to_move_the_journal_aside(state: Path) -> None:
+    journal = opened(state)
+    journal.close()
+    with pytest.raises(JournalError) as raised:
+        journal.memory()
+    assert "aside" not in str(raised.value)
+
+
+def test_a_reader_never_copies_what_a_writer_that_lives_is_writing(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(state).close()
+    (state / f"{FILE}-journal").touch()  # its transaction is under way
+
+    def held(path: Path, *, read_only: bool) -> sqlite3.Connection:
+        assert path.parent == state, "a copy would be torn"
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
+
+    monkeypatch.setattr("reconciler.journal._connect", held)
+    with pytest.raises(Locked):
+        open_journal(state, HERE, read_only=True)
+
+
+def test_a_journal_that_cannot_be_looked_at_is_not_taken_for_a_replaced_one(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(state) as journal:
+
+        def broken(path: Path, **_: object) -> os.stat_result:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", broken)
+            with pytest.raises(JournalError, match="Input/output error") as raised:
+                journal.check_place()
+        assert not isinstance(raised.value, StateReplaced)
+
+
 def test_another_programs_database_and_another_version_are_refused(state: Path) -> None:
     state.mkdir()
     sqlite3.connect(state / FILE).execute("CREATE TABLE x (y)").connection.close()
@@ -622,6 +711,66 @@ def test_a_lock_is_taken_as_soon_as_it_is_free(tmp_path: Path, time: Time) -> No
     first.acquire(timeout=0, clock=time, sleep=lambda _: None)
     second.acquire(timeout=30, clock=time, sleep=lambda _: first.release())
     second.release()
+
+
+NO_LOCKS = [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EIO]
+
+
+def failing(*numbers: int) -> Callable[[int, int], None]:
+    """A flock(2) that fails with these, one after the other, and works at last."""
+    left = list(numbers)
+
+    def flock(handle: int, operation: int) -> None:
+        if left:
+            number = left.pop(0)
+            raise OSError(number, os.strerror(number))
+
+    return flock
+
+
+def never(_: float) -> None:
+    raise AssertionError("nothing is waited for")
+
+
+@pytest.mark.parametrize("number", NO_LOCKS, ids=lambda number: errno.errorcode[number])
+def test_a_file_system_without_locks_is_named_at_once(tmp_path: Path, time: Time, number: int) -> None:
+    lock = Lock(tmp_path, flock=failing(number))
+    with pytest.raises(JournalError, match="no locks that work .*--state-dir") as raised:
+        lock.acquire(timeout=30, clock=time, sleep=never)
+    assert not isinstance(raised.value, Locked), "nobody holds it"
+
+
+@pytest.mark.parametrize("number", [errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES])
+def test_only_held_by_another_means_held_by_another(tmp_path: Path, time: Time, number: int) -> None:
+    with pytest.raises(Locked):
+        Lock(tmp_path, flock=failing(number)).acquire(timeout=0, clock=time, sleep=never)
+
+
+def test_an_interrupted_lock_is_asked_for_again(tmp_path: Path, time: Time) -> None:
+    lock = Lock(tmp_path, flock=failing(errno.EINTR, errno.EINTR))
+    lock.acquire(timeout=0, clock=time, sleep=never)
+    lock.release()
+
+
+@pytest.mark.parametrize("number", NO_LOCKS, ids=lambda number: errno.errorcode[number])
+def test_no_journal_is_made_where_there_are_no_locks(state: Path, number: int) -> None:
+    with pytest.raises(JournalError, match="no locks that work"):
+        open_journal(state, HERE, flock=failing(number))
+    assert list(state.iterdir()) == []
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_journal_that_was_moved_to_where_there_are_no_locks_is_not_waited_for(state: Path, read_only: bool) -> None:
+    opened(state).close()
+    (state / "pass.lock").touch()
+    with pytest.raises(JournalError, match="no locks that work"):
+        open_journal(state, HERE, read_only=read_only, flock=failing(errno.ENOLCK))
+
+
+def test_a_lock_in_a_directory_that_cannot_be_written_says_the_way_on(tmp_path: Path, time: Time) -> None:
+    (tmp_path / "pass.lock").mkdir()
+    with pytest.raises(JournalError, match="Is a directory.*--state-dir"):
+        Lock(tmp_path).acquire(timeout=30, clock=time, sleep=never)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here")
