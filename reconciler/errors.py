@@ -5,6 +5,7 @@
     ├── SourceError                  fix the files it names               exit 1
     ├── ProviderError                what a server answered, or did not
     │   ├── NotSent                  nothing left this machine: try again
+    │   │   └── Untrusted            ... once something there or here is changed
     │   ├── Refused                  the server said no: nothing was created
     │   │   └── RateLimited          ... and when it may be asked again
     │   ├── OutcomeUnknown           it may have happened: look before doing anything
@@ -103,6 +104,10 @@ class ProviderError(ReconcilerError):
 
 class NotSent(ProviderError):
     """No connection could be made: the server has seen nothing."""
+
+
+class Untrusted(NotSent):
+    """The TLS handshake failed in a way that no further try cures: a certificate, or no TLS at all."""
 
 
 class Refused(ProviderError):

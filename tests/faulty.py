@@ -8,12 +8,14 @@ import http.client
 import io
 import json
 import socket
+import ssl
 import struct
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 
@@ -56,19 +58,24 @@ Answer = Callable[[Request], Reply]
 
 
 class FaultyServer:
-    """Serves inside a `with` block; ``requests`` holds what arrived."""
+    """Serves inside a `with` block; ``requests`` holds what arrived. ``tls``: a key and its certificate, in PEM."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, tls: Path | None = None) -> None:
         self.answer = answer
         self.requests: list[Request] = []
         self.stopping = threading.Event()
         self._server = _Quiet(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def posts(self) -> list[Request]:
         """The requests that write."""

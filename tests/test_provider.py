@@ -3,6 +3,8 @@
 import gzip
 import itertools
 import json
+import socket
+import threading
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from reconciler.errors import (
     RateLimited,
     Refused,
     Unreadable,
+    Untrusted,
     UsageError,
 )
 from reconciler.job import Marks
@@ -39,7 +42,7 @@ from reconciler.provider import (
     takes_no_jobs,
 )
 from reconciler.provider import client as client_module
-from reconciler.provider.transport import ANSWER_LIMIT, _bounded, proxy_for
+from reconciler.provider.transport import ANSWER_LIMIT, _bounded
 from tests.clocks import SkippingClock
 from tests.faulty import DROP, HANG, Answer, FaultyServer, Reply, Request, reply
 from tests.strategies import bodies, headers, statuses
@@ -69,9 +72,9 @@ def asked(client: OpenAIClient) -> list[object]:
 class House:
     """A client, its server, and everything that went over the wire."""
 
-    def __init__(self, answer: Answer, **endpoint: Any) -> None:
+    def __init__(self, answer: Answer, tls: Path | None = None, **endpoint: Any) -> None:
         self.clock = SkippingClock()
-        self.server = FaultyServer(answer)
+        self.server = FaultyServer(answer, tls)
         self.records: list[RequestRecord] = []
         self.transport = DeadlineTransport(self.clock, proxies=dict)
         base_url = endpoint.pop("base_url", self.server.base_url)
@@ -990,22 +993,92 @@ def test_a_compressed_answer_is_read(encoding: str) -> None:
         assert house.client.retrieve_job("ftjob-1").id == "ftjob-1"
 
 
-# ── proxies ──────────────────────────────────────────────────────────────────────────────────
+# ── TLS ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_proxy_is_taken_from_the_environment_and_never_for_loopback() -> None:
-    told = {"https": "http://user:p%40ss@proxy.example:3128", "http": "proxy.example:8080"}
-    for host in ("127.0.0.1", "::1", "localhost", "api.localhost"):
-        assert proxy_for("https", host, told) is None
-    proxy = proxy_for("https", "api.example.com", told)
-    assert proxy is not None
-    assert (bytes(proxy.url), proxy.auth) == (b"http://proxy.example:3128/", (b"user", b"p@ss"))
-    plain = proxy_for("http", "api.example.com", told)
-    assert plain is not None
-    assert bytes(plain.url) == b"http://proxy.example:8080/"
-    assert proxy_for("https", "api.example.com", {}) is None
-    with pytest.raises(UsageError, match="must be an http"):
-        proxy_for("https", "api.example.com", {"all": "socks5://proxy:1"})
+TLS = Path(__file__).parent / "fixtures" / "tls"
+CERTIFICATES = {
+    "signed by nobody known": ("loopback", "", "is signed by nobody known here; set SSL_CERT_FILE"),
+    "signed by somebody else": ("loopback", "elsewhere", "is signed by nobody known here; set SSL_CERT_FILE"),
+    "of another host": ("elsewhere", "elsewhere", "is another host's"),
+    "expired": ("expired", "expired", "has expired"),
+}
+
+
+@pytest.mark.parametrize(("served", "known", "said"), CERTIFICATES.values(), ids=CERTIFICATES.keys())
+def test_a_certificate_that_cannot_be_trusted_is_tried_once(
+    served: str, known: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(TLS / f"{known}.pem") if known else "")
+    with House(lambda _: reply(JOB), TLS / f"{served}.pem") as house:
+        for outcome in asked(house.client):
+            assert isinstance(outcome, Untrusted)
+            assert said in str(outcome)
+        assert house.clock.slept == []
+        assert len(house.records) == 3
+        assert house.server.requests == []
+
+
+def test_a_certificate_that_the_operator_trusts_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(TLS / "loopback.pem"))
+    with House(lambda _: reply(JOB), TLS / "loopback.pem") as house:
+        assert house.client.create_job(CREATE).id == "ftjob-1"
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail.example ESMTP\r\n"])
+def test_a_server_that_speaks_no_tls_is_tried_once(greeting: bytes) -> None:
+    clock = SkippingClock()
+    records: list[RequestRecord] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(greeting)
+                connection.recv(65536)
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        with DeadlineTransport(clock, proxies=dict) as transport:
+            base_url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
+            client = OpenAIClient(
+                Endpoint(base_url, KEY, deadline=5.0),
+                transport=transport,
+                clock=clock,
+                random=lambda: 0.5,
+                on_request=records.append,
+            )
+            with pytest.raises(Untrusted, match="should the URL begin with http://"):
+                client.list_jobs()
+        thread.join()
+    assert (clock.slept, len(records)) == ([], 1)
+
+
+def test_a_connection_that_ends_within_the_handshake_is_tried_again() -> None:
+    clock = SkippingClock()
+    with socket.create_server(("127.0.0.1", 0)) as listener, DeadlineTransport(clock, proxies=dict) as transport:
+
+        def hang_up() -> None:
+            for _ in range(4):
+                connection, _ = listener.accept()
+                connection.recv(1)
+                connection.close()
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        base_url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
+        client = OpenAIClient(
+            Endpoint(base_url, KEY, deadline=5.0),
+            transport=transport,
+            clock=clock,
+            random=lambda: 0.5,
+            on_request=lambda _: None,
+        )
+        with pytest.raises(NotSent) as raised:
+            client.list_jobs()
+        thread.join()
+    assert not isinstance(raised.value, Untrusted)
+    assert len(clock.slept) == 3
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "malformed"])
@@ -1123,12 +1196,6 @@ def test_a_429_slows_every_request_down_not_only_the_one_that_met_it() -> None:
         house.client.retrieve_job("j")
         assert len(slept) == 3, "on a clock that stood still, the retry and the next request waited as well"
         assert slept[1:] == [pytest.approx(20.5, abs=0.5)] * 2
-
-
-@pytest.mark.parametrize("proxy", ["http://proxy:abc", "socks5://proxy:1", "http://"])
-def test_a_proxy_that_is_none_is_wrong_usage(proxy: str) -> None:
-    with pytest.raises(UsageError, match="proxy"):
-        proxy_for("http", "example.com", {"http": proxy})
 
 
 # ── what a server says steers nothing ────────────────────────────────────────────────────────

@@ -109,6 +109,7 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
             settings.deadline,
             Assumed(frozenset(map(Assumption, settings.assume)), dict(settings.status_word)),
         )
+        transport.prepare(base_url)  # a proxy that is none is told at the start
         provider = OpenAIClient(
             endpoint, transport=transport, clock=clock, random=random.random, on_request=_on_request(log, service)
         )

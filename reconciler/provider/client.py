@@ -26,6 +26,7 @@ from reconciler.errors import (
     RateLimited,
     Refused,
     Unreadable,
+    Untrusted,
     UsageError,
     foreign,
     scrub,
@@ -405,7 +406,7 @@ class OpenAIClient:
 
     def _pause(self, error: ProviderError, tried: int) -> float | None:
         """Seconds until the next try; None where there should be none."""
-        if error.status in _LASTING_ANSWERS:
+        if isinstance(error, Untrusted) or error.status in _LASTING_ANSWERS:
             return None
         if isinstance(error, RateLimited):
             if is_lasting(error):
@@ -426,7 +427,7 @@ class OpenAIClient:
             response = self._transport.handle_request(self._request(call))
         except (NotSent, OutcomeUnknown) as error:
             text = f"{self._named(call)}: {self._clean(str(error))}"
-            failure = NotSent(text) if isinstance(error, NotSent) else _unanswered(call, text)
+            failure = type(error)(text) if isinstance(error, NotSent) else _unanswered(call, text)
             self._note(call, began, None, failure)
             raise failure from error
         refusal = self._judge(call, response)

@@ -7,23 +7,22 @@ the whole answer, raw and inflated, within a limit. It never retries, and raises
 nothing can have reached the server and `OutcomeUnknown` for everything after that.
 """
 
-import ipaddress
+import os
 import socket
 import ssl
 import threading
 import typing
-import urllib.request
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
 
 import httpcore
 import httpx
 
 from reconciler.clock import Clock
-from reconciler.errors import NotSent, OutcomeUnknown, UsageError
+from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, foreign
+from reconciler.provider import proxy
 
 # 100 jobs with full metadata are about 200 KB; whatever is far beyond is not an answer.
 ANSWER_LIMIT = 4 * 1024 * 1024
@@ -49,18 +48,18 @@ class DeadlineTransport(httpx.BaseTransport):
     (Resolving a host name is left to the system's resolver and its own time-outs.)
     """
 
-    def __init__(self, clock: Clock, *, proxies: Callable[[], dict[str, str]] = urllib.request.getproxies) -> None:
+    def __init__(self, clock: Clock, *, proxies: Callable[[], Mapping[str, str]] = proxy.from_environment) -> None:
         self._clock = clock
         self._proxies = proxies
         self._current = _Deadline(clock)
-        self._pools: dict[tuple[str, str], httpcore.ConnectionPool] = {}
+        self._pools: dict[tuple[str, str, int | None], httpcore.ConnectionPool] = {}
         self._making = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send once and read the whole answer.
 
         Raises:
-            NotSent: no connection.
+            NotSent: no connection; Untrusted where no further try can bring one.
             OutcomeUnknown: the connection broke, the deadline passed, or the answer is too long.
             UsageError: the environment names a proxy that is none, or certificates that cannot be read.
         """
@@ -82,7 +81,7 @@ class DeadlineTransport(httpx.BaseTransport):
             finally:
                 answer.close()
         except _BEFORE_SENDING as error:
-            raise NotSent(_words(error, "no connection")) from error
+            raise NotSent(foreign(_words(error, "no connection"))) from error
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise OutcomeUnknown(_words(error, "the connection broke")) from error
         headers = httpx.Headers(answer.headers)
@@ -90,6 +89,14 @@ class DeadlineTransport(httpx.BaseTransport):
         headers.pop("transfer-encoding", None)
         headers.pop("content-length", None)
         return httpx.Response(answer.status, headers=headers, content=content)
+
+    def prepare(self, url: str) -> None:
+        """Find out what stands between here and this server, and connect to nothing.
+
+        Raises:
+            UsageError: as for a request.
+        """
+        self._pool(httpx.URL(url))
 
     def close(self) -> None:
         """Close every connection."""
@@ -108,14 +115,16 @@ class DeadlineTransport(httpx.BaseTransport):
         self.close()
 
     def _pool(self, url: httpx.URL) -> httpcore.ConnectionPool:
-        key = (url.scheme, url.host)
+        key = (url.scheme, url.host, url.port)
         with self._making:
             if key not in self._pools:
-                proxy = proxy_for(url.scheme, url.host, self._proxies())
+                through = proxy.proxy_for(url.scheme, url.raw_host.decode(), url.port, self._proxies())
+                if through is not None and through.url.scheme == b"https":
+                    through.ssl_context = _tls()
                 self._pools[key] = httpcore.ConnectionPool(
                     # A TLS context takes 20 ms to make, which loopback and plain HTTP need not pay.
                     ssl_context=_tls() if url.scheme == "https" else None,
-                    proxy=proxy,
+                    proxy=through,
                     max_connections=16,
                     max_keepalive_connections=16,
                     keepalive_expiry=_KEEPALIVE_SECONDS,
@@ -125,42 +134,43 @@ class DeadlineTransport(httpx.BaseTransport):
             return self._pools[key]
 
 
-def proxy_for(scheme: str, host: str, proxies: dict[str, str]) -> httpcore.Proxy | None:
-    """The proxy that the environment names for this host; never one for loopback.
-
-    Raises:
-        UsageError: it is not an HTTP proxy.
-    """
-    url = proxies.get(scheme) or proxies.get("all")
-    if not url or _is_loopback(host) or urllib.request.proxy_bypass(host):
-        return None
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        right = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        right = False
-    if not right or not parts.hostname:
-        raise UsageError(f"the proxy for {scheme} must be an http:// or https:// URL")
-    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    address = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return httpcore.Proxy(f"{parts.scheme}://{address}:{port}", auth=auth)
-
-
 def _tls() -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context()
     except OSError as error:  # httpx reads what these two variables name
+        named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
         raise UsageError(
-            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error}"
+            f"the certificates that {' or '.join(named) or 'this installation'} names cannot be read: {error}"
         ) from error
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+# ── what a TLS handshake that failed means ───────────────────────────────────────────────────
+
+# OpenSSL's X509_V_ERR_* (x509_vfy.h): the clock, and the names; all other codes are about who signed it.
+_TIME = {9: "is not valid yet", 10: "has expired"}
+_ELSEWHERE = frozenset({62, 64})
+# What OpenSSL says of bytes that are no TLS: a server that speaks plain HTTP there.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+# The connection ended in the middle of the handshake, which says nothing about the next one.
+_PASSING = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+def _distrusted(cause: BaseException | None) -> Untrusted | None:
+    """The handshake's error as what it means to the operator; None where the next try may go better."""
+    if not isinstance(cause, ssl.SSLError) or isinstance(cause, _PASSING):
+        return None
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        said = foreign(cause.verify_message)
+        if cause.verify_code in _TIME:
+            means = f"{_TIME[cause.verify_code]}; renew it there, or set the clock of this machine"
+        elif cause.verify_code in _ELSEWHERE:
+            means = "is another host's; use the name in the base URL that it was made for"
+        else:
+            means = "is signed by nobody known here; set SSL_CERT_FILE to a PEM file that holds the CA's certificate"
+        return Untrusted(f"the server's certificate {means} ({said})")
+    if cause.reason in _NO_TLS:
+        return Untrusted(f"no TLS is spoken there ({foreign(str(cause.reason))}): should the URL begin with http://?")
+    return Untrusted(f"the TLS handshake failed ({foreign(cause.reason or str(cause))})")
 
 
 def _words(error: Exception, otherwise: str) -> str:
@@ -277,7 +287,10 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         del timeout
         left = self._deadline.left(httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+        try:
+            return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+        except httpcore.ConnectError as error:
+            raise _distrusted(error.__cause__) or error from error.__cause__
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
