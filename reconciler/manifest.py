@@ -19,7 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
@@ -35,22 +35,9 @@ API_VERSION = "reconciler/v1"
 _METADATA_PAIRS = 10
 _OUR_PREFIX = "reconciler_"
 
-# Fields of the API's create body: they are written as fields of the spec, never in extra_body.
-BODY_FIELDS = (
-    "model",
-    "training_file",
-    "validation_file",
-    "suffix",
-    "seed",
-    "method",
-    "hyperparameters",
-    "integrations",
-    "metadata",
-)
 # A file, and a document, with more errors than a person reads is told to hold more.
 ERRORS_LIMIT = 100
 ONE_MODEL = "exactly one of model and model_from is needed"
-_HASHED = ("model", "suffix", "seed", "method", "hyperparameters", "extra_body", "rerun")
 
 
 class State(StrEnum):
@@ -172,20 +159,50 @@ class _PolicySpec(Strict):
     adopt: _AdoptSpec | None = None
 
 
+class Hashed(Enum):
+    """How a field of the spec counts for the revision."""
+
+    NO = "not at all"
+    AS_WRITTEN = "as the manifest sets it"
+    AS_NAMED = "as what it names: a file's bytes, another job's revision"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a field of the spec. Each field declares its own; what is sent and hashed follows from it.
+
+    ``sent``: it is a field of the API's create body, under the same name.
+    """
+
+    sent: bool
+    hashed: Hashed
+
+
+_SENT = Fate(sent=True, hashed=Hashed.NO)
+_SENT_AND_HASHED = Fate(sent=True, hashed=Hashed.AS_WRITTEN)
+_OURS = Fate(sent=False, hashed=Hashed.NO)
+_OURS_AND_HASHED = Fate(sent=False, hashed=Hashed.AS_WRITTEN)
+
+
 class _JobSpec(Strict):
-    model: Word | None = None
-    training_file: Annotated[Word, Field(description="A path relative to this manifest, or a file id (file-…).")]
-    validation_file: Word | None = None
-    suffix: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    seed: Annotated[Integer, Field(ge=0, le=2_147_483_647)] | None = None
-    method: Method | None = None
-    hyperparameters: Hyperparameters | None = None
-    integrations: list[Integration] | None = None
-    metadata: dict[str, str] | None = None
-    model_from: _ModelFrom | None = None
-    extra_body: dict[str, Any] | None = None
-    rerun: Annotated[Integer, Field(ge=0, le=1_000_000)] = 0
-    policy: _PolicySpec = _PolicySpec()
+    model: Annotated[Word | None, _SENT_AND_HASHED] = None
+    training_file: Annotated[
+        Word,
+        Field(description="A path relative to this manifest, or a file id (file-…)."),
+        Fate(sent=True, hashed=Hashed.AS_NAMED),
+    ]
+    validation_file: Annotated[Word | None, Fate(sent=True, hashed=Hashed.AS_NAMED)] = None
+    suffix: Annotated[Annotated[str, StringConstraints(min_length=1, max_length=64)] | None, _SENT_AND_HASHED] = None
+    seed: Annotated[Annotated[Integer, Field(ge=0, le=2_147_483_647)] | None, _SENT_AND_HASHED] = None
+    method: Annotated[Method | None, _SENT_AND_HASHED] = None
+    hyperparameters: Annotated[Hyperparameters | None, _SENT_AND_HASHED] = None
+    integrations: Annotated[list[Integration] | None, _SENT] = None
+    metadata: Annotated[dict[str, str] | None, _SENT] = None
+    model_from: Annotated[_ModelFrom | None, Fate(sent=False, hashed=Hashed.AS_NAMED)] = None
+    # Its own fields are sent, after those of the spec (body.py).
+    extra_body: Annotated[dict[str, Any] | None, _OURS_AND_HASHED] = None
+    rerun: Annotated[Integer, Field(ge=0, le=1_000_000), _OURS_AND_HASHED] = 0
+    policy: Annotated[_PolicySpec, _OURS] = _PolicySpec()
 
     @field_validator("metadata")
     @classmethod
@@ -215,6 +232,22 @@ class _JobSpec(Strict):
         if self.hyperparameters and method and not (method.type == "supervised" and method.supervised is None):
             raise ValueError("hyperparameters is the old form of method.supervised.hyperparameters: write one of them")
         return self
+
+
+def fates_of(spec: type[BaseModel]) -> Mapping[str, Fate]:
+    """The fate of each field. Raises TypeError for a field that declares none: it would be dropped without a word."""
+    fates = {name: [m for m in info.metadata if isinstance(m, Fate)] for name, info in spec.model_fields.items()}
+    for name, found in fates.items():
+        if len(found) != 1:
+            raise TypeError(f"{spec.__name__}.{name} must declare one Fate, not {len(found)}")
+    return {name: found[0] for name, found in fates.items()}
+
+
+_FATES = fates_of(_JobSpec)
+# Fields of the API's create body: they are written as fields of the spec, never in extra_body.
+BODY_FIELDS = tuple(name for name, fate in _FATES.items() if fate.sent)
+_AS_WRITTEN = frozenset(name for name, fate in _FATES.items() if fate.hashed is Hashed.AS_WRITTEN)
+_AS_NAMED = frozenset(name for name, fate in _FATES.items() if fate.hashed is Hashed.AS_NAMED)
 
 
 class FineTuningJobDocument(Strict):
@@ -360,14 +393,12 @@ class Fault:
 def fleet_of(document: FleetDocument) -> Fleet:
     """The fleet that a document describes."""
     spec = document.spec
-    return Fleet(
-        name=document.metadata.name,
-        provider=spec.provider,
-        state=spec.state,
-        prune=spec.prune,
-        expect=Expect(spec.expect.host, spec.expect.organization, spec.expect.project) if spec.expect else None,
-        limits=Limits(spec.limits.max_creates, spec.limits.max_cancels, spec.limits.max_active),
-    )
+    # Copied whole: a field that `Fleet` does not know is a TypeError, and never dropped.
+    fields = dict(spec) | {
+        "expect": Expect(**dict(spec.expect)) if spec.expect else None,
+        "limits": Limits(**dict(spec.limits)),
+    }
+    return Fleet(document.metadata.name, **fields)
 
 
 def is_file_id(value: str) -> bool:
@@ -408,19 +439,20 @@ def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tu
 def form(entry: Entry, upstream_revision: str | None) -> dict[str, object]:
     """The object whose canonical form is hashed into the revision (see the module's docstring)."""
     spec = entry.document.spec
-    hashed = _told(spec, set(_HASHED))
+    hashed = _told(spec, set(_AS_WRITTEN))
     if hashed.get("rerun") == 0:
         del hashed["rerun"]
-    for key, file, given in (
-        ("training_file", entry.training, spec.training_file),
-        ("validation_file", entry.validation, spec.validation_file),
-    ):
-        if given is not None:
-            hashed[key] = f"sha256:{file.sha256}" if file else given
-    if spec.model_from is not None:
-        source = spec.model_from
-        hashed["model_from"] = {"job": source.job, "checkpoint": source.checkpoint, "revision": upstream_revision}
-    return hashed
+    source = spec.model_from
+    named: dict[str, object] = {
+        "training_file": _content(entry.training, spec.training_file),
+        "validation_file": _content(entry.validation, spec.validation_file),
+        "model_from": {**dict(source), "revision": upstream_revision} if source else None,
+    }
+    return hashed | {key: named[key] for key in _AS_NAMED if named[key] is not None}
+
+
+def _content(file: TrainingFile | None, given: str | None) -> str | None:
+    return f"sha256:{file.sha256}" if file else given
 
 
 def _told(spec: _JobSpec, fields: set[str]) -> dict[str, object]:
@@ -477,14 +509,8 @@ def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
         training=entry.training,
         validation=entry.validation,
         model_from=entry.upstream,
-        policy=Policy(
-            state=policy.state,
-            on_change=policy.on_change,
-            on_remove=policy.on_remove,
-            on_cancelled=policy.on_cancelled,
-            retries=policy.retries,
-            adopt=Adopt(policy.adopt.job_id, policy.adopt.revision) if policy.adopt else None,
-        ),
+        # Copied whole, as the fleet's fields are.
+        policy=Policy(**dict(policy) | {"adopt": Adopt(**dict(policy.adopt)) if policy.adopt else None}),
         path=entry.path,
         line=entry.line,
     )

@@ -1,21 +1,27 @@
 """What a person may write, what each job's revision is, and what is said when something is wrong."""
 
+import dataclasses
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import rfc8785
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from reconciler import manifest
 from reconciler.manifest import (
+    BODY_FIELDS,
     Adopt,
     Desired,
     Entry,
     Expect,
+    Fate,
     FineTuningJobDocument,
     Fleet,
     FleetDocument,
+    Hashed,
     Limits,
     OnCancelled,
     OnChange,
@@ -25,6 +31,7 @@ from reconciler.manifest import (
     State,
     TrainingFile,
     desire,
+    fates_of,
     fleet_of,
     form,
     is_file_id,
@@ -316,6 +323,133 @@ def test_the_body_is_what_the_manifest_sets_and_nothing_else() -> None:
     assert desired.body == {**MODEL, "seed": 7, "metadata": {"a": "b"}}
     assert desired.extra_body == {"x": 1}
     assert (desired.path, desired.line) == ("a.yaml", 1)
+
+
+# ── no field is dropped without a word ──
+
+
+def test_a_field_without_a_fate_cannot_be_declared() -> None:
+    class Forgotten(manifest._JobSpec):
+        priority: int | None = None
+
+    class Torn(BaseModel):
+        priority: Annotated[int, Fate(sent=True, hashed=Hashed.NO), Fate(sent=False, hashed=Hashed.NO)]
+
+    with pytest.raises(TypeError, match="Forgotten.priority must declare one Fate, not 0"):
+        fates_of(Forgotten)
+    with pytest.raises(TypeError, match="Torn.priority must declare one Fate, not 2"):
+        fates_of(Torn)
+
+
+# A job without the field, and one with it, for each field of the spec.
+WITHOUT_AND_WITH: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "model": (MODEL, {**MODEL, "model": "n"}),
+    "training_file": (MODEL, {**MODEL, "training_file": "file-2"}),
+    "validation_file": (MODEL, {**MODEL, "validation_file": "file-2"}),
+    "suffix": (MODEL, {**MODEL, "suffix": "s"}),
+    "seed": (MODEL, {**MODEL, "seed": 7}),
+    "method": (MODEL, {**MODEL, "method": {"type": "supervised"}}),
+    "hyperparameters": (MODEL, {**MODEL, "hyperparameters": {"n_epochs": 3}}),
+    "integrations": (MODEL, {**MODEL, "integrations": [{"type": "wandb", "wandb": {"project": "p"}}]}),
+    "metadata": (MODEL, {**MODEL, "metadata": {"a": "b"}}),
+    "model_from": (MODEL, {"training_file": "file-1", "model_from": {"job": "up"}}),
+    "extra_body": (MODEL, {**MODEL, "extra_body": {"x": 1}}),
+    "rerun": (MODEL, {**MODEL, "rerun": 1}),
+    "policy": (MODEL, {**MODEL, "policy": {"retries": 1}}),
+}
+
+
+@pytest.mark.parametrize("field", manifest._JobSpec.model_fields)
+def test_every_field_of_the_spec_meets_its_fate(field: str) -> None:
+    fate = fates_of(manifest._JobSpec)[field]
+    up = entry({**MODEL, "seed": 1}, "up")
+    without, with_it = (only(entry(spec), up) for spec in WITHOUT_AND_WITH[field])
+    assert with_it != without, "a field that changes nothing is one that is dropped"
+    assert (field in BODY_FIELDS) is fate.sent
+    assert (with_it.body.get(field) == WITHOUT_AND_WITH[field][1][field]) is fate.sent
+    assert (field in with_it.form) is (fate.hashed is not Hashed.NO)
+    assert (with_it.revision != without.revision) is (fate.hashed is not Hashed.NO)
+
+
+@pytest.mark.parametrize(
+    ("written", "decided"),
+    [
+        (manifest._FleetSpec, Fleet),
+        (manifest._ExpectSpec, Expect),
+        (manifest._LimitsSpec, Limits),
+        (manifest._PolicySpec, Policy),
+        (manifest._AdoptSpec, Adopt),
+    ],
+)
+def test_every_field_of_ours_reaches_the_decisions(written: type[BaseModel], decided: Any) -> None:
+    known = {field.name: field for field in dataclasses.fields(decided)}
+    assert known.keys() - {"name"} == written.model_fields.keys()
+
+
+def test_a_field_of_ours_that_decisions_do_not_know_is_no_silence() -> None:
+    with pytest.raises(TypeError, match="priority"):
+        Policy(**{**dict(manifest._PolicySpec()), "priority": 1})
+
+
+def nested(kind: Any) -> Iterator[type[BaseModel]]:
+    """Every model that may stand in a value of this type."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+        for info in kind.model_fields.values():
+            yield from nested(info.annotation)
+    for part in getattr(kind, "__args__", ()):
+        yield from nested(part)
+
+
+def set_fields(value: Any) -> Iterator[tuple[type[BaseModel], str]]:
+    """Every field that is set anywhere in it."""
+    if isinstance(value, BaseModel):
+        yield from ((type(value), name) for name in value.model_fields_set)
+        value = dict(value)
+    parts: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        yield from set_fields(part)
+
+
+def test_every_nested_field_is_sent_and_hashed_as_it_stands() -> None:
+    epochs = {"n_epochs": 3, "batch_size": 4, "learning_rate_multiplier": 0.5}
+    item = {"role": "user", "content": {"type": "input_text", "text": "x"}, "type": "message"}
+    sampling = {"seed": 1, "top_p": 0.5, "temperature": 0.1, "max_completions_tokens": 9, "reasoning_effort": "low"}
+    label = {
+        "type": "label_model",
+        "name": "l",
+        "model": "m",
+        "input": [item],
+        "labels": ["a"],
+        "passing_labels": ["a"],
+    }
+    graders = {
+        "a": STRING,
+        "b": SIMILAR,
+        "c": PYTHON,
+        "d": {**SCORE, "input": [item], "sampling_params": sampling, "range": [0.5, 1.5]},
+        "e": label,
+    }
+    rewarded = {**epochs, "reasoning_effort": "low", "compute_multiplier": 2, "eval_interval": 1, "eval_samples": 5}
+    whole = {
+        "supervised": {"hyperparameters": epochs},
+        "dpo": {"hyperparameters": {**epochs, "beta": 0.1}},
+        "reinforcement": {"grader": {**MULTI, "graders": graders}, "hyperparameters": rewarded},
+    }
+    wandb = {"project": "p", "name": "n", "entity": "e", "tags": ["t"]}
+    seen: set[tuple[type[BaseModel], str]] = set()
+    specs: list[dict[str, Any]] = [
+        *({**MODEL, "method": {"type": kind, kind: fields}} for kind, fields in whole.items()),
+        {**OLD_FORM, "hyperparameters": epochs, "integrations": [{"type": "wandb", "wandb": wandb}]},
+    ]
+    for spec in specs:
+        read = entry(spec)
+        desired = only(read)
+        assert desired.body == spec
+        assert desired.form == {key: value for key, value in spec.items() if key != "integrations"}
+        seen |= set(set_fields(read.document.spec))
+    sent = {model for name in BODY_FIELDS for model in nested(manifest._JobSpec.model_fields[name].annotation)}
+    assert {(model, name) for model in sent for name in model.model_fields} - seen == set()
 
 
 @pytest.mark.parametrize(
