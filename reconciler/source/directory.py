@@ -35,10 +35,10 @@ from reconciler.manifest import (
 from reconciler.source.documents import BYTES_LIMIT, Document, is_unicode, read_documents
 from reconciler.source.documents import Path as Keys
 from reconciler.source.envelope import Belongs, belongs, described, objections
+from reconciler.source.examples import checked_lines
 from reconciler.source.files import (
     TooLong,
     Unfit,
-    checked_lines,
     digest_of,
     open_regular,
     read_bounded,

@@ -5,7 +5,6 @@ must lead to a regular file under the fleet directory; a FIFO or a device is ref
 """
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ from reconciler.errors import foreign
 # The API takes files of at most 512 MB.
 TRAINING_LIMIT = 512 * 1000 * 1000
 _LINE_LIMIT = 64 * 1024 * 1024
-_LFS = b"version https://git-lfs.github.com/spec/"
 
 
 class Unfit(Exception):
@@ -96,28 +94,3 @@ def digest_of(lines: Iterator[bytes]) -> tuple[str, int]:
         digest.update(line)
         size += len(line)
     return digest.hexdigest(), size
-
-
-def checked_lines(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The same lines, each found to be a JSON object in UTF-8. Raises Unfit at the first that is not."""
-    examples = 0
-    for number, line in enumerate(lines, start=1):
-        if number == 1 and line.startswith(_LFS):
-            raise Unfit("a Git LFS pointer, not the data: run `git lfs pull`")
-        if line.strip():
-            _check(line, number)
-            examples += 1
-        yield line
-    if not examples:
-        raise Unfit("empty: it holds no example")
-
-
-def _check(line: bytes, number: int) -> None:
-    try:
-        value = json.loads(line.decode())
-    except UnicodeDecodeError as error:
-        raise Unfit(f"line {number} is not UTF-8") from error
-    except (ValueError, RecursionError) as error:
-        raise Unfit(f"line {number} is not JSON") from error
-    if not isinstance(value, dict):
-        raise Unfit(f"line {number} is not a JSON object")
