@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -59,12 +59,13 @@ class JobWish:
 
 @dataclass(frozen=True)
 class Wish:
-    """What the directory says when it is whole."""
+    """What the directory says when it is whole; ``moved`` is a name whose manifest stands elsewhere, and where."""
 
     jobs: tuple[tuple[str, JobWish], ...] = ()
     max_active: int | None = None
     max_cancels: str = "100%"
     state: str = "active"
+    moved: tuple[str, str] = ("", "")
 
     def get(self, name: str) -> JobWish | None:
         return dict(self.jobs).get(name)
@@ -75,11 +76,28 @@ class Wish:
             jobs.pop(name, None)
         # Who builds on a job that is gone, goes too.
         kept = {n: w for n, w in jobs.items() if w.model_from is None or w.model_from in jobs}
-        return Wish(tuple(sorted(kept.items())), self.max_active, self.max_cancels, self.state)
+        moved = self.moved if self.moved[0] in kept else ("", "")
+        return replace(self, jobs=tuple(sorted(kept.items())), moved=moved)
+
+    def path(self, name: str) -> str:
+        """Where its manifest stands, under the directory."""
+        if self.moved[0] == name:
+            return self.moved[1]
+        return f"team/{name}.yaml" if name in _TEAM else f"{name}.yaml"
+
+    def hidden_with(self, directory: str) -> frozenset[str]:
+        """The names that are gone from a reading where this directory is."""
+        return frozenset(name for name, _ in self.jobs if self.path(name).startswith(f"{directory}/"))
 
     def revisions(self) -> dict[str, str]:
         return dict(_revisions(self))
 
+
+# Names whose manifests stand in a subdirectory, so that those of a fleet with several jobs stand in both.
+_TEAM = frozenset({"a", "c"})
+# Where else the manifest of a name may stand, and be read as before.
+ELSEWHERE = ("team/{}.YAML", "{}.Yml", "team/{}.yml", "{}.json", "team/{}.json", "{}.yaml", "team/{}.yaml")
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 MODEL = "gpt-4o-mini-2024-07-18"
 
@@ -116,7 +134,7 @@ def data_sha(number: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _job_text(name: str, job: JobWish) -> bytes:
+def _job_text(name: str, job: JobWish, depth: int) -> bytes:
     policy = {
         "on_change": job.on_change,
         "on_remove": job.on_remove,
@@ -124,7 +142,7 @@ def _job_text(name: str, job: JobWish) -> bytes:
         "retries": job.retries,
         "state": job.state,
     }
-    spec: dict[str, Any] = {"training_file": f"data/{job.data}.jsonl", "policy": policy}
+    spec: dict[str, Any] = {"training_file": f"{'../' * depth}data/{job.data}.jsonl", "policy": policy}
     spec |= {"model_from": {"job": job.model_from}} if job.model_from else {"model": MODEL}
     spec |= {} if job.seed is None else {"seed": job.seed}
     spec |= {"rerun": job.rerun} if job.rerun else {}
@@ -142,7 +160,7 @@ def files_of(wish: Wish) -> dict[str, bytes]:
     limits |= {"max_active": wish.max_active} if wish.max_active else {}
     fleet = {"provider": "compatible", "limits": limits, "state": wish.state}
     files = {"fleet.yaml": _text("Fleet", FLEET, fleet)}
-    files |= {f"{name}.yaml": _job_text(name, job) for name, job in wish.jobs}
+    files |= {(path := wish.path(name)): _job_text(name, job, path.count("/")) for name, job in wish.jobs}
     files |= {f"data/{job.data}.jsonl": data_bytes(job.data) for _, job in wish.jobs}
     return files
 
@@ -150,19 +168,46 @@ def files_of(wish: Wish) -> dict[str, bytes]:
 @lru_cache(maxsize=4096)
 def _contents(wish: Wish) -> str:
     """The digest that a reading of its manifests has."""
-    manifests = sorted((path, content) for path, content in files_of(wish).items() if path.endswith(".yaml"))
+    manifests = sorted((path, content) for path, content in files_of(wish).items() if path.lower().endswith(_SUFFIXES))
     lines = [f"{path}\0{hashlib.sha256(content).hexdigest()}" for path, content in manifests]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+# What still looks valid while manifests are missing from it, and what must wait then: every removal, where what
+# is missing could hold any name; else the removal of the names that stood there.
+_MISSING = {
+    "subdirectory emptied": "removals",  # a mount that went away
+    "subdirectory dangling": "removals",
+    "submodule not cloned": "removals",
+    "dangling link": "removals",
+    "subdirectory ignored": "hurt",
+    "suffix changed": "hurt",
+    "another kind": "hurt",
+}
+_ONE_NAME = frozenset(
+    {
+        "torn manifest",
+        "empty file",
+        "syntax error",
+        "duplicate name",
+        "dangling link",
+        "directory instead",
+        "fifo instead",
+        "suffix changed",
+        "another kind",
+    }
+)
+# No manifest by its name; whoever gave it this one keeps it for later.
+_ASIDE = (".yaml.bak", ".yaml~", ".txt")
+
 DAMAGES = (
+    *_MISSING,
     "torn manifest",
     "torn fleet",
     "torn data",
     "empty file",
     "syntax error",
     "duplicate name",
-    "dangling link",
     "directory instead",
     "fifo instead",
     "lfs pointer",
@@ -177,12 +222,17 @@ DAMAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What the directory held from a moment on. ``damage`` is "" where it was whole."""
+    """What the directory held from a moment on. ``damage`` is "" where it was whole.
+
+    ``hurt`` are the names whose manifests cannot be trusted then. ``waits``: what nobody may do who reads it:
+    "all": write (an apply; a daemon may, for other names), "removals": believe in any, "hurt": in one of those names.
+    """
 
     at: float
     wish: Wish
     damage: str = ""
-    hurt: frozenset[str] = frozenset()  # the names whose manifests cannot be trusted then
+    hurt: frozenset[str] = frozenset()
+    waits: str = "all"
 
 
 @dataclass
@@ -230,8 +280,8 @@ class Checkout:
     def damage(self, how: str, number: int) -> None:  # noqa: C901, PLR0912 - a case a kind of damage
         """Break one thing; ``number`` chooses which."""
         wish = self.wish
-        names = [name for name, _ in wish.jobs] or ["fleet"]
-        path = self.root / f"{names[number % len(names)]}.yaml"
+        name, _ = wish.jobs[number % len(wish.jobs)] if wish.jobs else ("fleet", None)
+        path = self.root / wish.path(name)
         data = next((self.root / p for p in files_of(wish) if p.startswith("data/")), path)
         match how:
             case "torn manifest":
@@ -245,10 +295,7 @@ class Checkout:
             case "syntax error":
                 path.write_bytes(b"kind: FineTuningJob\n\tname: [x\n")
             case "duplicate name":
-                (self.root / "copy.yaml").write_bytes(path.read_bytes())
-            case "dangling link":
-                path.unlink()
-                path.symlink_to("nowhere.yaml")
+                path.with_stem("copy").write_bytes(path.read_bytes())
             case "directory instead":
                 path.unlink()
                 path.mkdir()
@@ -270,29 +317,61 @@ class Checkout:
                 self.root.rename(self.root.with_name(f"{self.root.name}-away"))
                 self.root.symlink_to("nowhere")
             case "another tree":
-                other = self.root.with_name(f"{self.root.name}-other")
-                other.mkdir(exist_ok=True)
-                (other / "notes.txt").write_text("nothing here yet")
-                shutil.rmtree(self.root)
-                self.root.symlink_to(other.name)
+                self._swap()
+            case _:
+                self._hide(how, number, path)
         self.odd = True
-        self.versions.append(Version(self.engine.now, wish, how, self._hurt(how, path.stem, data.stem)))
+        # What cannot be parsed may be anybody's where JSON of others is read past.
+        waits = "hurt" if how in _ONE_NAME and path.suffix == ".json" else _MISSING.get(how, "all")
+        self.versions.append(Version(self.engine.now, wish, how, self._hurt(how, name, data.stem), waits))
         self.engine.say(f"{self.name}: the directory is damaged ({how})")
 
+    def _swap(self) -> None:
+        """The directory's name leads to another tree."""
+        other = self.root.with_name(f"{self.root.name}-other")
+        other.mkdir(exist_ok=True)
+        (other / "notes.txt").write_text("nothing here yet")
+        shutil.rmtree(self.root)
+        self.root.symlink_to(other.name)
+
+    def _hide(self, how: str, number: int, path: Path) -> None:
+        """Let a manifest, or all of a subdirectory, be missing from a directory that looks valid."""
+        team = self.root / "team"
+        match how:
+            case "dangling link":
+                path.unlink()
+                path.symlink_to("nowhere.yaml")
+            case "suffix changed":
+                path.rename(path.with_suffix(_ASIDE[number % len(_ASIDE)]))
+            case "another kind":
+                path.write_bytes(_text("ConfigMap", path.stem, {}).replace(b"reconciler/v1", b"v1"))
+            case "subdirectory ignored":
+                (self.root / ".reconcilerignore").write_text("team/\n")
+            case "subdirectory emptied":
+                self._empty(team)
+            case "subdirectory dangling":
+                self._empty(team)
+                team.rmdir()
+                team.symlink_to("nowhere")
+            case "submodule not cloned":
+                self._empty(team)
+                (self.root / ".gitmodules").write_text('[submodule "team"]\n\tpath = team\n\turl = ../team.git\n')
+                if number % 2:
+                    team.rmdir()  # as an archive, or an image, leaves empty directories out
+
+    def _empty(self, directory: Path) -> None:
+        """What an unmounted file system leaves."""
+        directory.mkdir(exist_ok=True)
+        for path in directory.iterdir():
+            path.unlink()
+
     def _hurt(self, how: str, name: str, data: str) -> frozenset[str]:
-        """The names that a damage concerns: the one whose manifest it is, those of its data, or all."""
+        """The names that a damage concerns: the one whose manifest it is, those of its data or directory, or all."""
         if how in {"torn data", "lfs pointer", "data gone"}:
             return frozenset(n for n, job in self.wish.jobs if str(job.data) == data)
-        one = {
-            "torn manifest",
-            "empty file",
-            "syntax error",
-            "duplicate name",
-            "dangling link",
-            "directory instead",
-            "fifo instead",
-        }
-        return frozenset({name} if how in one else dict(self.wish.jobs))
+        if how.startswith("sub"):
+            return self.wish.hidden_with("team")
+        return frozenset({name} if how in _ONE_NAME else dict(self.wish.jobs))
 
     def _cut(self, path: Path, number: int) -> None:
         content = path.read_bytes()
@@ -314,6 +393,9 @@ class Checkout:
         for path in [p for p in self.on_disk if p not in files]:
             (self.root / path).unlink()
             del self.on_disk[path]
+            parent = (self.root / path).parent
+            if parent != self.root and not any(parent.iterdir()):
+                parent.rmdir()  # as git does
 
     def _clear(self) -> None:
         for place in (self.root, *(self.root.with_name(f"{self.root.name}-{end}") for end in ("away", "other"))):

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from reconciler.job import TERMINAL
-from tests.sim.checkout import JobWish, data_sha
+from tests.sim.checkout import JobWish, Version, data_sha
 from tests.sim.engine import Process
 from tests.sim.liveness import l1_converges, l2_unknowns_resolved
 from tests.sim.server import FLEET, Post, SimJob
@@ -274,7 +274,7 @@ def _trusted(world: World, post: Post) -> Iterator[str]:
     read = versions[post.version]
     name = _name_of(world, post)
     removal = post.kind == "cancel" and read.wish.get(name) is None and read.wish.state == "active"
-    if read.damage and (not post.writer.daemon or removal or name in read.hurt):
+    if _must_wait(read, post, name, removal=removal):
         yield f"{post.writer.name} wrote for {name} after reading a directory that was damaged ({read.damage})"
     if removal and post.writer.daemon:
         # What nobody read, because its event was lost, proves nothing either way: the name was gone before, and after.
@@ -287,12 +287,23 @@ def _trusted(world: World, post: Post) -> Iterator[str]:
             if v.at <= checked
             and (
                 (v.wish.get(name) is not None and i in read_here)
-                or (v.damage and i in post.writer.versions and i <= post.version)
+                or (v.damage and v.waits == "all" and i in post.writer.versions and i <= post.version)
             )
         ]
         gone_at = versions[there[-1] + 1].at if there and there[-1] + 1 < len(versions) else 0.0
         if post.sent - gone_at < _ABSENCE:
             yield f"{post.writer.name} cancelled {post.job_id} {post.sent - gone_at:.1f} s after its manifest was gone"
+
+
+def _must_wait(read: Version, post: Post, name: str, *, removal: bool) -> bool:
+    """Whether what was read is no evidence for this write."""
+    if not read.damage:
+        return False
+    if read.waits == "all":
+        return removal or name in read.hurt or not post.writer.daemon
+    # The rest of the directory is valid, its fleet document too: what that one asks for needs no manifest.
+    gone = name in read.hurt and post.kind == "cancel" and read.wish.state == "active"
+    return gone or (removal and read.waits == "removals")
 
 
 def s5_no_job_lost(world: World) -> Iterator[str]:

@@ -12,7 +12,7 @@ from reconciler.apply import Patience
 from reconciler.daemon import Pace
 from reconciler.job import Marks
 from tests.sim.chance import Chance, by_kind
-from tests.sim.checkout import DAMAGES, JobWish, Wish
+from tests.sim.checkout import DAMAGES, ELSEWHERE, JobWish, Wish
 from tests.sim.disk import Copy
 from tests.sim.engine import EPOCH, Process
 from tests.sim.liveness import l1_converges
@@ -210,6 +210,8 @@ class _Story:
         chance = self.chance
         name = chance.pick(_NAMES)
         job = wish.get(name)
+        if job is not None and chance.happens(0.1):
+            return replace(wish, moved=(name, chance.pick(ELSEWHERE).format(name)))
         draw = chance.random.random()
         if job is None:
             return wish.having(name, self._job(name, wish))
@@ -285,7 +287,8 @@ class _Story:
         how, number = chance.pick(DAMAGES), chance.random.randrange(1000)
         self._at(at, f"damage: {how}", partial(self._damage, site, how, number))
         if chance.happens(0.5):
-            self.engine.at(at, partial(self._run, site))
+            # Just before it: the damage is done between the two readings of a pass.
+            self.engine.at(max(0.0, at - chance.pick((0.0, 0.0, 0.1, 0.5))), partial(self._run, site))
         self.engine.at(at + chance.pick((0.2, 1.0, 30.0, 600.0)), partial(self._mend, site))
 
     def _plan_restore(self, site: Site) -> None:
