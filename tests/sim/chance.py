@@ -68,6 +68,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "upload": ("crash before", "refused 413", "unknown: lost", "unknown: never", "crash after"),
     "wait for file": ("refused 400", "crash after"),
     "journal": ("crash before", "disk full", "crash after"),
+    "log": ("crash before", "crash after"),
     "status write": ("crash before", "disk full", "torn", "crash after"),
     "status replace": ("crash before", "crash after"),
     "status remove": ("crash before", "crash after"),

@@ -28,6 +28,7 @@ class _Connection(sqlite3.Connection):
 
     engine: Engine
     commits: int = 0
+    once_live: set[str]  # every job that it ever recorded as live
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -48,10 +49,15 @@ class _Connection(sqlite3.Connection):
             raise sqlite3.OperationalError("database or disk is full")
         self.commit()
         self.commits += 1
+        self.look()
         self.engine.say(f"{process.name}   journal written")
         if fault == "crash after":
             process.crash("after a journal write")
         return False
+
+    def look(self) -> None:
+        """Note which jobs it holds as live."""
+        self.once_live.update(job_id for (job_id,) in self.execute("SELECT job_id FROM record WHERE live"))
 
 
 def _template() -> bytes:
@@ -89,6 +95,7 @@ class Copy:
     status: Mapping[Path, bytes]
     seal: object
     corrupt: bool
+    once_live: frozenset[str]
 
 
 class StateDirectory:
@@ -102,11 +109,11 @@ class StateDirectory:
         self._copied: dict[int, Copy] = {}  # what a generation was made of
         self._begin(EMPTY, {}, None)
 
-    def _begin(self, journal: bytes, status: Mapping[Path, bytes], seal: object) -> None:
+    def _begin(self, journal: bytes, status: Mapping[Path, bytes], seal: object, once_live: Iterable[str] = ()) -> None:
         # The one before stays open in whoever works with it.
         self.db = sqlite3.connect(":memory:", factory=_Connection)
         self.db.deserialize(journal)
-        self.db.engine = self._engine
+        self.db.engine, self.db.once_live = self._engine, set(once_live)
         self.status = StatusDisk(self._engine, status)
         self.seal = seal
         temporary = self._path.with_name(f".{self._path.name}")
@@ -124,7 +131,8 @@ class StateDirectory:
 
     def copy(self) -> Copy:
         status = dict(self.status.files)
-        return Copy(self.generation, self._engine.now, self.db.serialize(), status, self.seal, self.corrupt_now)
+        image, once_live = self.db.serialize(), frozenset(self.db.once_live)
+        return Copy(self.generation, self._engine.now, image, status, self.seal, self.corrupt_now, once_live)
 
     def restore(self, copy: Copy) -> None:
         """Somebody puts an older copy in its place."""
@@ -132,7 +140,7 @@ class StateDirectory:
         self._copied[self.generation] = copy
         if copy.corrupt:
             self.corrupt_since[self.generation] = self._engine.now
-        self._begin(copy.journal, copy.status, copy.seal)
+        self._begin(copy.journal, copy.status, copy.seal, copy.once_live)
 
     def corrupt(self, number: int) -> None:
         """The disk loses a page of the journal, or its end; ``number`` chooses which."""
@@ -178,6 +186,11 @@ class StateDirectory:
 
     def records(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM record")}
+
+    @property
+    def once_live(self) -> frozenset[str]:
+        """The jobs that it ever recorded as live."""
+        return frozenset(self.db.once_live)
 
     def cancels(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM cancel")}

@@ -51,6 +51,7 @@ class Process:
         self.listed_at = -1.0  # when its latest complete listing began
         self.first_listing: tuple[float, frozenset[str]] | None = None
         self.looks: list[tuple[float, str, str]] = []  # GETs since its latest POST: when, job id, true status
+        self.ends_told: set[tuple[str, str]] = set()  # job id and event of each end that it logged
         self.known_at_start = False
         self.generation = 0  # of its state directory
         self.found: object = None  # a copy of its state directory, as it found it

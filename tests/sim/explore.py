@@ -80,4 +80,4 @@ _ALIKE = frozenset({"refused 401", "refused 404", "refused 413", "refused 422", 
 # So do all errors of a listing; a cut one stands for them.
 _NO_LISTING = frozenset({"not sent", "refused 403"})
 # A crash before a read is the crash after whatever came before it.
-_WRITES = frozenset({"create", "cancel", "journal", "status write"})
+_WRITES = frozenset({"create", "cancel", "journal", "log", "status write"})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.sim.checkout import JobWish, Wish
 from tests.sim.server import FLEET, SimJob
-from tests.sim.world import World
+from tests.sim.world import Site, World
 
 
 def l1_converges(world: World) -> Iterator[str]:
@@ -30,6 +30,44 @@ def l2_unknowns_resolved(world: World) -> Iterator[str]:
     for site in world.sites:
         for name, _, attempt in site.state.intents():
             yield f"{site.name}: the create of {name} (attempt {attempt}) is still unresolved"
+
+
+# How the log tells an end; of a cancelled job it depends on who asked, and both may have.
+_TOLD_AS: Mapping[str, frozenset[str]] = {
+    "succeeded": frozenset({"job.succeeded"}),
+    "failed": frozenset({"job.failed"}),
+    "cancelled": frozenset({"job.cancelled", "job.ended"}),
+}
+
+
+def l3b_ends_told(world: World) -> Iterator[str]:
+    """L3b: every end of a job is told at least once, also when the process is killed between learning it and telling it.
+
+    By each state directory that once recorded the job as live, or whose run made it.
+    """
+    if world.calm_at is None:
+        return
+    for site in world.sites:
+        told = {end for process in site.processes for end in process.ends_told}
+        for job_id in sorted(_followed(site)):
+            job = world.server.jobs[job_id]
+            status = job.status(world.engine.now)
+            events = _TOLD_AS.get(status, frozenset())
+            if events and job.gone_at is None and not any((job_id, event) in told for event in events):
+                yield f"{site.name} never told that {job_id} {status}"
+
+
+def _followed(site: Site) -> set[str]:
+    """The jobs whose end the state directory that a site has now is bound to tell."""
+    state, jobs = site.state, site.world.server.jobs
+    made = {
+        job_id
+        for job_id in state.records()
+        if (post := jobs[job_id].post) is not None
+        and post.writer.site == site.name
+        and state.remembers(state.generation, post.generation, post.sent)
+    }
+    return made | state.once_live
 
 
 @dataclass(frozen=True)

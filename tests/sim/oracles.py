@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from reconciler.job import TERMINAL
 from tests.sim.checkout import JobWish, Version, data_sha
 from tests.sim.engine import Process
-from tests.sim.liveness import l1_converges, l2_unknowns_resolved
+from tests.sim.liveness import l1_converges, l2_unknowns_resolved, l3b_ends_told
 from tests.sim.server import FLEET, Post, SimJob
 from tests.sim.world import Site, World
 
@@ -375,6 +375,7 @@ ORACLES: dict[str, Callable[[World], Iterator[str]]] = {
     "S11": s11_no_foreign_exception,
     "L1": l1_converges,
     "L2": l2_unknowns_resolved,
+    "L3b": l3b_ends_told,
 }
 
 

@@ -58,34 +58,34 @@ class Program:
 REAL = Program()
 
 
-class Quiet:
-    """A logger that keeps nothing."""
-
-    def bind(self, **_: Any) -> "Quiet":
-        return self
-
-    def _nothing(self, *_: Any, **__: Any) -> None: ...
-
-    debug = info = warning = error = _nothing
+# Lines that tell a job's end. Each is an effect: it is written whole or not at all, and its writer may be killed there.
+ENDS = frozenset({"job.succeeded", "job.failed", "job.ended", "job.cancelled"})
 
 
-class Telling(Quiet):
-    """A logger that writes into the trace."""
+class Log:
+    """A process's log: which ends it told, and in the trace every line."""
 
     def __init__(self, process: Process, facts: dict[str, Any] | None = None) -> None:
         self._process = process
         self._facts = facts or {}
 
-    def bind(self, **facts: Any) -> "Telling":
-        return Telling(self._process, self._facts | facts)
+    def bind(self, **facts: Any) -> "Log":
+        return Log(self._process, self._facts | facts)
 
     def _line(self, event: str, **facts: Any) -> None:
-        told = {
-            k: v for k, v in (self._facts | facts).items() if k not in {"pass_id", "duration"} and v not in ("", None)
-        }
-        self._process.engine.say(
-            f"{self._process.name}   {event} {' '.join(f'{k}={v}' for k, v in told.items())}"[:240]
-        )
+        process = self._process
+        fault = process.effect("log") if event in ENDS else None
+        if process.engine.trace is not None:
+            told = {
+                k: v
+                for k, v in (self._facts | facts).items()
+                if k not in {"pass_id", "duration"} and v not in ("", None)
+            }
+            process.engine.say(f"{process.name}   {event} {' '.join(f'{k}={v}' for k, v in told.items())}"[:240])
+        if event in ENDS:
+            process.ends_told.add((self._facts["job_id"], event))
+        if fault == "crash after":
+            process.crash(f"after it logged {event}")
 
     debug = info = warning = error = _line
 
@@ -281,7 +281,7 @@ class World:
         def has_intent(marks: Marks) -> bool:
             return state.has_intent(marks.name, marks.revision, marks.attempt)
 
-        log: Any = Telling(process) if self.engine.trace is not None else Quiet()
+        log: Any = Log(process)
         return Ports(
             provider=program.provider(process, self.server, has_intent, lambda: frozenset(state.cancels())),
             journal=journal,
