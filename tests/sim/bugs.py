@@ -4,8 +4,9 @@ Nothing in `reconciler/` knows of them. `test_bugs` shows that the simulation ca
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,12 @@ def read_whatever_is_there(root: Path) -> Snapshot:
 
 
 _fleets: dict[Path, Snapshot] = {}
+
+
+def read_over_gaps(root: Path) -> Snapshot:
+    """An empty subdirectory taken for a removal: what may be missing is not asked for."""
+    nothing: dict[str, Any] = {"gaps": ()}
+    return replace(read_directory(root), **nothing)
 
 
 class EverybodysJobs(SimProvider):
@@ -264,6 +271,32 @@ class AnybodysMarks(Reconciler):
         return replace(memory, echoes=True) if any(job.marks for job in listed) else memory
 
 
+class _LaterLog:
+    """A log whose lines are written when somebody says so."""
+
+    def __init__(self, log: Any, lines: list[Callable[[], object]]) -> None:
+        self._log, self._lines = log, lines
+
+    def bind(self, **facts: Any) -> "_LaterLog":
+        return _LaterLog(self._log.bind(**facts), self._lines)
+
+    def __getattr__(self, level: str) -> Callable[..., None]:
+        write = getattr(self._log, level)
+        return lambda event, **facts: self._lines.append(partial(write, event, **facts))
+
+
+class RecordedBeforeTold(Reconciler):
+    """An end recorded before it is told: the log comes after the journal."""
+
+    def _remember(self, seen: Seen, snapshot: Snapshot, log: Any) -> tuple[Job, ...]:
+        lines: list[Callable[[], object]] = []
+        later: Any = _LaterLog(log, lines)
+        ended = super()._remember(seen, snapshot, later)
+        for write in lines:
+            write()
+        return ended
+
+
 @dataclass(frozen=True)
 class Bug:
     """A program that is wrong, the oracles that may catch it, and within how many seeds they must."""
@@ -286,6 +319,7 @@ BUGS: Mapping[str, Bug] = {
     "wall clock instead of monotonic": _bug("S1", "S1b", clock=WallClock, scenario="create where marks are known"),
     "5xx retried": _bug("S1", "S1b", provider=RepeatedPost),
     "cancel on an empty directory": _bug("S4", read=read_whatever_is_there),
+    "an empty subdirectory taken for a removal": _bug("S4", read=read_over_gaps, scenario="subdirectory"),
     "no ownership check": _bug("S3", provider=EverybodysJobs, first=18),
     "partial list trusted": _bug("S1", "S1b", provider=PartOfAList, scenario="create where marks are known"),
     "no lock": _bug("S1", locks=False),
@@ -304,4 +338,5 @@ BUGS: Mapping[str, Bug] = {
     "a removal believed at once": _bug("S4", reconciler=HurriedDaemon),
     "marks not sent": _bug("S5", provider=NoMarks),
     "another fleet's marks taken for proof": _bug("S5", "S1", reconciler=AnybodysMarks, first=150),
+    "an end recorded before it is told": _bug("L3b", reconciler=RecordedBeforeTold, scenario="end"),
 }

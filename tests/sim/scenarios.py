@@ -33,6 +33,12 @@ class Stage:
     def wants(self, site: int = 0, **jobs: JobWish) -> None:
         self.world.sites[site].checkout.set(Wish(tuple(sorted(jobs.items()))))
 
+    def breaks(self, how: str, site: int = 0) -> None:
+        self.world.sites[site].checkout.damage(how, 0)
+
+    def mends(self, site: int = 0) -> None:
+        self.world.sites[site].checkout.mend()
+
     def apply(self, site: int = 0, *, wait: bool = False) -> None:
         """One apply to its end; whoever is killed is started again, and so is who failed, once."""
         self.start(site, wait=wait)
@@ -140,16 +146,49 @@ def _daemon_behind(stage: Stage) -> None:
     engine, daemon = stage.world.engine, stage.world.sites[1]
     stage.wants(0, a=_OTHER)
     stage.start(0)
-    stage.world.start_daemon(daemon, Pace())
     engine.at(engine.now + 60.0, lambda: stage.wants(1, a=_OTHER))
-    engine.run(engine.now + 200.0)
-    if daemon.daemon is None or daemon.daemon.dead:
-        stage.world.start_daemon(daemon, Pace())
-        engine.run(engine.now + 100.0)
-    if daemon.daemon is not None and daemon.daemon.wakeups is not None:
-        daemon.daemon.wakeups.stop()
-    stage.finish()
+    _watch(stage, daemon, 200.0)
     stage.wants(1, a=_OTHER)
+
+
+def _watch(stage: Stage, site: Site, seconds: float) -> None:
+    """A daemon for so long; one that was killed comes back for half of that."""
+    engine = stage.world.engine
+    stage.world.start_daemon(site, Pace())
+    engine.run(engine.now + seconds)
+    if site.daemon is None or site.daemon.dead:
+        stage.world.start_daemon(site, Pace())
+        engine.run(engine.now + seconds / 2)
+    if site.daemon is not None and site.daemon.wakeups is not None:
+        site.daemon.wakeups.stop()
+    stage.finish()
+
+
+def _subdirectory(stage: Stage) -> None:
+    """The mount under which one of two manifests stands goes away for the time of an apply."""
+    stage.breaks("subdirectory emptied")
+    stage.apply()
+    stage.mends()
+    stage.apply()
+
+
+def _watched_subdirectory(stage: Stage) -> None:
+    """The same under a daemon, for longer than a name must be gone."""
+    engine = stage.world.engine
+    engine.at(engine.now + 5.0, lambda: stage.breaks("subdirectory emptied"))
+    engine.at(engine.now + 65.0, stage.mends)
+    _watch(stage, stage.site, 100.0)
+
+
+def _long_job(stage: Stage) -> None:
+    stage.world.server.lives = [((5.0, "running"), (100.0, "succeeded"))]
+    _create(stage)
+
+
+def _end(stage: Stage) -> None:
+    """A job ends while nobody runs."""
+    stage.world.engine.run(stage.world.engine.now + 100.0)
+    stage.apply()
 
 
 @dataclass(frozen=True)
@@ -169,9 +208,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "remove": Scenario(_remove, _two),
     "restore": Scenario(_two, _removed),
     "chain": Scenario(_chain, _base),
+    "subdirectory": Scenario(_subdirectory, _two),
+    "end": Scenario(_end, _long_job),
     "two writers at one commit": Scenario(_two_writers, sites=2),
     "two writers at two commits": Scenario(_two_commits, _both_know, sites=2),
     "CI and a daemon a commit behind": Scenario(_daemon_behind, _both_know, sites=2),
+    "subdirectory under a daemon": Scenario(_watched_subdirectory, _two),
 }
 
 

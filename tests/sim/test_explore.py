@@ -12,7 +12,7 @@ from tests.sim.world import scratch
 pytestmark = pytest.mark.no_cover
 
 # Of these all plans of one fault, of the others all of two: `python -m tests.sim --exhaustive 2` plays all of two of all.
-_LONG = ("revert", "two writers at one commit", "CI and a daemon a commit behind")
+_LONG = ("revert", "two writers at one commit", "CI and a daemon a commit behind", "subdirectory under a daemon")
 
 
 def test_every_scenario_goes_well_where_nothing_goes_wrong() -> None:
