@@ -8,7 +8,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -28,7 +28,7 @@ class _Connection(sqlite3.Connection):
 
     engine: Engine
     commits: int = 0
-    once_live: set[str]  # every job that it ever recorded as live
+    past: "Past"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -56,8 +56,23 @@ class _Connection(sqlite3.Connection):
         return False
 
     def look(self) -> None:
-        """Note which jobs it holds as live."""
-        self.once_live.update(job_id for (job_id,) in self.execute("SELECT job_id FROM record WHERE live"))
+        """Note what it holds now, before it is overwritten."""
+        self.past.once_live.update(job_id for (job_id,) in self.execute("SELECT job_id FROM record WHERE live"))
+        for name, path in self.execute("SELECT name, path FROM manifest WHERE path != ''"):
+            read = self.past.read_at.setdefault(name, [])
+            if not read or read[-1][1] != path:
+                read.append((self.engine.now, path))
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a journal ever held: the jobs that it recorded as live, and since when it had read which name where."""
+
+    once_live: set[str] = field(default_factory=set)
+    read_at: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+
+    def copy(self) -> "Past":
+        return Past(set(self.once_live), {name: list(read) for name, read in self.read_at.items()})
 
 
 def _template() -> bytes:
@@ -95,7 +110,7 @@ class Copy:
     status: Mapping[Path, bytes]
     seal: object
     corrupt: bool
-    once_live: frozenset[str]
+    past: Past
 
 
 class StateDirectory:
@@ -107,13 +122,15 @@ class StateDirectory:
         self.generation = 0
         self.corrupt_since: dict[int, float] = {}  # by generation
         self._copied: dict[int, Copy] = {}  # what a generation was made of
-        self._begin(EMPTY, {}, None)
+        self._pasts: list[Past] = []  # by generation
+        self._begin(EMPTY, {}, None, Past())
 
-    def _begin(self, journal: bytes, status: Mapping[Path, bytes], seal: object, once_live: Iterable[str] = ()) -> None:
+    def _begin(self, journal: bytes, status: Mapping[Path, bytes], seal: object, past: Past) -> None:
         # The one before stays open in whoever works with it.
         self.db = sqlite3.connect(":memory:", factory=_Connection)
         self.db.deserialize(journal)
-        self.db.engine, self.db.once_live = self._engine, set(once_live)
+        self.db.engine, self.db.past = self._engine, past
+        self._pasts.append(past)
         self.status = StatusDisk(self._engine, status)
         self.seal = seal
         temporary = self._path.with_name(f".{self._path.name}")
@@ -127,12 +144,12 @@ class StateDirectory:
     def lose(self) -> None:
         """Somebody deletes it."""
         self.generation += 1
-        self._begin(EMPTY, {}, None)
+        self._begin(EMPTY, {}, None, Past())
 
     def copy(self) -> Copy:
         status = dict(self.status.files)
-        image, once_live = self.db.serialize(), frozenset(self.db.once_live)
-        return Copy(self.generation, self._engine.now, image, status, self.seal, self.corrupt_now, once_live)
+        image, past = self.db.serialize(), self.db.past.copy()
+        return Copy(self.generation, self._engine.now, image, status, self.seal, self.corrupt_now, past)
 
     def restore(self, copy: Copy) -> None:
         """Somebody puts an older copy in its place."""
@@ -140,7 +157,7 @@ class StateDirectory:
         self._copied[self.generation] = copy
         if copy.corrupt:
             self.corrupt_since[self.generation] = self._engine.now
-        self._begin(copy.journal, copy.status, copy.seal, copy.once_live)
+        self._begin(copy.journal, copy.status, copy.seal, copy.past.copy())
 
     def corrupt(self, number: int) -> None:
         """The disk loses a page of the journal, or its end; ``number`` chooses which."""
@@ -190,7 +207,12 @@ class StateDirectory:
     @property
     def once_live(self) -> frozenset[str]:
         """The jobs that it ever recorded as live."""
-        return frozenset(self.db.once_live)
+        return frozenset(self.db.past.once_live)
+
+    def last_read(self, generation: int, name: str, at: float) -> str:
+        """Where a name was last read by then, as the journal of that generation had it; "" where it never was."""
+        read = self._pasts[generation].read_at.get(name, ())
+        return next((path for since, path in reversed(read) if since <= at), "")
 
     def cancels(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM cancel")}

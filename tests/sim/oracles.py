@@ -6,6 +6,7 @@ them asks the program why it did something: only what was done, and what could b
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from reconciler.job import TERMINAL
 from tests.sim.checkout import JobWish, Version, data_sha
@@ -43,12 +44,26 @@ def _process(world: World, name: str) -> Process | None:
     return next((p for s in world.sites for p in s.processes if p.name == name), None)
 
 
+def _version(world: World, post: Post, number: int) -> Version:
+    """A version of the directory, as whoever made this write could know it.
+
+    That a manifest still stands in another shape where it was read before, only those know who remember where.
+    """
+    site, name = _site(world, post.writer), _name_of(world, post)
+    version = site.checkout.versions[number]
+    if post.kind != "cancel" or version.waits != "hurt" or name not in version.hurt:
+        return version
+    if site.state.last_read(post.generation, name, post.sent) == version.wish.path(name):
+        return version
+    return replace(version, wish=version.wish.having(name, None), hurt=version.hurt - {name})
+
+
 def _wish(world: World, post: Post, name: str) -> JobWish | None:
-    return _site(world, post.writer).checkout.versions[post.version].wish.get(name)
+    return _version(world, post, post.version).wish.get(name)
 
 
 def _revision(world: World, post: Post, name: str) -> str | None:
-    return _site(world, post.writer).checkout.versions[post.version].wish.revisions().get(name)
+    return _version(world, post, post.version).wish.revisions().get(name)
 
 
 def _cancels(world: World) -> Iterator[tuple[Post, SimJob]]:
@@ -244,12 +259,13 @@ def s3_only_ours(world: World) -> Iterator[str]:
 def s4_evidence(world: World) -> Iterator[str]:
     """S4: every write needs manifests that were whole, and equal in two reads; every cancel a fresh GET that says live."""
     for post in world.server.posts:
-        versions = _site(world, post.writer).checkout.versions
-        read = versions[post.version]
+        read = _version(world, post, post.version)
         yield from _trusted(world, post)
         if post.rechecked is None or not post.rechecked[2]:
             yield f"{post.writer.name} wrote without a second read of the manifests"
-        elif versions[post.rechecked[1]].wish != read.wish or _name_of(world, post) in versions[post.rechecked[1]].hurt:
+        elif (again := _version(world, post, post.rechecked[1])).wish != read.wish or _name_of(
+            world, post
+        ) in again.hurt:
             yield f"{post.writer.name} wrote although the manifests had changed since it read them"
         if post.kind == "cancel":
             seen = [status for _, job_id, status in post.looks if job_id == post.job_id]
@@ -270,7 +286,7 @@ def _name_of(world: World, post: Post) -> str:
 
 def _trusted(world: World, post: Post) -> Iterator[str]:
     """What was read when this write was decided must have been fit for it."""
-    versions = _site(world, post.writer).checkout.versions
+    versions = [_version(world, post, number) for number in range(_site(world, post.writer).checkout.version + 1)]
     read = versions[post.version]
     name = _name_of(world, post)
     removal = post.kind == "cancel" and read.wish.get(name) is None and read.wish.state == "active"
