@@ -43,31 +43,31 @@ _TOLD_AS: Mapping[str, frozenset[str]] = {
 def l3b_ends_told(world: World) -> Iterator[str]:
     """L3b: every end of a job is told at least once, also when the process is killed between learning it and telling it.
 
-    By each state directory that once recorded the job as live, or whose run made it.
+    By each state directory that once recorded the job as live; of what it found ended, by it or a rival.
     """
     if world.calm_at is None:
         return
+    ends = {site.name: {end for process in site.processes for end in process.ends_told} for site in world.sites}
+    anybodys = frozenset[tuple[str, str]]().union(*ends.values())
     for site in world.sites:
-        told = {end for process in site.processes for end in process.ends_told}
-        for job_id in sorted(_followed(site)):
-            job = world.server.jobs[job_id]
+        for job_id in sorted(site.state.once_live | _made_here(site)):
+            job, told = world.server.jobs[job_id], ends[site.name] if job_id in site.state.once_live else anybodys
             status = job.status(world.engine.now)
             events = _TOLD_AS.get(status, frozenset())
             if events and job.gone_at is None and not any((job_id, event) in told for event in events):
                 yield f"{site.name} never told that {job_id} {status}"
 
 
-def _followed(site: Site) -> set[str]:
-    """The jobs whose end the state directory that a site has now is bound to tell."""
+def _made_here(site: Site) -> set[str]:
+    """The jobs that the state directory knows of which it recorded the create."""
     state, jobs = site.state, site.world.server.jobs
-    made = {
+    return {
         job_id
         for job_id in state.records()
         if (post := jobs[job_id].post) is not None
         and post.writer.site == site.name
         and state.remembers(state.generation, post.generation, post.sent)
     }
-    return made | state.once_live
 
 
 @dataclass(frozen=True)

@@ -263,14 +263,18 @@ def s4_evidence(world: World) -> Iterator[str]:
         yield from _trusted(world, post)
         if post.rechecked is None or not post.rechecked[2]:
             yield f"{post.writer.name} wrote without a second read of the manifests"
-        elif (again := _version(world, post, post.rechecked[1])).wish != read.wish or _name_of(
-            world, post
-        ) in again.hurt:
+        elif _changed(world, post, _version(world, post, post.rechecked[1]), read):
             yield f"{post.writer.name} wrote although the manifests had changed since it read them"
         if post.kind == "cancel":
             seen = [status for _, job_id, status in post.looks if job_id == post.job_id]
             if not seen or seen[-1] in TERMINAL:
                 yield f"{post.writer.name} cancelled {post.job_id} without a fresh look that says live"
+
+
+def _changed(world: World, post: Post, again: Version, read: Version) -> bool:
+    """Whether the second read was of something else; a directory that hides a manifest hides no create."""
+    hurt = _name_of(world, post) in again.hurt and (again.waits == "all" or post.kind == "cancel")
+    return hurt or again.wish != read.wish
 
 
 # Seconds for which a name must be gone before a daemon cancels its job.

@@ -73,17 +73,13 @@ class Log:
         return Log(self._process, self._facts | facts)
 
     def _line(self, event: str, **facts: Any) -> None:
-        process = self._process
+        process, facts = self._process, self._facts | facts
         fault = process.effect("log") if event in ENDS else None
         if process.engine.trace is not None:
-            told = {
-                k: v
-                for k, v in (self._facts | facts).items()
-                if k not in {"pass_id", "duration"} and v not in ("", None)
-            }
+            told = {k: v for k, v in facts.items() if k not in {"pass_id", "duration"} and v not in ("", None)}
             process.engine.say(f"{process.name}   {event} {' '.join(f'{k}={v}' for k, v in told.items())}"[:240])
         if event in ENDS:
-            process.ends_told.add((self._facts["job_id"], event))
+            process.ends_told.add((facts["job_id"], event))
         if fault == "crash after":
             process.crash(f"after it logged {event}")
 
