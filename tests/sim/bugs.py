@@ -271,30 +271,17 @@ class AnybodysMarks(Reconciler):
         return replace(memory, echoes=True) if any(job.marks for job in listed) else memory
 
 
-class _LaterLog:
-    """A log whose lines are written when somebody says so."""
-
-    def __init__(self, log: Any, lines: list[Callable[[], object]]) -> None:
-        self._log, self._lines = log, lines
-
-    def bind(self, **facts: Any) -> "_LaterLog":
-        return _LaterLog(self._log.bind(**facts), self._lines)
-
-    def __getattr__(self, level: str) -> Callable[..., None]:
-        write = getattr(self._log, level)
-        return lambda event, **facts: self._lines.append(partial(write, event, **facts))
-
-
 class RecordedBeforeTold(Reconciler):
     """An end recorded before it is told: the log comes after the journal."""
 
-    def _remember(self, seen: Seen, snapshot: Snapshot, log: Any) -> tuple[Job, ...]:
-        lines: list[Callable[[], object]] = []
-        later: Any = _LaterLog(log, lines)
-        ended = super()._remember(seen, snapshot, later)
-        for write in lines:
-            write()
-        return ended
+    _untold: Callable[[], None] = staticmethod(lambda: None)
+
+    def _tell(self, *ends: Any) -> None:
+        self._untold = partial(super()._tell, *ends)
+
+    def _remember(self, *seen: Any) -> None:
+        super()._remember(*seen)
+        self._untold()
 
 
 @dataclass(frozen=True)
