@@ -27,6 +27,13 @@ case " $* " in
 esac
 """
 
+# The same, called by its path as an installer makes it.
+SCRIPT = """#!{python}
+import sys
+from reconciler.__main__ import main
+main(sys.argv[1:] + (["--sandbox-speed", "100"] if "--wait" in sys.argv else []))
+"""
+
 
 def commands(readme: Path) -> list[str]:
     """The fenced shell blocks of a README."""
@@ -168,6 +175,16 @@ def test_the_readme_names_every_reason_and_every_command() -> None:
     named = re.findall(r"^  ([a-z]+) ", helped, re.MULTILINE)
     assert named
     assert [name for name in named if f"`reconciler {name}" not in readme] == []
+
+
+def test_a_fleet_of_ones_own_is_made_as_printed_after_the_first_quick_start_command(tmp_path: Path) -> None:
+    script = tmp_path / ".venv" / "bin" / "reconciler"
+    script.parent.mkdir(parents=True)
+    script.write_text(SCRIPT.format(python=sys.executable))
+    script.chmod(0o755)
+    printed = run(commands(ROOT / "README.md")[2], tmp_path, Path("/nowhere"))
+    assert "Next: .venv/bin/reconciler plan my-fleet" in printed
+    assert "succeeded" in printed
 
 
 def test_the_second_quick_start_command_installs_and_runs_the_tests() -> None:

@@ -4,6 +4,8 @@ import json
 import re
 import secrets
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,14 @@ def init(directory: Path) -> None:
                 click.echo(f"written  {path}")
     except OSError as error:
         raise ReconcilerError(f"{directory}: {error.strerror}") from error
-    click.echo(f"\nNext: reconciler plan {shlex.quote(str(directory))}")
+    click.echo(f"\nNext: {_program()} plan {shlex.quote(str(directory))}")
+
+
+def _program() -> str:
+    """How this program was called, where a shell would not find it by its name."""
+    called = sys.argv[0]
+    found = shutil.which("reconciler") is not None or not called.endswith("/reconciler")
+    return "reconciler" if found else shlex.quote(called)
 
 
 @click.command()
