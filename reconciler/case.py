@@ -140,10 +140,8 @@ def ended_by_us(memory: Memory, job: Job) -> bool:
     return job.cancelled and own is not None and own.counts
 
 
-def end_of(memory: Memory, job: Job) -> End | None:
-    """Who ended it and why; None for one that is live."""
-    if job.live:
-        return None
+def end_of(memory: Memory, job: Job) -> End:
+    """Who ended it, and why; to be asked of a job that is not live."""
     if not job.cancelled:
         return End(By.PROVIDER, Reason.SUCCEEDED if job.succeeded else Reason.FAILED, job.finished_at)
     own = memory.cancels.get(job.id)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from reconciler.case import Case, Known, cases_of, ended_by_us, job_of_intent, must_exist, wanted_here
+from reconciler.case import By, Case, Known, cases_of, end_of, ended_by_us, job_of_intent, must_exist, wanted_here
 from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import foreign
 from reconciler.job import Job
@@ -297,11 +297,18 @@ def _row_11_cancelled(case: Case) -> Decision | None:
     latest = case.latest
     if latest is None:
         return None
-    what = f"job {latest.job.id} was cancelled by somebody else"
+    what = f"job {latest.job.id} was cancelled {_by_whom(case, latest)}"
     if case.policy.on_cancelled is OnCancelled.RECREATE:
         return _want(case, Reason.CANCELLED, f"{what}; on_cancelled: recreate")
     advice = f"{what}; it stays so. Raise rerun to train it again"
     return Decision(changes=(_change(case, Action.HOLD, Reason.CANCELLED, advice, latest),))
+
+
+def _by_whom(case: Case, known: Known) -> str:
+    end = end_of(case.world.memory, known.job)
+    if end.by is By.RECONCILER:
+        return f"here ({end.reason})"
+    return "by somebody else" if end.by else "(by whom is not known here)"
 
 
 def _row_12_not_created(case: Case) -> Decision:

@@ -645,8 +645,8 @@ def _log_end(log: FilteringBoundLogger, job: Job, memory: Memory) -> None:
         log.info("job.succeeded", fine_tuned_model=job.fine_tuned_model, trained_tokens=job.trained_tokens)
     elif job.failed:
         log.error("job.failed", error=job.error.message if job.error else "", code=job.error.code if job.error else "")
-    elif end is not None and end.by is By.RECONCILER:
+    elif end.by is By.RECONCILER:
         if own is None or not own.confirmed:  # else `act` has told it
             log.info("job.cancelled", reason=end.reason)
     else:
-        log.warning("job.ended", ended_by=end.by if end and end.by else "not known here")
+        log.warning("job.ended", ended_by=end.by or "not known here")

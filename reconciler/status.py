@@ -10,7 +10,7 @@ and, only on trouble, *Blocked*.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.case import Case, Known, cases_of
+from reconciler.case import By, Case, End, Known, cases_of, end_of
 from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import foreign
 from reconciler.job import Checkpoint, Job
@@ -71,7 +71,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything known of one name. ``checkpoints`` and ``progress`` are None until the provider was asked."""
+    """Everything known of one name. ``checkpoints`` and ``progress`` are None until the provider was asked.
+
+    ``past``: no manifest names it, and nothing is left to do or to say but its history.
+    """
 
     name: str
     revision: str | None
@@ -87,6 +90,7 @@ class Status:
     conditions: tuple[Condition, ...]
     history: tuple[Mapping[str, object], ...]
     created_at: int | None = None
+    past: bool = False
 
 
 def statuses(
@@ -97,13 +101,13 @@ def statuses(
     previous: Mapping[str, Mapping[str, object]],
     details: Details,
 ) -> dict[str, Status]:
-    """A status for each name that is desired or has something to say.
+    """A status for each name that is desired, is acted on, or has jobs at the provider, also where they ended long ago.
 
     ``now`` is the time a condition that changes gets. ``previous`` are the last reports, as read
     back from disk. ``details`` are those read in this pass.
     """
     cases, _ = cases_of(world)
-    lines: dict[str, list[Change]] = {name: [] for name in world.desired}
+    lines: dict[str, list[Change]] = {name: [] for name, case in cases.items() if case.desired or case.known}
     for change in plan.changes:
         lines.setdefault(change.name, []).append(change)
     return {
@@ -121,7 +125,8 @@ def _status(
 ) -> Status:
     known = _shown(case, changes)
     job = known.job if known else None
-    conditions = (_synced(changes), _succeeded(job, changes), *_blocked(changes))
+    past = case.desired is None and not changes
+    conditions = (_ARCHIVED if past else _synced(changes), _succeeded(job, changes), *_blocked(changes))
     return Status(
         name=case.name,
         revision=case.revision or (known.revision if known else None),
@@ -137,8 +142,9 @@ def _status(
         conditions=tuple(
             Condition(facts[0], facts[1], str(facts[2]), facts[3], _since(facts, before, now)) for facts in conditions
         ),
-        history=tuple(_past(k) for k in case.known[-_HISTORY_LIMIT:]),
+        history=tuple(_past(case, k) for k in case.known[-_HISTORY_LIMIT:]),
         created_at=job.created_at if job else None,
+        past=past,
     )
 
 
@@ -146,7 +152,11 @@ def _shown(case: Case, changes: Sequence[Change]) -> Known | None:
     """The job this name stands on: the one its plan is about, else the latest of its revision."""
     ids = [c.job_id for c in changes if c.job_id and (case.desired is None or c.revision == case.revision)]
     named = {k.job.id: k for k in case.known}
-    return next((named[i] for i in ids if i in named), case.latest)
+    last = case.known[-1] if case.desired is None and case.known else case.latest
+    return next((named[i] for i in ids if i in named), last)
+
+
+_ARCHIVED: _Facts = ("Synced", "True", "Done", "its manifest is gone; nothing is left to do")
 
 
 def _synced(changes: Sequence[Change]) -> _Facts:
@@ -242,11 +252,39 @@ def _error(job: Job | None) -> Mapping[str, str] | None:
     return {"code": job.error.code, "message": job.error.message, "param": job.error.param}
 
 
-def _past(known: Known) -> Mapping[str, object]:
+# Why, for a reader who did not want it: what each cancel of ours is for.
+_CANCELLED_FOR: Mapping[str, str] = {
+    Reason.CANCEL_REQUESTED: "its manifest, or the fleet's, says state: cancelled",
+    Reason.REMOVED: "its manifest was gone from the directory",
+    Reason.SUPERSEDED: "its manifest had another spec by then, and a job of that spec took its place",
+    Reason.DUPLICATE: "it was a second job of the same spec; the other one was kept",
+}
+
+
+def _past(case: Case, known: Known) -> Mapping[str, object]:
+    """One job of the history; what is not known of its end, or has not come yet, is None. Times are Unix seconds."""
+    end = None if known.live else end_of(case.world.memory, known.job)
     return {
         "job_id": known.job.id,
         "revision": known.revision,
         "attempt": known.attempt,
         "status": known.job.status,
         "fine_tuned_model": known.job.fine_tuned_model,
+        "ended_by": str(end.by) if end and end.by else None,
+        "ended_reason": str(end.reason) if end else None,
+        "ended_message": _why(known.job, end) if end else None,
+        "ended_at": end.at if end else None,
     }
+
+
+def _why(job: Job, end: End) -> str:
+    """Who ended it and why, in a sentence."""
+    if job.succeeded:
+        return "it was trained to its end"
+    if job.failed:
+        return f"the provider reports: {foreign(job.error.words)}" if job.error else "the provider gives no reason"
+    if end.by is By.RECONCILER:
+        return f"cancelled by reconciler from this directory: {_CANCELLED_FOR.get(end.reason, end.reason)}"
+    if end.by is By.OTHERS:
+        return "cancelled by somebody else: a person, or a run with another state directory"
+    return "cancelled; by whom is not known here: this state directory is younger"

@@ -18,7 +18,7 @@ from reconciler.status import Condition, Status
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_SHOWN = tuple(field.name for field in fields(Status) if field.name not in {"name", "created_at"})
+_SHOWN = tuple(field.name for field in fields(Status) if field.name not in {"name", "created_at", "past"})
 _CONDITION = tuple(field.name for field in fields(Condition))
 
 

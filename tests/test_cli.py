@@ -588,6 +588,41 @@ def test_status(shell: Shell, fleet: FleetDirectory) -> None:
     assert (unknown.code, "known: a, b" in unknown.err) == (1, True)
 
 
+def test_a_name_that_is_gone_says_who_ended_its_job_and_why(shell: Shell, fleet: FleetDirectory) -> None:
+    """Found in the field: "my job was cancelled and I did not want it" had no answer but one line of a log."""
+    fleet.job("a")
+    fleet.job("b")
+    shell("apply", fleet.root)
+    fleet.remove("a")
+    shell("apply", fleet.root)
+    detail = shell("status", fleet.root, "a")
+    assert detail.code == 0
+    assert "cancelled by reconciler from this directory: its manifest was gone from the directory" in detail.out
+    told = yaml.safe_load((fleet.root / ".reconciler" / "status" / "a.yaml").read_text())["status"]
+    (item,) = shell("status", fleet.root, "a", "-o", "json").json["items"]
+    assert {"name": "a", **told} == item
+    (past,) = item["history"]
+    assert (past["ended_by"], past["ended_reason"]) == ("reconciler", "Removed")
+    assert past["ended_at"] > 1_600_000_000
+    names = [i["name"] for i in shell("status", fleet.root, "-o", "json").json["items"]]
+    every = [i["name"] for i in shell("status", fleet.root, "--all", "-o", "json").json["items"]]
+    assert (names, every) == (["b"], ["a", "b"])
+    assert shell("events", "a", "-d", fleet.root).code == 0
+
+
+def test_a_run_without_the_journal_does_not_know_who_it_was(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    fleet.job("b")
+    shell("apply", fleet.root)
+    fleet.remove("a")
+    shell("apply", fleet.root)
+    shutil.rmtree(fleet.root / ".reconciler")
+    ran = shell("status", fleet.root, "a")
+    assert "by whom is not known here" in ran.out
+    (item,) = shell("status", fleet.root, "a", "-o", "json").json["items"]
+    assert [past["ended_by"] for past in item["history"]] == [None]
+
+
 def test_the_status_files_hold_what_status_prints(shell: Shell, fleet: FleetDirectory) -> None:
     fleet.job("a", model="gpt-4o-mini")
     shell("apply", fleet.root, "--wait", "--sandbox-speed", "1000")

@@ -888,6 +888,12 @@ SAID: dict[str, list[str]] = {
     "9 a reason without a code": ["attempt 1 failed (bad day); trying again (1 of 1 retries)"],
     "10 cancelled by us for a removal": ["job j1 was cancelled here, and its spec is wanted again"],
     "11 cancelled by somebody": ["job j1 was cancelled by somebody else; it stays so. Raise rerun to train it again"],
+    "10 cancelled by us as a duplicate is not restored": [
+        "job j1 was cancelled here (Duplicate); it stays so. Raise rerun to train it again"
+    ],
+    "10 without memory, but it was not there at first": [
+        "job j1 was cancelled (by whom is not known here); it stays so. Raise rerun to train it again",
+    ],
     "11 cancelled by somebody, recreate": ["job j1 was cancelled by somebody else; on_cancelled: recreate"],
     "12 nothing": [NEW],
     "13 upstream is not created yet": ["waits for the model of job up", NEW],

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from reconciler.change import Reason
 from reconciler.gates import Permission, gate
 from reconciler.job import Checkpoint, Job, JobError
-from reconciler.manifest import State
+from reconciler.manifest import Desired, State
 from reconciler.plan import plan
 from reconciler.status import Condition, Details, Progress, Status, statuses
 from reconciler.status_files import StatusFiles, as_item
-from reconciler.world import Intent, Rejection, World
+from reconciler.world import Intent, Memory, OwnCancel, Rejection, World
 from tests.build import R1, R2, R3, desired, fleet, job, memory, record, world
 from tests.test_plan import TABLE, worlds
 
@@ -128,8 +128,95 @@ def test_blocked_is_what_only_a_person_or_the_provider_can_end() -> None:
     assert [(c.type, c.reason) for c in status.conditions if c.type == "Blocked"] == [("Blocked", Reason.BLOCKED)]
 
 
-def test_a_name_that_is_gone_and_ended_has_nothing_to_say() -> None:
-    assert report(world([job(status="succeeded")], [])) == {}
+def test_a_name_that_is_gone_and_ended_says_how_it_ended_and_nothing_else() -> None:
+    (status,) = report(world([job(status="succeeded"), job("j2", status="failed", created=200)], [])).values()
+    assert (status.name, status.job_id, status.past) == ("a", "j2", True)
+    assert [(c.type, c.status, c.reason, c.message) for c in status.conditions] == [
+        ("Synced", "True", "Done", "its manifest is gone; nothing is left to do"),
+        ("Succeeded", "False", "Failed", "job j2 failed"),
+    ]
+    assert [h["ended_by"] for h in status.history] == ["provider", "provider"]
+
+
+def test_a_name_that_is_gone_and_has_a_live_job_is_not_past() -> None:
+    assert [s.past for s in report(world([job()], [], prune=False)).values()] == [False]
+    assert [s.past for s in report(world([job()], [desired()])).values()] == [False]
+
+
+KEYS = ("ended_by", "ended_reason", "ended_message", "ended_at")
+SOMEBODY = "cancelled by somebody else: a person, or a run with another state directory"
+NOT_KNOWN = "cancelled; by whom is not known here: this state directory is younger"
+
+
+def ours(reason: Reason, why: str) -> tuple[object, ...]:
+    told = f"cancelled by reconciler from this directory: {why}"
+    return ("reconciler", str(reason), told, 600)
+
+
+@pytest.mark.parametrize(
+    ("found", "remembers", "expected"),
+    [
+        (job(), memory(), (None, None, None, None)),
+        (
+            job(status="succeeded", finished_at=60),
+            memory(),
+            ("provider", "Succeeded", "it was trained to its end", 60),
+        ),
+        (job(status="failed"), memory(), ("provider", "Failed", "the provider gives no reason", None)),
+        (
+            job(status="failed", error=JobError("c", "\x1b", ""), finished_at=2**52),
+            memory(),
+            ("provider", "Failed", "the provider reports: c: \\x1b", 2**52),
+        ),
+        *(
+            (job(status="cancelled"), memory(cancels={"j1": OwnCancel(reason, sent_at=600)}), ours(reason, why))
+            for reason, why in [
+                (Reason.CANCEL_REQUESTED, "its manifest, or the fleet's, says state: cancelled"),
+                (Reason.REMOVED, "its manifest was gone from the directory"),
+                (
+                    Reason.SUPERSEDED,
+                    "its manifest had another spec by then, and a job of that spec took its place",
+                ),
+                (Reason.DUPLICATE, "it was a second job of the same spec; the other one was kept"),
+                (Reason.AHEAD, "Ahead"),
+            ]
+        ),
+        (
+            job(status="canceled", finished_at=700),
+            memory(cancels={"j1": OwnCancel("Removed", sent_at=600)}),
+            (*ours(Reason.REMOVED, "its manifest was gone from the directory")[:3], 700),
+        ),
+        (
+            job(status="cancelled"),
+            memory(cancels={"j1": OwnCancel("Removed", counts=False, sent_at=600)}),
+            ("somebody else", "Cancelled", SOMEBODY, None),
+        ),
+        (
+            job(status="cancelled", finished_at=60),
+            memory(records=[record()]),
+            ("somebody else", "Cancelled", SOMEBODY, 60),
+        ),
+        (job(status="cancelled"), memory(), ("somebody else", "Cancelled", SOMEBODY, None)),
+        (job(status="cancelled"), memory(known=False), (None, "Cancelled", NOT_KNOWN, None)),
+        (
+            job(status="cancelled"),
+            memory(records=[record(live=False, ended_before=True)]),
+            (None, "Cancelled", NOT_KNOWN, None),
+        ),
+        (
+            job(status="cancelled"),
+            memory(records=[record()], known=False),
+            ("somebody else", "Cancelled", SOMEBODY, None),
+        ),
+    ],
+)
+@pytest.mark.parametrize("wants", [[desired()], []], ids=["declared", "removed"])
+def test_history_says_who_ended_a_job_and_why(
+    found: Job, remembers: Memory, expected: tuple[object, ...], wants: list[Desired]
+) -> None:
+    (status,) = report(world([found], wants, remembers=remembers)).values()
+    (past,) = status.history
+    assert tuple(past[key] for key in KEYS) == expected
 
 
 def test_a_desired_name_without_a_line_is_done() -> None:
@@ -239,7 +326,8 @@ def test_history_is_the_recent_past_the_oldest_first() -> None:
     jobs = [job(f"j{i:02}", attempt=i + 1, status="failed", created=i) for i in range(25)]
     history = report(world(jobs, [desired()]))["a"].history
     assert [h["job_id"] for h in history] == [f"j{i:02}" for i in range(5, 25)]
-    assert history[-1] == {"job_id": "j24", "revision": R1, "attempt": 25, "status": "failed", "fine_tuned_model": None}
+    last = {"job_id": "j24", "revision": R1, "attempt": 25, "status": "failed", "fine_tuned_model": None}
+    assert last.items() <= history[-1].items()
 
 
 def test_the_job_shown_is_the_one_its_plan_is_about() -> None:

@@ -34,11 +34,12 @@ _FOLLOW_SECONDS = 2.0
 @click.command()
 @options.directory_argument
 @click.argument("name", required=False)
+@click.option("--all", "every", is_flag=True, help="Names whose manifest is gone too.")
 @options.output("text", "json")
 @options.connection
 @click.pass_obj
-def status(clock: Clock, /, directory: str, name: str | None, form: str, **rest: Any) -> None:
-    """Show a row a job; with NAME everything known of it."""
+def status(clock: Clock, /, directory: str, name: str | None, form: str, *, every: bool, **rest: Any) -> None:
+    """Show a row a job; with NAME everything known of it, also where its manifest is gone."""
     if name is None and directory != "-" and not Path(directory).exists():
         raise UsageError(f"no such directory: {directory}; for one job say: reconciler status DIR {directory}")
     settings = options.settings_of(directory, rest)
@@ -48,6 +49,8 @@ def status(clock: Clock, /, directory: str, name: str | None, form: str, **rest:
         found = _statuses(house, snapshot, seen, name)
         if name is not None:
             found = [_one(found, name)]
+        elif not every:
+            found = [s for s in found if not s.past]
         if form == "json":
             _, unmanaged = cases_of(seen.world)
             document = {"fleet": house.fleet.name, "items": [as_item(s) for s in found], "unmanaged": unmanaged}

@@ -259,4 +259,4 @@ def _standing(house: House, result: Result) -> str:
     after = result.last.after
     now = timestamp(house.clock)
     report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, details=Details())
-    return status_table(report.values(), now=house.clock.time())
+    return status_table((s for s in report.values() if not s.past), now=house.clock.time())

@@ -55,6 +55,8 @@ def status_detail(status: Status) -> str:
     )
     if status.history:
         parts += ["", "Jobs of this name", table([("JOB", "REVISION", "ATTEMPT", "STATUS", "MODEL"), *_past(status)])]
+    if any(job["ended_reason"] is not None for job in status.history):
+        parts += ["", "How they ended", table([("JOB", "ENDED", "BY", "REASON", "WHY"), *_ends(status)])]
     if status.checkpoints:
         parts += ["", "Checkpoints"]
         parts.append(table([("STEP", "MODEL")] + [(str(c["step"]), str(c["model"])) for c in status.checkpoints]))
@@ -65,6 +67,19 @@ def _past(status: Status) -> Iterable[tuple[str, ...]]:
     for job in status.history:
         keys = ("job_id", "revision", "attempt", "status", "fine_tuned_model")
         yield tuple("-" if job[key] is None else str(job[key]) for key in keys)
+
+
+def _ends(status: Status) -> Iterable[tuple[str, ...]]:
+    for job in status.history:
+        if job["ended_reason"] is not None:
+            at, by = job["ended_at"], job["ended_by"] or "not known here"
+            yield (
+                str(job["job_id"]),
+                _time(at) if isinstance(at, int) else "-",
+                str(by),
+                str(job["ended_reason"]),
+                str(job["ended_message"]),
+            )
 
 
 def event_line(event: Event) -> str:
