@@ -23,11 +23,25 @@ from enum import Enum, StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic.alias_generators import to_camel
 
 from reconciler.canonical import canonical
 from reconciler.errors import foreign
-from reconciler.spec import GRADER_TYPES, Hyperparameters, Integer, Integration, Method, Strict, Word, integral
+from reconciler.placeholder import name_fault, path_fault
+from reconciler.spec import (
+    GRADER_TYPES,
+    FilePath,
+    Hyperparameters,
+    Integer,
+    Integration,
+    Method,
+    Strict,
+    Word,
+    all_filled,
+    integral,
+    meant,
+)
 
 API_VERSION = "reconciler/v1"
 
@@ -88,12 +102,35 @@ Name = Annotated[
     Field(description="A DNS label: lower-case letters, digits and -, at most 63 characters."),
 ]
 # What `job.check_id` accepts of a server.
-_JobId = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+_JobId = Annotated[
+    str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"), meant(name_fault)
+]
 _Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 _Percent = re.compile(r"(\d{1,3})%")
 
 
-class _Metadata(Strict):
+_CLUSTERS = "What a cluster adds; ignored."
+
+
+class _ClusterMetadata(Strict):
+    """What a cluster adds to what it prints: accepted in any shape, and read by nobody."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    creation_timestamp: Any = None
+    deletion_grace_period_seconds: Any = None
+    deletion_timestamp: Any = None
+    finalizers: Any = None
+    generate_name: Any = None
+    generation: Any = None
+    managed_fields: Any = None
+    owner_references: Any = None
+    resource_version: Any = None
+    self_link: Any = None
+    uid: Any = None
+
+
+class _Metadata(_ClusterMetadata):
     name: Name
     namespace: Word | None = None
     labels: dict[str, str] | None = None
@@ -138,6 +175,7 @@ class FleetDocument(Strict):
     kind: Literal["Fleet"]
     metadata: _Metadata
     spec: _FleetSpec
+    status: Any = Field(default=None, description=_CLUSTERS)
 
 
 class _ModelFrom(Strict):
@@ -184,20 +222,25 @@ _OURS = Fate(sent=False, hashed=Hashed.NO)
 _OURS_AND_HASHED = Fate(sent=False, hashed=Hashed.AS_WRITTEN)
 
 
+_PairText = Annotated[str, meant(path_fault)]
+
+
 class _JobSpec(Strict):
     model: Annotated[Word | None, _SENT_AND_HASHED] = None
     training_file: Annotated[
-        Word,
+        FilePath,
         Field(description="A path relative to this manifest, or a file id (file-…)."),
         Fate(sent=True, hashed=Hashed.AS_NAMED),
     ]
-    validation_file: Annotated[Word | None, Fate(sent=True, hashed=Hashed.AS_NAMED)] = None
-    suffix: Annotated[Annotated[str, StringConstraints(min_length=1, max_length=64)] | None, _SENT_AND_HASHED] = None
+    validation_file: Annotated[FilePath | None, Fate(sent=True, hashed=Hashed.AS_NAMED)] = None
+    suffix: Annotated[
+        Annotated[str, StringConstraints(min_length=1, max_length=64), meant(name_fault)] | None, _SENT_AND_HASHED
+    ] = None
     seed: Annotated[Annotated[Integer, Field(ge=0, le=2_147_483_647)] | None, _SENT_AND_HASHED] = None
     method: Annotated[Method | None, _SENT_AND_HASHED] = None
     hyperparameters: Annotated[Hyperparameters | None, _SENT_AND_HASHED] = None
     integrations: Annotated[list[Integration] | None, _SENT] = None
-    metadata: Annotated[dict[str, str] | None, _SENT] = None
+    metadata: Annotated[dict[_PairText, _PairText] | None, _SENT] = None
     model_from: Annotated[_ModelFrom | None, Fate(sent=False, hashed=Hashed.AS_NAMED)] = None
     # Its own fields are sent, after those of the spec (body.py).
     extra_body: Annotated[dict[str, Any] | None, _OURS_AND_HASHED] = None
@@ -222,6 +265,7 @@ class _JobSpec(Strict):
         known = sorted(set(extra or {}) & set(BODY_FIELDS))
         if known:
             raise ValueError(f"{known[0]} is a field of the API: write it as spec.{known[0]}")
+        all_filled(extra)
         return extra
 
     @model_validator(mode="after")
@@ -257,6 +301,7 @@ class FineTuningJobDocument(Strict):
     kind: Literal["FineTuningJob"]
     metadata: _Metadata
     spec: _JobSpec
+    status: Any = Field(default=None, description=_CLUSTERS)
 
 
 # ── what decisions read ──────────────────────────────────────────────────────────────────────
@@ -540,12 +585,18 @@ def _path(location: Sequence[str | int]) -> tuple[str | int, ...]:
     return tuple(path)
 
 
+_LENGTHS = frozenset({"string_too_short", "string_too_long"})
+
+
 def _sentence(found: Any) -> str:
     kind, given = found["type"], found["input"]
     if kind == "extra_forbidden":
         return f"unknown field{_nearest(str(found['loc'][-1]))}"
     if kind == "missing":
         return "required, and not set"
+    # Where a number or one of a few words is needed, a template is the reason and not its type.
+    if isinstance(given, str) and kind not in _LENGTHS and (fault := name_fault(given)):
+        return fault
     if kind == "union_tag_invalid":
         return f"its type must be one of {found['ctx']['expected_tags']}"
     if kind == "model_type":
@@ -578,4 +629,4 @@ def _field_names() -> list[str]:
         model = models.pop()
         names |= model.model_fields.keys()
         models += model.__subclasses__()
-    return sorted(names)
+    return sorted(names - _ClusterMetadata.model_fields.keys() - {"status"})

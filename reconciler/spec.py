@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +22,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import core_schema
+
+from reconciler.placeholder import free_fault, name_fault, path_fault
 
 
 class Strict(BaseModel):
@@ -43,8 +46,25 @@ def integral(value: Any) -> Any:
 
 
 Integer = Annotated[int, BeforeValidator(integral)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+def meant(fault: Callable[[str], str]) -> AfterValidator:
+    """Refuses a text of which ``fault`` knows that nobody meant it."""
+
+    def check(text: str) -> str:
+        message = fault(text)
+        if message:
+            raise ValueError(message)
+        return text
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536), meant(free_fault)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(name_fault)]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(path_fault)]
+# A grader's labels are words of the data.
+Label = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(free_fault)]
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 
 
@@ -105,9 +125,20 @@ class ReinforcementHyperparameters(Hyperparameters):
     eval_samples: _Count = None
 
 
+def all_filled(value: Any) -> Any:
+    """``value``, of any shape. Raises ValueError where a text in it is a template that was not filled in."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str) and (message := free_fault(one)):
+            raise ValueError(message)
+        waiting += one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ()
+    return value
+
+
 class _Item(Strict):
     role: Literal["user", "assistant", "system", "developer"]
-    content: Any
+    content: Annotated[Any, AfterValidator(all_filled)]
     type: Literal["message"] | None = None
 
 
@@ -156,7 +187,7 @@ class PythonGrader(Strict):
 
     type: Literal["python"]
     name: Word
-    source: Annotated[str, StringConstraints(min_length=1, max_length=1_048_576)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=1_048_576), meant(free_fault)]
     image_tag: Word | None = None
 
 
@@ -178,8 +209,8 @@ class LabelModelGrader(Strict):
     name: Word
     model: Word
     input: list[_Item]
-    labels: list[Word]
-    passing_labels: list[Word]
+    labels: list[Label]
+    passing_labels: list[Label]
 
 
 def _grader_type(value: Any) -> str:

@@ -96,6 +96,8 @@ SHAPES = {
     "foreign documents": "---\na: 1\n" * 100_000,
     "a long text": HEAD + "  suffix: " + "m" * 900_000 + "\n",
     "a long wide text": HEAD + "  suffix: \U0001f600" + "m" * 900_000 + "\n",
+    "templates in a value": HEAD + "  metadata: {a: '" + "{{" * 200_000 + "${<%$({%<a" * 50_000 + "'}\n",
+    "templates in a word": HEAD.replace("model: m", "model: '" + "{{" * 400_000 + "'"),
     "a long number": HEAD + "  seed: " + "9" * 900_000 + "\n",
     "a long exponent": HEAD + "  seed: 1e" + "9" * 900_000 + "\n",
     "a long path": HEAD.replace("file-1", '"' + "a/" * 400_000 + '"'),

@@ -1,5 +1,7 @@
 """What a person may write, what each job's revision is, and what is said when something is wrong."""
 
+# ruff: noqa: RUF001 - typographic quotes are what is tried here
+
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -614,6 +616,195 @@ def test_errors_beyond_the_first_hundred_are_counted(errors: int, last: str) -> 
     told = said({**MODEL, **{f"x{number:03}": 1 for number in range(errors)}})
     assert len(told) == min(errors, 101)
     assert told[-1][1] == last
+
+
+# ── templates that were not filled in, and typographic quotes ──
+
+
+def unfilled(template: str) -> str:
+    return f"{template} is a template that was not filled in: put the value in its place"
+
+
+def quoted(quote: str) -> str:
+    return f"the typographic quote {quote} stands in it: remove it, or write a straight one (' or \")"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "${MODEL}",
+        "${MODEL:-gpt}",
+        "$(MODEL)",
+        "$(cat model)",
+        "{{ model }}",
+        "{{.Values.model}}",
+        "{{- model -}}",
+        "${{ vars.MODEL }}",
+        "<%= model %>",
+        "{% if x %}",
+        "#{MODEL}#",
+        "$MODEL",
+        "%MODEL%",
+        "<MODEL>",
+        "<your model>",
+    ],
+)
+def test_a_template_that_was_not_filled_in_is_no_name(template: str) -> None:
+    for text in (template, f"ft:{template}", f"{template}/x"):
+        assert said({**MODEL, "model": text}) == [("spec.model", unfilled(template))]
+        assert said({**MODEL, "suffix": text}) == [("spec.suffix", unfilled(template))]
+        assert said({**MODEL, "training_file": text}) == [("spec.training_file", unfilled(template))]
+
+
+@pytest.mark.parametrize("template", ["__MODEL__", "@MODEL@", "@project.version@", "$model", "[[ x ]]", "%(x)s", "{x}"])
+def test_what_may_stand_in_a_name_is_a_template_where_it_is_all_of_it(template: str) -> None:
+    assert said({**MODEL, "model": template}) == [("spec.model", unfilled(template))]
+    assert document({**MODEL, "model": f"ft:{template}:x"}).spec.model == f"ft:{template}:x"
+
+
+RUN = {"type": "wandb", "wandb": {"project": "p"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"validation_file": "${X}"}, "validation_file"),
+        ({"seed": "${X}"}, "seed"),
+        ({"rerun": "${X}"}, "rerun"),
+        ({"hyperparameters": {"n_epochs": "${X}"}}, "hyperparameters.n_epochs"),
+        ({"hyperparameters": {"learning_rate_multiplier": "${X}"}}, "hyperparameters.learning_rate_multiplier"),
+        ({"method": {"type": "${X}"}}, "method.type"),
+        ({"method": "${X}"}, "method"),
+        ({"integrations": [{**RUN, "wandb": {"project": "${X}"}}]}, "integrations.0.wandb.project"),
+        ({"integrations": [{**RUN, "wandb": {"project": "p", "tags": ["a", "${X}"]}}]}, "integrations.0.wandb.tags.1"),
+        ({"metadata": {"k": "${X}"}}, "metadata.k"),
+        ({"metadata": {"k": "at ${X}"}}, "metadata.k"),
+        ({"metadata": {"${X}": "v"}}, "metadata.${X}"),
+        ({"extra_body": {"a": [{"b": "${X}"}]}}, "extra_body"),
+        ({"policy": {"state": "${X}"}}, "policy.state"),
+        ({"policy": {"adopt": {"job_id": "${X}", "revision": "0" * 16}}}, "policy.adopt.job_id"),
+    ],
+)
+def test_a_template_is_found_in_every_field(spec: dict[str, Any], field: str) -> None:
+    assert said({**MODEL, **spec}) == [(f"spec.{field}", unfilled("${X}"))]
+
+
+def test_a_template_is_found_in_the_envelope_and_in_a_fleet() -> None:
+    for name in ("${X}", "a-${X}"):
+        with pytest.raises(ValidationError) as raised:
+            document(MODEL, name)
+        assert problems_of(raised.value) == [(("metadata", "name"), unfilled("${X}"))]
+    for spec in ({"provider": "${X}"}, {"provider": "openai", "expect": {"host": "${X}"}}):
+        with pytest.raises(ValidationError) as raised:
+            fleet(spec)
+        assert [message for _, message in problems_of(raised.value)] == [unfilled("${X}")]
+
+
+@pytest.mark.parametrize("field", ["input", "reference"])
+@pytest.mark.parametrize("text", ["{{item.x}}", "{{ sample.output_text }}", "a ${X} b", "“Paris”", "<b>", "__X__"])
+def test_what_a_free_text_holds_is_meant(text: str, field: str) -> None:
+    assert only(entry(reinforcement({**STRING, field: text}))).body
+    assert only(entry({**MODEL, "extra_body": {"chat_template": text}})).extra_body == {"chat_template": text}
+    labels = {"type": "label_model", "name": "l", "model": "m", "input": [], "labels": [text], "passing_labels": [text]}
+    assert only(entry(reinforcement({**MULTI, "graders": {"a": labels}}))).body
+
+
+@pytest.mark.parametrize("text", ["${X}", "$(X)", " ${X}\n"])
+def test_a_free_text_that_is_a_placeholder_from_end_to_end_is_refused(text: str) -> None:
+    message = unfilled(text.strip())
+    item = {"role": "user", "content": [{"type": "input_text", "text": text}]}
+    assert said(reinforcement({**STRING, "reference": text}))[0][1] == message
+    assert said(reinforcement({**PYTHON, "source": text}))[0][1] == message
+    assert said(reinforcement({**SCORE, "input": [item]}))[0][1] == message
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("“gpt-4o”", "“"),
+        ("‘x’", "‘"),
+        ("«x»", "«"),
+        ("„x“", "„"),
+        ("gpt’4o", "’"),
+        ("’x", "’"),
+        ("x’", "’"),
+        ("‹x›", "‹"),
+    ],
+)
+def test_typographic_quotes_are_no_part_of_a_name(text: str, quote: str) -> None:
+    for key in ("model", "suffix"):
+        assert said({**MODEL, key: text}) == [(f"spec.{key}", quoted(quote))]
+    assert said({**MODEL, "seed": text}) == [("spec.seed", quoted(quote))]
+
+
+@pytest.mark.parametrize("text", ["“a/b.jsonl”", "‘file-1’", "«x»", "„x“"])
+def test_typographic_quotes_do_not_hold_a_path_or_a_value(text: str) -> None:
+    assert said({**MODEL, "training_file": text}) == [("spec.training_file", quoted(text[0]))]
+    assert said({**MODEL, "metadata": {"k": text}}) == [("spec.metadata.k", quoted(text[0]))]
+
+
+@pytest.mark.parametrize("text", ["l’été.jsonl", "the “best” one", "data/100%/a.jsonl", "a$b", "x{1}.jsonl", "“"])
+def test_what_a_path_or_a_value_may_hold(text: str) -> None:
+    spec = {**MODEL, "training_file": text, "metadata": {"k": text}}
+    assert document(spec).spec.model_dump(exclude_unset=True) == spec
+
+
+@pytest.mark.parametrize(
+    "text", ["accounts/x/models/y", "ft:gpt-4o:org::Ab1", "Qwen/Qwen2.5-7B@main", "l’été", "50%", "a<b"]
+)
+def test_what_a_name_may_hold(text: str) -> None:
+    assert document({**MODEL, "model": text, "suffix": text[:64]}).spec.model == text
+
+
+@pytest.mark.parametrize("character", ["\ufeff", "\u200b", "\u00a0", "\u202e", "\u2028"])
+def test_a_character_that_nobody_sees_is_no_part_of_a_name(character: str) -> None:
+    message = f"the character U+{ord(character):04X}, which nobody sees, stands in it: remove it"
+    assert said({**MODEL, "model": f"gpt{character}"}) == [("spec.model", message)]
+
+
+# ── what a cluster adds ──
+
+CLUSTERS: dict[str, Any] = {
+    "creationTimestamp": None,
+    "uid": "0",
+    "resourceVersion": "7",
+    "generation": 1,
+    "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}],
+    "selfLink": "/x",
+    "deletionTimestamp": "2026-01-01T00:00:00Z",
+    "deletionGracePeriodSeconds": 30,
+    "ownerReferences": [{"kind": "X"}],
+    "finalizers": ["x"],
+    "generateName": "a-",
+}
+
+
+@pytest.mark.parametrize("status", [None, {}, {"phase": "x"}, [], "x", 7])
+def test_what_a_cluster_adds_is_ignored(status: object) -> None:
+    envelope = {"apiVersion": "reconciler/v1", "metadata": {"name": "a", **CLUSTERS}, "status": status}
+    job = FineTuningJobDocument.model_validate({**envelope, "kind": "FineTuningJob", "spec": MODEL})
+    assert only(Entry(job, "a.yaml", 1)) == only(entry(MODEL))
+    read = FleetDocument.model_validate({**envelope, "kind": "Fleet", "spec": {"provider": "openai"}})
+    assert fleet_of(read) == Fleet("a", ProviderName.OPENAI)
+
+
+@pytest.mark.parametrize("model", [FleetDocument, FineTuningJobDocument])
+def test_the_schema_takes_what_a_cluster_adds_in_any_shape(model: type[BaseModel]) -> None:
+    schema = model.model_json_schema()
+    metadata = schema["$defs"]["_Metadata"]
+    assert metadata["properties"].keys() == {"name", "namespace", "labels", "annotations", *CLUSTERS}
+    assert metadata["additionalProperties"] is False
+    for field in (schema["properties"]["status"], *(metadata["properties"][name] for name in CLUSTERS)):
+        assert field.keys() <= {"title", "description", "default"}
+
+
+@pytest.mark.parametrize("field", ["uuid", "creationTimestmp", "finaliser", "creation_timestamp", "nam"])
+def test_what_a_cluster_adds_is_never_suggested(field: str) -> None:
+    told = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": {"name": "a", field: 1}, "spec": MODEL}
+    with pytest.raises(ValidationError) as raised:
+        FineTuningJobDocument.model_validate(told)
+    suggested = "; did you mean name?" if field == "nam" else ""
+    assert problems_of(raised.value) == [(("metadata", field), f"unknown field{suggested}")]
 
 
 # ── methods and graders ──────────────────────────────────────────────────────────────────────
