@@ -109,12 +109,14 @@ def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
     # Said before it is recorded: a kill between the two is made good by the intent. Live until a pass has told its end.
     log.info("job.created", job_id=job.id, status=job.status)
     desk.journal.bind(Record(job.id, desired.name, desired.revision, attempt, live=True))
-    echoed = job.marks is not None
-    if not echoed:
+    if job.marks is None:
         desk.journal.learn_echo(echoes=False)
+    # What a listing shows, and so what identity rests on, only the next one can tell.
+    stop = job.marks is None and not desk.journal.memory().seeds
+    if stop:
         log.warning("metadata.not_echoed", job_id=job.id)
     return Outcome(
-        desired.name, Action.CREATE, change.reason, job.id, True, f"created job {job.id}", job=job, stop=not echoed
+        desired.name, Action.CREATE, change.reason, job.id, True, f"created job {job.id}", job=job, stop=stop
     )
 
 

@@ -1,12 +1,13 @@
-"""The body of one create: the manifest's fields, the files' ids, and the marks.
+"""The body of one create: the manifest's fields, the files' ids, and the marks; and what a server returns of it.
 
-Pure. `act` calls `create_body` right before it sends; `case` knows a job without marks by its seed.
+Pure. `act` calls `create_body` right before it sends; `case` knows a job without marks by its seed, and asks here
+whether the rest of it can be that of one create.
 """
 
 import hashlib
 from collections.abc import Mapping
 
-from reconciler.job import Marks
+from reconciler.job import Job, Marks
 from reconciler.manifest import Desired
 
 # The API's seed is 0..2147483647.
@@ -37,3 +38,41 @@ def create_body(
     told = body.get("metadata")
     body["metadata"] = {**(told if isinstance(told, Mapping) else {}), **marks.as_metadata()}
     return body | dict(desired.extra_body)
+
+
+def same_suffix(sent: Mapping[str, object], shown: Job) -> bool:
+    """Whether the suffix that came back can be the one of that create; none at all proves nothing."""
+    told = sent.get("suffix")
+    return not shown.suffix or _folded(shown.suffix) == _folded(told if isinstance(told, str) else "")
+
+
+def alike(sent: Mapping[str, object], shown: Job) -> bool:
+    """Whether all that came back (suffix, model, training file) can be of that create; what did not proves nothing."""
+    return same_suffix(sent, shown) and _same_model(sent, shown) and _same_file(sent, shown)
+
+
+def _same_model(sent: Mapping[str, object], shown: Job) -> bool:
+    """A name may come back dated and in another case: gpt-4.1 as gpt-4.1-2025-04-14, ministral-3b as Ministral-3B."""
+    model = sent.get("model")
+    # A server that does not even return the training file is a gateway, and so is one that puts a path before
+    # the name (openai/gpt-4o, azure/my-deployment): what it calls a model is its own affair.
+    if (
+        not isinstance(model, str)
+        or not shown.model
+        or not shown.training_file
+        or ("/" in model) != ("/" in shown.model)
+    ):
+        return True
+    short, long = sorted((_folded(name).removesuffix("latest") for name in (model, shown.model)), key=len)
+    return long.startswith(short) and not long.removeprefix(short).strip("0123456789")
+
+
+def _same_file(sent: Mapping[str, object], shown: Job) -> bool:
+    """Some servers show their own name for a file: only two ids of the API's own kind can contradict each other."""
+    ids = (str(sent.get("training_file", "")), shown.training_file)
+    return ids[0] == ids[1] or not all(file_id.startswith("file-") for file_id in ids)
+
+
+def _folded(text: str) -> str:
+    """Letters and digits, in one case."""
+    return "".join(c for c in text.casefold() if c.isalnum())

@@ -76,6 +76,10 @@ CREATE TABLE event (
     identity INTEGER, job_id TEXT, seen TEXT, PRIMARY KEY (identity, job_id));
 """
 
+# What the provider has been seen to return, in the column `identity.echoes`; then from nothing known to the strongest.
+_NOTHING_RETURNED, _MARKS_RETURNED, _SEEDS_RETURNED = 0, 1, 2
+_STRONGER = (None, _NOTHING_RETURNED, _SEEDS_RETURNED, _MARKS_RETURNED)
+
 # Row 14: the next try comes after 1, 2, 4 … 60 minutes.
 _BACKOFF_FIRST = 60
 _BACKOFF_LAST = 3600
@@ -211,7 +215,8 @@ class Journal:
             },
             rejected={name: rejection for name, rejection in in_force.items() if name},
             refused=in_force[""].message if "" in in_force else "",
-            echoes=None if echoes is None else bool(echoes),
+            echoes=None if echoes is None else echoes == _MARKS_RETURNED,
+            seeds=echoes == _SEEDS_RETURNED,
             gone=frozenset(name for name, path, _ in declared if not path),
             orphans={name: bool(orphan) for name, _, orphan in declared},
             neighbours=dict(neighbours),
@@ -329,11 +334,12 @@ class Journal:
             self._db.execute("DELETE FROM intent WHERE identity = ? AND name = ?", (self._id, record.name))
             self._db.execute("DELETE FROM refusal WHERE identity = ? AND name IN (?, '')", (self._id, record.name))
 
-    def learn_echo(self, *, echoes: bool) -> None:
-        """Whether an answer returned our marks. Once seen it stays: one lost pair proves nothing."""
+    def learn_echo(self, *, echoes: bool, seeds: bool = False) -> None:
+        """Whether our marks came back, or else the seed. Once seen it stays: one lost pair proves nothing."""
         ((known,),) = self._read("SELECT echoes FROM identity WHERE id = ?")
-        if known is None or (echoes and not known):
-            self._write("UPDATE identity SET echoes = ? WHERE id = ?", [(int(echoes), self._id)])
+        seen = _MARKS_RETURNED if echoes else _SEEDS_RETURNED if seeds else _NOTHING_RETURNED
+        if _STRONGER.index(seen) > _STRONGER.index(known):
+            self._write("UPDATE identity SET echoes = ? WHERE id = ?", [(seen, self._id)])
 
     def refuse(self, name: str, revision: str, message: str, *, at_least: float = 0.0) -> None:
         """Row 14: a create was refused ("" as the name: every create is); the back-off grows.

@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from reconciler.case import By, Case, Known, cases_of, end_of, ended_by_us, job_of_intent, must_exist, wanted_here
+from reconciler.case import (
+    By,
+    Case,
+    Known,
+    cases_of,
+    end_of,
+    ended_by_us,
+    job_of_intent,
+    must_exist,
+    suspects_of_intent,
+    wanted_here,
+)
 from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import foreign
 from reconciler.job import Job
@@ -111,7 +122,8 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
     intent = case.world.memory.intents.get(case.name)
     if intent is None or job_of_intent(case) is not None:
         return None
-    if case.world.memory.echoes:
+    suspect = next(iter(suspects_of_intent(case.world, case.name)), None)
+    if case.world.memory.finds_lost_jobs and suspect is None:
         if case.name in case.world.settled:
             return None
         return _hold(
@@ -121,7 +133,6 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
             "looking for the job until the settle window is over",
         )
     # No look resolves it, so it is told alike before and after the settle window.
-    suspect = next((j for j in case.world.jobs if intent.seed is not None and j.seed == intent.seed), None)
     remedy = (
         f"job {suspect.id} carries its seed: if it is the one, name it in policy.adopt"
         if suspect
@@ -230,8 +241,11 @@ def _row_6_duplicate(case: Case) -> Decision | None:
     keeper = candidates[0]
     surplus = tuple(k for k in live if k is not keeper)
     message = f"a second job of the same revision; {keeper.job.id} is kept"
-    cancels = tuple(_cancel(case, k, Reason.DUPLICATE, message, keeper) for k in surplus if k.ours)
-    return Decision(changes=(_keep(case, keeper), *cancels), keeper=keeper)
+    ends = (
+        _cancel(case, k, Reason.DUPLICATE, message, keeper) if k.ours else _not_ours(case, k, Reason.DUPLICATE)
+        for k in surplus
+    )
+    return Decision(changes=(_keep(case, keeper), *ends), keeper=keeper)
 
 
 def _row_7_in_progress(case: Case) -> Decision | None:
@@ -459,14 +473,29 @@ def _row_14_refused(slot: Slot) -> Change | None:
 
 
 def _row_14_no_identity(slot: Slot) -> Change | None:
-    memory = slot.case.world.memory
-    if memory.echoes is not False:
+    case, memory = slot.case, slot.case.world.memory
+    if memory.echoes:
+        return None
+    if case.suspects:
+        return _wait(slot, Reason.NO_IDENTITY, _looks_alike(case.suspects[0]))
+    # With the id alone, only what made jobs there before knows which are its own.
+    remembers = memory.known and any(r.attempt for r in memory.records.values())
+    if memory.seeds or remembers or not (memory.echoes is False or case.anonymous):
         return None
     return _wait(
         slot,
         Reason.NO_IDENTITY,
-        "this provider does not return the metadata it is sent, so a job of ours could not be recognised again and "
-        "might be made twice; reach the server by a route that keeps metadata, or name existing jobs in policy.adopt",
+        "this provider returns neither the metadata nor the seed that it is sent, so a run without memory cannot "
+        "recognise a job of ours and might make it twice; go on with the state directory that made the jobs there, "
+        "reach the server by a route that keeps metadata, or name existing jobs in policy.adopt",
+    )
+
+
+def _looks_alike(job: Job) -> str:
+    suffix = f" and the suffix {foreign(job.suffix)}" if job.suffix else ""
+    return (
+        f"job {job.id} ({foreign(job.status)}) may be this very job: it carries its seed{suffix}, and no marks "
+        "that say whose it is; if it is the one, name it in policy.adopt; if not, set another seed, or raise rerun"
     )
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.act import ENDING, Desk, Outcome, cancel, create
-from reconciler.case import By, Case, cases_of, end_of, lookups, resolved_intents
+from reconciler.case import By, Case, cases_of, end_of, found_without_marks, lookups, resolved_intents, sent_seed
 from reconciler.change import Action, Change, Plan
 from reconciler.clock import Clock
 from reconciler.errors import (
@@ -291,7 +291,8 @@ class Reconciler:
         resolved = resolved_intents(world)
         intents = {name: intent for name, intent in memory.intents.items() if name not in resolved}
         # A create of our own, found at last, is no stranger although its manifest is gone meanwhile.
-        world = replace(world, memory=replace(memory, intents=intents, gone=memory.gone - resolved.keys()))
+        gone, records = memory.gone - resolved.keys(), {**memory.records, **found_without_marks(world, resolved)}
+        world = replace(world, memory=replace(memory, intents=intents, gone=gone, records=records))
         if self._created_at is not None and begun_at >= self._created_at + self._settle:
             self._created_at = None
         self._ended |= {job.id for job in world.jobs if not job.live and job.id in memory.records}
@@ -365,7 +366,10 @@ class Reconciler:
         now = self._ports.clock.monotonic()
         self._put_off_now = {key: put_off for key, put_off in self._put_off.items() if now < put_off.until}
         put_off = {key: later.why for key, later in self._put_off_now.items()}
-        return replace(memory, echoes=_echoes(memory, listed, fleet), put_off=put_off)
+        listed = tuple(listed)
+        echoes = _echoes(memory, listed, fleet)
+        seeds = not echoes and _returns_seeds(memory, listed, fleet)
+        return replace(memory, echoes=echoes, seeds=seeds, put_off=put_off)
 
     def _overtaken(self, snapshot: Snapshot) -> frozenset[str]:
         """Names that a run over another checkout has wanted otherwise, here, since this reading was first made.
@@ -433,7 +437,7 @@ class Reconciler:
         whole = not snapshot.problems and not snapshot.gaps
         journal.declare(trusted, whole=whole, kept=seen.world.standing)
         if seen.world.memory.echoes is not None:
-            journal.learn_echo(echoes=seen.world.memory.echoes)
+            journal.learn_echo(echoes=seen.world.memory.echoes, seeds=seen.world.memory.seeds)
         gone, first = seen.world.memory.gone, seen.world.seen_first
         records = [
             Record(
@@ -637,6 +641,13 @@ def _ended(seen: Seen, cases: Mapping[str, Case]) -> dict[tuple[str, str], Job]:
             else k.job.id in found or (memory.known and k.ours and not k.adopted)
         )
     }
+
+
+def _returns_seeds(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> bool:
+    """Whether this provider's listing shows a job of ours with the seed that was sent; once seen it stays."""
+    ours = {r.job_id: sent_seed(memory, fleet.name, r) for r in memory.records.values() if r.attempt > 0}
+    # 0 is what some servers show whatever was sent.
+    return memory.seeds or any(job.seed == ours[job.id] != 0 for job in listed if job.id in ours)
 
 
 def _log_end(log: FilteringBoundLogger, job: Job, memory: Memory) -> None:

@@ -67,8 +67,9 @@ class Memory:
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
     ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
     where it has no record of this one.
-    ``put_off`` says why a create may not be sent for a moment, by name and revision (("", ""): every create).
-    ``echoes`` says whether this provider has been seen to return our marks; None: not yet known.
+        ``put_off`` says why a create may not be sent for a moment, by name and revision (("", ""): every create).
+    ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
+    ``seeds``: it does not, and has been seen to return the seed that was sent.
     """
 
     known: bool = False
@@ -80,9 +81,15 @@ class Memory:
     refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
     put_off: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
     echoes: bool | None = None
+    seeds: bool = False
     gone: frozenset[str] = frozenset()
     orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     neighbours: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def finds_lost_jobs(self) -> bool:
+        """Whether a listing shows what became of a create: it was seen to return marks, or else the seed."""
+        return bool(self.echoes) or self.seeds
 
 
 @dataclass(frozen=True, slots=True)

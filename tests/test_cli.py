@@ -341,7 +341,7 @@ def test_plan_as_json(shell: Shell, fleet: FleetDirectory) -> None:
 
 
 def test_plan_as_markdown_escapes_what_is_foreign(shell: Shell, fleet: FleetDirectory) -> None:
-    fleet.job("a", suffix="x|y<b>")
+    fleet.job("a", suffix="x|y<b")
     out = shell("plan", fleet.root, "-o", "markdown").out
     assert "### Fine-tuning plan: fleet fleet-1 at sandbox" in out
     assert "| + create | `a` | NotCreated |" in out

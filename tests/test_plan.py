@@ -578,7 +578,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [desired(adopt=("j9", R1))],
             remembers=memory(records=[record()], echoes=False),
         ),
-        [(ADOPT, Reason.ADOPTED, "j9")],
+        [(ADOPT, Reason.ADOPTED, "j9"), (H, Reason.DUPLICATE, "j1")],
     ),
     (
         "a server that drops metadata: its job is known by its seed when the journal is lost",
@@ -600,25 +600,123 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(H, Reason.NO_IDENTITY, "j1")],
     ),
     (
-        "... but not when the model or the suffix is another, or the provider returns marks",
+        "... whatever the model is called there",
+        world([unmarked("j1", "other", seed=SENT)], [desired()], remembers=memory(known=False)),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
+        "... whichever attempt it is, and whatever its marks have become",
         world(
-            [
-                unmarked("j1", "other", seed=SENT),
-                unmarked("j2", "m", seed=SENT, suffix="x"),
-            ],
+            [job("j1", fleet="fleet", seed=derived_seed(Marks(FLEET, "a", R1, 3)))],
             [desired()],
             remembers=memory(known=False),
         ),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
+        "... but not with another suffix; and it is not made again either",
+        world([unmarked("j2", "m", seed=SENT, suffix="x")], [desired()], remembers=memory(known=False)),
+        [(W, Reason.NO_IDENTITY, None)],
+    ),
+    (
+        "... nor where the provider returns marks: who copied it by hand copied its seed",
+        world([unmarked("j1", "m", seed=SENT)], [desired()], remembers=memory(echoes=True)),
         [(A, Reason.NOT_CREATED, None)],
     ),
     (
-        "... nor by a seed that a manifest sets: others may have set it too",
+        "... nor by a seed that a manifest sets: others may have set it too, and nobody can say",
         world(
             [unmarked("j1", "m", seed=7)],
             [replace(desired(), body={"model": "m", "seed": 7})],
             remembers=memory(known=False),
         ),
+        [(W, Reason.NO_IDENTITY, None)],
+    ),
+    (
+        "... which does not matter where marks come back",
+        world(
+            [unmarked("j1", "m", seed=7)],
+            [replace(desired(), body={"model": "m", "seed": 7})],
+            remembers=memory(echoes=True),
+        ),
         [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "... or another suffix says whose it is",
+        world(
+            [unmarked("j1", "m", seed=7, suffix="x")],
+            [replace(desired(), body={"model": "m", "seed": 7})],
+            remembers=memory(known=False),
+        ),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "a server that drops metadata and returns the seed: further names are created",
+        world([unmarked("j0", "m")], [desired()], remembers=memory(known=False, echoes=False, seeds=True)),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "a server that returns the id alone: whoever remembers jobs there goes on",
+        world(
+            [unmarked("j0", "m")],
+            [desired()],
+            remembers=memory(records=[record("j7", "b", live=False)], echoes=False),
+        ),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "a server that returns the id alone: nobody else does",
+        world([unmarked("j0", "m")], [desired()], remembers=memory()),
+        [(W, Reason.NO_IDENTITY, None)],
+    ),
+    (
+        "a server that drops metadata: a recorded job is known by its id, whatever its marks have become",
+        world([job(fleet="fleet")], [desired()], remembers=memory(records=[record()], echoes=False)),
+        [(K, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "2 found by its seed",
+        world([unmarked("j1", "m", seed=SENT)], [desired()], remembers=memory(intents=[replace(LOST, seed=SENT)])),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
+        "2 found by its seed, although marks come back",
+        world(
+            [unmarked("j1", "m", seed=SENT)],
+            [desired()],
+            remembers=memory(intents=[replace(LOST, seed=SENT)], echoes=True),
+            settled=frozenset("a"),
+        ),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
+        "2 found by the seed of its manifest, its suffix and its model",
+        world(
+            [unmarked("j1", "M-2026-01-01", seed=5, suffix="S", training_file="file-1")],
+            [replace(desired(), body={"model": "m", "seed": 5, "suffix": "s", "training_file": "file-1"})],
+            remembers=memory(intents=[LOST]),
+        ),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
+        "2 two with the seed of its manifest: nobody can say",
+        world(
+            [unmarked("j1", "m", seed=5), unmarked("j2", "m", seed=5)],
+            [desired()],
+            remembers=memory(intents=[LOST], seeds=True),
+            settled=frozenset("a"),
+        ),
+        [(H, Reason.CREATE_UNRESOLVED, None)],
+    ),
+    (
+        "2 looked for in vain, seeds come back",
+        world([], [desired()], remembers=memory(intents=[LOST], echoes=False, seeds=True), settled=frozenset("a")),
+        [(A, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "2 looked for, seeds come back",
+        world([], [desired()], remembers=memory(intents=[LOST], echoes=False, seeds=True)),
+        [(H, Reason.CREATE_UNRESOLVED, None)],
     ),
     (
         "overtaken by another run on this state directory",
@@ -907,7 +1005,7 @@ SAID: dict[str, list[str]] = {
     "14 every create is to be sent later": ["the provider asks to wait"],
     "14 this create is to be sent later": ["its file is not ready"],
     "14 metadata does not come back": [
-        "this provider does not return the metadata it is sent, so a job of ours could not be recognised again and might be made twice; reach the server by a route that keeps metadata, or name existing jobs in policy.adopt"
+        "this provider returns neither the metadata nor the seed that it is sent, so a run without memory cannot recognise a job of ours and might make it twice; go on with the state directory that made the jobs there, reach the server by a route that keeps metadata, or name existing jobs in policy.adopt"
     ],
     "15 wait for the earlier job": [
         "job j1 may end first (on_change: wait)",
@@ -1105,7 +1203,8 @@ def test_the_attempt_after_one_that_failed(
 
 @pytest.mark.parametrize(("sent", "shown"), [(5, 5), (5, 6), (5, None), (None, None), (None, 5)])
 def test_a_suspect_for_a_lost_create_is_the_one_with_its_seed(sent: int | None, shown: int | None) -> None:
-    w = world([job("j5", marked=False, seed=shown)], [desired()], remembers=memory(intents=[replace(LOST, seed=sent)]))
+    told = [replace(job("j5", marked=False, seed=shown), model="another", training_file="file-9")]
+    w = world(told, [desired()], remembers=memory(intents=[replace(LOST, seed=sent)]))
     remedy = "job j5 carries its seed: if it is the one, name it in policy.adopt"
     assert (plan(w).changes[0].message == f"{NEVER_AGAIN}{remedy}") is (sent == shown == 5)
 
@@ -1199,7 +1298,11 @@ def worlds(draw: st.DrawFn) -> World:
     if not any(d.name == "b" for d in wants):
         wants = [replace(d, model_from=None) for d in wants]
     some = st.sets(st.sampled_from([j.id for j in jobs])) if jobs else st.just(set())
-    told = [record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=j.live) for j in jobs if j.marks]
+    told = [
+        record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=j.live)
+        for j in jobs
+        if j.belongs_to(FLEET) and j.marks
+    ]
     remembers = memory(
         records=[r for r in told if draw(st.booleans())],
         wanted=draw(st.sets(st.tuples(st.sampled_from(names), st.sampled_from(revisions)))),

@@ -93,6 +93,6 @@ def is_not_ready(error: Refused) -> bool:
     if error.status not in _NOT_READY_STATUSES:
         return False
     # Codes are written file_not_ready, FileNotReady or in words.
-    _, _, sentence = str(error).partition(": ")
-    said = re.sub(r"[^a-z]", "", f"{error.code} {sentence}".lower())
+    request, colon, sentence = str(error).partition(": ")
+    said = re.sub(r"[^a-z]", "", f"{error.code} {sentence if colon else request}".lower())
     return bool(_NOT_READY.search(said) or (_ABOUT_A_FILE.search(said) and _PASSING_WORDS.search(said)))

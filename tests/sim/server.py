@@ -5,6 +5,7 @@ within R seconds or never. `SimProvider` is one process's connection to it: the 
 """
 
 import hashlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -154,7 +155,8 @@ class Server:
             model=str(job.body.get("model", "")),
             fine_tuned_model=f"ft:{job.id}" if status == "succeeded" else None,
             trained_tokens=100 if ended else None,
-            seed=sent if isinstance(sent, int) else None,
+            # Where none was sent, the server has drawn one.
+            seed=sent if isinstance(sent, int) else zlib.crc32(job.id.encode()),
             error=job.error if status == "failed" else None,
             # A gateway that drops metadata drops ours; whoever came by another way still has theirs.
             marks=job.marks if self.echoes or job.post is None else None,

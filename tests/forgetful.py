@@ -1,0 +1,90 @@
+"""A server that keeps its jobs and shows little of them: what gateways do to metadata, seeds, suffixes and names.
+
+Real sockets on loopback. ``jobs`` is the ledger: every job that was made, with the body that asked for it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faulty import Answer, FaultyServer, Reply, Request, reply
+
+
+@dataclass
+class Made:
+    """One job as it really is."""
+
+    id: str
+    body: Mapping[str, Any]
+    status: str = "running"
+
+
+Show = Callable[[Made], dict[str, Any]]
+
+
+def shows(*fields: str, **told: Callable[[Made], Any]) -> Show:
+    """The id, the status, and of the body these ``fields`` as they were sent; ``told`` says how others come back."""
+
+    def show(job: Made) -> dict[str, Any]:
+        answer = {"id": job.id, "status": job.status} | {f: job.body[f] for f in fields if f in job.body}
+        return answer | {name: how(job) for name, how in told.items()}
+
+    return show
+
+
+SEED_AND_MODEL = shows("model", "seed")
+NOTHING = shows()
+
+
+@dataclass
+class ForgetfulServer(FaultyServer):
+    """``create`` shapes the answer to a create, ``read`` every other one; ``fault`` changes answers after the deed."""
+
+    read: Show = SEED_AND_MODEL
+    create: Show | None = None
+    fault: Callable[[Request, Reply], Reply] = lambda _, answer: answer
+    jobs: list[Made] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(lambda request: self.fault(request, self._serve(request)))
+
+    def make(self, status: str = "running", **body: Any) -> Made:
+        """Somebody makes a job."""
+        job = Made(f"ftjob-{len(self.jobs) + 1}", body, status)
+        self.jobs.append(job)
+        return job
+
+    def _serve(self, request: Request) -> Reply:
+        path = request.path.partition("?")[0].removeprefix("/v1")
+        files: dict[str, Any] = {"object": "list", "data": [], "has_more": False}
+        if path == "/files" and request.method == "GET":
+            return reply(files)
+        if path.startswith("/files"):
+            return reply({"id": "file-1", "filename": "train.jsonl", "status": "processed", "purpose": "fine-tune"})
+        if request.creates:
+            return reply((self.create or self.read)(self.make(**request.json)))
+        if path == "/fine_tuning/jobs":
+            return reply({"object": "list", "data": [self.read(j) for j in self.jobs[::-1]], "has_more": False})
+        job_id, _, deed = path.removeprefix("/fine_tuning/jobs/").partition("/")
+        job = next((j for j in self.jobs if j.id == job_id), None)
+        if job is None:
+            return reply({"error": {"message": "no such job"}}, 404)
+        if deed == "cancel":
+            job.status = "cancelled"
+        return reply({"data": [], "has_more": False} if deed in {"events", "checkpoints"} else self.read(job))
+
+
+def after_creating(fault: Reply) -> Callable[[Request, Reply], Reply]:
+    """The job is made, and the answer to its create is another."""
+    return lambda request, answer: fault if request.creates else answer
+
+
+def swallowing(server: ForgetfulServer, fault: Reply) -> Answer:
+    """The job is never made, and ``fault`` is all that comes back."""
+    whole = server.answer
+    return lambda request: fault if request.creates else whole(request)
+
+
+def with_metadata(show: Show) -> Show:
+    """The same, with the metadata that was sent."""
+    return lambda job: {**show(job), "metadata": job.body["metadata"]}
