@@ -1,7 +1,9 @@
 """What is posted: the manifest's fields, the files' ids, and the marks."""
 
-from reconciler.body import create_body, derived_seed
-from reconciler.job import Marks
+import pytest
+
+from reconciler.body import alike, create_body, derived_seed
+from reconciler.job import Job, Marks
 from reconciler.manifest import Desired
 
 MARKS = Marks("fleet-1", "a", "0" * 16, 1)
@@ -48,3 +50,36 @@ def test_seeds_differ_with_each_part_of_the_marks_and_never_change() -> None:
 
 def test_extra_body_is_merged_untouched() -> None:
     assert body({"model": "m"}, extra={"trainingType": "globalStandard", "x": [1]})["trainingType"] == "globalStandard"
+
+
+# Of a create, and of a job that a server shows: can it be that create's?
+COMES_BACK: list[tuple[dict[str, object], dict[str, str], bool]] = [
+    ({"model": "gpt-4.1"}, {}, True),
+    ({"model": "gpt-4.1"}, {"model": "gpt-4.1-2025-04-14"}, True),
+    ({"model": "gpt-4.1-2025-04-14"}, {"model": "gpt-4.1"}, True),
+    ({"model": "mistral-latest"}, {"model": "mistral-2411"}, True),
+    ({"model": "ministral-3b"}, {"model": "Ministral-3B"}, True),
+    ({"model": "gpt-4o-mini"}, {"model": "openai/gpt-4o-mini"}, True),
+    ({"model": "gpt-4o-mini"}, {"model": "azure/my-deployment"}, True),
+    ({"model": "openai/gpt-4o-mini"}, {"model": "gpt-4o-mini-2024-07-18"}, True),
+    ({"model": "gpt-4o"}, {"model": "gpt-4o-mini"}, False),
+    ({"model": "gpt-4o-2024-05-13"}, {"model": "gpt-4o-2024-08-06"}, False),
+    ({"model": "a/b"}, {"model": "a/c"}, False),
+    ({"model": "gpt-4o"}, {"model": "llama", "training_file": ""}, True),
+    ({}, {"model": "ft:made-by-another"}, True),
+    ({"suffix": "support-bot"}, {}, True),
+    ({"suffix": "support-bot"}, {"suffix": "Support_Bot"}, True),
+    ({"suffix": "support-bot"}, {"suffix": "support"}, False),
+    ({}, {"suffix": "support"}, False),
+    ({"training_file": "file-9"}, {}, True),
+    ({"training_file": "file-1"}, {"training_file": "file-2"}, False),
+    ({"training_file": "file-1"}, {"training_file": "gs://bucket/1"}, True),
+    ({"training_file": "file-1"}, {"training_file": "bGl0ZWxsbTo="}, True),
+    ({}, {"training_file": "file-2"}, True),
+]
+
+
+@pytest.mark.parametrize(("sent", "shown", "can_be"), COMES_BACK)
+def test_what_comes_back_is_compared_leniently(sent: dict[str, object], shown: dict[str, str], can_be: bool) -> None:
+    fields = {"training_file": str(sent.get("training_file", "file-1")), **shown}
+    assert alike(sent, Job("j1", "running", **fields)) is can_be  # type: ignore[arg-type]
