@@ -600,7 +600,10 @@ def _sentence(found: Any) -> str:
     if kind == "union_tag_invalid":
         return f"its type must be one of {found['ctx']['expected_tags']}"
     if kind == "model_type":
-        return "must be a mapping of fields"
+        joined = re.match(r"([A-Za-z_]\w*):\S", given) if isinstance(given, str) else None
+        return "must be a mapping of fields" + (
+            f": a space is missing after the colon of {joined[1]}" if joined else ""
+        )
     if kind == "value_error":
         return str(found["ctx"]["error"])
     words = re.sub(r"^\w+ should ", "must ", found["msg"])

@@ -12,11 +12,13 @@ from reconciler.errors import foreign
 # Linear in the length of the text: no part reads past the next opening.
 # What no name, model or path holds: shell, make, Jinja, Helm, GitHub, ERB, cmd.exe, angle brackets.
 _TEMPLATE = re.compile(
-    r"\$\{[^{}]*\}+|\$\([^()]*\)|\$?\{\{[^{}]*\}\}+|\{%[^{}]*%\}|<%[^<>]*%>|#\{[^{}]*\}#?"
-    r"|(?<![\w$])\$[A-Z_][A-Z0-9_]+|%[A-Z_][A-Z0-9_]*%|<[A-Za-z_][\w .-]*>"
+    r"\$\{[^{}]*\}|\$\([^()]*\)|\$?\{\{[^{}]*\}\}+|\{%[^{}]*%\}|<%[^<>]*%>|#\{[^{}]*\}#?"
+    r"|(?<![\w$])\$[A-Z_][A-Z0-9_]+|%[A-Z_][A-Z0-9_]*%|<[A-Z_][A-Z0-9_ -]+>"
 )
 # What stands for a template where it is the whole text.
-_WHOLE = re.compile(r"__[A-Z][A-Z0-9_]*__|@[A-Za-z_][\w.-]*@|\$[A-Za-z_]\w*|\[\[.*\]\]|%\(\w+\)s|\{[A-Za-z_]\w*\}")
+_WHOLE = re.compile(
+    r"__[A-Z][A-Z0-9_]*__|@[A-Za-z_][\w.-]*@|\$[A-Za-z_]\w*|\[\[.*\]\]|<[A-Za-z_][\w .-]*>|%\(\w+\)s|\{[A-Za-z_]\w*\}"
+)
 # Of a free text: the substitutions of shells alone, from end to end.
 _UNFILLED = re.compile(r"\s*(?:\$\{[^{}]*\}|\$\([\w.-]+\))\s*")
 

@@ -585,6 +585,12 @@ SEVENS = 7 * 10**59  # 60 digits
         ({"model": "m"}, "training_file", "required, and not set"),
         ({"training_file": "file-1"}, "", "exactly one of model and model_from is needed"),
         ({**MODEL, "policy": []}, "policy", "must be a mapping of fields"),
+        ({**MODEL, "policy": "x"}, "policy", "must be a mapping of fields"),
+        (
+            {**MODEL, "policy": "retries:1"},
+            "policy",
+            "must be a mapping of fields: a space is missing after the colon of retries",
+        ),
         *(({**MODEL, field: 1}, field, sentence) for field, sentence in A_FIELD_TOO_MANY.items()),
         ({**MODEL, "suffix": ""}, "suffix", "must have at least 1 character"),
         ({**MODEL, "suffix": "x" * 65}, "suffix", f"must have at most 64 characters, not {'x' * 59}…"),
@@ -646,7 +652,7 @@ def quoted(quote: str) -> str:
         "$MODEL",
         "%MODEL%",
         "<MODEL>",
-        "<your model>",
+        "<YOUR MODEL>",
     ],
 )
 def test_a_template_that_was_not_filled_in_is_no_name(template: str) -> None:
@@ -656,7 +662,9 @@ def test_a_template_that_was_not_filled_in_is_no_name(template: str) -> None:
         assert said({**MODEL, "training_file": text}) == [("spec.training_file", unfilled(template))]
 
 
-@pytest.mark.parametrize("template", ["__MODEL__", "@MODEL@", "@project.version@", "$model", "[[ x ]]", "%(x)s", "{x}"])
+@pytest.mark.parametrize(
+    "template", ["__MODEL__", "@MODEL@", "@project.version@", "$model", "[[ x ]]", "%(x)s", "{x}", "<your model>"]
+)
 def test_what_may_stand_in_a_name_is_a_template_where_it_is_all_of_it(template: str) -> None:
     assert said({**MODEL, "model": template}) == [("spec.model", unfilled(template))]
     assert document({**MODEL, "model": f"ft:{template}:x"}).spec.model == f"ft:{template}:x"
@@ -750,7 +758,7 @@ def test_what_a_path_or_a_value_may_hold(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["accounts/x/models/y", "ft:gpt-4o:org::Ab1", "Qwen/Qwen2.5-7B@main", "l’été", "50%", "a<b"]
+    "text", ["accounts/x/models/y", "ft:gpt-4o:org::Ab1", "Qwen/Qwen2.5-7B@main", "l’été", "50%", "a<b>c"]
 )
 def test_what_a_name_may_hold(text: str) -> None:
     assert document({**MODEL, "model": text, "suffix": text[:64]}).spec.model == text
