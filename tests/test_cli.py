@@ -665,7 +665,7 @@ def test_status_shows_what_can_be_read_beside_what_cannot(shell: Shell, fleet: F
     (fleet.root / "b.yaml").write_text("a: [")
     ran = shell("status", fleet.root)
     assert ran.code == 0
-    assert "b.yaml:2:1" in ran.err
+    assert "b.yaml:1:4" in ran.err
     assert ran.out.splitlines()[1].startswith("a ")
     (fleet.root / "fleet.yaml").unlink()
     assert shell("status", fleet.root).code == 1

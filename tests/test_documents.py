@@ -107,10 +107,6 @@ def test_a_byte_order_mark_is_no_character() -> None:
         ("a: 1e999", 1, 4, "not a finite number"),
         (f"a: {'9' * 5000}", 1, 4, "a number of more than 19 digits"),
         (f"a: 0x{'f' * 30}", 1, 4, "a number of more than 19 digits"),
-        ("a: [1, 2", 2, 1, "did not find expected"),
-        ("a: b: c", 1, 5, "mapping values are not allowed"),
-        ("a: 'x", 1, 6, "end of stream"),
-        ("\ta: 1", 1, 1, "cannot start any token"),
         ("a: \x07", 1, 4, "the character \\x07 is not allowed"),
     ],
 )
@@ -119,9 +115,154 @@ def test_flaws_are_told_where_they_stand(text: str, line: int, column: int, word
     assert any((line, column) == (at, col) and words in message for at, col, message in found), found
 
 
+TAB = "a tab indents this line: YAML is indented with spaces alone"
+SPACE = "a space is missing after the colon of model"
+SECOND = "a second colon in this line: put the value in quotes, or begin a new line"
+MISALIGNED = "the indentation of this line fits no line above: align it"
+NO_KEY = "a list item where a key belongs: indent it as the other items of its list"
+NO_ITEM = "a key where a list item belongs: begin it with - , or indent it"
+DASH = "a list begins in a line of its own: move this - below its key"
+FOLLOWS = "something follows the end of the value: put the whole value in quotes (' within '…' is written '')"
+BEGIN = "a value cannot begin with {}: put it in quotes"
+UNFILLED = "{} is a template that was not filled in: put the value in its place"
+NO_DOCUMENT = "this belongs to no document: align it with the lines above, or begin a new document with ---"
+BOM = "a byte order mark stands in it (were files joined?): remove it"
+JOINED = "a byte order mark amid a document (were files joined without ---?): remove it"
+
+
+def conflict(marker: str) -> str:
+    return f"a marker of a merge conflict ({marker}): resolve the conflict"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        # Spaces and tabs.
+        ("a: 1\nmodel:gpt\n", 2, 7, SPACE),
+        ("model:gpt\na: 1\n", 1, 7, SPACE),
+        ("spec:\n  model:gpt\n  b: 1\n", 2, 9, SPACE),
+        ("spec:\n  b: 1\n\n  # why\n  model:gpt\n  c: 1\n", 5, 9, SPACE),
+        ("- model:gpt\n  c: 1\n", 1, 9, SPACE),
+        ("a:\n -b\n -c: 1\n", 2, 3, "a space is missing after the -"),
+        ("\ta: 1\n", 1, 1, TAB),
+        ("a: 1\n\tb: 2\n", 2, 1, TAB),
+        ("a:\n\tb: 2\n", 2, 1, TAB),
+        ("a:\n  b: 1\n  \tc: 2\n", 3, 3, TAB),
+        ("a: |\n x\n\ty\n", 3, 1, TAB),
+        # Colons.
+        ("a: b: c\n", 1, 5, SECOND),
+        ("a: 'b': c\n", 1, 7, SECOND),
+        ("- a: b: c\n", 1, 7, SECOND),
+        ("a: 1\nb\n", 2, 1, "a colon is missing after b"),
+        ("a: 1\nb\nc: 2\n", 2, 1, "a colon is missing after b"),
+        ("a\nb: 1\n", 1, 1, "a colon is missing after a"),
+        # Indentation and lists.
+        ("a: 1\n  b: 2\n", 2, 3, "this line is indented below a: 1, which has a value already: align them"),
+        ("a:\n  b: 1\n c: 2\n", 3, 2, MISALIGNED),
+        ("a:\n    b: 1\n  c: 2\n", 3, 3, MISALIGNED),
+        ("a:\n  - b: 1\n   c: 2\n", 3, 4, MISALIGNED),
+        ("a: |\n  x\n y: 1\n", 3, 2, MISALIGNED),
+        ("  a: 1\nb: 2\n", 2, 1, NO_DOCUMENT),
+        ("a: 1\n...\nb: 2\n", 3, 1, NO_DOCUMENT),
+        ("a: 1\n--- b: 2\n", 2, 6, "a document begins in the line below its ---"),
+        ("a:\n  - 1\n - 2\n", 3, 2, NO_KEY),
+        ("a: 1\n- 2\n", 2, 1, NO_KEY),
+        ("- 1\na: 2\n", 2, 1, NO_ITEM),
+        ("a: - b\n", 1, 4, DASH),
+        ("a:\n- 1\n  - 2\n", 2, 3, "a list item below continues this text: align its -, or begin the text with |"),
+        # Quotes and brackets.
+        ("a: 'x\nb: 1\n", 1, 4, "this quote is never closed"),
+        ('a: 1\nb: "x\nc: 1\n', 2, 4, "this quote is never closed"),
+        ('a: "x\n---\nb: 1\n', 1, 4, "this quote is not closed before the next ---"),
+        ("a: 'it's'\n", 1, 8, FOLLOWS),
+        ('a: "x" y\n', 1, 8, FOLLOWS),
+        ('a: "x\\d"\n', 1, 6, "\\d is no escape: write \\\\ for a backslash, or use single quotes"),
+        ("a: [1, 2\nb: 1\n", 1, 4, "this [ is not closed, or a comma is missing before line 2"),
+        ("a: {b: 1\nc: 2\n", 1, 4, "this { is not closed, or a comma is missing before line 2"),
+        ("a: [1, 2", 1, 4, "this [ is not closed, or a comma is missing before line 2"),
+        ("a: 1\nb: [\n", 2, 4, "this [ is not closed"),
+        ("a: [1, 2}\n", 1, 9, "} stands here, and ] would be right"),
+        ("a: {b: 1]\n", 1, 9, "] stands here, and } would be right"),
+        ('{"a": 1 "b": 2}\n', 1, 12, "a comma is missing before the key that ends here"),
+        ("{'a' 1}\n", 1, 6, "a comma or } is missing before this"),
+        ("{a: b:}\n", 1, 6, "a colon within brackets needs a space after it, or quotes around its text"),
+        ("a: ]\n", 1, 4, "] cannot stand here: put the value in quotes if it is text"),
+        # Signs.
+        *((f"a: {sign}x\n", 1, 4, BEGIN.format(sign)) for sign in "@`%"),
+        *((f"a: {sign}\n", 1, 4, BEGIN.format(sign)) for sign in "*&"),
+        ("a: **x**\n", 1, 4, BEGIN.format("*")),
+        ("%x: 1\n", 1, 1, "a line cannot begin with %: put the key in quotes"),
+        ("% x: 1\n", 1, 1, "a line cannot begin with %: put the key in quotes"),
+        ("a: ? x\n", 1, 4, BEGIN.format("?")),
+        ("a: |x\n  y\n", 1, 5, "the text after | or > begins in the next line"),
+        # Templates.
+        ("a: {{ X }}\n", 1, 4, UNFILLED.format("{{ X }}")),
+        ("a: {{X}}-b\n", 1, 4, UNFILLED.format("{{X}}")),
+        ("{{- if x }}\na: 1\n{{- end }}\n", 1, 1, UNFILLED.format("{{- if x }}")),
+        ("a: {{\n", 1, 4, UNFILLED.format("{{")),
+        ("a: 1\n{% if x %}\n", 2, 1, UNFILLED.format("{% if x %}")),
+        ("{a: ${X}}\n", 1, 5, UNFILLED.format("${X}")),
+        ("a: %X%\n", 1, 4, UNFILLED.format("%X%")),
+        ("a: @X@\n", 1, 4, BEGIN.format("@")),
+        # Conflicts and joined files.
+        ("a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> x\n", 2, 1, conflict("<<<<<<<")),
+        ("<<<<<<< HEAD\na: 1\n=======\n", 1, 1, conflict("<<<<<<<")),
+        ("a: 1\n=======\n", 2, 1, conflict("=======")),
+        ("a: 1\n>>>>>>> x\n", 2, 1, conflict(">>>>>>>")),
+        ("a: |\n  x\n<<<<<<< HEAD\n", 3, 1, conflict("<<<<<<<")),
+        ("a: 1\n\ufeffb: 2\n", 2, 1, JOINED),
+        ("a: \ufeffb\n", 1, 4, BOM),
+        ("a\ufeff: b\n", 1, 1, BOM),
+        # Line ends.
+        ("a: 1\r\nb: [\r\n", 2, 4, "this [ is not closed"),
+        ("a: 1\rb: [\r", 2, 4, "this [ is not closed"),
+        ("a: 1\x85b: [\x85", 2, 4, "this [ is not closed"),
+        ("a: 1\r\nb: \x07\r\n", 2, 4, "the character \\x07 is not allowed in YAML: remove it"),
+        ("a: 1\rb: \x07\r", 2, 4, "the character \\x07 is not allowed in YAML: remove it"),
+        ("a: 1\nb: \x00\n", 2, 4, "the character \\x00 is not allowed in YAML: remove it"),
+    ],
+)
+def test_what_is_no_yaml_is_told_in_our_words(text: str, line: int, column: int, message: str) -> None:
+    assert flaws(text) == [(line, column, message)]
+
+
+@pytest.mark.parametrize("text", ["\ufeffa: 1\n---\nb: 2\n", "a: 1\n---\n\ufeffb: 2\n", "a: 1\n\ufeff---\nb: 2\n"])
+def test_files_that_were_joined_may_each_begin_with_a_byte_order_mark(text: str) -> None:
+    read = read_documents(text.encode())
+    assert read.flaws == []
+    assert [document.value for document in read.documents] == [{"a": 1}, {"b": 2}]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x85", "\u2028"])
+def test_lines_may_end_in_any_way_that_yaml_knows(end: str) -> None:
+    (document,) = read_documents(end.join(["a: 1", "b:", "  c: 2", ""]).encode()).documents
+    assert document.value == {"a": 1, "b": {"c": 2}}
+    assert document.position(("b", "c")) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: x - y\n",
+        "a: |\n  x\n  - y\n",
+        "a: 'x\n  - y'\n",
+        "a: x\n  y\n",
+        'a: "{{ x }}"\n',
+        'a: "x\ufeff"\n',
+        "a: '<<<<<<< x'\n",
+    ],
+)
+def test_what_is_meant_is_read(text: str) -> None:
+    assert flaws(text) == []
+
+
 def test_bytes_that_are_no_utf_8() -> None:
-    assert flaws(b"a: 1\nb: \xff") == [(2, 1, "not UTF-8")]
-    assert flaws("a: 1\nb: \ud800".encode("utf-8", "surrogatepass")) == [(2, 1, "not UTF-8")]
+    said = "not UTF-8: save the file as UTF-8"
+    assert flaws(b"a: 1\nb: \xff") == [(2, 4, said)]
+    assert flaws("a: 1\nb: \ud800".encode("utf-8", "surrogatepass")) == [(2, 4, said)]
+    assert flaws("é: 1\rb: ".encode() + b"\xff") == [(2, 4, said)]
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert flaws("\ufeffa: 1\n".encode(encoding)) == [(1, 1, f"UTF-16, {said}")]
     assert not read_documents(b"a: \xff").whole
 
 

@@ -150,7 +150,7 @@ def test_every_error_of_every_file_with_its_position(root: Path) -> None:
     assert problems(root) == [
         "a.yaml:4:8: spec.model: must be a valid string, not 1",
         "a.yaml:4:41: spec.sed: unknown field; did you mean seed?",
-        "b.yaml:2:1: did not find expected node content, while parsing a flow node",
+        "b.yaml:1:4: this [ is not closed",
         "c.yaml:6:1: metadata.name: the name c is taken by c.yaml:1",
         "d.yaml:1:1: apiVersion: must be reconciler/v1, not reconcilr/v1",
         "e.yaml:1:1: a document must be a mapping of fields",

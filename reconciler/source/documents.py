@@ -6,6 +6,7 @@ and let foreign exceptions escape. Anchors, aliases, tags, merge keys and keys t
 refused: what is written is what is meant.
 """
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from typing import Any
 import yaml
 
 from reconciler.errors import YAML_ESCAPES, foreign
+from reconciler.placeholder import template_in
+from reconciler.source.syntax import place, syntax_flaw
 
 # Far beyond any manifest, and small enough to be read in a blink.
 BYTES_LIMIT = 4 * 1024 * 1024
@@ -26,6 +29,12 @@ _DIGITS_LIMIT = 19
 
 _LOADER = getattr(yaml, "CLoader", yaml.Loader)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Files that were joined may each begin with a byte order mark: https://yaml.org/spec/1.2.2/#52-character-encodings
+_JOINED = re.compile("^\ufeff+(?=---(?:\\s|$))", re.MULTILINE)
+# A line that was meant as an item and continues the text above.
+_SWALLOWED = re.compile(r"[\r\n]\s*- ")
 
 # https://yaml.org/spec/1.2.2/#103-core-schema
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -78,22 +87,22 @@ def read_documents(content: bytes) -> Read:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return _unreadable(read, content[: error.start].count(b"\n") + 1, 1, "not UTF-8")
+        before = content[: error.start].decode()
+        words = "UTF-16, not UTF-8" if content.startswith(_UTF_16) else "not UTF-8"
+        return _unreadable(read, *place(before, len(before)), f"{words}: save the file as UTF-8")
+    text = _JOINED.sub("", text)
     odd = _UNPRINTABLE.search(text)
     if odd is not None:
-        before = text[: odd.start()]
-        line, column = before.count("\n") + 1, odd.start() - before.rfind("\n")
-        return _unreadable(read, line, column, f"the character \\x{ord(odd[0]):02x} is not allowed in YAML")
+        words = f"the character \\x{ord(odd[0]):02x} is not allowed in YAML: remove it"
+        return _unreadable(read, *place(text, odd.start()), words)
     if text.count("%TAG") > _DIRECTIVES_LIMIT:
         return _unreadable(read, 1, 1, f"more than {_DIRECTIVES_LIMIT} %TAG directives")
     try:
-        for document in _documents(yaml.parse(text, Loader=_LOADER), read.flaws):
+        for document in _documents(text, read.flaws):
             if document.value is not None:
                 read.documents.append(document)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        words = ", ".join(part for part in (error.problem, error.context) if part)
-        return _unreadable(read, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, foreign(words))
+        return _unreadable(read, *syntax_flaw(text, error))
     except _Excess as error:
         return _unreadable(read, error.line, error.column, str(error))
     except (yaml.YAMLError, *YAML_ESCAPES) as error:
@@ -108,11 +117,11 @@ def _unreadable(read: Read, line: int, column: int, message: str) -> Read:
 
 
 class _Excess(Exception):
-    """The document is larger or deeper than any manifest: reading it stops here."""
+    """The document is larger or deeper than any manifest, or a template of one: reading it stops here."""
 
-    def __init__(self, event: yaml.Event, message: str) -> None:
+    def __init__(self, position: Position, message: str) -> None:
         super().__init__(message)
-        self.line, self.column = _position(event)
+        self.line, self.column = position
 
 
 @dataclass(slots=True)
@@ -121,16 +130,17 @@ class _Open:
 
     value: dict[str, object] | list[object]
     path: Path
+    start: Position
     key: str | None = None
 
 
-def _documents(events: Iterator[yaml.Event], flaws: list[Flaw]) -> Iterator[Document]:
-    builder, count = _Builder(flaws), 0
-    for event in events:
+def _documents(text: str, flaws: list[Flaw]) -> Iterator[Document]:
+    builder, count = _Builder(text, flaws), 0
+    for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.DocumentStartEvent):
-            builder, count = _Builder(flaws), count + 1
+            builder, count = _Builder(text, flaws), count + 1
             if count > _DOCUMENTS_LIMIT:
-                raise _Excess(event, f"more than {_DOCUMENTS_LIMIT} documents in a file")
+                raise _Excess(_position(event), f"more than {_DOCUMENTS_LIMIT} documents in a file")
             if event.tags:
                 builder.flaw(event, "tags are not supported")
         elif isinstance(event, yaml.DocumentEndEvent):
@@ -144,7 +154,8 @@ def _documents(events: Iterator[yaml.Event], flaws: list[Flaw]) -> Iterator[Docu
 class _Builder:
     """Builds one document from its events, without recursion."""
 
-    def __init__(self, flaws: list[Flaw]) -> None:
+    def __init__(self, text: str, flaws: list[Flaw]) -> None:
+        self._text = text
         self.root: object = None
         self.positions: dict[Path, Position] = {}
         self.stack: list[_Open] = []
@@ -154,7 +165,7 @@ class _Builder:
 
     def flaw(self, event: yaml.Event, message: str, path: Path | None = None) -> None:
         if len(self._flaws) >= _FLAWS_LIMIT:
-            raise _Excess(event, f"more than {_FLAWS_LIMIT} errors: the rest of the file is not read")
+            raise _Excess(_position(event), f"more than {_FLAWS_LIMIT} errors: the rest of the file is not read")
         line, column = _position(event)
         top = self.stack[-1] if self.stack else None
         here = () if top is None else (*top.path, top.key) if top.key is not None else top.path
@@ -165,9 +176,9 @@ class _Builder:
         """Take one node: a scalar, an alias, or the start of a collection."""
         self._nodes += 1
         if self._nodes > _NODES_LIMIT:
-            raise _Excess(event, f"a document of more than {_NODES_LIMIT} values")
+            raise _Excess(_position(event), f"a document of more than {_NODES_LIMIT} values")
         if len(self.stack) >= _DEPTH_LIMIT:
-            raise _Excess(event, f"nested more than {_DEPTH_LIMIT} levels deep")
+            raise _Excess(_position(event), f"nested more than {_DEPTH_LIMIT} levels deep")
         if isinstance(event, yaml.AliasEvent):
             self.flaw(event, "aliases are not supported: write the value out")
             self._put(event, None)
@@ -181,7 +192,7 @@ class _Builder:
             return
         collection: dict[str, object] | list[object] = {} if isinstance(event, yaml.MappingStartEvent) else []
         path = self._put(event, collection)
-        self.stack.append(_Open(collection, path))
+        self.stack.append(_Open(collection, path, _position(event)))
 
     def _put(self, event: yaml.Event, value: object) -> Path:
         """Put a value where it belongs: as the document, a list's next item, a key, or a key's value."""
@@ -203,6 +214,7 @@ class _Builder:
 
     def _key(self, event: yaml.Event, value: object, top: _Open) -> str:
         if not isinstance(value, str):
+            self._no_template(event, top)
             self.flaw(event, "a key must be text: quote it", top.path)
             return f"\0{_position(event)}"  # cannot collide with a key of the file: NUL is refused
         path = (*top.path, value)
@@ -215,6 +227,17 @@ class _Builder:
             self.positions[path] = _position(event)
         return value
 
+    def _no_template(self, event: yaml.Event, top: _Open) -> None:
+        """Two braces, one after the other, are no mapping of mappings. Raises _Excess."""
+        line, column = _position(event)
+        if isinstance(event, yaml.MappingStartEvent) and event.flow_style and top.start == (line, column - 1):
+            mark: Any = event.start_mark
+            begun = mark.index - 1
+            template = template_in(self._text[begun : begun + 200])
+            shown = foreign(template) if template.startswith("{{") else "{{"
+            message = f"{shown} is a template that was not filled in: put the value in its place"
+            raise _Excess(top.start, message)
+
     def _scalar(self, event: Any) -> object:
         text: str = event.value
         if not is_unicode(text):
@@ -222,6 +245,11 @@ class _Builder:
             return ""
         if event.style not in (None, "") or not event.implicit[0]:
             return text
+        if "\ufeff" in text:
+            self.flaw(event, "a byte order mark stands in it (were files joined?): remove it")
+        begun, ended = event.start_mark, event.end_mark
+        if ended.line > begun.line and _SWALLOWED.search(self._text, begun.index, ended.index):
+            self.flaw(event, "a list item below continues this text: align its -, or begin the text with |")
         if text in _NULL:
             return None
         if text in _BOOL:
