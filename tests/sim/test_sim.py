@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from reconciler.source import read_directory
 from tests.sim.bugs import BUGS
+from tests.sim.chance import Chance
+from tests.sim.checkout import ELSEWHERE, JobWish, Wish
 from tests.sim.shrink import in_words, shrunk
 from tests.sim.story import play
 from tests.sim.workers import pool
-from tests.sim.world import scratch
+from tests.sim.world import World, scratch
 
 # Coverage counts what the tests of each module reach; tracing thousands of schedules would triple their time.
 pytestmark = pytest.mark.no_cover
@@ -23,6 +26,20 @@ _SCHEDULES = 5000
 def _files() -> Iterator[None]:
     with scratch():
         yield
+
+
+@pytest.mark.parametrize("place", ["team/{}.yaml", *ELSEWHERE])
+def test_a_manifest_is_read_the_same_wherever_it_stands(place: str) -> None:
+    wish = Wish((("a", JobWish()), ("b", JobWish(seed=1, model_from="a"))), moved=("a", place.format("a")))
+    world = World(Chance(0))
+    checkout = world.sites[0].checkout
+    checkout.set(Wish())
+    checkout.set(wish)
+    snapshot = read_directory(checkout.root)
+    assert {name: desired.revision for name, desired in snapshot.desired.items()} == wish.revisions()
+    checkout.damage("subdirectory emptied", 0)
+    assert checkout.read_as(0, snapshot) == 1
+    world.close()
 
 
 @pytest.mark.parametrize("seed", [3, 14, 159])
