@@ -617,7 +617,7 @@ def _copied(path: Path) -> sqlite3.Connection:
     Only a writer may roll the file itself back, and the next one does.
     """
     memory = sqlite3.connect(":memory:", check_same_thread=False)
-    with tempfile.TemporaryDirectory(prefix="reconciler-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=".reconciler-") as scratch:
         for name in (FILE, f"{FILE}-journal"):
             with contextlib.suppress(FileNotFoundError):  # the writer may finish meanwhile
                 shutil.copyfile(path.with_name(name), Path(scratch) / name)

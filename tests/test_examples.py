@@ -187,6 +187,22 @@ def test_a_fleet_of_ones_own_is_made_as_printed_after_the_first_quick_start_comm
     assert "succeeded" in printed
 
 
+def test_what_a_command_prints_into_the_directory_is_no_part_of_it(tmp_path: Path, shim: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "01-first-job", tmp_path / "fleet", ignore=STATE)
+    script = """
+        reconciler apply fleet -o json > fleet/applied.yaml
+        rm -r fleet/support-desk.yaml
+        for form in json yaml; do
+            reconciler plan fleet -o json > fleet/plan.$form || exit 9
+            reconciler status fleet -o json > fleet/status.$form 2> fleet/log.json
+        done
+        reconciler apply fleet
+        reconciler schema > fleet/schema.json
+        reconciler plan fleet --detailed-exitcode
+    """
+    assert "✓ support-desk: cancelled" in run(script, tmp_path, shim)
+
+
 def test_the_second_quick_start_command_installs_and_runs_the_tests() -> None:
     second = commands(ROOT / "README.md")[1]
     assert ".[test]" in second

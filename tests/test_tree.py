@@ -77,7 +77,7 @@ def test_a_json_manifest_with_an_error_is_an_error(root: Path, content: str, tol
 
 
 def test_json_of_others_may_be_long_and_unreadable_json_is_no_evidence(root: Path) -> None:
-    (root / "big.json").write_text('"' + "apiVersion " * 500_000 + '"')
+    (root / "big.json").write_text('"' + 'apiVersion\\" ' * 500_000 + '"')
     os.mkfifo(root / "a.json")
     assert gaps(root) == {"a.json": "not a regular file"}
 

@@ -151,7 +151,7 @@ def _sandbox(settings: Settings, clock: Clock, *, writes: bool) -> Iterator[str]
     with ExitStack() as stack:
         directory = settings.sandbox_directory
         if not writes and not directory.exists():
-            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reconciler-")))
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".reconciler-")))
         try:
             sandbox = stack.enter_context(EmbeddedSandbox(directory, speed=settings.sandbox_speed, clock=clock.time))
         except SandboxError as error:

@@ -476,7 +476,7 @@ def _is_json(path: str) -> bool:
 
 def _may_be_ours(content: bytes) -> bool:
     """Whether a JSON file is a manifest: its apiVersion says so, or it was cut short before anyone could tell."""
-    if b"apiVersion" not in content:
+    if b'"apiVersion"' not in content:
         return False
     try:
         value = json.loads(content)

@@ -71,8 +71,8 @@ def described(value: object) -> str:
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     words = " ".join(foreign(part) for part in (value.get("kind"), name) if isinstance(part, str))
     version = value.get("apiVersion")
-    whose = f"its apiVersion is {foreign(str(version))}" if version is not None else "it has no apiVersion"
-    return f"{words or 'a document'} is left out: {whose}, not {API_VERSION}"
+    whose = "it has no apiVersion" if version is None else f"its apiVersion is {foreign(str(version))}"
+    return f"{words or 'a document'} is left out: {whose} (ours is {API_VERSION})"
 
 
 def _not(given: object) -> str:

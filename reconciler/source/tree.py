@@ -8,6 +8,7 @@ place is a *gap*: it is no error, and it is no evidence of a removal either. Not
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +94,7 @@ class _Walk:
     walked: set[tuple[int, int]] = field(default_factory=set)
     with_submodules: list[Path] = field(default_factory=list)
     ignored: set[str] = field(default_factory=set)
+    written: frozenset[tuple[int, int]] = field(default_factory=lambda: _outputs())  # noqa: PLW0108 - defined below
 
     def directory(self, directory: Path, prefix: str, rules: tuple[_Rule, ...]) -> None:
         """Take everything in it, and below."""
@@ -127,7 +129,11 @@ class _Walk:
             self.tree.files.append((relative, Unfit("a directory where a manifest is expected")))
         elif descend:
             self.directory(Path(entry.path), f"{relative}/", rules)
-        elif descend is not None and (might_be_manifest or entry.name.lower().endswith(JSON_SUFFIX)):
+        elif descend is not None and entry.name.lower().endswith((*MANIFEST_SUFFIXES, JSON_SUFFIX)):
+            self._file(entry, relative)
+
+    def _file(self, entry: os.DirEntry[str], relative: str) -> None:
+        if not self.written or _identity(entry) not in self.written:
             self.tree.files.append((relative, Path(entry.path)))
 
     def _descend(self, entry: os.DirEntry[str]) -> bool | str | None:
@@ -201,6 +207,27 @@ def _says(rules: tuple[_Rule, ...], path: str) -> bool:
 
 def _is_skipped(name: str) -> bool:
     return name.startswith(".") or name.lower() in _KUSTOMIZATIONS or name in _OF_THE_FILE_SYSTEM
+
+
+def _outputs() -> frozenset[tuple[int, int]]:
+    """The files that this very process prints into (`plan -o json > DIR/plan.json`): empty yet, and no manifests."""
+    return frozenset((found.st_dev, found.st_ino) for number in (1, 2) if (found := _open_file(number)) is not None)
+
+
+def _open_file(number: int) -> os.stat_result | None:
+    try:
+        found = os.fstat(number)
+    except OSError:  # closed (`>&-`)
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def _identity(entry: os.DirEntry[str]) -> tuple[int, int] | None:
+    try:
+        found = entry.stat()
+    except OSError:  # gone by now, as whoever opens it will say
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_state(directory: Path) -> bool:
