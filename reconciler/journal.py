@@ -145,7 +145,7 @@ class Journal:
         self._sealed = seal.whole(patient=not read_only)
         if row is None and not read_only:
             with connection:
-                insert = "INSERT INTO identity (fleet, base_url, organization, project) VALUES (?, ?, ?, ?)"
+                insert = "INSERT OR IGNORE INTO identity (fleet, base_url, organization, project) VALUES (?, ?, ?, ?)"
                 connection.execute(insert, key)
             row = connection.execute(find, key).fetchone()
             if self._sealed:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.act import ENDING, Desk, Outcome, cancel, create
-from reconciler.case import By, Case, cases_of, end_of, found_without_marks, lookups, resolved_intents, sent_seed
+from reconciler.case import By, Case, Known, cases_of, end_of, found_without_marks, lookups, resolved_intents, sent_seed
 from reconciler.change import Action, Change, Plan
 from reconciler.clock import Clock
 from reconciler.errors import (
@@ -634,13 +634,14 @@ def _ended(seen: Seen, cases: Mapping[str, Case]) -> dict[tuple[str, str], Job]:
         (name, k.job.id): k.job
         for name, case in cases.items()
         for k in case.known
-        if not k.live
-        and (
-            memory.records[k.job.id].live
-            if k.job.id in memory.records
-            else k.job.id in found or (memory.known and k.ours and not k.adopted)
-        )
+        if not k.live and (k.job.id in found or _was_live(memory, k))
     }
+
+
+def _was_live(memory: Memory, known: Known) -> bool:
+    """Whether the journal has it as live; or, made since its last look, not at all."""
+    record = memory.records.get(known.job.id)
+    return record.live if record is not None else memory.known and known.ours and not known.adopted
 
 
 def _returns_seeds(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> bool:

@@ -832,16 +832,20 @@ def test_a_job_that_ends_at_once_is_told_too(world: World) -> None:
     assert {line["job_id"] for line in world.lines("job.failed")} == {"j1", "j2"}
 
 
-def test_a_lost_create_whose_job_has_ended_meanwhile_is_told(settled: World) -> None:
+@pytest.mark.parametrize("marked", [True, False], ids=["with marks", "known by its seed"])
+def test_a_lost_create_whose_job_has_ended_meanwhile_is_told(settled: World, *, marked: bool) -> None:
     create = settled.provider.create_job
 
     def lost(body: Mapping[str, object]) -> Job:
         job = create(body)
         settled.provider.end(job.id, "succeeded")
+        if not marked:
+            ended = settled.provider.jobs[job.id]
+            settled.provider.jobs[job.id] = replace(ended, marks=None, seed=int(str(body["seed"])))
         raise OutcomeUnknown("reset")
 
     settled.provider.create_job = lost  # type: ignore[method-assign]
-    settled.fleet.job("c", seed=3)
+    settled.fleet.job("c")
     settled.live(100)
     assert [line["job_id"] for line in settled.lines("job.succeeded")] == ["j3"]
 

@@ -554,6 +554,21 @@ def test_two_runs_that_open_the_first_versions_journal_both_go_on(state: Path) -
         assert "j3" in other.memory().records
 
 
+def test_two_runs_that_open_a_fleets_first_journal_at_once_both_go_on(state: Path) -> None:
+    class WhileARivalOpens(Seal):
+        def whole(self, *, patient: bool = True) -> bool:
+            opened(state).close()
+            return super().whole(patient=patient)
+
+    opened(state, identity=Identity("another", "x")).close()
+    path = state / FILE
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        journal = Journal(connection, path, HERE, seal=WhileARivalOpens(path), now=Time())
+        journal.bind(record("j1"))
+    with opened(state) as other:
+        assert "j1" in other.memory().records
+
+
 def test_a_journal_that_cannot_be_brought_to_this_version_stays_as_it_was(state: Path) -> None:
     of_version_1(state)
     with contextlib.closing(sqlite3.connect(state / FILE, isolation_level=None)) as rival:
