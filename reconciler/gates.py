@@ -6,7 +6,7 @@ which gate, the numbers, and the way on. There is no force: a person's approval 
 these writes is the only waiver, and it never waives evidence.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.change import Action, Change, Plan, Reason
@@ -148,11 +148,7 @@ def _removal_evidence(removals: list[Change], world: World, permission: Permissi
     young = names - (names if permission.gone is None else permission.gone)
     doubts = (
         (frozenset() if permission.whole else names, _BROKEN),
-        (
-            names if world.gaps else frozenset(),
-            f"a part of the directory may be missing, so nothing is removed: {_few(world.gaps)}",
-        ),
-        (names & world.standing.keys(), _standing(world, names)),
+        (names if world.gaps else names & world.standing.keys(), "; ".join(_missing(world, names))),
         (young, f"the manifest of {_few(sorted(young))} is not gone long enough to be believed; {_ITSELF}"),
     )
     doubted = frozenset[str]().union(*(concerned for concerned, _ in doubts))
@@ -165,12 +161,16 @@ _BROKEN = "nothing is removed while any manifest is broken or cannot be read; me
 _ITSELF = "it is looked for again by itself"
 
 
-def _standing(world: World, names: frozenset[str]) -> str:
+def _missing(world: World, names: frozenset[str]) -> Iterator[str]:
+    """What may be there although it was not read."""
+    if world.gaps:
+        yield f"a part of the directory may be missing, so nothing is removed: {_few(world.gaps)}"
     found = [f"{name} in {foreign(world.standing[name])}" for name in sorted(names & world.standing.keys())]
-    return (
-        f"not deleted, but not read as a manifest any more: {_few(found)}; "
-        "delete the file, or move it out of the directory, if the job is to be cancelled"
-    )
+    if found:
+        yield (
+            f"not deleted, but not read as a manifest any more: {_few(found)}; "
+            "delete the file, or move it out of the directory, if the job is to be cancelled"
+        )
 
 
 def _few(found: Sequence[str]) -> str:

@@ -367,3 +367,63 @@ def test_a_gate_only_ever_takes_away(w: World) -> None:
         assert now in {was, kept_meanwhile(was)} if was.follows else was == now or now.reason is Reason.BLOCKED
         assert was == now or was.action in {Action.CREATE, Action.CANCEL}
     assert after.plan.digest("x") == before.digest("x"), "a refusal does not change what a person would approve"
+
+
+GAP = "team: an empty directory"
+
+
+@pytest.mark.parametrize(
+    ("gaps", "standing", "permission", "told"),
+    [
+        ((GAP,), {}, BEGIN, "a part of the directory may be missing, so nothing is removed: team: an empty directory"),
+        (
+            (GAP, "x: y", "z: y", "q: y"),
+            {},
+            BEGIN,
+            (
+                "a part of the directory may be missing, so nothing is removed: "
+                "team: an empty directory, x: y, z: y and 1 more"
+            ),
+        ),
+        (
+            (),
+            {"gone": "gone.txt", "other": "o"},
+            BEGIN,
+            (
+                "not deleted, but not read as a manifest any more: gone in gone.txt; "
+                "delete the file, or move it out of the directory, if the job is to be cancelled"
+            ),
+        ),
+        (
+            ("x: y",),
+            {"gone": "g\x1b"},
+            replace(BEGIN, gone=frozenset()),
+            (
+                "a part of the directory may be missing, so nothing is removed: x: y; "
+                "not deleted, but not read as a manifest any more: gone in g\\x1b; "
+                "delete the file, or move it out of the directory, if the job is to be cancelled"
+            ),
+        ),
+        (
+            ("x: y",),
+            {},
+            replace(BEGIN, whole=False),
+            "nothing is removed while any manifest is broken or cannot be read; mend it first",
+        ),
+    ],
+)
+def test_what_may_be_there_although_it_was_not_read_is_not_removed(
+    gaps: tuple[str, ...], standing: dict[str, str], permission: Permission, told: str
+) -> None:
+    doubtful = replace(REMOVAL, gaps=gaps, standing=standing)
+    assert verdict(doubtful, "removal_evidence", permission) == Verdict("removal_evidence", None, 1, True, told)
+    assert sent(doubtful, permission) == ["create new"]
+    approved = replace(permission, approved=frozenset({"cancel j1", "create new new 1"}), limits_waived=True)
+    assert "cancel j1" not in sent(doubtful, approved)
+
+
+def test_a_file_that_stands_holds_its_own_name_alone() -> None:
+    two = world([job("j1", name="x"), job("j2", name="y")], [desired("z")], standing={"x": "x.txt"})
+    assert sent(two, replace(BEGIN, limits_waived=True, approved=frozenset({"cancel j1", "cancel j2"}))) == [
+        "cancel j2"
+    ]

@@ -132,6 +132,7 @@ OTHERS = {
     "mkdocs": ("site_name: Docs\nnav: [a.md]\n", "a document is left out"),
     "a chart": ("apiVersion: v2\nname: chart\nversion: 1.0.0\n", "a document is left out: its apiVersion is v2"),
     "grafana": ("apiVersion: 1\ndatasources: []\n", "a document is left out: its apiVersion is 1"),
+    "anchors and tags": ("x: &a {y: !!python/name:z }\nz: *a\nq: {<<: *a}\n1: 2\n", "a document is left out"),
     "a playbook": ("- hosts: all\n  tasks: []\n", "a list is left out"),
 }
 
@@ -147,6 +148,26 @@ def test_a_document_of_others_is_left_out_with_one_warning(root: Path, content: 
     assert all(w.message.startswith(told) for w in snapshot.warnings)
     stream = read_stream(f"{FLEET}---\n{content}---\n{manifest('a')}".encode(), root)
     assert (stream.problems, sorted(stream.desired), len(stream.warnings)) == ((), ["a"], 1)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"),
+    [("utf-8", "a list of documents"), ("utf-16", "UTF-16, not UTF-8"), ("utf-16-be", "the character \\x00")],
+)
+@pytest.mark.parametrize("name", ["a.json", "a.yaml"])
+def test_a_list_of_documents_and_utf_16_are_errors_whatever_the_suffix(
+    root: Path, name: str, encoding: str, told: str
+) -> None:
+    (root / name).write_bytes(f"[{as_json('a')}]".encode(encoding))
+    (problem,) = read_directory(root).problems
+    assert problem.message.startswith(told)
+
+
+def test_a_flaw_beside_another_tools_document_is_still_told(root: Path) -> None:
+    (root / "a.yaml").write_text(f"x: &a 1\n---\n{manifest('a', '{model: &m m, training_file: file-1}')}")
+    assert [str(p) for p in read_directory(root).problems] == [
+        "a.yaml:6:15: spec.model: anchors are not supported: write the value out"
+    ]
 
 
 MISSPELT = {
@@ -190,12 +211,14 @@ def test_an_empty_directory_is_a_gap_and_one_that_holds_anything_is_none(root: P
     (root / "team").mkdir()
     (root / "kept").mkdir()
     (root / "kept" / ".gitkeep").write_text("")
+    (root / "meant").mkdir()
+    (root / "meant" / ".reconcilerignore").write_text("")
     (root / "x" / "y").mkdir(parents=True)
     (root / ".hidden").mkdir()
     found = gaps(root)
-    assert list(found) == ["team", "x/y"]
+    assert list(found) == ["kept", "team", "x/y"]
     assert "delete it or name it in .reconcilerignore" in found["team"]
-    (root / ".reconcilerignore").write_text("team\nx/*\n")
+    (root / ".reconcilerignore").write_text("team\nx/*\n/kept/\n")
     assert gaps(root) == {}
 
 

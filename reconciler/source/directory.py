@@ -248,7 +248,9 @@ class _Reading:
             self.unreadable.add(relative)
         elif not read.documents and relative != STREAM_NAME:
             self.gaps.append(Problem(relative, 1, 1, "", _NO_DOCUMENT))
-        for flaw in read.flaws:
+        # What another tool's document may hold (anchors, tags) is that tool's affair.
+        others = {document.number for document in read.documents if read.flaws and _is_of_others(document.value)}
+        for flaw in (flaw for flaw in read.flaws if flaw.document not in others):
             self.problem(relative, (flaw.line, flaw.column), _field(flaw.path), flaw.message)
         for document in read.documents:
             self._document(relative, document)
@@ -258,7 +260,9 @@ class _Reading:
 
     def _document(self, relative: str, document: Document) -> None:
         value = document.value
-        if isinstance(value, list):
+        if isinstance(value, list) and any(_is_ours(item) for item in value):
+            self.problem(relative, document.position(()), "", _A_LIST)
+        elif isinstance(value, list):
             self._leave_out(relative, document)
         elif not isinstance(value, Mapping):
             self.problem(relative, document.position(()), "", "a document must be a mapping of fields")
@@ -442,6 +446,7 @@ def _told(problems: Iterable[Problem], unreadable: Container[str]) -> Iterable[P
             yield Problem(path, first.line, first.column, "", message)
 
 
+_A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
 _NO_DOCUMENT = (
     "holds no document: a save under way looks like this; delete it if nothing is wanted of it, "
     "or name it in .reconcilerignore"
@@ -475,15 +480,30 @@ def _is_json(path: str) -> bool:
 
 
 def _may_be_ours(content: bytes) -> bool:
-    """Whether a JSON file is a manifest: its apiVersion says so, or it was cut short before anyone could tell."""
-    if b'"apiVersion"' not in content:
+    """Whether a JSON file is a manifest: its apiVersion says so, or it was cut short before anyone could tell.
+
+    One in UTF-16 is none that can be read, as `read_documents` says.
+    """
+    if b'"apiVersion"' not in content.replace(b"\0", b""):
         return False
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
         return True
-    values = [value, *_listed(value)]
-    return any(isinstance(v, Mapping) and belongs(v) in {Belongs.OURS, Belongs.MISSPELT} for v in values)
+    values = value if isinstance(value, list) else [value, *_listed(value)]
+    return any(_is_ours(v) for v in values)
+
+
+def _is_ours(value: object) -> bool:
+    """Whether it is a document of ours, perhaps misspelt."""
+    return isinstance(value, Mapping) and belongs(value) in {Belongs.OURS, Belongs.MISSPELT}
+
+
+def _is_of_others(value: object) -> bool:
+    """Whether it is left out: a list, or a mapping, that is nobody's or another tool's."""
+    if isinstance(value, list):
+        return not any(_is_ours(item) for item in value)
+    return isinstance(value, Mapping) and belongs(value) in {Belongs.ELSEWHERE, Belongs.OUTPUT}
 
 
 def _listed(value: object) -> list[object]:

@@ -32,7 +32,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Files that were joined may each begin with a byte order mark: https://yaml.org/spec/1.2.2/#52-character-encodings
-_JOINED = re.compile("^\ufeff+(?=---(?:\\s|$))", re.MULTILINE)
+_JOINED = re.compile("^\ufeff+(?=---(?:\\s|$))|(?<=^---\n)\ufeff+", re.MULTILINE)
 # A line that was meant as an item and continues the text above.
 _SWALLOWED = re.compile(r"[\r\n]\s*- ")
 
@@ -54,6 +54,7 @@ class Document:
     value: object
     positions: Mapping[Path, Position]
     flawed: bool = False
+    number: int = 0  # which of its file, from 1
 
     def position(self, path: Path) -> Position:
         """Where ``path`` stands, or what encloses it."""
@@ -70,6 +71,7 @@ class Flaw:
     column: int
     path: Path
     message: str
+    document: int = field(default=0, compare=False)  # the number of the document that holds it; 0: the file does
 
 
 @dataclass(slots=True)
@@ -135,16 +137,16 @@ class _Open:
 
 
 def _documents(text: str, flaws: list[Flaw]) -> Iterator[Document]:
-    builder, count = _Builder(text, flaws), 0
+    builder, count = _Builder(text, flaws, 0), 0
     for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.DocumentStartEvent):
-            builder, count = _Builder(text, flaws), count + 1
+            builder, count = _Builder(text, flaws, count + 1), count + 1
             if count > _DOCUMENTS_LIMIT:
                 raise _Excess(_position(event), f"more than {_DOCUMENTS_LIMIT} documents in a file")
             if event.tags:
                 builder.flaw(event, "tags are not supported")
         elif isinstance(event, yaml.DocumentEndEvent):
-            yield Document(builder.root, builder.positions, builder.flawed)
+            yield Document(builder.root, builder.positions, builder.flawed, count)
         elif isinstance(event, yaml.CollectionEndEvent):
             builder.stack.pop()
         elif isinstance(event, yaml.NodeEvent):
@@ -154,8 +156,9 @@ def _documents(text: str, flaws: list[Flaw]) -> Iterator[Document]:
 class _Builder:
     """Builds one document from its events, without recursion."""
 
-    def __init__(self, text: str, flaws: list[Flaw]) -> None:
+    def __init__(self, text: str, flaws: list[Flaw], number: int) -> None:
         self._text = text
+        self._number = number
         self.root: object = None
         self.positions: dict[Path, Position] = {}
         self.stack: list[_Open] = []
@@ -170,7 +173,7 @@ class _Builder:
         top = self.stack[-1] if self.stack else None
         here = () if top is None else (*top.path, top.key) if top.key is not None else top.path
         self.flawed = True
-        self._flaws.append(Flaw(line, column, here if path is None else path, message))
+        self._flaws.append(Flaw(line, column, here if path is None else path, message, self._number))
 
     def node(self, event: Any) -> None:
         """Take one node: a scalar, an alias, or the start of a collection."""

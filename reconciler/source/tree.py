@@ -34,7 +34,10 @@ _SUBMODULE_PATH = re.compile(r"^\s*path\s*=\s*(.+?)\s*$", re.MULTILINE)
 _SPARSE = re.compile(r"^\s*sparsecheckout\s*(?:=\s*(?:true|yes|on|1)\s*)?$", re.MULTILINE | re.IGNORECASE)
 
 _WAY_ON = f"if it is meant to be so, delete it or name it in {IGNORE_FILE}"
-_EMPTY = f"an empty directory: a mount that is gone and a submodule that was not cloned look like this; {_WAY_ON}"
+_EMPTY = (
+    "an empty directory, hidden names aside: a mount that is gone and a submodule that was not cloned look like this; "
+    + _WAY_ON
+)
 _NOWHERE = f"a link that leads nowhere; {_WAY_ON}"
 _OUTSIDE = f"a link to a directory outside the fleet directory, where nothing is read; {_WAY_ON}"
 _SUBMODULE = "a submodule that was not cloned (.gitmodules names it): run `git submodule update --init`"
@@ -104,7 +107,7 @@ class _Walk:
         except Unfit as unfit:
             self.tree.files.append((prefix or ".", unfit))
             return
-        if entries == [] and prefix:
+        if prefix and entries is not None and all(_says_nothing(entry.name) for entry in entries):
             self.tree.gaps.append((prefix.rstrip("/"), _EMPTY))
         for entry in entries or ():
             if entry.name == ".gitmodules":
@@ -203,6 +206,11 @@ def _says(rules: tuple[_Rule, ...], path: str) -> bool:
     """Whether it is ignored: as in git, the nearest file that speaks of it decides."""
     said = (rule(path) for rule in reversed(rules))
     return next((ignored for ignored in said if ignored is not None), False)
+
+
+def _says_nothing(name: str) -> bool:
+    """Whether a directory that holds only such names may be a mount point: git keeps one by a hidden file."""
+    return (name.startswith(".") and name != IGNORE_FILE) or name in _OF_THE_FILE_SYSTEM
 
 
 def _is_skipped(name: str) -> bool:
