@@ -391,6 +391,10 @@ def test_which_refusals_are_about_every_create(status: int, every: bool) -> None
         ("", "pending import", True),
         ("", "The training file has not been processed", True),
         ("", "Upload in progress", True),
+        ("", "No such File object: file-1", True),
+        ("file_not_found", "", True),
+        ("", "The file file-1 could not be found", True),
+        ("", "file 'file-1' does not exist", True),
         ("model_not_found", "the model m does not exist", False),
         ("invalid_file", "the file has 3 lines, and 10 are needed", False),
         ("", "the model m is already retired, try another", False),
@@ -658,6 +662,40 @@ def test_a_server_without_pages_shows_everything_at_once(count: int, bare: bool)
     with House(lambda _: reply(jobs if bare else {"data": jobs})) as house:
         assert [job.id for job in house.client.list_jobs()] == [f"j{i}" for i in range(count)]
         assert len(house.server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ({"next_page_token": "t"}, "goes on by next_page_token"),
+        ({"nextPageToken": "t"}, "goes on by nextPageToken"),
+        ({"next": "https://x/?page=2"}, "goes on by next"),
+        ({"@odata.nextLink": "https://x"}, "goes on by @odata.nextLink"),
+        ({"links": {"self": "x", "next": "y"}}, "goes on by links.next"),
+        ({"meta": {"cursor": "c"}}, "goes on by meta.cursor"),
+        ({"pageInfo": {"hasNextPage": True}}, "goes on by pageInfo.hasNextPage"),
+        ({"total": 5}, "it has 5 jobs, and shows 2"),
+        ({"total_count": "5"}, "it has 5 jobs, and shows 2"),
+    ],
+)
+def test_a_listing_that_says_in_its_own_way_that_it_goes_on_is_not_whole(beside: dict[str, Any], told: str) -> None:
+    page = {"data": [JOB | {"id": "j1"}, JOB | {"id": "j2"}], **beside}
+    with House(lambda _: reply(page)) as house, pytest.raises(Unreadable, match=told):
+        house.client.list_jobs()
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"next": None, "next_page_token": "", "links": {"next": None}},
+        {"total": 2, "meta": {"page": 1}},
+        {"total": 5, "next": "x", "has_more": False},
+    ],
+)
+def test_a_listing_that_says_that_this_was_all_is_whole(beside: dict[str, Any]) -> None:
+    page = {"data": [JOB | {"id": "j1"}, JOB | {"id": "j2"}], **beside}
+    with House(lambda _: reply(page)) as house:
+        assert [job.id for job in house.client.list_jobs()] == ["j1", "j2"]
 
 
 def test_what_is_made_while_a_server_without_pages_is_listed_is_seen() -> None:

@@ -346,6 +346,7 @@ class OpenAIClient:
             yield from page.items
             fresh, seen = ids - seen, seen | ids
             if not ids or again or page.has_more is False or (enough is not None and len(seen) >= enough):
+                self._check_end(call, page, len(seen))
                 return
             after, more = id_of(page.items[-1]), page.has_more is True
             if after not in fresh:
@@ -372,6 +373,17 @@ class OpenAIClient:
         if page.silent:
             raise NoData(f"{call.path}: the listing has no data")
         return page, length
+
+    def _check_end(self, call: _Call, page: Page[_T], found: int) -> None:
+        """A listing without has_more may say in other ways that it goes on. Raises Unreadable then."""
+        if not call.whole or page.has_more is not None:
+            return
+        if page.goes_on:
+            raise Unreadable(
+                f"{call.path}: the listing goes on by {foreign(page.goes_on)}, which is not this API's way"
+            )
+        if page.total is not None and page.total > found:
+            raise Unreadable(f"{call.path}: the server says that it has {page.total} jobs, and shows {found}")
 
     def _check_repeated(self, call: _Call, page: Page[_T], *, cut: bool) -> None:
         """A page that shows everything again ends the listing of a server that has no pages. Raises Unreadable else."""

@@ -7,20 +7,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from reconciler.spelling import whole
+
 _T = TypeVar("_T")
 
 # What stands beside `data` in the envelope of a listing. Any other field, and it is another answer: an error, perhaps.
 _ENVELOPE = frozenset({"object", "data", "has_more", "first_id", "last_id", "total", "total_count"})
+_TOTALS = ("total", "total_count")
+_ABOUT_PAGES = frozenset({"links", "meta", "metadata", "pagination", "paging", "pageinfo", "page"})
+_CURSORS = frozenset({"cursor", "continuationtoken", "pagetoken", "odatanextlink", "hasnextpage", "hasnext"})
 _SAID = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[_T]):
-    """``has_more`` is None where the server does not say. ``silent``: there is no `data` (null, or left out)."""
+    """``has_more`` is None where the server does not say. ``silent``: there is no `data` (null, or left out).
+
+    ``total`` is how many items the whole listing has, where the server says that; ``goes_on`` the field by which a
+    server with ways of its own says that more follows.
+    """
 
     items: list[_T]
     has_more: bool | None
     silent: bool = False
+    total: int | None = None
+    goes_on: str = ""
 
     @property
     def empty_but_more(self) -> bool:
@@ -40,11 +51,33 @@ def parse_page(answer: object, parse: Callable[[object], _T]) -> Page[_T]:
         raise ValueError("not a page of a listing")  # noqa: TRY004 - one error for every unreadable answer
     has_more, told = _has_more(answer.get("has_more")), answer.get("data")
     if isinstance(told, list):
-        return Page([parse(item) for item in told], has_more)
+        return Page([parse(item) for item in told], has_more, total=_total(answer), goes_on=_way_on(answer))
     left_out = "data" not in answer
     if told is not None or answer.keys() - _ENVELOPE or (left_out and has_more):
         raise ValueError("not a page of a listing")
     return Page([], has_more, silent=True)
+
+
+def _way_on(answer: Mapping[str, object], *, nested: bool = True) -> str:
+    """The field by which a server of its own ways says that a page is not the last; "" where none does.
+
+    Such are next_page_token, nextLink, next, cursor and their like, also within links, meta, pagination or paging.
+    """
+    for key, value in answer.items():
+        plain = _plain(key)
+        if nested and plain in _ABOUT_PAGES and isinstance(value, Mapping) and (found := _way_on(value, nested=False)):
+            return f"{key}.{found}"
+        if value and not isinstance(value, Mapping) and (plain.startswith("next") or plain in _CURSORS):
+            return key
+    return ""
+
+
+def _total(answer: Mapping[str, object]) -> int | None:
+    return next((number for key in _TOTALS if (number := whole(answer.get(key))) is not None), None)
+
+
+def _plain(key: str) -> str:
+    return "".join(ch for ch in key.lower() if ch.isalnum())
 
 
 def _has_more(told: object) -> bool | None:

@@ -21,6 +21,8 @@ _NOT_READY = re.compile(
     r"|pendingimport|importpending|processinginprogress|notyetavailable|notavailableyet"
 )
 _ABOUT_A_FILE = re.compile(r"file|upload|dataset")
+# A file that was uploaded a moment ago and is not known yet everywhere.
+_NO_SUCH_FILE = re.compile(r"nosuchfile|file\w*(not(be)?found|doesnotexist|doesntexist|notexist)|unknownfile")
 _PASSING_WORDS = re.compile(r"tryagain|retry|inprogress|pending|notyet|notinavalidstate|mustbeprocessed")
 _NOT_READY_STATUSES = frozenset({400, 404, 422})
 
@@ -95,4 +97,6 @@ def is_not_ready(error: Refused) -> bool:
     # Codes are written file_not_ready, FileNotReady or in words.
     request, colon, sentence = str(error).partition(": ")
     said = re.sub(r"[^a-z]", "", f"{error.code} {sentence if colon else request}".lower())
+    if _NO_SUCH_FILE.search(said):
+        return True
     return bool(_NOT_READY.search(said) or (_ABOUT_A_FILE.search(said) and _PASSING_WORDS.search(said)))
