@@ -6,8 +6,10 @@ which gate, the numbers, and the way on. There is no force: a person's approval 
 these writes is the only waiver, and it never waives evidence.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from reconciler.change import Action, Change, Plan, Reason
 from reconciler.errors import foreign
@@ -100,17 +102,43 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
     return Gated(Plan(changes, plan.unmanaged), tuple(v for v, _ in judged))
 
 
-def expectation(expect: Expect | None, *, host: str, organization: str | None, project: str | None) -> Verdict:
-    """Whether this is the provider that the fleet expects; refused means: do nothing at all."""
-    wanted = (expect.host, expect.organization, expect.project) if expect else (None, None, None)
-    found = (host, organization, project)
-    differing = [
+def expectation(
+    expect: Expect | None, *, host: str, port: int | None, organization: str | None, project: str | None
+) -> Verdict:
+    """Whether this is the provider that the fleet expects; refused means: do nothing at all.
+
+    ``host`` as `plan` shows it, with the port where the base URL says one; ``port`` is the one that it stands for.
+    """
+    if expect is None:
+        expect = Expect()
+    differing = [] if expect.host is None else _other_host(expect.host, host, port)
+    named = (("organization", expect.organization, organization), ("project", expect.project, project))
+    differing += [
         f"{what} is {there or 'not set'}, expected {want}"
-        for what, want, there in zip(("host", "organization", "project"), wanted, found, strict=True)
+        for what, want, there in named
         if want is not None and want.lower() != (there or "").lower()
     ]
     message = "; ".join(differing) + "; nothing is read or written there" if differing else "as expected"
     return Verdict("expect", None, len(differing), refused=bool(differing), message=message)
+
+
+def _other_host(want: str, there: str, port: int | None) -> list[str]:
+    """What differs, if anything does: any port is meant where none is written."""
+    if set(want) & set("/@?#"):
+        meant = "" if "@" in want else re.split("[/?#]", want.rpartition("://")[2], maxsplit=1)[0]  # may be a password
+        return [f"expect.host is a host without scheme, user or path: write it as {foreign(meant or there)}"]
+    wanted, found = _address(want), _address(there)
+    same = wanted[0] == found[0] and wanted[1] in {None, port}
+    return [] if same else [f"host is {there}, expected {want}"]
+
+
+def _address(text: str) -> tuple[str, int | None]:
+    """The name and the port of `host`, `host:port`, `[::1]`, `[::1]:port` or `::1`; what is none stays as it is."""
+    try:
+        parts = urlsplit(f"//[{text}]" if text.count(":") > 1 and "[" not in text else f"//{text}")
+        return (parts.hostname or "").removesuffix("."), parts.port
+    except ValueError:
+        return text, None
 
 
 def _unapproved(changes: Iterable[Change], permission: Permission) -> list[Change]:

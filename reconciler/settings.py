@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.errors import UsageError
+from reconciler.key import bare, key_of, read_key
 from reconciler.manifest import Fleet, ProviderName
 
 # Longer than any server's listing lag plus the request deadline of 10 s that has been measured (A1, A2).
@@ -20,6 +21,7 @@ SETTLE_SECONDS = 30.0
 LOCK_TIMEOUT_SECONDS = 30.0
 STATE_DIRECTORY = ".reconciler"
 SANDBOX_DIRECTORY = ".sandbox"
+_PORTS = {"http": 80, "https": 443}
 _SANDBOX_KEY = "the-sandbox-takes-any-key"
 
 
@@ -92,6 +94,12 @@ class Target:
         return "sandbox" if self.sandbox else urlsplit(self.base_url).netloc
 
     @property
+    def port(self) -> int | None:
+        """Where the host listens, said or not; None in the sandbox."""
+        parts = urlsplit(self.base_url)
+        return None if self.sandbox else parts.port or _PORTS[parts.scheme]
+
+    @property
     def identity(self) -> str:
         """What memory and approvals belong to: the base URL, or `sandbox`."""
         return "sandbox" if self.sandbox else self.base_url
@@ -107,14 +115,15 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> 
         UsageError: a base URL or a key is needed and not given, or given where it has no meaning.
     """
     provider = settings.provider or fleet.provider
+    said = bare(settings.base_url or "")
     if provider is ProviderName.SANDBOX:
-        if settings.base_url:
+        if said:
             raise UsageError(
                 "the sandbox is embedded and takes no --base-url; use --provider compatible for a served one"
             )
         return Target(provider, "", _SANDBOX_KEY, "Authorization", "", "")
     profile = PROFILES[provider]
-    base_url = (settings.base_url or environment.get("OPENAI_BASE_URL") or profile.base_url or "").strip()
+    base_url = said or bare(environment.get("OPENAI_BASE_URL", "")) or profile.base_url
     if not base_url:
         raise UsageError(f"provider {provider} needs a base URL: set --base-url or OPENAI_BASE_URL")
     api_key = _api_key(settings, environment)
@@ -126,8 +135,8 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> 
         base_url.rstrip("/"),
         api_key,
         profile.key_header,
-        environment.get("OPENAI_ORG_ID", ""),
-        environment.get("OPENAI_PROJECT_ID", ""),
+        bare(environment.get("OPENAI_ORG_ID", "")),
+        bare(environment.get("OPENAI_PROJECT_ID", "")),
     )
 
 
@@ -159,16 +168,16 @@ def _check_base_url(url: str) -> None:
     except ValueError:
         right = False
         parts = urlsplit("")
-    if not right or not url.isascii() or not url.isprintable() or " " in url:
+    if not right or not url.isascii() or not url.isprintable() or set(url) & set(' "<>'):
         raise UsageError("the base URL must start with http:// or https:// and name a host")
     if parts.username is not None or parts.query or parts.fragment:
         raise UsageError("the base URL must hold no user, password, query or fragment")
 
 
 def _api_key(settings: Settings, environment: Mapping[str, str]) -> str:
-    if settings.api_key_file is None:
-        return environment.get("OPENAI_API_KEY", "").strip()
+    if settings.api_key_file is not None:
+        return read_key(settings.api_key_file)
     try:
-        return settings.api_key_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--api-key-file {settings.api_key_file}: it cannot be read") from error
+        return key_of(environment.get("OPENAI_API_KEY", ""))
+    except ValueError as error:
+        raise UsageError(f"OPENAI_API_KEY: {error}") from error

@@ -494,8 +494,11 @@ def test_expect_refuses_any_other_place(shell: Shell, fleet: FleetDirectory, ser
     fleet.job("a")
     ran = shell("apply", fleet.root, "--yes", "--first-run")
     assert ran.code == 3
-    assert "host is 127.0.0.1, expected api.openai.com" in ran.err
+    host = server.base_url.split("/")[2]
+    assert f"host is {host}, expected api.openai.com" in ran.err
     assert server.requests == []
+    fleet.fleet(provider="compatible", expect={"host": host})
+    assert shell("plan", fleet.root).out.startswith(f"fleet {fleet.name} at {host}\n")
 
 
 def test_a_corrupt_journal_stops_apply_and_says_the_way_on(shell: Shell, fleet: FleetDirectory) -> None:

@@ -340,7 +340,7 @@ def test_an_approval_of_one_attempt_is_not_one_of_the_next() -> None:
 
 def test_expect_compares_what_it_names() -> None:
     def expected(expect: Expect | None) -> Verdict:
-        return expectation(expect, host="api.example.com", organization=None, project="p")
+        return expectation(expect, host="api.example.com", port=443, organization=None, project="p")
 
     assert not expected(None).refused
     assert not expected(Expect(host="api.example.com")).refused
@@ -352,6 +352,56 @@ def test_expect_compares_what_it_names() -> None:
         "expect", None, 3, True, f"{differing}; nothing is read or written there"
     )
     assert expected(Expect(organization="o", project="p")).count == 1
+
+
+@pytest.mark.parametrize(
+    ("want", "there", "port"),
+    [
+        ("localhost:8080", "localhost:8080", 8080),
+        ("localhost", "localhost:8080", 8080),
+        ("LocalHost:8080", "localhost:8080", 8080),
+        ("api.openai.com.", "api.openai.com", 443),
+        ("api.openai.com", "API.openai.com.", 443),
+        ("api.openai.com:443", "api.openai.com", 443),
+        ("api.openai.com.:443", "api.openai.com", 443),
+        ("h:80", "h", 80),
+        ("[::1]:8080", "[::1]:8080", 8080),
+        ("[::1]", "[::1]:8080", 8080),
+        ("::1", "[::1]:8080", 8080),
+        ("fe80::A", "[fe80::a]", 443),
+        ("sandbox", "sandbox", None),
+    ],
+)
+def test_a_host_is_expected_with_the_port_that_the_header_shows_or_without(
+    want: str, there: str, port: int | None
+) -> None:
+    assert not expectation(Expect(host=want), host=there, port=port, organization=None, project=None).refused
+
+
+@pytest.mark.parametrize(
+    ("want", "there", "port", "words"),
+    [
+        ("localhost:8081", "localhost:8080", 8080, "host is localhost:8080, expected localhost:8081;"),
+        ("api.openai.com:80", "api.openai.com", 443, "host is api.openai.com, expected api.openai.com:80;"),
+        ("openai.com", "api.openai.com", 443, "expected openai.com;"),
+        ("api.openai.com..", "api.openai.com", 443, "expected api.openai.com..;"),
+        ("[::2]:8080", "[::1]:8080", 8080, "expected [::2]:8080;"),
+        ("[::1", "[::1]", 80, "expected [::1;"),
+        ("h:x", "h", 80, "expected h:x;"),
+        ("a:b:c", "a", 80, "expected a:b:c;"),
+        ("sandbox:1", "sandbox", None, "expected sandbox:1;"),
+        ("https://api.openai.com/v1", "api.openai.com", 443, "write it as api.openai.com;"),
+        ("https://[::1", "h", 443, "write it as [::1;"),
+        ("localhost:8080/v1", "localhost:8080", 8080, "write it as localhost:8080;"),
+        ("https://u:pa/ss@x/v1", "h:8080", 8080, "write it as h:8080;"),
+        ("u@x", "h", 80, "write it as h;"),
+        ("https://", "h", 80, "write it as h;"),
+    ],
+)
+def test_another_host_is_refused_and_what_to_write_is_said(want: str, there: str, port: int | None, words: str) -> None:
+    verdict = expectation(Expect(host=want), host=there, port=port, organization=None, project=None)
+    assert (verdict.refused, verdict.count, words in verdict.message) == (True, 1, True), verdict.message
+    assert "pa/" not in verdict.message
 
 
 # ── properties ──

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 from structlog.typing import FilteringBoundLogger
@@ -90,7 +89,8 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
     where = target(settings, fleet, os.environ)
     verdict = expectation(
         fleet.expect,
-        host=urlsplit(where.base_url).hostname or where.host,
+        host=where.host,
+        port=where.port,
         organization=where.organization or None,
         project=where.project or None,
     )

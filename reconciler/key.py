@@ -1,0 +1,127 @@
+"""The API key, as people and platforms hand it over: an environment variable, or a file.
+
+`settings` reads it. What quoting, line ends and encodings leave around a key is taken off; what can be no key is
+refused with what it seems to be. No message shows a key, or a path that may be one.
+"""
+
+import os
+import re
+import select
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reconciler.errors import UsageError, foreign
+from reconciler.placeholder import template_in
+
+# A token signed with a long certificate chain has a tenth of this.
+_LIMIT = 65_536
+# Seconds that a command such as `pass show`, which may ask a person, has to write the key into a pipe.
+_PIPE_SECONDS = 60.0
+
+# What no eye sees at the ends of a copied value: Unicode's spaces, and its marks without a width.
+_AROUND = re.compile(r"^[\s\ufeff\u200b-\u200f\u2060]+|[\s\ufeff\u200b-\u200f\u2060]+$")
+_QUOTES = ('"', "'")
+_SCHEME = re.compile(r"^(?:authorization\s*:\s*)?bearer(?:\s+|$)", re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"(?:export\s+|set\s+)?\w*(?:KEY|TOKEN|SECRET)\s*(?:=\s*|:\s+)[^\s=]", re.IGNORECASE)
+_PRINTED = re.compile(r"[\x21-\x7e]*")
+
+# The names by which a shell hands over its own pipes; any other FIFO may have nobody at its other end.
+_PIPE = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/(?:self|\d+)/fd/\d+")
+_KEY_FOR_A_PATH = re.compile(r"sk-.*|[\w+=~.-]{32,}", re.DOTALL)
+
+
+def bare(value: str) -> str:
+    """A value without the white space and the one pair of quotes around it, which dotenv files and secrets keep."""
+    text = _AROUND.sub("", value)
+    if len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
+        text = _AROUND.sub("", text[1:-1])
+    return text
+
+
+def key_of(value: str) -> str:
+    """The key that a text stands for; "" where it holds none.
+
+    Raises:
+        ValueError: it cannot be a key; the message says what it seems to be, and does not show it.
+    """
+    text = bare(_SCHEME.sub("", bare(value), count=1))
+    lines = len(text.splitlines())
+    faults = (
+        (_ASSIGNMENT.match(text), "it seems to be an assignment, NAME=KEY: give the key alone"),
+        (text and template_in(text) == text, "it is a template that was not filled in"),
+        (text.startswith(("{", "[")), "it seems to be JSON: give the key alone"),
+        (lines > 1, f"it holds {lines} lines, and a key is one"),
+        (text.startswith(_QUOTES) or text.endswith(_QUOTES), "a quotation mark stands at one end of the key"),
+        (not _PRINTED.fullmatch(text), "the key holds a space or a character that no HTTP header may hold"),
+    )
+    for found, fault in faults:
+        if found:
+            raise ValueError(fault)
+    return text
+
+
+def read_key(path: Path, *, patience: float = _PIPE_SECONDS) -> str:
+    """The key in a file, or in a pipe of the shell's (`/dev/stdin`, `<(command)`) that ends within ``patience`` s.
+
+    Raises:
+        UsageError: there is none that can be read.
+    """
+    try:
+        with _opened(path) as descriptor:
+            key = key_of(_decoded(_content(descriptor, path, patience)))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"{_shown(path)}: {why}") from None  # a decoder's error holds what it could not decode
+    if not key:
+        raise UsageError(f"{_shown(path)}: it holds no key")
+    return key
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int, path: Path, patience: float) -> bytes:
+    """What an open file holds. Raises ValueError where it is of another kind, too long, or does not end."""
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        raise ValueError("it is a directory")
+    if not stat.S_ISREG(mode) and not (stat.S_ISFIFO(mode) and _PIPE.fullmatch(str(path))):
+        raise ValueError("it is no regular file; name one, or let the shell make a pipe: <(command)")
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    content, end = b"", time.monotonic() + patience
+    while len(content) <= _LIMIT:
+        if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+            raise ValueError(f"the pipe did not end within {patience:g} s")
+        piece = os.read(descriptor, _LIMIT + 1)
+        if not piece:
+            return content
+        content += piece
+    raise ValueError(f"it holds more than {_LIMIT} bytes, which is no key")
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError("it is UTF-16 (as PowerShell's > writes it): save it as UTF-8")
+    if b"\0" in content:
+        raise ValueError("it is UTF-16 or no text: save it as UTF-8")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
+
+
+def _shown(path: Path) -> str:
+    """The option as it was given, but for a path that may be the key itself."""
+    if _KEY_FOR_A_PATH.fullmatch(str(path)):
+        return "--api-key-file takes a file's name (a key itself goes into OPENAI_API_KEY)"
+    return f"--api-key-file {foreign(str(path))}"
