@@ -292,7 +292,8 @@ class Reconciler:
         intents = {name: intent for name, intent in memory.intents.items() if name not in resolved}
         # A create of our own, found at last, is no stranger although its manifest is gone meanwhile.
         gone, records = memory.gone - resolved.keys(), {**memory.records, **found_without_marks(world, resolved)}
-        world = replace(world, memory=replace(memory, intents=intents, gone=gone, records=records))
+        memory = replace(memory, intents=intents, gone=gone, records=records)
+        world = replace(world, memory=_with_identity(memory, world.jobs, fleet))
         if self._created_at is not None and begun_at >= self._created_at + self._settle:
             self._created_at = None
         self._ended |= {job.id for job in world.jobs if not job.live and job.id in memory.records}
@@ -366,10 +367,7 @@ class Reconciler:
         now = self._ports.clock.monotonic()
         self._put_off_now = {key: put_off for key, put_off in self._put_off.items() if now < put_off.until}
         put_off = {key: later.why for key, later in self._put_off_now.items()}
-        listed = tuple(listed)
-        echoes = _echoes(memory, listed, fleet)
-        seeds = not echoes and _returns_seeds(memory, listed, fleet)
-        return replace(memory, echoes=echoes, seeds=seeds, put_off=put_off)
+        return _with_identity(replace(memory, put_off=put_off), tuple(listed), fleet)
 
     def _overtaken(self, snapshot: Snapshot) -> frozenset[str]:
         """Names that a run over another checkout has wanted otherwise, here, since this reading was first made.
@@ -612,6 +610,12 @@ def _known_fleet(fleet: Fleet | None, snapshot: Snapshot) -> Fleet:
     return fleet
 
 
+def _with_identity(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> Memory:
+    """With what these jobs say of how this provider lets a job be known again."""
+    echoes = _echoes(memory, listed, fleet)
+    return replace(memory, echoes=echoes, seeds=not echoes and _returns_seeds(memory, listed, fleet))
+
+
 def _echoes(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> bool | None:
     """Whether this provider returns our marks; once seen it stays: one lost pair proves nothing.
 
@@ -629,19 +633,22 @@ def _echoes(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> bool | None:
 
 def _ended(seen: Seen, cases: Mapping[str, Case]) -> dict[tuple[str, str], Job]:
     """Jobs that have ended, by name and id, which the journal has as live or, made since its last look, not at all."""
-    memory, found = seen.world.memory, frozenset(seen.resolved.values())
+    found = frozenset(seen.resolved.values())
     return {
         (name, k.job.id): k.job
         for name, case in cases.items()
         for k in case.known
-        if not k.live and (k.job.id in found or _was_live(memory, k))
+        if not k.live and (k.job.id in found or _was_live(seen.world, k))
     }
 
 
-def _was_live(memory: Memory, known: Known) -> bool:
-    """Whether the journal has it as live; or, made since its last look, not at all."""
-    record = memory.records.get(known.job.id)
-    return record.live if record is not None else memory.known and known.ours and not known.adopted
+def _was_live(world: World, known: Known) -> bool:
+    """Whether the journal has it as live; or, made since its last look or this run's first, not at all."""
+    record = world.memory.records.get(known.job.id)
+    if record is not None:
+        return record.live
+    came_since = world.memory.known or known.job.id not in world.seen_first
+    return came_since and known.ours and not known.adopted
 
 
 def _returns_seeds(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> bool:

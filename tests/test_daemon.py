@@ -850,6 +850,38 @@ def test_a_lost_create_whose_job_has_ended_meanwhile_is_told(settled: World, *, 
     assert [line["job_id"] for line in settled.lines("job.succeeded")] == ["j3"]
 
 
+def test_a_job_that_came_and_ended_between_two_looks_is_told_by_a_run_without_memory_too(world: World) -> None:
+    world.fleet.job("a")
+
+    def rival() -> None:
+        made = world.provider.jobs["j1"]
+        world.provider.jobs["j2"] = replace(made, id="j2", created_at=2, status="succeeded", fine_tuned_model="ft:j2")
+
+    world.at(world.clock.now + 90, rival)
+    world.live(200)
+    assert [line["job_id"] for line in world.lines("job.succeeded")] == ["j2"]
+
+
+def test_what_a_lost_create_says_of_the_provider_is_written_with_it(world: World) -> None:
+    create, written = world.provider.create_job, list[bytes]()
+
+    def lost(body: Mapping[str, object]) -> Job:
+        job = create(body)
+        world.provider.jobs[job.id] = replace(job, marks=None, seed=int(str(body["seed"])))
+        raise OutcomeUnknown("reset")
+
+    class Written(Observer):
+        def passed(self, done: Pass, seconds: float) -> None:
+            if done.decided.seen.resolved or written:
+                written.append((world.state / "journal.sqlite3").read_bytes())
+
+    world.provider.create_job = lost  # type: ignore[method-assign]
+    world.fleet.job("a")
+    world.live(300, observer=Written())
+    assert len(written) > 2
+    assert len(set(written)) == 1, "a pass over an unchanged world writes nothing"
+
+
 def test_an_end_that_cannot_be_recorded_is_told_once_a_process(settled: World) -> None:
     settled.provider.end("j1", "succeeded")
     state = settled.state / "journal.sqlite3"
