@@ -5,6 +5,7 @@
 whole listing, never an event. This module decides nothing: `plan` and `gates` do.
 """
 
+import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -398,8 +399,10 @@ class Reconciler:
         return frozenset(job_id for (job_id, _), at in doubted.items() if begun_at >= at)
 
     def _origin(self, snapshot: Snapshot) -> str:
-        """Which checkout it is; every stream is one of its own."""
-        return f"- {self._name}" if snapshot.stream else str(snapshot.root.absolute())
+        """Which checkout it is; every stream is one of its own. A path need not be text, and the journal holds text."""
+        if snapshot.stream:
+            return f"- {self._name}"
+        return os.fsencode(snapshot.root.absolute()).decode(errors="backslashreplace")
 
     def _look_up(self, job_ids: Iterable[str]) -> _LookedUp:
         """GET each job that the listing may not tell truly. One that cannot be read holds its own name and no other."""

@@ -5,13 +5,14 @@ for an HTTP client (httpx and structlog cost 150 to 200 ms each to import).
 """
 
 import importlib
+import io
 import sys
 from collections.abc import Mapping, Sequence
 
 import click
 
 from reconciler import __version__
-from reconciler.cli import options
+from reconciler.cli import terminal
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import ReconcilerError, UsageError, printable
 
@@ -58,30 +59,34 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> None:
     """Run one command and exit with its code (README, *Exit codes*)."""
-    sys.exit(_run(arguments, clock or SystemClock()))
+    terminal.prepare()
+    code = _run(arguments, clock or SystemClock())
+    terminal.finish()
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str] | None, clock: Clock) -> int:
     try:
         code = cli.main(args=arguments, prog_name="reconciler", standalone_mode=False, obj=clock)
-        if sys.stdout is not None:  # it may be closed (`>&-`)
-            sys.stdout.flush()
+        sys.stdout.flush()
     except click.ClickException as error:
-        error.show(sys.stderr)
+        shown = io.StringIO()
+        error.show(shown)
+        terminal.echo(shown.getvalue().rstrip("\n"), err=True)
         return UsageError.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(
+        terminal.echo(
             "interrupted; nothing more is sent. What was sent is recorded, and the next run looks for it", err=True
         )
         return INTERRUPTED
     except BrokenPipeError:
-        options.drop_output()
+        terminal.drop(sys.stdout)
         return 1
     except ReconcilerError as error:
-        click.echo("\n".join(printable(line) for line in f"error: {error}".split("\n")), err=True)
+        terminal.echo("\n".join(printable(line) for line in f"error: {error}".split("\n")), err=True)
         return error.exit_code
     except OSError as error:
-        options.drop_output()  # perhaps it was the output that could not be written
-        click.echo(printable(f"error: {error}"), err=True)
+        terminal.drop(sys.stdout)  # perhaps it was the output that could not be written
+        terminal.echo(printable(f"error: {error}"), err=True)
         return 1
     return code if isinstance(code, int) else 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli import options
+from reconciler.cli import options, terminal
 from reconciler.cli.manifests import read_source
 from reconciler.cli.starter import starter_files
 from reconciler.errors import ReconcilerError, printable
@@ -34,12 +34,12 @@ def init(directory: Path) -> None:
                 with path.open("x", encoding="utf-8", newline="\n") as file:
                     file.write(content)
             except FileExistsError:
-                click.echo(f"kept     {path}")
+                terminal.echo(f"kept     {path}")
             else:
-                click.echo(f"written  {path}")
+                terminal.echo(f"written  {path}")
     except OSError as error:
         raise ReconcilerError(f"{directory}: {error.strerror}") from error
-    click.echo(f"\nNext: {_program()} plan {shlex.quote(str(directory))}")
+    terminal.echo(f"\nNext: {_program()} plan {shlex.quote(str(directory))}")
 
 
 def _program() -> str:
@@ -56,10 +56,10 @@ def _program() -> str:
 def validate(directory: str, root: Path | None, form: str) -> int:
     """Check manifests and training files, offline."""
     snapshot = read_source(directory, root)
-    click.echo(_FORMS[form](snapshot))
+    terminal.echo(_FORMS[form](snapshot))
     if form == "text":
         for warning in (*snapshot.warnings, *snapshot.gaps):
-            click.echo(f"warning: {warning}", err=True)
+            terminal.echo(f"warning: {warning}", err=True)
     return 1 if snapshot.problems else 0
 
 
@@ -76,7 +76,7 @@ def schema() -> None:
         "oneOf": [{"$ref": f"#/$defs/{name}"} for name in documents],
         "$defs": definitions | documents,
     }
-    click.echo(json.dumps(combined, indent=2))
+    terminal.echo(json.dumps(combined, indent=2))
 
 
 def _fleet_name(directory: Path) -> str:

@@ -4,8 +4,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import click
-
+from reconciler.cli import terminal
 from reconciler.errors import SourceError, printable
 from reconciler.settings import Settings
 from reconciler.source import Snapshot, read_directory, read_stream
@@ -22,7 +21,7 @@ def read_source(directory: str, root: Path | None = None, own: Iterable[Path] = 
     """
     if directory != "-":
         return read_directory(Path(directory), own)
-    content = sys.stdin.buffer.read(_STREAM_LIMIT + 1) if sys.stdin is not None else b""
+    content = sys.stdin.buffer.read(_STREAM_LIMIT + 1)
     if len(content) > _STREAM_LIMIT:
         raise SourceError([f"standard input: longer than {_STREAM_LIMIT} bytes"])
     return read_stream(content, root or Path())
@@ -51,7 +50,7 @@ def readable_source(settings: Settings) -> Snapshot:
     """
     snapshot = _read(settings)
     for problem in snapshot.problems:
-        click.echo(str(problem), err=True)
+        terminal.echo(str(problem), err=True)
     if snapshot.fleet is None:
         raise SourceError(["without its fleet document nothing can be known of a fleet"])
     return snapshot
@@ -61,5 +60,5 @@ def _read(settings: Settings) -> Snapshot:
     own = (settings.state_directory, settings.sandbox_directory)
     snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own)
     for warning in snapshot.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        terminal.echo(f"warning: {warning}", err=True)
     return snapshot

@@ -1,6 +1,5 @@
 """The options that commands share, and the `Settings` they add up to."""
 
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -145,23 +144,4 @@ def settings_of(directory: str, options: dict[str, Any]) -> Settings:
 
 def terminal() -> bool:
     """Whether a person can be asked."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
-
-
-def colours() -> bool:
-    """Whether stdout is a terminal whose reader has not said NO_COLOR (https://no-color.org)."""
-    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def tell(text: str) -> None:
-    """Print a result of work that goes on: a reader that has gone (`| head`), or a full disk, must not end it."""
-    try:
-        click.echo(text)
-    except OSError:
-        drop_output()
-
-
-def drop_output() -> None:
-    """Nobody reads stdout any more: what is printed from here on, and is printed already, goes nowhere."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return sys.stdin.isatty() and sys.stdout.isatty()

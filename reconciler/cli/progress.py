@@ -1,5 +1,6 @@
 """What is seen while the program waits: at a terminal one line, replaced as things move; elsewhere a log line."""
 
+import contextlib
 import shutil
 import sys
 from types import TracebackType
@@ -7,6 +8,7 @@ from typing import Self, TextIO
 
 from structlog.typing import FilteringBoundLogger
 
+from reconciler.cli import terminal
 from reconciler.errors import foreign
 
 
@@ -16,7 +18,7 @@ class Progress:
     def __init__(self, log: FilteringBoundLogger, stream: TextIO | None = None) -> None:
         self._log = log
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
+        self._live = terminal.obeys(self._stream)
         self._shown = ""
 
     def __enter__(self) -> Self:
@@ -33,8 +35,7 @@ class Progress:
             return
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r\x1b[K{f'waiting for {foreign(what)}'[:width]}")
-            self._stream.flush()
+            self._draw(f"waiting for {foreign(what)}"[:width])
         elif what != self._shown:
             self._log.info("wait.started", waiting_for=foreign(what), seconds=round(seconds, 3))
         self._shown = what
@@ -42,10 +43,15 @@ class Progress:
     def clear(self) -> None:
         """Make room for a line of output."""
         if self._live and self._shown:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            self._draw("")
 
     def close(self) -> None:
         """Leave a clean line behind."""
         self.clear()
         self._shown = ""
+
+    def _draw(self, line: str) -> None:
+        """In the place of what stands there; a terminal that has gone away must not end the work."""
+        with contextlib.suppress(OSError):
+            self._stream.write(f"\r\x1b[K{line}")
+            self._stream.flush()

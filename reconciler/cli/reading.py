@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reconciler.case import cases_of
-from reconciler.cli import options
+from reconciler.cli import options, terminal
 from reconciler.cli.manifests import readable_source
 from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
@@ -54,11 +54,11 @@ def status(clock: Clock, /, directory: str, name: str | None, form: str, *, ever
         if form == "json":
             _, unmanaged = cases_of(seen.world)
             document = {"fleet": house.fleet.name, "items": [as_item(s) for s in found], "unmanaged": unmanaged}
-            click.echo(json.dumps(document, indent=2))
+            terminal.echo(json.dumps(document, indent=2))
         elif name is not None:
-            click.echo(status_detail(found[0]))
+            terminal.echo(status_detail(found[0]))
         else:
-            click.echo(status_table(found, now=house.clock.time()))
+            terminal.echo(status_table(found, now=house.clock.time()))
 
 
 @click.command()
@@ -75,7 +75,7 @@ def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: boo
     with open_house(settings, snapshot, writes=False, patient=True, clock=clock) as house:
         job_id = _job_id(house, snapshot, name)
         for event in _events(house, job_id, follow=follow):
-            click.echo(json.dumps(event_data(event)) if form == "json" else event_line(event))
+            terminal.echo(json.dumps(event_data(event)) if form == "json" else event_line(event))
 
 
 @click.command()
@@ -91,9 +91,9 @@ def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: A
     with open_house(settings, snapshot, writes=False, patient=True, clock=clock) as house:
         found = house.provider.list_checkpoints(_job_id(house, snapshot, name))
         if form == "json":
-            click.echo(json.dumps([checkpoint_data(c) for c in found], indent=2))
+            terminal.echo(json.dumps([checkpoint_data(c) for c in found], indent=2))
         else:
-            click.echo(checkpoint_table(found))
+            terminal.echo(checkpoint_table(found))
 
 
 @click.command()
@@ -108,7 +108,7 @@ def forget(clock: Clock, /, name: str, directory: str, **rest: Any) -> None:
     snapshot = readable_source(settings)
     with open_house(settings, snapshot, writes=True, clock=clock) as house:
         for line in house.run.forget(snapshot, name) or (f"nothing of {name} to forget",):
-            click.echo(line)
+            terminal.echo(line)
 
 
 def _statuses(house: House, snapshot: Snapshot, seen: Seen, name: str | None = None) -> list[Status]:

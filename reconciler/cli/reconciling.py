@@ -9,7 +9,7 @@ import click
 from reconciler.apply import Listener, Patience, Result
 from reconciler.apply import apply as apply_fleet
 from reconciler.change import Action, Change
-from reconciler.cli import options
+from reconciler.cli import options, terminal
 from reconciler.cli.manifests import valid_source
 from reconciler.cli.progress import Progress
 from reconciler.cli.wiring import House, open_house
@@ -46,7 +46,7 @@ def plan(clock: Clock, /, directory: str, form: str, *, detailed_exitcode: bool,
         # The question about a first run is asked by apply; a plan shows what it is about.
         decided = house.run.decide(seen, snapshot, Permission(first_run=house.target.sandbox))
         review = _review(house, decided)
-        click.echo({"json": _json, "markdown": as_markdown}.get(form, _colourful)(review))
+        terminal.echo({"json": _json, "markdown": as_markdown}.get(form, _colourful)(review))
         if detailed_exitcode and review.changes_present:
             return _CHANGES_PRESENT
         return 3 if decided.gated.refusals else 0
@@ -100,7 +100,7 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
             console.progress.close()
         console.conclude(result)
         if result.failure:
-            click.echo(f"error: {result.failure}", err=True)
+            terminal.echo(f"error: {result.failure}", err=True)
         return result.exit_code
 
 
@@ -137,13 +137,13 @@ def _asked(house: House, snapshot: Snapshot, permission: Permission, *, wait: bo
     first = _preview(house, snapshot, permission)
     begins = any(v.gate == "first_run" for v in first.gated.refusals)
     decided = _preview(house, snapshot, replace(permission, first_run=True)) if begins else first
-    click.echo(_colourful(_review(house, decided)))
+    terminal.echo(_colourful(_review(house, decided)))
     agreed = _agreed(decided, replace(permission, first_run=True))
     later = wait and any(c.write is not None and c.action is Action.WAIT for c in decided.plan.changes)
     if not decided.gated.plan.writes and not agreed.ahead and not later:
         return replace(permission, approved=frozenset())  # nobody was asked: nothing may be sent
     if begins:
-        click.echo(
+        terminal.echo(
             f"\nThis provider shows no job of fleet {house.fleet.name} yet. A wrong key or project looks the same."
         )
     if not click.confirm("\nApply this plan?", default=False):
@@ -207,7 +207,7 @@ def _steps(provider: Provider, decided: Decided) -> dict[str, str]:
 
 
 def _colourful(review: Review) -> str:
-    return as_text(review, colours=options.colours())
+    return as_text(review, colours=terminal.colours())
 
 
 def _json(review: Review) -> str:
@@ -228,7 +228,7 @@ class _Console:
     def announce(self, decided: Decided) -> None:
         self._first = _review(self._house, decided)
         if not self._json and not self._shown:
-            options.tell(_colourful(self._first))
+            terminal.tell(_colourful(self._first))
 
     def passed(self, done: Pass) -> None:
         if not self._json:
@@ -236,7 +236,7 @@ class _Console:
                 if outcome.put_off is not None and outcome.name in self._put_off:
                     continue
                 (self._put_off.discard if outcome.put_off is None else self._put_off.add)(outcome.name)
-                options.tell(outcome_line(outcome, colours=options.colours()))
+                terminal.tell(outcome_line(outcome, colours=terminal.colours()))
 
     def conclude(self, result: Result) -> None:
         after = _review(self._house, result.last.after)
@@ -244,15 +244,15 @@ class _Console:
             data = as_data(self._first or after, result.outcomes)
             data |= {"converged": after.converged, "requeue_after": after.requeue_after}
             data |= {"gates": as_data(after)["gates"], "failure": result.failure or None}
-            options.tell(json.dumps(data, indent=2))
+            terminal.tell(json.dumps(data, indent=2))
             return
         if result.outcomes or result.lost or result.timed_out:
-            options.tell("")
-            options.tell(_standing(self._house, result))
+            terminal.tell("")
+            terminal.tell(_standing(self._house, result))
         for verdict in result.last.after.gated.refusals:
-            options.tell(f"Gate {verdict.gate} refuses: {verdict.message}.")
+            terminal.tell(f"Gate {verdict.gate} refuses: {verdict.message}.")
         if result.timed_out:
-            options.tell("Timed out waiting; the jobs go on. `reconciler status` shows them.")
+            terminal.tell("Timed out waiting; the jobs go on. `reconciler status` shows them.")
 
 
 def _standing(house: House, result: Result) -> str:

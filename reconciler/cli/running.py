@@ -54,7 +54,9 @@ class _Duty:
 
 @click.command()
 @options.directory_argument
-@click.option("--interval", type=options.Duration(minimum=0.1), default=60.0, help="A pass this often, ±10 % [60s].")
+@click.option(
+    "--interval", type=options.Duration(minimum=0.1), default=60.0, help="A pass this often, within 10 % [60s]."
+)
 @click.option("--stability", type=options.Duration(), default=1.0, help="Files must be at rest this long [1s].")
 @click.option("--poll", type=options.Duration(minimum=0.05), help="Look at the files this often, events or not.")
 @click.option("--listen", metavar="ADDR", help="Serve /healthz, /readyz and /metrics, as in 127.0.0.1:8080 or :8080.")

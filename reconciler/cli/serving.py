@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli import terminal
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox import SandboxError, serve
 from reconciler.settings import SANDBOX_DIRECTORY
@@ -19,6 +20,6 @@ from reconciler.settings import SANDBOX_DIRECTORY
 def sandbox(port: int, host: str, speed: float, directory: Path) -> None:
     """Serve the fine-tuning API on this machine; it trains nothing. Prints its base URL first."""
     try:
-        serve(directory, host=host, port=port, speed=speed, announce=click.echo)
+        serve(directory, host=host, port=port, speed=speed, announce=terminal.echo)
     except SandboxError as error:
         raise ReconcilerError(str(error)) from error

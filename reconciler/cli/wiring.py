@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 from structlog.typing import FilteringBoundLogger
 
+from reconciler.cli import terminal
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
 from reconciler.follow import Fan, Follower
@@ -138,7 +138,7 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
             yield House(fleet, where, run, provider, journal, status_files, clock, log)
         except ProviderError:
             # An inherited variable may have led to the wrong provider: say where this was.
-            click.echo(header(fleet.name, where.host, where.organization), err=True)
+            terminal.echo(header(fleet.name, where.host, where.organization), err=True)
             raise
 
 

@@ -44,6 +44,7 @@ from reconciler.source.files import (
     read_bounded,
     real_path,
     training_lines,
+    unnamed,
 )
 from reconciler.source.tree import JSON_SUFFIX, Tree, others, survey
 
@@ -363,6 +364,8 @@ class _Reading:
             return Unfit("must be a path relative to its manifest")
         try:
             path = (base / given).resolve()
+        except UnicodeEncodeError:
+            return unnamed()
         except (OSError, RuntimeError) as error:
             return Unfit(f"cannot be read ({type(error).__name__})")
         if path not in self.training:

@@ -7,6 +7,7 @@ must lead to a regular file under the fleet directory; a FIFO or a device is ref
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,14 @@ class Unfit(Exception):
 
 class TooLong(Unfit):
     """It is longer than what is asked for can be."""
+
+
+def unnamed() -> Unfit:
+    """A name that is no text: the fault of the name, or of a locale that knows fewer characters than it has."""
+    encoding = sys.getfilesystemencoding()
+    if encoding == "utf-8":
+        return Unfit("its name is not UTF-8")
+    return Unfit(f"its name cannot be written in this locale, whose encoding is {encoding}; set LC_ALL=C.UTF-8")
 
 
 def real_path(path: Path) -> Path:

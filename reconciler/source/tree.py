@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.source.documents import is_unicode
-from reconciler.source.files import Unfit, read_bounded, real_path
+from reconciler.source.files import Unfit, read_bounded, real_path, unnamed
 
 MANIFEST_SUFFIXES = (".yaml", ".yml")
 JSON_SUFFIX = ".json"
@@ -120,7 +120,7 @@ class _Walk:
         if not is_unicode(entry.name):
             if might_be_manifest or entry.is_dir():
                 escaped = relative.encode(errors="backslashreplace").decode()
-                self.tree.files.append((escaped, Unfit("its name is not UTF-8")))
+                self.tree.files.append((escaped, unnamed()))
             return
         descend = self._descend(entry)
         if _says(rules, f"{relative}/" if descend or isinstance(descend, str) else relative):

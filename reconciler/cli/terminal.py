@@ -1,0 +1,73 @@
+r"""The streams a command speaks through. Nothing that is printed can end the work, whoever reads it.
+
+`main` calls `prepare` once; every command prints through `echo`. What an encoding cannot hold is
+escaped (`\u2713`), a stream that is closed leads nowhere, and a stderr that cannot be written is lost alone.
+"""
+
+import io
+import os
+import sys
+from typing import IO
+
+import click
+
+# Error handlers that raise for some text; whoever chose `replace` or `ignore` keeps it.
+_RAISING = frozenset({"strict", "surrogateescape", "surrogatepass"})
+
+
+def prepare() -> None:
+    """Open what is closed, and let no text raise."""
+    # In the order of their numbers: what is opened takes the lowest that is free, and no journal may become "stderr".
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - stays open
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in _RAISING:
+            stream.reconfigure(errors="backslashreplace")
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line; raises OSError where stdout cannot be written. What is said on stderr is lost then, no more.
+
+    Named outright, because click writes UTF-8 past a stream that says ASCII.
+    """
+    if not err:
+        click.echo(text, file=sys.stdout)
+        return
+    try:
+        click.echo(text, file=sys.stderr)
+    except OSError:
+        drop(sys.stderr)
+
+
+def tell(text: str) -> None:
+    """Print a result of work that goes on: a reader that has gone (`| head`), or a full disk, must not end it."""
+    try:
+        echo(text)
+    except OSError:
+        drop(sys.stdout)
+
+
+def finish() -> None:
+    """Push out what was said on stderr, or let it be lost: that is no reason for another exit code."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        drop(sys.stderr)
+
+
+def obeys(stream: IO[str]) -> bool:
+    """Whether it leads to a terminal that understands escape codes, which one that calls itself dumb does not."""
+    return stream.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
+
+
+def colours() -> bool:
+    """Whether the reader of stdout sees colours, and has not said NO_COLOR (https://no-color.org)."""
+    return obeys(sys.stdout) and not os.environ.get("NO_COLOR")
+
+
+def drop(stream: IO[str]) -> None:
+    """Nobody reads it any more: what is printed from here on, and is printed already, goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
