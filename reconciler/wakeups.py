@@ -86,14 +86,27 @@ class StoppableClock(SystemClock):
 
 
 @contextmanager
-def signals(wakeups: ThreadWakeups, *, deadline: float, give_up: Callable[[int], None] = os._exit) -> Iterator[None]:
+def signals(
+    wakeups: ThreadWakeups,
+    *,
+    deadline: float,
+    woken: Callable[[], None] = lambda: None,
+    give_up: Callable[[int], None] = os._exit,
+) -> Iterator[None]:
     """SIGTERM and SIGINT stop the daemon; a second one, or ``deadline`` seconds within the block, end the process.
+
+    SIGHUP asks for a look at the files now, as of any daemon (systemd's reload), and ``woken`` is called. Only where
+    it says that the terminal has gone away does it stop, as whoever closes one expects of a program that ran there.
+    One that is ignored stays ignored (nohup).
 
     Ending at once is as safe as any other restart: what was sent is recorded before it is sent. A thread waits
     for the signals, because a handler runs only between two steps of the main thread, which may be waiting for
     a server. Enter this before any other thread is started: they inherit the mask.
     """
     caught = {signal.SIGTERM, signal.SIGINT}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        caught.add(signal.SIGHUP)
+    terminals = [number for number in range(3) if os.isatty(number)]
     over = threading.Event()
     timer = threading.Timer(deadline, give_up, [0])
     timer.daemon = True
@@ -103,7 +116,10 @@ def signals(wakeups: ThreadWakeups, *, deadline: float, give_up: Callable[[int],
             number = signal.sigwait(caught)
             if over.is_set():
                 return
-            if wakeups.stopping:
+            if number == signal.SIGHUP and all(map(os.isatty, terminals)):
+                wakeups.hint()
+                woken()
+            elif wakeups.stopping:
                 give_up(128 + number)
             else:
                 wakeups.stop()

@@ -13,10 +13,9 @@ import click
 
 from reconciler import __version__
 from reconciler.cli import terminal
+from reconciler.cli.interruption import INTERRUPTED, interruptible
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import ReconcilerError, UsageError, printable
-
-INTERRUPTED = 130
 
 _COMMANDS: Mapping[str, str] = {
     "init": "reconciler.cli.authoring",
@@ -60,8 +59,9 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> None:
     """Run one command and exit with its code (README, *Exit codes*)."""
     terminal.prepare()
-    code = _run(arguments, clock or SystemClock())
-    terminal.finish()
+    with interruptible():
+        code = _run(arguments, clock or SystemClock())
+        terminal.finish()
     sys.exit(code)
 
 
@@ -86,6 +86,8 @@ def _run(arguments: Sequence[str] | None, clock: Clock) -> int:
         terminal.echo("\n".join(printable(line) for line in f"error: {error}".split("\n")), err=True)
         return error.exit_code
     except OSError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # click could not even end the line
+            return INTERRUPTED
         terminal.drop(sys.stdout)  # perhaps it was the output that could not be written
         terminal.echo(printable(f"error: {error}"), err=True)
         return 1

@@ -87,7 +87,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     pace = Pace(interval=interval, stability=stability, poll=poll)
     log = configure(form=settings.log_format, secrets=[], verbose=settings.verbose)
     with ExitStack() as stack:
-        stack.enter_context(signals(wakeups, deadline=_STOP_SECONDS))
+        stack.enter_context(signals(wakeups, deadline=_STOP_SECONDS, woken=lambda: log.info("daemon.woken")))
         pool = stack.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="follow"))
         observer = Observer()
         if address is not None:

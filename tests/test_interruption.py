@@ -1,0 +1,152 @@
+"""Signals, as a terminal, a container engine, Kubernetes, systemd and nohup send them, to real processes."""
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from tests.fleets import FleetDirectory
+
+WORDS = "interrupted; nothing more is sent. What was sent is recorded, and the next run looks for it\n"
+PROGRAM = [sys.executable, "-m", "reconciler"]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> FleetDirectory:
+    directory = FleetDirectory(tmp_path / "fleet")
+    directory.fleet(provider="sandbox")
+    directory.job("a")
+    return directory
+
+
+def ignoring(*names: str) -> list[str]:
+    """A shell that ignores these signals, and becomes the program that follows: it inherits that."""
+    return ["sh", "-c", f"""trap '' {" ".join(names)}; exec "$@" """, "-"] if names else []
+
+
+@contextlib.contextmanager
+def begun(arguments: list[str], **streams: Any) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """A command that is under way, and what it logs, or prints where ``streams`` say so."""
+    process = subprocess.Popen(
+        arguments,
+        **{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
+        | streams,
+    )
+    told = process.stderr or process.stdout
+    assert told is not None
+    try:
+        with told:
+            yield process, told
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def until(words: str, log: IO[str]) -> None:
+    """Read on until a line holds these words."""
+    assert any(words in line for line in log), f"{words}: it has ended"
+
+
+@pytest.mark.parametrize(
+    ("sent", "ignored"),
+    [
+        (signal.SIGINT, []),
+        (signal.SIGTERM, []),
+        (signal.SIGHUP, []),
+        (signal.SIGTERM, ["TERM", "HUP"]),
+    ],
+    ids=str,
+)
+def test_a_command_ends_as_with_ctrl_c(fleet: FleetDirectory, sent: signal.Signals, ignored: list[str]) -> None:
+    with begun([*ignoring(*ignored), *PROGRAM, "apply", str(fleet.root), "--wait"]) as (process, log):
+        until("wait.started", log)
+        process.send_signal(sent)
+        assert process.wait(20) == 130
+        rest = log.read()
+        assert rest.endswith(WORDS)
+        assert "Traceback" not in rest
+
+
+def test_nohup_keeps_a_command_going(fleet: FleetDirectory) -> None:
+    with begun([*ignoring("HUP"), *PROGRAM, "apply", str(fleet.root), "--wait"]) as (process, log):
+        until("wait.started", log)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)  # had the first one counted, this one would end it without a word
+        assert (process.wait(20), log.read().endswith(WORDS)) == (130, True)
+
+
+def test_an_interrupt_that_cannot_be_told_has_its_exit_code(fleet: FleetDirectory) -> None:
+    subprocess.run([*PROGRAM, "apply", str(fleet.root)], check=True, capture_output=True)
+    arguments = [*PROGRAM, "events", "a", "-d", str(fleet.root), "--follow"]
+    with Path("/dev/full").open("w") as full, begun(arguments, stderr=full, stdout=subprocess.PIPE) as (process, out):
+        until("Created", out)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 130
+
+
+@pytest.mark.parametrize("command", ["apply", "events", "sandbox", "run"])
+def test_as_process_1_every_command_ends(fleet: FleetDirectory, tmp_path: Path, command: str) -> None:
+    inner = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if subprocess.run([*inner, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody make a process namespace")
+    subprocess.run([*PROGRAM, "apply", str(fleet.root)], check=True, capture_output=True)
+    arguments, sign, code = {
+        "apply": (["apply", str(fleet.root), "--wait"], "wait.started", 130),
+        "events": (["events", "a", "-d", str(fleet.root), "--follow", "-v"], "request.completed", 130),
+        "sandbox": (["sandbox", "--sandbox-dir", str(tmp_path / "served")], "http://", 0),
+        "run": (["run", str(fleet.root)], "daemon.started", 0),
+    }[command]
+    shell = 'exec "$@" 1>&2'  # the sandbox prints its URL on stdout
+    with begun([*inner, "sh", "-c", shell, "-", *PROGRAM, *arguments]) as (process, log):
+        until(sign, log)
+        (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(first), signal.SIGTERM)
+        assert process.wait(20) == code
+
+
+def run(fleet: FleetDirectory) -> list[str]:
+    return [*PROGRAM, "run", str(fleet.root), "--log-format", "json", "--stability", "0", "--interval", "1h"]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_hangup_wakes_a_daemon_and_is_told(fleet: FleetDirectory, times: int) -> None:
+    with begun(run(fleet)) as (process, log):
+        until("pass.completed", log)
+        for _ in range(times):
+            process.send_signal(signal.SIGHUP)
+            until("daemon.woken", log)
+        fleet.job("b", seed=2)
+        until("job.created", log)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert "daemon.stopped" in log.read()
+
+
+def test_a_daemon_that_nohup_started_hears_no_hangup(fleet: FleetDirectory) -> None:
+    with begun([*ignoring("HUP"), *run(fleet)]) as (process, log):
+        until("pass.completed", log)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert "daemon.woken" not in log.read()
+
+
+def test_a_daemon_whose_terminal_is_closed_stops(fleet: FleetDirectory) -> None:
+    leader, follower = pty.openpty()
+    # The first terminal that the leader of a session opens is the session's.
+    shell = ["sh", "-c", """exec "$@" <"$TERMINAL" """, "-"]
+    place = os.environ | {"TERMINAL": os.ttyname(follower)}
+    with begun([*shell, *run(fleet)], env=place, start_new_session=True) as (process, log):
+        until("pass.completed", log)
+        os.close(follower)
+        os.close(leader)
+        assert process.wait(20) == 0
+        assert "daemon.stopped" in log.read()
