@@ -1,17 +1,22 @@
-"""The API key, as people and platforms hand it over: an environment variable, or a file.
+"""The API key, as people and platforms hand it over: an environment variable, or a file that is rotated.
 
-`settings` reads it. What quoting, line ends and encodings leave around a key is taken off; what can be no key is
-refused with what it seems to be. No message shows a key, or a path that may be one.
+`cli.wiring` makes the `Key`, the client asks it before each request. What quoting, line ends and encodings leave around
+a key is taken off; what can be no key is refused with what it seems to be. No message shows a key, or a path that may
+be one.
 """
 
 import os
 import re
 import select
 import stat
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+from structlog.typing import FilteringBoundLogger
 
 from reconciler.errors import UsageError, foreign
 from reconciler.placeholder import template_in
@@ -31,6 +36,122 @@ _PRINTED = re.compile(r"[\x21-\x7e]*")
 # The names by which a shell hands over its own pipes; any other FIFO may have nobody at its other end.
 _PIPE = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/(?:self|\d+)/fd/\d+")
 _KEY_FOR_A_PATH = re.compile(r"sk-.*|[\w+=~.-]{32,}", re.DOTALL)
+
+
+class Secrets:
+    """Every key that this process ever held, the longest first; it only grows. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._held: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def add(self, secret: str) -> None:
+        """Before it is used anywhere."""
+        with self._lock:
+            self._held = tuple(sorted({*self._held, secret} - {""}, key=len, reverse=True))
+
+
+class Key:
+    """A key that stays as it is, read when it is asked for; "" is none. Safe to use from several threads."""
+
+    def __init__(self, read: Callable[[], str], secrets: Secrets | None = None) -> None:
+        self.secrets = secrets or Secrets()
+        self._read = read
+
+    def current(self) -> str:
+        """The key for the next request. Raises UsageError where there is nothing that can be one."""
+        key = self._read()
+        self.secrets.add(key)
+        return key
+
+    def renewed(self) -> str:
+        """The key after the server refused the one that it was sent (401)."""
+        return self.current()
+
+
+class KeyFile(Key):
+    """A key in a file, which is read again when the file changes, and after a 401.
+
+    Whoever rotates it may remove, empty or half write it for a moment: the last good key stays meanwhile, which is
+    logged once. A pipe is read once.
+    """
+
+    def __init__(self, path: Path, secrets: Secrets, log: FilteringBoundLogger) -> None:
+        super().__init__(lambda: self._key, secrets)
+        self._path = path
+        self._log = log
+        self._lock = threading.Lock()
+        self._key = ""
+        self._stamp: _Stamp | None = None
+        self._unreadable = False
+
+    def current(self) -> str:
+        """The key for the next request; the file is looked at. Raises UsageError where it never held one."""
+        with self._lock:
+            if not self._key:  # at the start there is no other to go on with
+                self._take(read_key(self._path))
+            elif self._stamp is not None and self._stamp != _stamp_at(self._path):
+                self._read_again()
+            return self._key
+
+    def renewed(self) -> str:
+        """The key after a 401: read anew, as not every file system shows a change at once."""
+        with self._lock:
+            if self._stamp is not None:
+                self._read_again()
+            return self._key
+
+    def _read_again(self) -> None:
+        before = self._key
+        try:
+            self._take(read_key(self._path))
+        except UsageError as error:
+            if not self._unreadable:
+                self._log.warning("key.unreadable", error=f"{error}; the key that was read before is used")
+            self._unreadable = True
+        else:
+            self._unreadable = False
+            if self._key != before:
+                self._log.info("key.changed", file=foreign(str(self._path)))
+
+    def _take(self, found: "_Found") -> None:
+        self.secrets.add(found.key)
+        self._key, self._stamp = found
+
+
+class _Stamp(NamedTuple):
+    """What tells that a file is another, or has another content."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+
+class _Found(NamedTuple):
+    """A key, and the file it was in; None where it came out of a pipe, which gives it once."""
+
+    key: str
+    stamp: _Stamp | None
+
+
+def _stamp_of(status: os.stat_result) -> _Stamp | None:
+    """None of what is no regular file."""
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return _Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _stamp_at(path: Path) -> _Stamp | None:
+    """None also where nothing can be seen of the file: reading it says why."""
+    try:
+        return _stamp_of(path.stat())
+    except OSError:
+        return None
 
 
 def bare(value: str) -> str:
@@ -63,7 +184,7 @@ def key_of(value: str) -> str:
     return text
 
 
-def read_key(path: Path, *, patience: float = _PIPE_SECONDS) -> str:
+def read_key(path: Path, *, patience: float = _PIPE_SECONDS) -> _Found:
     """The key in a file, or in a pipe of the shell's (`/dev/stdin`, `<(command)`) that ends within ``patience`` s.
 
     Raises:
@@ -71,13 +192,15 @@ def read_key(path: Path, *, patience: float = _PIPE_SECONDS) -> str:
     """
     try:
         with _opened(path) as descriptor:
+            # Taken before the content: a change while it is read shows in the next stamp.
+            stamp = _stamp_of(os.fstat(descriptor))
             key = key_of(_decoded(_content(descriptor, path, patience)))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(f"{_shown(path)}: {why}") from None  # a decoder's error holds what it could not decode
     if not key:
         raise UsageError(f"{_shown(path)}: it holds no key")
-    return key
+    return _Found(key, stamp)
 
 
 @contextmanager

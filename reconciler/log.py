@@ -19,7 +19,10 @@ from reconciler.errors import printable, scrub
 def configure(
     *, form: str, secrets: Iterable[str], verbose: bool = False, stream: TextIO | None = None
 ) -> FilteringBoundLogger:
-    """The logger of this process. ``form`` is ``json``, ``text`` or ``auto`` (text at a terminal)."""
+    """The logger of this process. ``form`` is ``json``, ``text`` or ``auto`` (text at a terminal).
+
+    ``secrets`` may grow: they are gone through for each line.
+    """
     out = stream or sys.stderr
     readable = form == "text" or (form == "auto" and out.isatty())
     renderer: Processor = (
@@ -74,18 +77,20 @@ def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 def redact(secrets: Iterable[str]) -> Processor:
     """A processor that removes every secret from every value of a line, however deep."""
-    hidden = tuple(sorted(secrets, key=len, reverse=True))
+
+    def text(value: str) -> str:
+        return scrub(value, sorted(secrets, key=len, reverse=True))
 
     def clean(value: object) -> object:
         if isinstance(value, str):
-            return scrub(value, hidden)
+            return text(value)
         if isinstance(value, MutableMapping):
             return {clean(key): clean(item) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [clean(item) for item in value]
         if value is None or isinstance(value, bool | int | float):
             return value
-        return scrub(str(value), hidden)
+        return text(str(value))
 
     def process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return {str(clean(key)): clean(value) for key, value in event.items()}

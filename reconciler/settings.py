@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.errors import UsageError
-from reconciler.key import bare, key_of, read_key
+from reconciler.key import Key, bare, key_of
 from reconciler.manifest import Fleet, ProviderName
 
 # Longer than any server's listing lag plus the request deadline of 10 s that has been measured (A1, A2).
@@ -79,7 +79,7 @@ class Target:
 
     provider: ProviderName
     base_url: str
-    api_key: str
+    api_key: Key
     key_header: str
     organization: str
     project: str
@@ -108,8 +108,8 @@ class Target:
         return f"Target({self.provider}, {self.identity})"
 
 
-def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> Target:
-    """Where this fleet's jobs are.
+def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str], key: Key) -> Target:
+    """Where this fleet's jobs are. The ``key`` is read only where one is sent.
 
     Raises:
         UsageError: a base URL or a key is needed and not given, or given where it has no meaning.
@@ -121,19 +121,18 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str]) -> 
             raise UsageError(
                 "the sandbox is embedded and takes no --base-url; use --provider compatible for a served one"
             )
-        return Target(provider, "", _SANDBOX_KEY, "Authorization", "", "")
+        return Target(provider, "", Key(lambda: _SANDBOX_KEY), "Authorization", "", "")
     profile = PROFILES[provider]
     base_url = said or bare(environment.get("OPENAI_BASE_URL", "")) or profile.base_url
     if not base_url:
         raise UsageError(f"provider {provider} needs a base URL: set --base-url or OPENAI_BASE_URL")
-    api_key = _api_key(settings, environment)
-    if profile.key_required and not api_key:
+    if not key.current() and profile.key_required:
         raise UsageError(f"provider {provider} needs a key: set OPENAI_API_KEY or --api-key-file")
     _check_base_url(base_url)
     return Target(
         provider,
         base_url.rstrip("/"),
-        api_key,
+        key,
         profile.key_header,
         bare(environment.get("OPENAI_ORG_ID", "")),
         bare(environment.get("OPENAI_PROJECT_ID", "")),
@@ -174,9 +173,8 @@ def _check_base_url(url: str) -> None:
         raise UsageError("the base URL must hold no user, password, query or fragment")
 
 
-def _api_key(settings: Settings, environment: Mapping[str, str]) -> str:
-    if settings.api_key_file is not None:
-        return read_key(settings.api_key_file)
+def key_of_environment(environment: Mapping[str, str]) -> str:
+    """The key where no file holds it; "" where there is none. Raises UsageError where it cannot be one."""
     try:
         return key_of(environment.get("OPENAI_API_KEY", ""))
     except ValueError as error:

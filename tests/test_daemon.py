@@ -24,6 +24,7 @@ from reconciler.follow import one_by_one
 from reconciler.gates import Permission
 from reconciler.job import Job, Marks
 from reconciler.journal import Identity, open_journal
+from reconciler.key import Key
 from reconciler.log import configure
 from reconciler.manifest import Desired
 from reconciler.reconcile import Pass, Reconciler
@@ -449,7 +450,7 @@ def test_a_trouble_that_comes_back_is_told_again(fleet: FleetDirectory, *, swapp
         fleet.job("a")
 
     wakeups = Scripted(spoil, lambda: None, fleet.fleet, *([swap] if swapped else []), spoil, lambda: None)
-    service = Service(SkippingClock(), lambda: wakeups.stopping, one_by_one, lambda _: None)
+    service = Service(SkippingClock(), lambda: wakeups.stopping, one_by_one, lambda _: None, Key(str))
     logged = io.StringIO()
     log = configure(form="json", secrets=[], stream=logged)
     reader = DirectoryReader(fleet.root)

@@ -1,6 +1,7 @@
 """The client against a server that misbehaves: one POST, whatever comes back; every answer classified; no foreign exception."""
 
 import gzip
+import io
 import itertools
 import json
 import socket
@@ -30,6 +31,8 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.job import Marks
+from reconciler.key import Key, KeyFile, Secrets
+from reconciler.log import configure
 from reconciler.provider import (
     Assumed,
     Assumption,
@@ -60,6 +63,11 @@ def caught(call: Callable[[], object]) -> object:
         return error
 
 
+def a_key(key: str | Key) -> Key:
+    """A key that stays as it is, or the one given."""
+    return key if isinstance(key, Key) else Key(lambda: key)
+
+
 def asked(client: OpenAIClient) -> list[object]:
     """What a write, a listing and a read come to."""
     return [
@@ -79,7 +87,7 @@ class House:
         self.transport = DeadlineTransport(self.clock, proxies=dict)
         base_url = endpoint.pop("base_url", self.server.base_url)
         self.client = OpenAIClient(
-            Endpoint(base_url, endpoint.pop("api_key", KEY), deadline=0.4, **endpoint),
+            Endpoint(base_url, a_key(endpoint.pop("api_key", KEY)), deadline=0.4, **endpoint),
             transport=self.transport,
             clock=self.clock,
             random=lambda: 0.5,
@@ -260,7 +268,7 @@ def test_a_base_url_that_leads_nowhere_is_told_of(status: int) -> None:
             house.client.list_jobs()
         assert len(house.server.requests) == 1
         client = OpenAIClient(
-            Endpoint(base_url, KEY),
+            Endpoint(base_url, a_key(KEY)),
             transport=house.transport,
             clock=house.clock,
             random=lambda: 0.5,
@@ -988,7 +996,7 @@ def test_the_key_is_in_no_message_and_no_record() -> None:
                 assert KEY not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')}"
             assert KEY not in repr(house.records)
             assert house.server.requests[0].headers["authorization"] == f"Bearer {KEY}"
-    assert KEY not in repr(Endpoint("http://x", KEY))
+    assert KEY not in repr(Endpoint("http://x", a_key(KEY)))
 
 
 def test_headers() -> None:
@@ -1007,8 +1015,129 @@ def test_headers() -> None:
 @pytest.mark.parametrize("key", ["a\nb", "a b", "é", "a\x00"])
 def test_a_key_that_no_header_may_hold_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(UsageError) as raised:
-        Endpoint("http://x", key)
+        Endpoint("http://x", a_key(key))
     assert key not in str(raised.value)
+
+
+# ── a key file that is rotated ───────────────────────────────────────────────────────────────
+
+ROTATED = "sk-the-key-that-came-after-it"
+
+
+def a_file(path: Path, key: str = KEY) -> KeyFile:
+    """A key file that was read once."""
+    path.write_text(key)
+    file = KeyFile(path, Secrets(), configure(form="json", secrets=[], stream=io.StringIO()))
+    file.current()
+    return file
+
+
+def sent_keys(house: House) -> list[str]:
+    return [request.headers["authorization"].removeprefix("Bearer ") for request in house.server.requests]
+
+
+def test_a_key_file_that_changed_counts_from_the_next_request(tmp_path: Path) -> None:
+    with House(lambda _: reply(JOB), api_key=a_file(tmp_path / "key")) as house:
+        house.client.retrieve_job("ftjob-1")
+        (tmp_path / "key").write_text(ROTATED)
+        house.client.cancel_job("ftjob-1")
+    assert sent_keys(house) == [KEY, ROTATED]
+
+
+class Unseen(KeyFile):
+    """A file system that does not show yet that the file changed."""
+
+    def current(self) -> str:
+        return KEY
+
+
+def unseen(path: Path) -> Unseen:
+    file = Unseen(path, Secrets(), configure(form="json", secrets=[], stream=io.StringIO()))
+    path.write_text(KEY)
+    KeyFile.current(file)
+    path.write_text(ROTATED)
+    return file
+
+
+def by_key(request: Request) -> Reply:
+    """An answer that refuses the old key, and echoes both."""
+    refused = request.headers["authorization"] != f"Bearer {ROTATED}"
+    return reply({"error": {"message": f"not {KEY}, {ROTATED}"}}, 401) if refused else reply(JOB)
+
+
+def test_a_read_that_met_a_401_is_asked_once_more_with_another_key(tmp_path: Path) -> None:
+    with House(by_key, api_key=unseen(tmp_path / "key")) as house:
+        house.client.retrieve_job("ftjob-1")
+    assert sent_keys(house) == [KEY, ROTATED]
+    assert [record.status for record in house.records] == [401, 200]
+
+
+def test_a_read_is_asked_once_more_only(tmp_path: Path) -> None:
+    with House(lambda _: reply({}, 401), api_key=unseen(tmp_path / "key")) as house, pytest.raises(Refused):
+        house.client.retrieve_job("ftjob-1")
+    assert sent_keys(house) == [KEY, ROTATED]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["the same key", "no file"])
+def test_a_401_for_the_only_key_there_is_ends_the_read(tmp_path: Path, *, gone: bool) -> None:
+    with House(lambda _: reply({}, 401), api_key=a_file(tmp_path / "key")) as house:
+        if gone:
+            (tmp_path / "key").unlink()
+        with pytest.raises(Refused, match="HTTP 401"):
+            house.client.list_jobs()
+    assert sent_keys(house) == [KEY]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda client: client.create_job(CREATE),
+        lambda client: client.cancel_job("ftjob-1"),
+        lambda client: client.upload_file("f.jsonl", b"{}"),
+    ],
+    ids=["create", "cancel", "upload"],
+)
+def test_a_write_that_met_a_401_is_refused_and_not_repeated(
+    tmp_path: Path, write: Callable[[OpenAIClient], object]
+) -> None:
+    def answer(request: Request) -> Reply:
+        (tmp_path / "key").write_text(ROTATED)  # rotated while the request is under way
+        return by_key(request)
+
+    with House(answer, api_key=a_file(tmp_path / "key")) as house:
+        with pytest.raises(Refused, match="HTTP 401"):
+            write(house.client)
+        assert sent_keys(house) == [KEY]
+        house.client.retrieve_job("ftjob-1")
+    assert sent_keys(house) == [KEY, ROTATED]
+
+
+def test_a_read_asked_once_more_ends_as_that_answer_says(tmp_path: Path) -> None:
+    with House(script(reply({}, 401), reply({}, 500), reply(JOB)), api_key=unseen(tmp_path / "key")) as house:
+        house.client.retrieve_job("ftjob-1")
+    assert [record.status for record in house.records] == [401, 500, 200]
+
+
+def test_every_key_ever_held_is_in_no_message(tmp_path: Path) -> None:
+    told = {"error": {"message": f"neither {KEY} nor {ROTATED}"}, "id": "j", "status": "running"}
+    with House(lambda _: reply(told), api_key=a_file(tmp_path / "key")) as house:
+        (tmp_path / "key").write_text(ROTATED)
+        job = house.client.retrieve_job("j")
+        assert job.error is not None
+        assert job.error.message == "neither [redacted] nor [redacted]"
+        house.server.answer = lambda _: reply(told, 401)
+        outcome = caught(lambda: house.client.create_job(CREATE))
+    assert str(outcome).endswith(": neither [redacted] nor [redacted]")
+    assert not any(key in repr(house.records) for key in (KEY, ROTATED))
+
+
+def test_no_empty_key_is_sent_while_the_file_is_rotated(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    with House(lambda _: reply(JOB), api_key=a_file(path)) as house:
+        for rotate in (path.unlink, lambda: path.write_text(""), lambda: path.write_text(f"{ROTATED}\n")):
+            rotate()
+            house.client.retrieve_job("ftjob-1")
+    assert sent_keys(house) == [KEY, KEY, ROTATED]
 
 
 def test_every_request_is_recorded() -> None:
@@ -1080,7 +1209,7 @@ def test_a_server_that_speaks_no_tls_is_tried_once(greeting: bytes) -> None:
         with DeadlineTransport(clock, proxies=dict) as transport:
             base_url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
             client = OpenAIClient(
-                Endpoint(base_url, KEY, deadline=5.0),
+                Endpoint(base_url, a_key(KEY), deadline=5.0),
                 transport=transport,
                 clock=clock,
                 random=lambda: 0.5,
@@ -1106,7 +1235,7 @@ def test_a_connection_that_ends_within_the_handshake_is_tried_again() -> None:
         thread.start()
         base_url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
         client = OpenAIClient(
-            Endpoint(base_url, KEY, deadline=5.0),
+            Endpoint(base_url, a_key(KEY), deadline=5.0),
             transport=transport,
             clock=clock,
             random=lambda: 0.5,

@@ -3,16 +3,19 @@
 import os
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.key import read_key
+from reconciler.key import Key, KeyFile, Secrets, read_key
+from reconciler.log import configure
 from reconciler.manifest import Fleet, ProviderName
 from reconciler.provider import Endpoint
-from reconciler.settings import Settings, target
+from reconciler.settings import Settings, Target, key_of_environment, target
 
 
 def test_memory_is_kept_in_the_fleet_directory(tmp_path: Path) -> None:
@@ -52,9 +55,17 @@ KEY = "sk-a-key-that-must-appear-nowhere"
 HERE = Settings(root=Path(), provider=ProviderName.COMPATIBLE, base_url="http://x/v1")
 
 
+def place(settings: Settings, environment: Mapping[str, str]) -> Target:
+    """Where requests would go."""
+    key = Key(partial(key_of_environment, environment))
+    if settings.api_key_file is not None:
+        key = KeyFile(settings.api_key_file, Secrets(), configure(form="json", secrets=[]))
+    return target(settings, Fleet("f"), environment, key)
+
+
 def key_in(path: Path, **environment: str) -> str:
     """The key that is taken with ``--api-key-file``."""
-    return target(replace(HERE, api_key_file=path), Fleet("f"), environment).api_key
+    return place(replace(HERE, api_key_file=path), environment).api_key.current()
 
 
 # What dotenv files, `docker --env-file`, mounted secrets and copying leave around a value.
@@ -81,10 +92,10 @@ def test_what_stands_around_a_value_is_no_part_of_it(form: str, tmp_path: Path) 
     names = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
     values = (KEY, "http://y:1/v1/", "org-1", "proj-1")
     environment = {name: form.format(value) for name, value in zip(names, values, strict=True)}
-    where = target(replace(HERE, base_url=None), Fleet("f"), environment)
-    assert (where.api_key, where.base_url) == (KEY, "http://y:1/v1")
+    where = place(replace(HERE, base_url=None), environment)
+    assert (where.api_key.current(), where.base_url) == (KEY, "http://y:1/v1")
     assert (where.organization, where.project) == ("org-1", "proj-1")
-    assert target(replace(HERE, base_url=form.format("http://z/v1")), Fleet("f"), {}).base_url == "http://z/v1"
+    assert place(replace(HERE, base_url=form.format("http://z/v1")), {}).base_url == "http://z/v1"
     (tmp_path / "key").write_bytes(form.format(KEY).encode())
     assert key_in(tmp_path / "key", OPENAI_API_KEY="sk-another") == KEY
 
@@ -95,12 +106,12 @@ def test_what_stands_around_a_value_is_no_part_of_it(form: str, tmp_path: Path) 
 def test_a_key_may_come_with_its_scheme(form: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(form.format(KEY))
     assert key_in(tmp_path / "key") == KEY
-    assert target(HERE, Fleet("f"), {"OPENAI_API_KEY": form.format(KEY)}).api_key == KEY
+    assert place(HERE, {"OPENAI_API_KEY": form.format(KEY)}).api_key.current() == KEY
 
 
 def test_a_key_that_only_looks_like_a_scheme_or_an_assignment_stays_whole() -> None:
     for key in ("bearer-of-news", "sk-bearer", "QUJDS0VZ=", "abcKEY==", "sk:a=b", "it's"):
-        assert target(HERE, Fleet("f"), {"OPENAI_API_KEY": key}).api_key == key
+        assert place(HERE, {"OPENAI_API_KEY": key}).api_key.current() == key
 
 
 NOTHING = ["", " ", "\n", '""', "' '", "Bearer", 'Bearer ""', "\ufeff", "\u00a0\r\n"]
@@ -108,9 +119,9 @@ NOTHING = ["", " ", "\n", '""', "' '", "Bearer", 'Bearer ""', "\ufeff", "\u00a0\
 
 @pytest.mark.parametrize("nothing", NOTHING)
 def test_what_holds_nothing_is_unset_in_the_environment_and_an_error_in_a_file(nothing: str, tmp_path: Path) -> None:
-    assert target(HERE, Fleet("f"), {"OPENAI_API_KEY": nothing}).api_key == ""
+    assert place(HERE, {"OPENAI_API_KEY": nothing}).api_key.current() == ""
     with pytest.raises(UsageError, match="needs a key"):
-        target(Settings(root=Path(), provider=ProviderName.OPENAI), Fleet("f"), {"OPENAI_API_KEY": nothing})
+        place(Settings(root=Path(), provider=ProviderName.OPENAI), {"OPENAI_API_KEY": nothing})
     (tmp_path / "key").write_text(nothing)
     with pytest.raises(UsageError, match=r"--api-key-file .*/key: it holds no key"):
         key_in(tmp_path / "key", OPENAI_API_KEY=KEY)
@@ -120,11 +131,11 @@ def test_what_holds_nothing_is_unset_in_the_environment_and_an_error_in_a_file(n
 def test_a_base_url_of_nothing_is_none(nothing: str) -> None:
     unset = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": nothing, "OPENAI_ORG_ID": nothing, "OPENAI_PROJECT_ID": nothing}
     openai = Settings(root=Path(), provider=ProviderName.OPENAI, base_url=nothing)
-    where = target(openai, Fleet("f"), unset)
+    where = place(openai, unset)
     assert (where.base_url, where.organization, where.project) == ("https://api.openai.com/v1", "", "")
     with pytest.raises(UsageError, match="needs a base URL"):
-        target(replace(openai, provider=ProviderName.AZURE), Fleet("f"), unset)
-    assert target(replace(openai, provider=ProviderName.SANDBOX), Fleet("f"), unset).host == "sandbox"
+        place(replace(openai, provider=ProviderName.AZURE), unset)
+    assert place(replace(openai, provider=ProviderName.SANDBOX), unset).host == "sandbox"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +176,7 @@ def test_a_key_that_is_none_is_refused_with_what_it_seems_to_be(content: bytes, 
 
 def test_a_key_of_the_environment_that_is_none_is_refused_by_its_name() -> None:
     with pytest.raises(UsageError, match="^OPENAI_API_KEY: it holds 2 lines"):
-        target(HERE, Fleet("f"), {"OPENAI_API_KEY": f"{KEY}\n{KEY}"})
+        place(HERE, {"OPENAI_API_KEY": f"{KEY}\n{KEY}"})
 
 
 def test_a_key_file_that_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -239,5 +250,5 @@ def test_a_pipe_that_does_not_end_is_not_waited_for_for_ever() -> None:
 def test_a_base_url_that_could_be_misread_is_refused_without_being_shown(url: str) -> None:
     settings = Settings(root=Path(), provider=ProviderName.COMPATIBLE, base_url=url)
     with pytest.raises(UsageError) as refused:
-        Endpoint(target(settings, Fleet("f"), {}).base_url)
+        Endpoint(place(settings, {}).base_url)
     assert url not in str(refused.value)

@@ -12,7 +12,7 @@ import click
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import options
-from reconciler.cli.wiring import Service, open_house
+from reconciler.cli.wiring import Service, key_for, open_house
 from reconciler.daemon import Daemon, Observer, Pace
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped
 from reconciler.follow import Fan
@@ -77,15 +77,18 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     if directory == "-":
         raise click.UsageError("run watches a directory; a stream can only be applied")
     settings = options.settings_of(directory, rest)
-    # Both are settled now: the working directory may be deleted, and permissions may change, in a long life.
+    # All paths are settled now: the working directory may be deleted, and permissions may change, in a long life.
     settings = replace(settings, root=settings.root.absolute())
     settings = replace(settings, state_dir=settings.state_directory.absolute())
+    if settings.api_key_file is not None:
+        settings = replace(settings, api_key_file=settings.api_key_file.absolute())
+    key = key_for(settings)
     _make_state_directory(settings)
     address = _address(listen) if listen else None
     wakeups = ThreadWakeups()
     clock = StoppableClock(wakeups)
     pace = Pace(interval=interval, stability=stability, poll=poll)
-    log = configure(form=settings.log_format, secrets=[], verbose=settings.verbose)
+    log = configure(form=settings.log_format, secrets=key.secrets, verbose=settings.verbose)
     with ExitStack() as stack:
         stack.enter_context(signals(wakeups, deadline=_STOP_SECONDS, woken=lambda: log.info("daemon.woken")))
         pool = stack.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="follow"))
@@ -97,7 +100,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
             telemetry = Telemetry(clock, patience=max(_HEALTHY_SECONDS, _HEALTHY_INTERVALS * interval))
             stack.enter_context(serving(telemetry, *address, lambda port: log.info("endpoints.started", port=port)))
             observer = telemetry
-        service = Service(clock, lambda: wakeups.stopping, _fan(pool), observer.requested)
+        service = Service(clock, lambda: wakeups.stopping, _fan(pool), observer.requested, key)
         ours = (settings.state_directory, settings.sandbox_directory)
         stack.enter_context(watching(settings.root, ours, wakeups.hint))
         reader = DirectoryReader(settings.root, time.time, ours)

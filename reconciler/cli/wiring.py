@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -19,6 +20,7 @@ from reconciler.errors import GateRefused, ProviderError, ReconcilerError, Sourc
 from reconciler.follow import Fan, Follower
 from reconciler.gates import expectation
 from reconciler.journal import Identity, Journal, open_journal
+from reconciler.key import Key, KeyFile, Secrets
 from reconciler.lock import Lock
 from reconciler.log import configure
 from reconciler.manifest import Fleet
@@ -33,7 +35,7 @@ from reconciler.provider import (
 )
 from reconciler.reconcile import Ports, Reconciler
 from reconciler.render.review import header
-from reconciler.settings import SETTLE_SECONDS, Settings, Target, target
+from reconciler.settings import SETTLE_SECONDS, Settings, Target, key_of_environment, target
 from reconciler.source import Snapshot, fingerprint, read_training_bytes, still_standing
 from reconciler.status_files import StatusFiles
 
@@ -60,6 +62,16 @@ class Service:
     stopping: Callable[[], bool]
     fan: Fan
     on_request: Callable[[RequestRecord], None]
+    key: Key
+
+
+def key_for(settings: Settings) -> Key:
+    """The operator's key, for as long as this process lives: a pipe gives it once, and none is ever logged."""
+    secrets = Secrets()
+    if settings.api_key_file is None:
+        return Key(partial(key_of_environment, os.environ), secrets)
+    log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose)
+    return KeyFile(settings.api_key_file, secrets, log)
 
 
 @contextmanager
@@ -86,7 +98,7 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
     fleet = snapshot.fleet
     if fleet is None:
         raise SourceError([str(problem) for problem in snapshot.problems])
-    where = target(settings, fleet, os.environ)
+    where = target(settings, fleet, os.environ, service.key if service else key_for(settings))
     verdict = expectation(
         fleet.expect,
         host=where.host,
@@ -96,7 +108,8 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
     )
     if verdict.refused:
         raise GateRefused(f"gate expect refuses: {verdict.message}")
-    log = configure(form=settings.log_format, secrets=[where.api_key], verbose=settings.verbose).bind(fleet=fleet.name)
+    secrets = where.api_key.secrets
+    log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose).bind(fleet=fleet.name)
     with ExitStack() as stack:
         base_url = stack.enter_context(_sandbox(settings, clock, writes=writes)) if where.sandbox else where.base_url
         transport = stack.enter_context(DeadlineTransport(clock))

@@ -49,6 +49,7 @@ from reconciler.job import (
     parse_job,
     text_of,
 )
+from reconciler.key import Key
 from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
 from reconciler.provider.page import Page, parse_page
 from reconciler.provider.port import is_lasting
@@ -77,6 +78,7 @@ _FILE_UNFIT = frozenset({"error", "failed", "deleted", "deleting", "canceled", "
 
 # Only these statuses say that a write did not happen; after any other answer it may have.
 _REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
+_UNAUTHORIZED = 401
 _TOO_MANY = 429
 _NOT_FOUND = 404
 _SERVER_ERRORS = 500
@@ -127,14 +129,14 @@ class Assumed:
 class Endpoint:
     """Where requests go, who asks, and what is said of the server; seconds for each request.
 
-    An empty ``api_key`` sends none.
+    An ``api_key`` that is empty sends none.
 
     Raises:
         UsageError: a value cannot be a header (the message does not show it).
     """
 
     base_url: str
-    api_key: str = field(default="", repr=False)
+    api_key: Key = field(default_factory=lambda: Key(str), repr=False)
     organization: str = ""
     project: str = ""
     key_header: str = "Authorization"
@@ -146,15 +148,19 @@ class Endpoint:
             httpx.URL(self.base_url)
         except httpx.InvalidURL as error:
             raise UsageError("the base URL cannot be read as one") from error
-        for what, value in (("key", self.api_key), ("organisation", self.organization), ("project", self.project)):
+        for what, value in (
+            ("key", self.api_key.current()),
+            ("organisation", self.organization),
+            ("project", self.project),
+        ):
             if value and not _SAFE_HEADER.fullmatch(value):
                 raise UsageError(f"the {what} holds characters that no HTTP header may hold")
 
-    def headers(self) -> dict[str, str]:
+    def headers(self, key: str) -> dict[str, str]:
         """What every request carries."""
-        key = f"Bearer {self.api_key}" if self.key_header == "Authorization" else self.api_key
+        shown = f"Bearer {key}" if self.key_header == "Authorization" else key
         told = {
-            self.key_header: key if self.api_key else "",
+            self.key_header: shown if key else "",
             "OpenAI-Organization": self.organization,
             "OpenAI-Project": self.project,
         }
@@ -215,10 +221,10 @@ class OpenAIClient:
         self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
         self._last_words: set[str] = set()  # about files, of which this server never says more
         self._transport = transport
-        self._secrets = (endpoint.api_key,) if endpoint.api_key else ()
+        self._key = endpoint.api_key
+        self._headers = endpoint.headers
         self._http = httpx.Client(
             base_url=endpoint.base_url,
-            headers=endpoint.headers(),
             transport=transport,
             follow_redirects=False,
             trust_env=False,
@@ -430,13 +436,26 @@ class OpenAIClient:
         return self._random() * float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tried))
 
     def _send(self, call: _Call) -> httpx.Response:
+        """One request; a read whose key was refused is made once more, where there is another key by now."""
+        key = self._key.current()
+        try:
+            return self._send_once(call, key)
+        except Refused as error:
+            if error.status != _UNAUTHORIZED:
+                raise
+            renewed = self._key.renewed()  # after a write too: for the requests that follow
+            if call.write or renewed == key:
+                raise
+        return self._send_once(call, renewed)
+
+    def _send_once(self, call: _Call, key: str) -> httpx.Response:
         """Exactly one request. Returns a 2xx answer, or raises what the answer means."""
         if (pause := self._slow_until - self._clock.monotonic()) > 0:
             self._clock.sleep(pause)
         began = self._clock.monotonic()
         try:
             # Not through httpx's client: it would follow what a server says into redirects and cookies.
-            response = self._transport.handle_request(self._request(call))
+            response = self._transport.handle_request(self._request(call, key))
         except (NotSent, OutcomeUnknown) as error:
             text = f"{self._named(call)}: {self._clean(str(error))}"
             failure = type(error)(text) if isinstance(error, NotSent) else _unanswered(call, text)
@@ -461,13 +480,14 @@ class OpenAIClient:
             )
         )
 
-    def _request(self, call: _Call) -> httpx.Request:
+    def _request(self, call: _Call, key: str) -> httpx.Request:
         size = len(call.upload[1]) if call.upload else 0
         files = {"file": (call.upload[0], call.upload[1], "application/jsonl")} if call.upload else None
         return self._http.build_request(
             call.method,
             call.path,
             params=dict(call.params) or None,
+            headers=self._headers(key),
             json=call.body,
             files=files,
             data={"purpose": "fine-tune"} if files else None,
@@ -540,7 +560,7 @@ class OpenAIClient:
         return foreign(self._clean(text)) if isinstance(text, str) else ""
 
     def _clean(self, text: str) -> str:
-        return scrub(text, self._secrets)
+        return scrub(text, self._key.secrets)
 
     def _keyless(self, value: Any, field: str = "") -> Any:
         """The parsed answer without the key, which a server may echo anywhere. Raises ValueError as `_EXACT` says."""
