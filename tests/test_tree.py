@@ -233,7 +233,9 @@ def test_a_link_that_leads_nowhere_or_out_is_a_gap(root: Path, tmp_path: Path) -
     assert gaps(root) == {}
 
 
-@pytest.mark.parametrize("content", ["# a licence\n", "---\n", "---\n# x\n---\n"])
+@pytest.mark.parametrize(
+    "content", ["# a licence\n", "---\n", "---\n# x\n---\n", "apiVersion: v1\nkind: List\nitems: []\n"]
+)
 def test_a_file_without_a_document_is_a_gap(root: Path, content: str) -> None:
     (root / "a.yaml").write_text(content)
     assert gaps(root)["a.yaml"].startswith("holds no document")

@@ -275,7 +275,10 @@ class _Reading:
         if whose is Belongs.ELSEWHERE:
             self._leave_out(relative, document)
         elif whose is Belongs.LIST:
-            for item in _items(document):
+            items = tuple(_items(document))
+            if not items:
+                self.gaps.append(Problem(relative, *document.position(()), "", _NO_DOCUMENT))
+            for item in items:
                 self._document(relative, item)
         elif whose is Belongs.MISSPELT:
             self.broken.add(_name(value))
