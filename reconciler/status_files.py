@@ -6,6 +6,7 @@ cannot be read counts as absent, because the next report makes it again.
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -17,9 +18,31 @@ from reconciler.errors import YAML_ESCAPES, ReconcilerError
 from reconciler.status import Condition, Status
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+# A text is quoted wherever some reader of YAML, 1.1 or 1.2, takes it for something else when it is not: `1e3`, `0o17`,
+# `2026-01-01`, `~`, `<<` and their like begin with no letter, and these are the words.
+_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"})
+# Line ends to YAML 1.1 alone: written as escapes they are the same to both.
+_BREAKS = re.compile("[\x85\u2028\u2029]")
 _SHOWN = tuple(field.name for field in fields(Status) if field.name not in {"name", "created_at", "past"})
 _CONDITION = tuple(field.name for field in fields(Condition))
+
+
+# libyaml's, where it is built in.
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Writes what every reader of YAML reads as it was: quoted texts, no aliases."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
+
+    def text(self, text: str) -> yaml.ScalarNode:
+        plain = text[:1].isalpha() and text.lower() not in _WORDS
+        style = '"' if _BREAKS.search(text) else None if plain else "'"
+        node: yaml.ScalarNode = self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+        return node
+
+
+_Dumper.add_representer(str, _Dumper.text)
 
 
 class Files(Protocol):
@@ -113,7 +136,7 @@ class StatusFiles:
             "metadata": {"name": name},
             "status": report,
         }
-        text: bytes = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, encoding="utf-8")
+        text: bytes = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, encoding="utf-8")
         return text
 
     def _replace(self, name: str, text: bytes) -> bool:

@@ -200,6 +200,13 @@ def test_two_fleets_never_get_the_same_name(shell: Shell, tmp_path: Path) -> Non
     assert len(names) == 5
 
 
+def test_the_name_of_a_new_fleet_is_no_number(shell: Shell, tmp_path: Path) -> None:
+    """`12e-3456` would be one in YAML."""
+    for i in range(25):
+        shell("init", tmp_path / str(i) / "12e")
+        assert fleet_name(tmp_path / str(i) / "12e").removeprefix("12e-")[0].isalpha()
+
+
 def test_init_where_nothing_can_be_written(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert shell("init", tmp_path / "file" / "x").code == 1

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from reconciler.gates import Permission, gate
 from reconciler.job import Checkpoint, Job, JobError
 from reconciler.manifest import Desired, State
 from reconciler.plan import plan
+from reconciler.source.documents import read_documents
 from reconciler.status import Condition, Details, Progress, Status, statuses
 from reconciler.status_files import StatusFiles, as_item
 from reconciler.world import Intent, Memory, OwnCancel, Rejection, World
@@ -432,3 +435,69 @@ def test_a_file_that_cannot_be_read_counts_as_absent(text: str) -> None:
     assert writer.read() == {}
     assert writer.write(found) == 1
     assert StatusFiles(Path("/state"), files).read().keys() == {"a"}
+
+
+# What readers of YAML 1.1 (PyYAML, libyaml's, Ruby's) or 1.2 (Go's, JavaScript's, ours) take for something else.
+AMBIGUOUS = """
+63473008579515e9 1234567890123456 0o17 017 0x1f 0b101 1_000 1,000 1e3 12e03 +1 -1 .5 5. 1.5 .inf -.INF .nan 190:20:30
+yes No on OFF y N true False null Null ~ = << 2026-01-01 2026-11-26T12:00:00Z 12:30:45 !x *x &x @x `x %x - ? : :x
+NaN Infinity -Infinity inf
+""".split()  # noqa: SIM905 - many short words
+
+
+def parsed(content: bytes) -> Any:
+    """As this program reads YAML: by the core schema of 1.2."""
+    read = read_documents(content)
+    assert not read.flaws
+    return read.documents[0].value
+
+
+@pytest.mark.parametrize(
+    "text", [*AMBIGUOUS, "", " ", "# x", "a: b", "a #b", "x\n", "a\x85b", "a\u2028b\u2029", "a\tb", "\u8266"]
+)
+def test_a_text_on_disk_is_a_text_to_every_reader_of_yaml(text: str) -> None:
+    files, name = _Files(), text if text.isalnum() else "a"
+    (found,) = report(world([job()], [desired()])).values()
+    condition = replace(found.conditions[0], message=text)
+    status = replace(found, revision=text, conditions=(condition,), history=({"job_id": text},))
+    writer = StatusFiles(Path("/state"), files)
+    writer.write({name: status})
+    (content,) = files.values()
+    for read in (yaml.safe_load(content), parsed(content)):
+        assert read["metadata"]["name"] == name
+        assert read["status"]["revision"] == read["status"]["conditions"][0]["message"] == text
+        assert read["status"]["history"] == [{"job_id": text}]
+    assert writer.write({name: status}) == 0
+    again = StatusFiles(Path("/state"), files)
+    again.read()
+    assert again.write({name: status}) == 0, "after a restart"
+
+
+@pytest.mark.parametrize("text", AMBIGUOUS)
+def test_a_text_that_some_reader_could_mistake_is_quoted(text: str) -> None:
+    (found,) = report(world([job()], [desired()])).values()
+    files = _Files()
+    StatusFiles(Path("/state"), files).write({"a": replace(found, revision=text)})
+    assert any(f"revision: {quote}".encode() in content for content in files.values() for quote in "'\"")
+
+
+@given(st.text(min_size=1))
+@settings(max_examples=200, deadline=None)
+def test_any_text_comes_back_from_disk(text: str) -> None:
+    (found,) = report(world([job()], [desired()])).values()
+    files = _Files()
+    StatusFiles(Path("/state"), files).write({"a": replace(found, revision=text)})
+    (content,) = files.values()
+    assert yaml.safe_load(content)["status"]["revision"] == text
+    assert parsed(content)["status"]["revision"] == text
+
+
+def test_a_value_that_stands_twice_is_written_twice() -> None:
+    """An alias would be an error to this program's own reader, and is one to others."""
+    (found,) = report(world([job()], [desired()])).values()
+    shared = {"model": "x"}
+    files = _Files()
+    StatusFiles(Path("/state"), files).write({"a": replace(found, latest_model=shared, history=(shared, shared))})
+    (content,) = files.values()
+    assert b"&" not in content
+    assert yaml.safe_load(content)["status"]["history"] == [shared, shared]

@@ -18,7 +18,8 @@ from reconciler.errors import ReconcilerError, printable
 from reconciler.manifest import FineTuningJobDocument, FleetDocument
 from reconciler.source import Problem, Snapshot
 
-_RANDOM_END = "abcdefghijkmnpqrstuvwxyz23456789"  # no l, o, 0, 1: they are misread
+_LETTERS = "abcdefghijkmnpqrstuvwxyz"  # no l and o, as no 0 and 1: they are misread
+_RANDOM_END = f"{_LETTERS}23456789"
 _NAME_MAX = 58  # a DNS label has 63 characters, 5 of which are the random end
 
 
@@ -82,7 +83,9 @@ def schema() -> None:
 def _fleet_name(directory: Path) -> str:
     """The directory's name as a DNS label, and a random end: two fleets must not share a name."""
     label = re.sub(r"[^a-z0-9]+", "-", directory.absolute().name.lower()).strip("-")[:_NAME_MAX].strip("-")
-    return f"{label or 'fleet'}-{''.join(secrets.choice(_RANDOM_END) for _ in range(4))}"
+    # A letter comes first: `12e-3456` would be a number in YAML.
+    end = [secrets.choice(_LETTERS), *(secrets.choice(_RANDOM_END) for _ in range(3))]
+    return f"{label or 'fleet'}-{''.join(end)}"
 
 
 def _text(snapshot: Snapshot) -> str:
