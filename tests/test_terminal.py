@@ -12,7 +12,7 @@ import pytest
 from reconciler.sandbox import EmbeddedSandbox
 from tests.faulty import Proxy, Reply, Request
 from tests.fleets import FleetDirectory
-from tests.test_cli import in_a_shell
+from tests.test_cli import at_a_terminal, in_a_shell
 
 # A locale whose encoding Python neither replaces nor believes to be UTF-8.
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -181,3 +181,28 @@ def test_a_stderr_that_cannot_be_written_costs_its_words_alone(
 def test_an_error_that_nobody_reads_keeps_its_exit_code(fleet: FleetDirectory, stderr: str) -> None:
     assert in_a_shell(f"$R plan $D --nonsense {stderr}", fleet.root).returncode == 64
     assert in_a_shell(f"$R events nobody -d $D {stderr}", fleet.root).returncode == 1
+
+
+@pytest.mark.parametrize("name", ["dumb", "unknown", ""])
+def test_a_terminal_that_knows_no_escape_codes_gets_none(fleet: FleetDirectory, name: str) -> None:
+    fleet.job("a", model="gpt-4o-mini")
+    code, seen = at_a_terminal(["apply", str(fleet.root), "--wait", "--sandbox-speed", "20", "-v"], b"", TERM=name)
+    assert (code, "\x1b" in seen, "\r\r" in seen) == (0, False, False)
+    assert "wait.started" in seen
+    assert "\x1b" not in at_a_terminal(["plan", str(fleet.root)], b"", TERM=name)[1]
+
+
+@pytest.mark.parametrize("name", ["xterm-256color", "linux", "screen", "vt100"])
+def test_a_terminal_that_knows_them_gets_colours(fleet: FleetDirectory, name: str) -> None:
+    fleet.job("a")
+    assert "\x1b[32m" in at_a_terminal(["plan", str(fleet.root)], b"", TERM=name)[1]
+
+
+@pytest.mark.parametrize("name", ["dumb", ""])
+def test_a_question_needs_no_escape_codes(fleet: FleetDirectory, tmp_path: Path, name: str) -> None:
+    fleet.fleet(provider="compatible")
+    fleet.job("a")
+    with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox:
+        arguments = ["apply", str(fleet.root), "--settle", "0"]
+        code, seen = at_a_terminal(arguments, b"y\n", TERM=name, OPENAI_BASE_URL=sandbox.base_url)
+    assert (code, "Apply this plan? [y/N]" in seen, "\x1b" in seen) == (0, True, False)

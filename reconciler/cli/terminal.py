@@ -57,8 +57,8 @@ def finish() -> None:
 
 
 def obeys(stream: IO[str]) -> bool:
-    """Whether it leads to a terminal that understands escape codes, which one that calls itself dumb does not."""
-    return stream.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
+    """Whether it leads to a terminal that understands escape codes: one that does has a name (terminfo(5))."""
+    return stream.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
 
 
 def colours() -> bool:
