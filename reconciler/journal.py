@@ -15,7 +15,6 @@ import json
 import math
 import os
 import secrets
-import shutil
 import sqlite3
 import tempfile
 import time
@@ -616,16 +615,23 @@ def _copied(path: Path) -> sqlite3.Connection:
 
     Only a writer may roll the file itself back, and the next one does.
     """
+    contents: dict[str, bytes] = {}
+    for name in (FILE, f"{FILE}-journal"):
+        with contextlib.suppress(FileNotFoundError):  # the writer may finish meanwhile
+            contents[name] = path.with_name(name).read_bytes()
     memory = sqlite3.connect(":memory:", check_same_thread=False)
-    with tempfile.TemporaryDirectory(prefix=".reconciler-") as scratch:
-        for name in (FILE, f"{FILE}-journal"):
-            with contextlib.suppress(FileNotFoundError):  # the writer may finish meanwhile
-                shutil.copyfile(path.with_name(name), Path(scratch) / name)
-        copy = _connect(Path(scratch) / FILE, read_only=False)
-        try:
-            copy.backup(memory)
-        finally:
-            copy.close()
+    try:
+        with tempfile.TemporaryDirectory(prefix=".reconciler-") as scratch:
+            for name, content in contents.items():
+                (Path(scratch) / name).write_bytes(content)
+            with contextlib.closing(_connect(Path(scratch) / FILE, read_only=False)) as copy:
+                copy.backup(memory)
+    except OSError as error:
+        memory.close()
+        raise JournalError(
+            f"{path}: its last writer was killed, and it can only be read from a copy in a temporary directory, which "
+            f"cannot be made ({error.strerror}). Set TMPDIR to a directory that can be written; apply needs none"
+        ) from error
     return memory
 
 

@@ -817,11 +817,8 @@ def test_files_do_not_pile_up(tmp_path: Path, time: Time) -> None:
     assert handles() == before
 
 
-def test_a_reader_sees_the_journal_as_it_was_before_the_transaction_that_a_kill_cut_short(
-    state: Path, tmp_path: Path
-) -> None:
-    with opened(state) as journal:
-        journal.bind(record("j1", "a"))
+def killed_within_a_transaction(state: Path, killed: Path) -> None:
+    """Make ``killed`` what ``state`` would be had its writer been killed."""
     writer = sqlite3.connect(state / FILE)
     writer.execute("PRAGMA cache_size = 1")
     writer.execute("BEGIN IMMEDIATE")
@@ -829,11 +826,19 @@ def test_a_reader_sees_the_journal_as_it_was_before_the_transaction_that_a_kill_
     writer.executemany(
         "INSERT INTO wanted (identity, name, revision) VALUES (9, ?, ?)", [(str(n), "x" * 500) for n in range(200)]
     )
-    killed = tmp_path / "killed"
     shutil.copytree(state, killed)
     writer.rollback()
     writer.close()
     assert (killed / f"{FILE}-journal").exists()
+
+
+def test_a_reader_sees_the_journal_as_it_was_before_the_transaction_that_a_kill_cut_short(
+    state: Path, tmp_path: Path
+) -> None:
+    with opened(state) as journal:
+        journal.bind(record("j1", "a"))
+    killed = tmp_path / "killed"
+    killed_within_a_transaction(state, killed)
     before = {path: path.read_bytes() for path in killed.iterdir()}
     journal_ = open_journal(killed, HERE, read_only=True)
     assert journal_ is not None

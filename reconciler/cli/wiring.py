@@ -164,12 +164,22 @@ def _sandbox(settings: Settings, clock: Clock, *, writes: bool) -> Iterator[str]
     with ExitStack() as stack:
         directory = settings.sandbox_directory
         if not writes and not directory.exists():
-            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".reconciler-")))
+            directory = Path(stack.enter_context(_scratch()))
         try:
             sandbox = stack.enter_context(EmbeddedSandbox(directory, speed=settings.sandbox_speed, clock=clock.time))
         except SandboxError as error:
             raise ReconcilerError(f"the sandbox cannot start: {error}") from error
         yield sandbox.base_url
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix=".reconciler-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ReconcilerError(
+            "the sandbox has no data yet, and until apply makes some it needs a temporary directory, which cannot be "
+            f"made ({error.strerror}): set TMPDIR to a directory that can be written"
+        ) from error
 
 
 @contextmanager

@@ -39,7 +39,17 @@ class FileResource:
     async def collection(self, http: Request) -> Response:
         if http.method != "POST":
             return await run_in_threadpool(self._list, http)
-        async with http.form() as form:
+        try:
+            await http.form()
+        except OSError as error:
+            raise RefusalError(
+                f"The sandbox cannot keep the file while it arrives ({error.strerror}): set TMPDIR to a directory that "
+                "can be written.",
+                status=500,
+                code="server_error",
+                kind="server_error",
+            ) from error
+        async with http.form() as form:  # what was just parsed
             upload, purpose = form.get("file"), form.get("purpose")
             if not isinstance(upload, UploadFile):
                 raise RefusalError(

@@ -100,6 +100,11 @@ class JobFilter:
     unmarked: bool = False
 
 
+def _unusable(directory: Path, error: Exception) -> SandboxError:
+    why = getattr(error, "strerror", None) or error
+    return SandboxError(f"cannot use the sandbox directory {directory}: {why}; --sandbox-dir names another")
+
+
 class Store:
     """Open until `close`; safe to call from several threads."""
 
@@ -112,12 +117,12 @@ class Store:
                 directory / "sandbox.db", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
         except (OSError, sqlite3.Error) as error:
-            raise SandboxError(f"cannot use the sandbox directory {directory}: {error}") from error
+            raise _unusable(directory, error) from error
         try:
             self._prepare()
         except (sqlite3.Error, SandboxError) as error:
             self._connection.close()
-            raise SandboxError(f"cannot use the sandbox directory {directory}: {error}") from error
+            raise _unusable(directory, error) from error
 
     def __enter__(self) -> Self:
         return self
