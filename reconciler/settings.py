@@ -7,6 +7,7 @@ OpenAI before the first request is sent.
 
 import hashlib
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,11 +141,18 @@ def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str], key
 
 
 def _keeps_nothing(root: Path) -> bool:
-    """Whether a fleet directory is read-only, or a volume that a tool swaps as a whole (Kubernetes' ``..data``)."""
+    """Whether a fleet directory is read-only, or a volume that a tool swaps as a whole (Kubernetes' ``..data``).
+
+    Raises:
+        UsageError: nobody can tell. Memory that moves away at each trouble of a disk would be none.
+    """
     try:
-        return root.is_dir() and ((root / "..data").is_symlink() or not os.access(root, os.W_OK))
-    except OSError:  # not even that much can be seen of it
-        return True
+        found = root.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UsageError(f"{root}: it cannot be looked at ({error.strerror}): say --state-dir") from error
+    return stat.S_ISDIR(found.st_mode) and ((root / "..data").is_symlink() or not os.access(root, os.W_OK))
 
 
 def _at_home(root: Path) -> Path:

@@ -17,7 +17,7 @@ from typing import Protocol
 import watchfiles
 
 from reconciler.clock import SystemClock
-from reconciler.errors import Stopped
+from reconciler.errors import Stopped, foreign
 from reconciler.source import real_path
 
 # A save is noticed 8 to 11 ms after it happened with these; the defaults take 90 ms.
@@ -140,12 +140,17 @@ def signals(
 
 
 @contextmanager
-def watching(root: Path, ignored: Sequence[Path], hint: Callable[[], None]) -> Iterator[None]:
-    """Call ``hint`` when something under ``root`` may have changed; ``ignored`` are our own directories."""
+def watching(
+    root: Path, ignored: Sequence[Path], hint: Callable[[], None], failed: Callable[[str], object]
+) -> Iterator[None]:
+    """Call ``hint`` when something under ``root`` may have changed; ``ignored`` are our own directories.
+
+    ``failed`` is told why events cannot be had, once a reason: without them the files are looked at every second.
+    """
     stop = threading.Event()
     # The watcher names what it sees by the real path.
     ours = (*(path.absolute() for path in ignored), *(real_path(path) for path in ignored))
-    thread = threading.Thread(target=_watch, args=(root, ours, hint, stop), name="watcher", daemon=True)
+    thread = threading.Thread(target=_watch, args=(root, ours, hint, stop, failed), name="watcher", daemon=True)
     thread.start()
     try:
         yield
@@ -154,8 +159,15 @@ def watching(root: Path, ignored: Sequence[Path], hint: Callable[[], None]) -> I
         thread.join(timeout=2 * _REARM_MS / 1000)
 
 
-def _watch(root: Path, ignored: Sequence[Path], hint: Callable[[], None], stop: threading.Event) -> None:
+def _watch(
+    root: Path,
+    ignored: Sequence[Path],
+    hint: Callable[[], None],
+    stop: threading.Event,
+    failed: Callable[[str], object],
+) -> None:
     """Watch what ``root`` leads to now; begin again whenever that is another directory."""
+    complaint = ""
     while not stop.is_set():
         identity = _identity(root)
         if identity is None:
@@ -180,8 +192,11 @@ def _watch(root: Path, ignored: Sequence[Path], hint: Callable[[], None], stop: 
                 if _identity(root) != identity:
                     hint()
                     break
-        except (OSError, RuntimeError):
+        except (OSError, RuntimeError) as error:
             # Gone between two looks, or no watches left: the next look, and the interval, go on without it.
+            if _identity(root) is not None and str(error) != complaint:
+                complaint = str(error)
+                failed(foreign(complaint))
             stop.wait(_REARM_MS / 1000)
             hint()
 

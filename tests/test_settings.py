@@ -1,5 +1,6 @@
 """What the operator says: where memory is kept, which base URLs and keys are taken, and which are refused."""
 
+import errno
 import os
 import socket
 import threading
@@ -16,6 +17,16 @@ from reconciler.log import configure
 from reconciler.manifest import Fleet, ProviderName
 from reconciler.provider import Endpoint
 from reconciler.settings import Settings, Target, key_of_environment, target
+
+
+def test_memory_does_not_move_away_at_a_trouble_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path, **_: object) -> os.stat_result:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", broken)
+        with pytest.raises(UsageError, match="Input/output error.*--state-dir"):
+            _ = Settings(root=tmp_path).state_directory
 
 
 def test_memory_is_kept_in_the_fleet_directory(tmp_path: Path) -> None:

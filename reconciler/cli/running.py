@@ -102,7 +102,8 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
             observer = telemetry
         service = Service(clock, lambda: wakeups.stopping, _fan(pool), observer.requested, key)
         ours = (settings.state_directory, settings.sandbox_directory)
-        stack.enter_context(watching(settings.root, ours, wakeups.hint))
+        watch = watching(settings.root, ours, wakeups.hint, lambda why: log.warning("watch.failed", error=why))
+        stack.enter_context(watch)
         reader = DirectoryReader(settings.root, time.time, ours)
         _attend(_Duty(settings, pace, first_run, wakeups, reader, observer, service, log))
     log.info("daemon.stopped")
