@@ -272,8 +272,12 @@ def s4_evidence(world: World) -> Iterator[str]:
 
 
 def _changed(world: World, post: Post, again: Version, read: Version) -> bool:
-    """Whether the second read was of something else; a directory that hides a manifest hides no create."""
-    hurt = _name_of(world, post) in again.hurt and (again.waits == "all" or post.kind == "cancel")
+    """Whether the second read was of something else.
+
+    A directory that hides a manifest hides no create, and a fleet document that ends every job ends it too.
+    """
+    removal = post.kind == "cancel" and again.wish.state != "cancelled"
+    hurt = _name_of(world, post) in again.hurt and (again.waits == "all" or removal)
     return hurt or again.wish != read.wish
 
 
