@@ -148,7 +148,8 @@ def serving(telemetry: Telemetry, host: str, port: int, announce: Callable[[int]
     try:
         listener = server.config.bind_socket()
     except (OSError, SystemExit) as error:
-        raise UsageError(f"--listen: cannot listen on {host} port {port}") from error
+        why = error.__context__ or error  # uvicorn turns an OSError into an exit
+        raise UsageError(f"--listen: cannot listen on {host} port {port}: {why}") from error
     thread = threading.Thread(target=server.run, args=([listener],), name="endpoints", daemon=True)
     thread.start()
     try:

@@ -5,6 +5,7 @@ import os
 import pty
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -198,6 +199,12 @@ def test_two_fleets_never_get_the_same_name(shell: Shell, tmp_path: Path) -> Non
         shell("init", tmp_path / str(i) / "models")
         names.add(fleet_name(tmp_path / str(i) / "models"))
     assert len(names) == 5
+
+
+def test_an_address_that_cannot_be_listened_on_says_why(fleet: FleetDirectory) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = in_a_shell(f"$R run $D --listen 127.0.0.1:{taken.getsockname()[1]}", fleet.root)
+    assert (ran.returncode, "Address already in use" in ran.stderr) == (64, True)
 
 
 def test_the_name_of_a_new_fleet_is_no_number(shell: Shell, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -373,3 +375,82 @@ def test_a_gap_and_a_json_manifest_are_part_of_the_fingerprint(root: Path) -> No
         assert fingerprint(snapshot) == snapshot.fingerprint
         step()
         assert fingerprint(snapshot) != snapshot.fingerprint
+
+
+# ── what may not be looked at ────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A fleet directory that another user may enter, as `tmp_path` is not."""
+    with tempfile.TemporaryDirectory() as place:
+        directory = Path(place) / "fleet"
+        directory.mkdir()
+        (directory / "fleet.yaml").write_text(FLEET)
+        (directory / "a.yaml").write_text(manifest("a"))
+        Path(place).chmod(0o755)
+        yield directory
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """As a user who may not read everything, which root may."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.mark.parametrize("mode", [0, 0o444, 0o111])
+def test_a_directory_that_may_not_be_looked_at_is_a_problem_and_no_end(shared: Path, mode: int) -> None:
+    (shared / "team").mkdir()
+    (shared / "team" / "b.yaml").write_text(manifest("b"))
+    (shared / "team").chmod(mode)
+    with as_nobody():
+        snapshot = read_directory(shared)
+    (shared / "team").chmod(0o755)
+    assert [p.message for p in snapshot.problems] == ["cannot be read (Permission denied)"]
+    assert snapshot.desired.keys() == {"a"}
+
+
+@pytest.mark.parametrize("path", [".git/config", ".gitmodules", ".git"])
+def test_what_git_left_out_is_unknown_where_its_files_may_not_be_read(shared: Path, path: str) -> None:
+    (shared / ".git").mkdir()
+    (shared / ".git" / "config").touch()
+    (shared / ".gitmodules").touch()
+    with as_nobody():
+        assert gaps(shared) == {}
+    (shared / path).chmod(0)
+    with as_nobody():
+        found = gaps(shared)
+    (shared / path).chmod(0o755)
+    assert found.keys() == {"."}
+    assert found["."].startswith("nobody can tell what git left out: ")
+    assert found["."].endswith("cannot be read (Permission denied)")
+
+
+def test_a_link_that_may_not_be_followed_is_not_said_to_lead_nowhere(shared: Path) -> None:
+    (shared / ".kept").mkdir()
+    (shared / ".kept" / "b.yaml").write_text(manifest("b"))
+    (shared / "b.yaml").symlink_to(".kept/b.yaml")
+    (shared / ".kept").chmod(0)
+    with as_nobody():
+        found = gaps(shared)
+    (shared / ".kept").chmod(0o755)
+    assert found == {"b.yaml": "a link that cannot be followed (Permission denied)"}
+
+
+def test_a_name_is_not_gone_because_nobody_may_look_at_its_file(shared: Path) -> None:
+    (shared / "team").mkdir()
+    (shared / "team" / "b.yaml").write_text(manifest("b"))
+    (shared / ".reconcilerignore").write_text("team\n")
+    (shared / "team").chmod(0)
+    with as_nobody():
+        snapshot = read_directory(shared)
+        found = still_standing(snapshot, {"b": "team/b.yaml", "c": "gone/c.yaml", "d": "a.yaml/d.yaml"})
+    (shared / "team").chmod(0o755)
+    assert (snapshot.problems, snapshot.gaps) == ((), ())
+    assert found == {"b": "team/b.yaml"}

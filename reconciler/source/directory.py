@@ -7,7 +7,6 @@ decides about jobs, and no foreign exception leaves.
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -169,13 +168,24 @@ def still_standing(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str
     found = {
         name: path
         for name, path in last_seen.items()
-        if path and path not in snapshot.holding and os.path.lexists(real / path)
+        if path and path not in snapshot.holding and _may_stand(real / path)
     }
     rest = last_seen.keys() - found.keys()
     for relative, path in others(snapshot.root, snapshot.holding) if rest else ():
         for name in rest & _names_in(path, real):
             found.setdefault(name, relative if is_unicode(relative) else foreign(ascii(relative)))
     return found
+
+
+def _may_stand(path: Path) -> bool:
+    """Whether something is there, or nobody can tell: only "no such file" means that there is none."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, UnicodeEncodeError):
+        return True
+    return True
 
 
 def _names_in(path: Path, real: Path) -> frozenset[str]:

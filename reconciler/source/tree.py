@@ -6,6 +6,7 @@ submodule that was not cloned leave an empty directory, a link leads nowhere, gi
 place is a *gap*: it is no error, and it is no evidence of a removal either. Nothing in here reads a manifest.
 """
 
+import errno
 import os
 import re
 import stat
@@ -63,10 +64,13 @@ def survey(root: Path, own: frozenset[Path] = frozenset()) -> Tree:
     walk = _Walk(real, frozenset(real_path(path) for path in own))
     walk.directory(real, "", ())
     found = dict(walk.tree.gaps)
-    for directory in dict.fromkeys([*_repositories(real), *walk.with_submodules]):
-        found |= _submodule_gaps(directory, real, ignored=walk.ignored)
-    if any(_is_sparse(directory) for directory in _repositories(real)):
-        found["."] = _SPARSELY
+    try:
+        for directory in dict.fromkeys([*_repositories(real), *walk.with_submodules]):
+            found |= _submodule_gaps(directory, real, ignored=walk.ignored)
+        if any(_is_sparse(directory) for directory in _repositories(real)):
+            found["."] = _SPARSELY
+    except OSError as error:
+        found["."] = f"nobody can tell what git left out: {error.filename} cannot be read ({error.strerror})"
     walk.tree.gaps = sorted(found.items())
     return walk.tree
 
@@ -150,8 +154,11 @@ class _Walk:
             return None if directory and (path in self.own or _is_state(path)) else directory
         try:
             target = path.resolve(strict=True)
-        except (OSError, RuntimeError):
+        except (FileNotFoundError, NotADirectoryError, RuntimeError):
             return _NOWHERE
+        except OSError as error:
+            # A circle of links is a RuntimeError to some versions of Python, and this to others.
+            return _NOWHERE if error.errno == errno.ELOOP else f"a link that cannot be followed ({error.strerror})"
         if not target.is_dir():
             return False
         if not target.is_relative_to(self.root):
@@ -239,8 +246,8 @@ def _identity(entry: os.DirEntry[str]) -> tuple[int, int] | None:
 
 
 def _is_state(directory: Path) -> bool:
-    """Whether it is a state directory of this program, by what it holds."""
-    return any((directory / name).is_file() for name in _OF_STATE)
+    """Whether it is a state directory of this program, by what it holds; the walk says of others why it cannot look."""
+    return any(os.path.isfile(directory / name) for name in _OF_STATE)  # noqa: PTH113 - raises nothing
 
 
 # ── git ──────────────────────────────────────────────────────────────────────────────────────
