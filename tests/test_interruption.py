@@ -18,6 +18,14 @@ WORDS = "interrupted; nothing more is sent. What was sent is recorded, and the n
 PROGRAM = [sys.executable, "-m", "reconciler"]
 
 
+@pytest.fixture(autouse=True)
+def _as_a_terminal_starts_it() -> Iterator[None]:
+    """Who runs the tests may have told them to ignore hang-ups (nohup), and a process inherits that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def fleet(tmp_path: Path) -> FleetDirectory:
     directory = FleetDirectory(tmp_path / "fleet")

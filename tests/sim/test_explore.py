@@ -21,7 +21,7 @@ def test_every_scenario_goes_well_where_nothing_goes_wrong() -> None:
             assert play(name, {}).violations == (), name
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1500)  # minutes on a quiet machine; on a busy one it may take its time
 def test_no_plan_of_two_faults_makes_a_second_job_or_a_wrong_cancel() -> None:
     others = [name for name in SCENARIOS if name not in _LONG]
     with pool(2) as processes:
