@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import textwrap
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -347,6 +348,21 @@ def test_a_name_is_not_gone_while_its_file_still_stands(
     assert still_standing(snapshot, {"a": "a.yaml", "z": ""}).keys() == {"a"}
     # Without memory only a file that would still hold the name tells.
     assert still_standing(snapshot, {"a": "", "z": ""}).keys() == ({"a"} if holds else set())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        as_json("a"),
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": [json.loads(as_json("a"))]}, indent="\t"),
+        f"[{as_json('a')}]",
+        "apiVersion: v1\nkind: List\nitems:\n-" + textwrap.indent(manifest("a"), "  ")[1:],
+    ],
+    ids=["tabs", "a list with tabs", "an array", "a list"],
+)
+def test_a_name_stands_in_whatever_form_its_file_holds_it(root: Path, content: str) -> None:
+    (root / "a.bak").write_text(content)
+    assert still_standing(read_directory(root), {"a": "a.json", "z": ""}) == {"a": "a.bak"}
 
 
 def test_a_name_is_gone_with_its_file_and_from_a_file_that_holds_others(root: Path) -> None:

@@ -196,7 +196,7 @@ def _names_in(path: Path, real: Path) -> frozenset[str]:
         return frozenset()
     if API_VERSION.encode() not in content:
         return frozenset()
-    values = (document.value for document in read_documents(content).documents)
+    values = (value for document in read_documents(content).documents for value in _held_by(document.value))
     return frozenset(_name(value) for value in values if isinstance(value, Mapping) and belongs(value) is Belongs.OURS)
 
 
@@ -260,8 +260,8 @@ class _Reading:
         elif not read.documents and relative != STREAM_NAME:
             self.gaps.append(Problem(relative, 1, 1, "", _NO_DOCUMENT))
         # What another tool's document may hold (anchors, tags) is that tool's affair.
-        others = {document.number for document in read.documents if read.flaws and _is_of_others(document.value)}
-        for flaw in (flaw for flaw in read.flaws if flaw.document not in others):
+        theirs = {document.number for document in read.documents if read.flaws and _is_of_others(document.value)}
+        for flaw in (flaw for flaw in read.flaws if flaw.document not in theirs):
             self.problem(relative, (flaw.line, flaw.column), _field(flaw.path), flaw.message)
         for document in read.documents:
             self._document(relative, document)
@@ -506,8 +506,7 @@ def _may_be_ours(content: bytes) -> bool:
         value = json.loads(content)
     except (ValueError, RecursionError):
         return True
-    values = value if isinstance(value, list) else [value, *_listed(value)]
-    return any(_is_ours(v) for v in values)
+    return any(_is_ours(held) for held in _held_by(value))
 
 
 def _is_ours(value: object) -> bool:
@@ -520,6 +519,11 @@ def _is_of_others(value: object) -> bool:
     if isinstance(value, list):
         return not any(_is_ours(item) for item in value)
     return isinstance(value, Mapping) and belongs(value) in {Belongs.ELSEWHERE, Belongs.OUTPUT}
+
+
+def _held_by(value: object) -> list[object]:
+    """The documents that a value may stand for: itself, or the items of an array or of a `kind: List`."""
+    return value if isinstance(value, list) else [value, *_listed(value)]
 
 
 def _listed(value: object) -> list[object]:
