@@ -4,8 +4,8 @@ import json
 import os
 import shutil
 import subprocess
-import textwrap
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -50,24 +50,24 @@ class Tree:
     """One look at a directory; paths are relative to it and sorted.
 
     ``files`` are manifests, and JSON files that may be some; or why one cannot be read. ``gaps`` are places whose
-    emptiness proves nothing, each with a sentence that says why and how to go on. ``rules`` are the ignore files.
+    emptiness proves nothing, each with a sentence that says why and how to go on.
     """
 
     files: list[tuple[str, Path | Unfit]] = field(default_factory=list)
     gaps: list[tuple[str, str]] = field(default_factory=list)
-    rules: list[tuple[str, Path]] = field(default_factory=list)
 
 
 def survey(root: Path, own: frozenset[Path] = frozenset()) -> Tree:
     """Look at everything under ``root`` but hidden and ignored names, and this program's ``own`` directories."""
     real = real_path(root)
-    walk = _Walk(real, frozenset(real_path(path) for path in own))
+    walk = _Walk(real, frozenset(real_path(path) for path in own), _outputs())
     walk.directory(real, "", ())
     found = dict(walk.tree.gaps)
     try:
-        for directory in dict.fromkeys([*_repositories(real), *walk.with_submodules]):
+        repository = _repository(real)
+        for directory in dict.fromkeys([*repository, *walk.with_submodules]):
             found |= _submodule_gaps(directory, real, ignored=walk.ignored)
-        if any(_is_sparse(directory) for directory in _repositories(real)):
+        if any(map(_is_sparse, repository)):
             found["."] = _SPARSELY
     except OSError as error:
         found["."] = f"nobody can tell what git left out: {error.filename} cannot be read ({error.strerror})"
@@ -97,11 +97,11 @@ _Rule = Callable[[str], bool | None]
 class _Walk:
     root: Path
     own: frozenset[Path]
+    written: frozenset[tuple[int, int]]
     tree: Tree = field(default_factory=Tree)
     walked: set[tuple[int, int]] = field(default_factory=set)
     with_submodules: list[Path] = field(default_factory=list)
     ignored: set[str] = field(default_factory=set)
-    written: frozenset[tuple[int, int]] = field(default_factory=lambda: _outputs())  # noqa: PLW0108 - defined below
 
     def directory(self, directory: Path, prefix: str, rules: tuple[_Rule, ...]) -> None:
         """Take everything in it, and below."""
@@ -127,7 +127,7 @@ class _Walk:
                 self.tree.files.append((escaped, unnamed()))
             return
         descend = self._descend(entry)
-        if _says(rules, f"{relative}/" if descend or isinstance(descend, str) else relative):
+        if _says(rules, f"{relative}/" if descend else relative):
             self.ignored.add(relative)
         elif isinstance(descend, str):
             self.tree.gaps.append((relative, descend))
@@ -189,10 +189,8 @@ class _Walk:
         """The directory's own ignore file. Raises Unfit where it cannot be read."""
         for entry in entries or ():
             if entry.name == IGNORE_FILE:
-                path = Path(entry.path)
-                self.tree.rules.append((f"{prefix}{entry.name}", path))
                 try:
-                    text = read_bounded(path, self.root, _IGNORE_BYTES).decode()
+                    text = read_bounded(Path(entry.path), self.root, _IGNORE_BYTES).decode()
                 except Unfit as unfit:
                     raise Unfit(f"{IGNORE_FILE}: {unfit}") from unfit
                 except UnicodeDecodeError as error:
@@ -253,8 +251,8 @@ def _is_state(directory: Path) -> bool:
 # ── git ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _repositories(real: Path) -> tuple[Path, ...]:
-    """The work tree that the directory belongs to, if it belongs to one."""
+def _repository(real: Path) -> tuple[Path, ...]:
+    """The work tree that the directory belongs to; empty where it belongs to none."""
     return next(((place,) for place in (real, *real.parents) if os.path.lexists(place / ".git")), ())
 
 
