@@ -61,9 +61,7 @@ class Case:
     known: tuple[Known, ...]
     records: tuple[Record, ...] = ()  # what the journal holds of this name
     once_wanted: bool = False  # some revision of this name is among what `wanted_here` says
-    suspects: tuple[
-        Job, ...
-    ] = ()  # without marks; each might be a job of its present revision, and none is known to be
+    suspects: tuple[Job, ...] = ()  # without marks: each might be a job of its present revision
     anonymous: bool = False  # jobs of unknown origin are listed, and no job with anything to know it by but its id
 
     @property

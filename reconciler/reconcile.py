@@ -292,9 +292,11 @@ class Reconciler:
         resolved = resolved_intents(world)
         intents = {name: intent for name, intent in memory.intents.items() if name not in resolved}
         # A create of our own, found at last, is no stranger although its manifest is gone meanwhile.
-        gone, records = memory.gone - resolved.keys(), {**memory.records, **found_without_marks(world, resolved)}
-        memory = replace(memory, intents=intents, gone=gone, records=records)
-        world = replace(world, memory=_with_identity(memory, world.jobs, fleet))
+        memory = replace(memory, intents=intents, gone=memory.gone - resolved.keys())
+        if found := found_without_marks(world, resolved):
+            # What they show of this provider is remembered with them, not by the next pass.
+            memory = _with_identity(replace(memory, records={**memory.records, **found}), world.jobs, fleet)
+        world = replace(world, memory=memory)
         if self._created_at is not None and begun_at >= self._created_at + self._settle:
             self._created_at = None
         self._ended |= {job.id for job in world.jobs if not job.live and job.id in memory.records}
@@ -656,9 +658,11 @@ def _was_live(world: World, known: Known) -> bool:
 
 def _returns_seeds(memory: Memory, listed: Iterable[Job], fleet: Fleet) -> bool:
     """Whether this provider's listing shows a job of ours with the seed that was sent; once seen it stays."""
-    ours = {r.job_id: sent_seed(memory, fleet.name, r) for r in memory.records.values() if r.attempt > 0}
-    # 0 is what some servers show whatever was sent.
-    return memory.seeds or any(job.seed == ours[job.id] != 0 for job in listed if job.id in ours)
+    if memory.seeds:
+        return True
+    records = ((memory.records.get(job.id), job.seed) for job in listed)
+    # 0 is what some servers show whatever was sent. Attempt 0 is an adopted job, which somebody else made.
+    return any(r and r.attempt > 0 and seed and seed == sent_seed(memory, fleet.name, r) for r, seed in records)
 
 
 def _log_end(log: FilteringBoundLogger, job: Job, memory: Memory) -> None:

@@ -67,7 +67,7 @@ class Memory:
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
     ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
     where it has no record of this one.
-        ``put_off`` says why a create may not be sent for a moment, by name and revision (("", ""): every create).
+    ``put_off`` says why a create may not be sent for a moment, by name and revision (("", ""): every create).
     ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
     ``seeds``: it does not, and has been seen to return the seed that was sent.
     """
