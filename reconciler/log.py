@@ -7,7 +7,7 @@ keys. Every line passes `redact`, so that a key gets into no log whatever a serv
 import contextlib
 import logging
 import sys
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping, Sequence
 from typing import TextIO, cast
 
 import structlog
@@ -78,21 +78,20 @@ def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 def redact(secrets: Iterable[str]) -> Processor:
     """A processor that removes every secret from every value of a line, however deep."""
 
-    def text(value: str) -> str:
-        return scrub(value, sorted(secrets, key=len, reverse=True))
-
-    def clean(value: object) -> object:
-        if isinstance(value, str):
-            return text(value)
-        if isinstance(value, MutableMapping):
-            return {clean(key): clean(item) for key, item in value.items()}
-        if isinstance(value, list | tuple | set | frozenset):
-            return [clean(item) for item in value]
-        if value is None or isinstance(value, bool | int | float):
-            return value
-        return text(str(value))
-
     def process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        return {str(clean(key)): clean(value) for key, value in event.items()}
+        hidden = sorted(secrets, key=len, reverse=True)
+        return {str(_without(hidden, key)): _without(hidden, value) for key, value in event.items()}
 
     return process
+
+
+def _without(secrets: Sequence[str], value: object) -> object:
+    if isinstance(value, str):
+        return scrub(value, secrets)
+    if isinstance(value, MutableMapping):
+        return {_without(secrets, key): _without(secrets, item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_without(secrets, item) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return scrub(str(value), secrets)

@@ -6,6 +6,7 @@ import secrets
 import shlex
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -101,21 +102,11 @@ def _json(snapshot: Snapshot) -> str:
             "valid": not snapshot.problems,
             "fleet": snapshot.fleet.name if snapshot.fleet else None,
             "jobs": [{"name": d.name, "revision": d.revision, "path": d.path} for d in snapshot.desired.values()],
-            "problems": [_problem(p) for p in snapshot.problems],
-            "warnings": [_problem(p) for p in (*snapshot.warnings, *snapshot.gaps)],
+            "problems": [asdict(problem) for problem in snapshot.problems],
+            "warnings": [asdict(warning) for warning in (*snapshot.warnings, *snapshot.gaps)],
         },
         indent=2,
     )
-
-
-def _problem(problem: Problem) -> dict[str, object]:
-    return {
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "field": problem.field,
-        "message": problem.message,
-    }
 
 
 def _github(snapshot: Snapshot) -> str:
