@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from reconciler.job import Job, Marks
 from reconciler.manifest import Desired
+from reconciler.spelling import folded
 
 # The API's seed is 0..2147483647.
 _SEED_BITS = 31
@@ -43,7 +44,7 @@ def create_body(
 def same_suffix(sent: Mapping[str, object], shown: Job) -> bool:
     """Whether the suffix that came back can be the one of that create; none at all proves nothing."""
     told = sent.get("suffix")
-    return not shown.suffix or _folded(shown.suffix) == _folded(told if isinstance(told, str) else "")
+    return not shown.suffix or folded(shown.suffix) == folded(told if isinstance(told, str) else "")
 
 
 def alike(sent: Mapping[str, object], shown: Job) -> bool:
@@ -63,7 +64,7 @@ def _same_model(sent: Mapping[str, object], shown: Job) -> bool:
         or ("/" in model) != ("/" in shown.model)
     ):
         return True
-    short, long = sorted((_folded(name).removesuffix("latest") for name in (model, shown.model)), key=len)
+    short, long = sorted((folded(name).removesuffix("latest") for name in (model, shown.model)), key=len)
     return long.startswith(short) and not long.removeprefix(short).strip("0123456789")
 
 
@@ -71,8 +72,3 @@ def _same_file(sent: Mapping[str, object], shown: Job) -> bool:
     """Some servers show their own name for a file: only two ids of the API's own kind can contradict each other."""
     ids = (str(sent.get("training_file", "")), shown.training_file)
     return ids[0] == ids[1] or not all(file_id.startswith("file-") for file_id in ids)
-
-
-def _folded(text: str) -> str:
-    """Letters and digits, in one case."""
-    return "".join(c for c in text.casefold() if c.isalnum())

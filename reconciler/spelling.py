@@ -67,6 +67,11 @@ def unix_seconds(value: object) -> int | None:
     return seconds if seconds is not None and 0 < seconds < _YEAR_10000 else None
 
 
+def folded(text: str) -> str:
+    """Its letters and digits in one case: what is left where servers differ in how they write a name."""
+    return "".join(ch for ch in text.casefold() if ch.isalnum())
+
+
 def status_word(text: str) -> str:
     """How a status word is looked up: in another case, with spaces or dashes, it is the same word."""
     return re.sub(r"[\s-]+", "_", text.strip().lower())

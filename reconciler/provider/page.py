@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from reconciler.spelling import whole
+from reconciler.spelling import folded, whole
 
 _T = TypeVar("_T")
 
@@ -64,7 +64,7 @@ def _way_on(answer: Mapping[str, object], *, nested: bool = True) -> str:
     Such are next_page_token, nextLink, next, cursor and their like, also within links, meta, pagination or paging.
     """
     for key, value in answer.items():
-        plain = _plain(key)
+        plain = folded(key)
         if nested and plain in _ABOUT_PAGES and isinstance(value, Mapping) and (found := _way_on(value, nested=False)):
             return f"{key}.{found}"
         if value and not isinstance(value, Mapping) and (plain.startswith("next") or plain in _CURSORS):
@@ -74,10 +74,6 @@ def _way_on(answer: Mapping[str, object], *, nested: bool = True) -> str:
 
 def _total(answer: Mapping[str, object]) -> int | None:
     return next((number for key in _TOTALS if (number := whole(answer.get(key))) is not None), None)
-
-
-def _plain(key: str) -> str:
-    return "".join(ch for ch in key.lower() if ch.isalnum())
 
 
 def _has_more(told: object) -> bool | None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from reconciler.errors import RateLimited, Refused
 from reconciler.job import Checkpoint, Event, Job
+from reconciler.spelling import folded
 
 # Answers that say "no create at all can succeed now": key, permission. (Money is a 429 that lasts.)
 _NO_JOBS = frozenset({401, 403})
@@ -83,8 +84,7 @@ def is_lasting(error: RateLimited) -> bool:
     """
     sentence = re.sub(r"https?://\S+", "", str(error))  # where to ask for more is no reason
     said = error.code or (sentence if error.retry_after is None else "")
-    plain = "".join(ch for ch in said.lower() if ch.isalnum())
-    return any(word in plain for word in _LASTING)
+    return any(word in folded(said) for word in _LASTING)
 
 
 def is_not_ready(error: Refused) -> bool:
