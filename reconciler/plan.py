@@ -537,10 +537,12 @@ def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[C
     ahead = tuple(k for k in others if not _may_retire(case, k))
     yield from (_ahead(case, k, "no manifest here ever had its spec") for k in ahead)
     retirable = tuple(k for k in others if k not in ahead)
+    unmarked = tuple(k for k in case.others if not k.ours)
     if case.policy.on_change is OnChange.WAIT:
-        for k in retirable:
+        for k in (*retirable, *unmarked):
             yield _change(case, Action.KEEP, Reason.IN_PROGRESS, "of an earlier spec; left to end (on_change: wait)", k)
         return
+    yield from (_outlives(case, k, decision) for k in unmarked)
     message = "its spec was replaced"
     if decision.keeper is not None:
         yield from (_cancel(case, k, Reason.SUPERSEDED, message, decision.keeper) for k in retirable)
@@ -556,6 +558,15 @@ def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[C
             yield kept_meanwhile(cancel) if cancel.follows and create.action is not Action.CREATE else cancel
         else:
             yield _change(case, Action.KEEP, Reason.IN_PROGRESS, _KEPT_MEANWHILE, k)
+
+
+def _outlives(case: Case, known: Known, decision: Decision) -> Change:
+    """A live job of an earlier spec that nobody here ends: it goes on, and costs, and that is said."""
+    if decision.keeper is None:
+        message = "of an earlier spec, without this fleet's marks: it goes on when its successor exists; "
+        return _change(case, Action.KEEP, Reason.IN_PROGRESS, f"{message}cancel it by hand then", known)
+    hold = _not_ours(case, known, Reason.SUPERSEDED)
+    return replace(hold, message=f"of an earlier spec; {hold.message}")
 
 
 def kept_meanwhile(follower: Change) -> Change:

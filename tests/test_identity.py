@@ -363,6 +363,26 @@ def test_a_job_known_by_its_seed_is_never_cancelled(
     assert {job.status for job in server.jobs} == {"running"}
 
 
+def test_a_job_that_outlives_its_spec_is_told_as_long_as_it_runs(
+    fleet: FleetDirectory, server: ForgetfulServer
+) -> None:
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    fleet.job("a", suffix="v2")
+    told: list[str] = []
+    apply_once(fleet, server.base_url, announce=lambda d: told.extend(c.message for c in d.plan.changes if c.job_id))
+    assert told == [
+        "of an earlier spec, without this fleet's marks: it goes on when its successor exists; cancel it by hand then"
+    ]
+    for _ in range(2):
+        after = apply_once(fleet, server.base_url).last.after
+        first, second = after.plan.changes
+        assert (first.reason, second.reason) == (Reason.IN_PROGRESS, Reason.SUPERSEDED)
+        assert second.message.startswith("of an earlier spec; it is live and does not carry this fleet's marks")
+        status = (fleet.root / ".reconciler" / "status" / "a.yaml").read_text()
+        assert "reason: Superseded" in status
+
+
 def test_a_seed_that_comes_back_with_another_suffix_is_no_identity(
     fleet: FleetDirectory, server: ForgetfulServer, runner: Runner
 ) -> None:

@@ -44,6 +44,7 @@ def unmarked(job_id: str, model: str, **more: Any) -> Job:
 
 NOBODY_KNOWS = Memory(known=False, echoes=True)
 KNOWS_NOTHING = memory(echoes=True)
+UNMARKED = memory(records=[record(), record("j2", revision=R2)], wanted=[("a", R1), ("a", R2)], seeds=True)
 
 
 def own(*jobs: Job, **cancels: str) -> Memory:
@@ -456,7 +457,27 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "16 a job that nobody here ends counts",
         world([job(marked=False)], [desired("a", R2, adopt=("j1", R1))], of=fleet(max_active=1)),
-        [(W, Reason.WAITING_FOR_CAPACITY, None)],
+        [(W, Reason.WAITING_FOR_CAPACITY, None), (K, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "D a job without marks outlives its spec, and that is said",
+        world([job(marked=False), job("j2", revision=R2)], [desired("a", R2)], remembers=UNMARKED),
+        [(K, Reason.IN_PROGRESS, "j2"), (H, Reason.SUPERSEDED, "j1")],
+    ),
+    (
+        "D so is one whose successor has succeeded",
+        world([job(marked=False), job("j2", revision=R2, status="succeeded")], [desired("a", R2)], remembers=UNMARKED),
+        [(K, Reason.SUCCEEDED, "j2"), (H, Reason.SUPERSEDED, "j1")],
+    ),
+    (
+        "D until its successor exists it is what there is",
+        world([job(marked=False)], [desired("a", R2)], remembers=UNMARKED),
+        [(A, Reason.NOT_CREATED, None), (K, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "D with on_change: wait it is left to end like any other",
+        world([job(marked=False)], [desired("a", R2, on_change=OnChange.WAIT)], remembers=UNMARKED),
+        [(W, Reason.WAITING_FOR_PREVIOUS, None), (K, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "16 a job whose cancel was given up counts",
