@@ -352,7 +352,8 @@ class World:
         named = {intent for site in self.sites for intent in site.state.intents()}
         for job in self.server.jobs.values():
             marks = job.marks
-            if job.post is None or marks is None or job.id in held:
+            # What its owner has deleted at the provider costs nothing more, and no listing shows it.
+            if job.post is None or marks is None or job.id in held or job.gone_at is not None:
                 continue
             site = next(s for s in self.sites if s.name == job.post.writer.site)
             if (
