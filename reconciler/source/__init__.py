@@ -7,10 +7,10 @@ from reconciler.source.directory import (
     read_directory,
     read_stream,
     read_training_bytes,
-    still_standing,
 )
 from reconciler.source.files import real_path
 from reconciler.source.reader import DirectoryReader, held
+from reconciler.source.standing import still_standing
 
 __all__ = [
     "DirectoryReader",

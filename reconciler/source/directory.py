@@ -17,7 +17,6 @@ from pydantic import ValidationError
 
 from reconciler.errors import SourceError, foreign
 from reconciler.manifest import (
-    API_VERSION,
     ERRORS_LIMIT,
     ONE_MODEL,
     Desired,
@@ -33,7 +32,17 @@ from reconciler.manifest import (
 )
 from reconciler.source.documents import BYTES_LIMIT, Document, is_unicode, read_documents
 from reconciler.source.documents import Path as Keys
-from reconciler.source.envelope import Belongs, belongs, described, objections
+from reconciler.source.envelope import (
+    Belongs,
+    belongs,
+    described,
+    held_by,
+    is_of_others,
+    is_ours,
+    listed,
+    name_of,
+    objections,
+)
 from reconciler.source.examples import checked_lines
 from reconciler.source.files import (
     TooLong,
@@ -45,7 +54,7 @@ from reconciler.source.files import (
     training_lines,
     unnamed,
 )
-from reconciler.source.tree import JSON_SUFFIX, Tree, others, survey
+from reconciler.source.tree import JSON_SUFFIX, Tree, survey
 
 STREAM_NAME = "-"
 
@@ -158,48 +167,6 @@ def fingerprint(snapshot: Snapshot) -> str:
     return _fingerprint(contents, digests)
 
 
-def still_standing(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, str]:
-    """Names without a manifest that cannot be called gone: name → the file that may still hold it.
-
-    ``last_seen`` is the file in which each name was last valid ("" where nobody knows). Such a file may be ignored
-    now, or hidden, renamed, unreadable, or of another kind; as long as it stands, nobody has deleted the name.
-    """
-    real = real_path(snapshot.root)
-    found = {
-        name: path
-        for name, path in last_seen.items()
-        if path and path not in snapshot.holding and _may_stand(real / path)
-    }
-    rest = last_seen.keys() - found.keys()
-    for relative, path in others(snapshot.root, snapshot.holding) if rest else ():
-        for name in rest & _names_in(path, real):
-            found.setdefault(name, relative if is_unicode(relative) else foreign(ascii(relative)))
-    return found
-
-
-def _may_stand(path: Path) -> bool:
-    """Whether something is there, or nobody can tell: only "no such file" means that there is none."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except (OSError, UnicodeEncodeError):
-        return True
-    return True
-
-
-def _names_in(path: Path, real: Path) -> frozenset[str]:
-    """The jobs that a file would hold, were it read as a manifest."""
-    try:
-        content = read_bounded(path, real, BYTES_LIMIT)
-    except Unfit:  # nothing that could be a manifest now
-        return frozenset()
-    if API_VERSION.encode() not in content:
-        return frozenset()
-    values = (value for document in read_documents(content).documents for value in _held_by(document.value))
-    return frozenset(_name(value) for value in values if isinstance(value, Mapping) and belongs(value) is Belongs.OURS)
-
-
 def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
     """The bytes to upload, CRLF read as LF; they are what the revision was computed from.
 
@@ -260,7 +227,7 @@ class _Reading:
         elif not read.documents and relative != STREAM_NAME:
             self.gaps.append(Problem(relative, 1, 1, "", _NO_DOCUMENT))
         # What another tool's document may hold (anchors, tags) is that tool's affair.
-        theirs = {document.number for document in read.documents if read.flaws and _is_of_others(document.value)}
+        theirs = {document.number for document in read.documents if read.flaws and is_of_others(document.value)}
         for flaw in (flaw for flaw in read.flaws if flaw.document not in theirs):
             self.problem(relative, (flaw.line, flaw.column), _field(flaw.path), flaw.message)
         for document in read.documents:
@@ -271,7 +238,7 @@ class _Reading:
 
     def _document(self, relative: str, document: Document) -> None:
         value = document.value
-        if isinstance(value, list) and any(_is_ours(item) for item in value):
+        if isinstance(value, list) and any(is_ours(item) for item in value):
             self.problem(relative, document.position(()), "", _A_LIST)
         elif isinstance(value, list):
             self._leave_out(relative, document)
@@ -291,7 +258,7 @@ class _Reading:
             for item in items:
                 self._document(relative, item)
         elif whose is Belongs.MISSPELT:
-            self.broken.add(_name(value))
+            self.broken.add(name_of(value))
             for key, message in objections(value):
                 self.problem(relative, document.position((key,)), key, message)
         elif whose is Belongs.OURS:
@@ -318,12 +285,12 @@ class _Reading:
         try:
             job = FineTuningJobDocument.model_validate(value)
         except ValidationError as error:
-            self.broken.add(_name(value))
+            self.broken.add(name_of(value))
             told = self._invalid(relative, document, error)
             self._rest(relative, document, value, models_told=ONE_MODEL in told or document.flawed)
             return
         if document.flawed:
-            self.broken.add(_name(value))
+            self.broken.add(name_of(value))
         else:
             self._job(relative, document, job)
 
@@ -506,29 +473,7 @@ def _may_be_ours(content: bytes) -> bool:
         value = json.loads(content)
     except (ValueError, RecursionError):
         return True
-    return any(_is_ours(held) for held in _held_by(value))
-
-
-def _is_ours(value: object) -> bool:
-    """Whether it is a document of ours, perhaps misspelt."""
-    return isinstance(value, Mapping) and belongs(value) in {Belongs.OURS, Belongs.MISSPELT}
-
-
-def _is_of_others(value: object) -> bool:
-    """Whether it is left out: a list, or a mapping, that is nobody's or another tool's."""
-    if isinstance(value, list):
-        return not any(_is_ours(item) for item in value)
-    return isinstance(value, Mapping) and belongs(value) in {Belongs.ELSEWHERE, Belongs.OUTPUT}
-
-
-def _held_by(value: object) -> list[object]:
-    """The documents that a value may stand for: itself, or the items of an array or of a `kind: List`."""
-    return value if isinstance(value, list) else [value, *_listed(value)]
-
-
-def _listed(value: object) -> list[object]:
-    items = value.get("items") if isinstance(value, Mapping) and belongs(value) is Belongs.LIST else None
-    return items if isinstance(items, list) else []
+    return any(is_ours(held) for held in held_by(value))
 
 
 def _items(document: Document) -> Iterator[Document]:
@@ -537,7 +482,7 @@ def _items(document: Document) -> Iterator[Document]:
     for path, position in document.positions.items():
         if len(path) > 1 and path[0] == "items" and isinstance(path[1], int):
             below.setdefault(path[1], {})[path[2:]] = position
-    for index, value in enumerate(_listed(document.value)):
+    for index, value in enumerate(listed(document.value)):
         yield Document(value, below[index], document.flawed)
 
 
@@ -561,13 +506,6 @@ def _fingerprint(contents: str, files: Iterable[tuple[str, str]]) -> str:
 
 def _files(desired: Iterable[Desired]) -> Iterable[TrainingFile]:
     return (file for d in desired for file in (d.training, d.validation) if file is not None)
-
-
-def _name(value: Mapping[str, object]) -> str:
-    """The name of a document as far as it can be read; "" where it cannot."""
-    metadata = value.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    return name if isinstance(name, str) else ""
 
 
 def _is_stand_in(key: str | int) -> bool:

@@ -1,7 +1,7 @@
 """Whose document is it? Ours, this program's own output, a list of documents, somebody else's, or ours misspelt.
 
-Pure. `directory` asks for every document that it reads. A document that could be ours misspelt is never
-left out: its job would look removed.
+Pure. `directory` asks for every document that it reads, `standing` for those of files that are not read. A
+document that could be ours misspelt is never left out: its job would look removed.
 """
 
 import difflib
@@ -48,6 +48,36 @@ def belongs(value: Mapping[str, object]) -> Belongs:
     return Belongs.MISSPELT if version is None and _lacks_its_head(value) else Belongs.ELSEWHERE
 
 
+def is_ours(value: object) -> bool:
+    """Whether it is a document of ours, perhaps misspelt."""
+    return isinstance(value, Mapping) and belongs(value) in {Belongs.OURS, Belongs.MISSPELT}
+
+
+def is_of_others(value: object) -> bool:
+    """Whether it is left out: a list, or a mapping, that is nobody's or another tool's."""
+    if isinstance(value, list):
+        return not any(is_ours(item) for item in value)
+    return isinstance(value, Mapping) and belongs(value) in {Belongs.ELSEWHERE, Belongs.OUTPUT}
+
+
+def held_by(value: object) -> list[object]:
+    """The documents that a value may stand for: itself, or the items of an array or of a `kind: List`."""
+    return value if isinstance(value, list) else [value, *listed(value)]
+
+
+def listed(value: object) -> list[object]:
+    """The items of a `kind: List`; none of anything else."""
+    items = value.get("items") if isinstance(value, Mapping) and belongs(value) is Belongs.LIST else None
+    return items if isinstance(items, list) else []
+
+
+def name_of(value: Mapping[str, object]) -> str:
+    """The name of a document as far as it can be read; "" where it cannot."""
+    metadata = value.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
 def objections(value: Mapping[str, object]) -> list[tuple[str, str]]:
     """What is wrong with the envelope of a document of ours, by field."""
     found: list[tuple[str, str]] = []
@@ -67,9 +97,7 @@ def described(value: object) -> str:
     """Somebody else's document in a few words: its kind and name, as far as it has them."""
     if not isinstance(value, Mapping):
         return "a list is left out: a document of ours is a mapping of fields"
-    metadata = value.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    words = " ".join(foreign(part) for part in (value.get("kind"), name) if isinstance(part, str))
+    words = " ".join(foreign(part) for part in (value.get("kind"), name_of(value)) if isinstance(part, str) and part)
     version = value.get("apiVersion")
     whose = "it has no apiVersion" if version is None else f"its apiVersion is {foreign(str(version))}"
     return f"{words or 'a document'} is left out: {whose} (ours is {API_VERSION})"

@@ -1,9 +1,9 @@
 """What stands under a fleet directory: its manifests, and the places that prove nothing by being empty.
 
-`directory` and `reader` call `survey` for each reading; `directory` asks `others` before it believes that a
-name is gone. A name can vanish from a reading although nobody deleted it: a mount that went away and a
-submodule that was not cloned leave an empty directory, a link leads nowhere, git leaves files out. Such a
-place is a *gap*: it is no error, and it is no evidence of a removal either. Nothing in here reads a manifest.
+`directory` and `reader` call `survey` for each reading; `standing` asks `others` before it lets a name be gone.
+A name can vanish from a reading although nobody deleted it: a mount that went away and a submodule that was
+not cloned leave an empty directory, a link leads nowhere, git leaves files out. Such a place is a *gap*: it is
+no error, and it is no evidence of a removal either. Nothing in here reads a manifest.
 """
 
 import errno

@@ -1,0 +1,59 @@
+"""Whether a name that is not read any more may still stand somewhere: a file that nobody has deleted.
+
+`reconcile` asks before it believes that a manifest is gone. Nothing in here is an error, and nothing is read that is
+not under the fleet directory.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.errors import foreign
+from reconciler.manifest import API_VERSION
+from reconciler.source.directory import Snapshot
+from reconciler.source.documents import BYTES_LIMIT, is_unicode, read_documents
+from reconciler.source.envelope import Belongs, belongs, held_by, name_of
+from reconciler.source.files import Unfit, read_bounded, real_path
+from reconciler.source.tree import others
+
+
+def still_standing(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, str]:
+    """Names without a manifest that cannot be called gone: name → the file that may still hold it.
+
+    ``last_seen`` is the file in which each name was last valid ("" where nobody knows). Such a file may be ignored
+    now, or hidden, renamed, unreadable, or of another kind; as long as it stands, nobody has deleted the name.
+    """
+    real = real_path(snapshot.root)
+    found = {
+        name: path
+        for name, path in last_seen.items()
+        if path and path not in snapshot.holding and _may_stand(real / path)
+    }
+    rest = last_seen.keys() - found.keys()
+    for relative, path in others(snapshot.root, snapshot.holding) if rest else ():
+        for name in rest & _names_in(path, real):
+            found.setdefault(name, relative if is_unicode(relative) else foreign(ascii(relative)))
+    return found
+
+
+def _may_stand(path: Path) -> bool:
+    """Whether something is there, or nobody can tell: only "no such file" means that there is none."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, UnicodeEncodeError):
+        return True
+    return True
+
+
+def _names_in(path: Path, real: Path) -> frozenset[str]:
+    """The jobs that a file would hold, were it read as a manifest."""
+    try:
+        content = read_bounded(path, real, BYTES_LIMIT)
+    except Unfit:  # nothing that could be a manifest now
+        return frozenset()
+    if API_VERSION.encode() not in content:
+        return frozenset()
+    held = (value for document in read_documents(content).documents for value in held_by(document.value))
+    ours = (value for value in held if isinstance(value, Mapping) and belongs(value) is Belongs.OURS)
+    return frozenset(map(name_of, ours))
