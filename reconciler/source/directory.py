@@ -227,7 +227,7 @@ class _Reading:
         elif not read.documents and relative != STREAM_NAME:
             self.gaps.append(Problem(relative, 1, 1, "", _NO_DOCUMENT))
         # What another tool's document may hold (anchors, tags) is that tool's affair.
-        theirs = {document.number for document in read.documents if read.flaws and is_of_others(document.value)}
+        theirs = {document.number for document in read.documents if document.flawed and is_of_others(document.value)}
         for flaw in (flaw for flaw in read.flaws if flaw.document not in theirs):
             self.problem(relative, (flaw.line, flaw.column), _field(flaw.path), flaw.message)
         for document in read.documents:

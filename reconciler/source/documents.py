@@ -92,7 +92,8 @@ def read_documents(content: bytes) -> Read:
         before = content[: error.start].decode()
         words = "UTF-16, not UTF-8" if content.startswith(_UTF_16) else "not UTF-8"
         return _unreadable(read, *place(before, len(before)), f"{words}: save the file as UTF-8")
-    text = _JOINED.sub("", text)
+    if "\ufeff" in text:
+        text = _JOINED.sub("", text)
     odd = _UNPRINTABLE.search(text)
     if odd is not None:
         words = f"the character \\x{ord(odd[0]):02x} is not allowed in YAML: remove it"

@@ -37,6 +37,8 @@ class Belongs(Enum):
 def belongs(value: Mapping[str, object]) -> Belongs:
     """Whose it is, by apiVersion and kind."""
     version, kind = value.get("apiVersion"), value.get("kind")
+    if version is None and kind is None:
+        return Belongs.MISSPELT if _lacks_its_head(value) else Belongs.ELSEWHERE
     if version == API_VERSION and kind in _KINDS:
         return Belongs.OURS
     if version == API_VERSION and kind == STATUS_KIND:
