@@ -11,8 +11,8 @@ from tests.sim.world import scratch
 # Coverage counts what the tests of each module reach; tracing thousands of schedules would triple their time.
 pytestmark = pytest.mark.no_cover
 
-# Of these all plans of one fault, of the others all of two: `python -m tests.sim --exhaustive 2` plays all of two of all.
-_LONG = ("revert", "two writers at one commit", "CI and a daemon a commit behind", "subdirectory under a daemon")
+# Of these all plans of two faults, of the others all of one: `python -m tests.sim --exhaustive 2` plays all of two of all.
+_SHORT = ("create where marks are known", "remove", "subdirectory", "end")
 
 
 def test_every_scenario_goes_well_where_nothing_goes_wrong() -> None:
@@ -22,12 +22,12 @@ def test_every_scenario_goes_well_where_nothing_goes_wrong() -> None:
 
 
 @pytest.mark.timeout(1500)  # minutes on a quiet machine; on a busy one it may take its time
-def test_no_plan_of_two_faults_makes_a_second_job_or_a_wrong_cancel() -> None:
-    others = [name for name in SCENARIOS if name not in _LONG]
+def test_no_plan_of_few_faults_makes_a_second_job_or_a_wrong_cancel() -> None:
+    others = [name for name in SCENARIOS if name not in _SHORT]
     with pool(2) as processes:
-        done = processes.map(branch, [*branches(2, others), *branches(1, _LONG)], chunksize=4)
+        done = processes.map(branch, [*branches(2, _SHORT), *branches(1, others)], chunksize=4)
     assert [text for _, found in done for text in found] == []
-    assert sum(count for count, _ in done) > 10_000
+    assert sum(count for count, _ in done) > 2_000
 
 
 def test_the_exploration_catches_a_planted_bug() -> None:
