@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from reconciler.core.manifest import Fleet, ProviderName
 from reconciler.errors import UsageError
-from reconciler.key import Key, bare, key_of
-from reconciler.manifest import Fleet, ProviderName
+from reconciler.provider.key import Key, bare, key_of
 
 # Longer than any server's listing lag plus the request deadline of 10 s that has been measured (A1, A2).
 SETTLE_SECONDS = 30.0

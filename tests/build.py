@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.job import Job, JobError, Marks
-from reconciler.manifest import Adopt, Desired, Fleet, Limits, Policy
-from reconciler.world import Intent, Memory, OwnCancel, Record, World
+from reconciler.core.job import Job, JobError, Marks
+from reconciler.core.manifest import Adopt, Desired, Fleet, Limits, Policy
+from reconciler.core.world import Intent, Memory, OwnCancel, Record, World
 
 FLEET = "fleet-1"
 R1, R2, R3 = "1" * 16, "2" * 16, "3" * 16

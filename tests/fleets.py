@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from reconciler.apply import Listener, Patience, Result, apply
 from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
-from reconciler.gates import Permission
-from reconciler.manifest import ProviderName
-from reconciler.reconcile import Decided, Pass
+from reconciler.core.gates import Permission
+from reconciler.core.manifest import ProviderName
+from reconciler.engine.apply import Listener, Patience, Result, apply
+from reconciler.engine.reconcile import Decided, Pass
 from reconciler.settings import Settings
 from reconciler.source import read_directory
 from tests.clocks import SkippingClock

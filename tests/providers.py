@@ -11,23 +11,17 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import Clock
-from reconciler.daemon import Daemon, Observer, Pace
+from reconciler.core.job import Checkpoint, Event, Job, marks_of
+from reconciler.core.manifest import Fleet, ProviderName
+from reconciler.core.snapshot import Snapshot
+from reconciler.engine.daemon import Daemon, Observer, Pace
+from reconciler.engine.follow import Follower, one_by_one
+from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import ProviderError, Refused
-from reconciler.follow import Follower, one_by_one
-from reconciler.job import Checkpoint, Event, Job, marks_of
-from reconciler.journal import Identity, Journal, open_journal
 from reconciler.log import configure
-from reconciler.manifest import Fleet, ProviderName
-from reconciler.reconcile import Ports, Reconciler
-from reconciler.source import (
-    DirectoryReader,
-    Snapshot,
-    fingerprint,
-    read_directory,
-    read_training_bytes,
-    still_standing,
-)
-from reconciler.status_files import StatusFiles
+from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
+from reconciler.state.journal import Identity, Journal, open_journal
+from reconciler.state.status_files import StatusFiles
 from tests.fleets import FleetDirectory
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.job import Marks
+from reconciler.core.job import Marks
 
 MANIFEST = Path(__file__).parent.parent / "examples" / "03-fleet" / "quiz.yaml"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.apply import Result
-from reconciler.gates import Permission, approval_key
+from reconciler.core.gates import Permission, approval_key
+from reconciler.engine.apply import Result
 from reconciler.sandbox import EmbeddedSandbox
 from tests.fleets import FleetDirectory, apply_once, jobs_at, live
 from tests.providers import World

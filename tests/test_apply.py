@@ -13,15 +13,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reconciler.apply import Patience, apply
-from reconciler.change import Action, Reason
 from reconciler.clock import SystemClock
+from reconciler.core.change import Action, Reason
+from reconciler.core.gates import Permission
+from reconciler.core.world import Intent
+from reconciler.engine.apply import Patience, apply
 from reconciler.errors import JournalError, ProviderError
-from reconciler.gates import Permission
-from reconciler.lock import Lock
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.source import read_directory
-from reconciler.world import Intent
+from reconciler.state.lock import Lock
 from tests.clocks import SkippingClock
 from tests.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
 from tests.fleets import BEGIN, SILENT, FleetDirectory, apply_once, house, jobs_at, live, make_job

@@ -2,9 +2,9 @@
 
 import pytest
 
-from reconciler.body import alike, create_body, derived_seed
-from reconciler.job import Job, Marks
-from reconciler.manifest import Desired
+from reconciler.core.body import alike, create_body, derived_seed
+from reconciler.core.job import Job, Marks
+from reconciler.core.manifest import Desired
 
 MARKS = Marks("fleet-1", "a", "0" * 16, 1)
 

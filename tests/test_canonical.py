@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.canonical import canonical
+from reconciler.core.canonical import canonical
 
 safe_integers = st.integers(-(2**53) + 1, 2**53 - 1)
 floats = st.floats(allow_nan=False, allow_infinity=False)

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from reconciler.cli import main
-from reconciler.journal import FILE
 from reconciler.sandbox import EmbeddedSandbox
+from reconciler.state.journal import FILE
 from tests.clocks import SkippingClock
 from tests.faulty import Proxy, Reply, Request, reply
 from tests.fleets import FleetDirectory, jobs_at, live, make_job

@@ -14,23 +14,23 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.apply import Patience, Result, apply
-from reconciler.body import create_body
 from reconciler.cli.running import _attend, _Duty
 from reconciler.cli.wiring import Service
-from reconciler.daemon import Observer, Pace
+from reconciler.core.body import create_body
+from reconciler.core.gates import Permission
+from reconciler.core.job import Job, Marks
+from reconciler.core.manifest import Desired
+from reconciler.engine.apply import Patience, Result, apply
+from reconciler.engine.daemon import Observer, Pace
+from reconciler.engine.follow import one_by_one
+from reconciler.engine.reconcile import Pass, Reconciler
+from reconciler.engine.wakeups import ThreadWakeups
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, StateReplaced, Unreadable
-from reconciler.follow import one_by_one
-from reconciler.gates import Permission
-from reconciler.job import Job, Marks
-from reconciler.journal import Identity, open_journal
-from reconciler.key import Key
 from reconciler.log import configure
-from reconciler.manifest import Desired
-from reconciler.reconcile import Pass, Reconciler
+from reconciler.provider.key import Key
 from reconciler.settings import Settings
 from reconciler.source import DirectoryReader, read_directory
-from reconciler.wakeups import ThreadWakeups
+from reconciler.state.journal import Identity, open_journal
 from tests.clocks import SkippingClock
 from tests.fleets import SILENT, FleetDirectory
 from tests.providers import World

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from reconciler.evidence import Evidence
-from reconciler.source import Problem, Snapshot
+from reconciler.core.evidence import Evidence
+from reconciler.core.snapshot import Problem, Snapshot
 from tests.build import desired, fleet
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from reconciler.change import Action, Reason
-from reconciler.gates import Gated, Permission, Verdict, approval_key, expectation, gate
-from reconciler.manifest import Expect, State
-from reconciler.plan import kept_meanwhile, plan
-from reconciler.world import World
+from reconciler.core.change import Action, Reason
+from reconciler.core.gates import Gated, Permission, Verdict, approval_key, expectation, gate
+from reconciler.core.manifest import Expect, State
+from reconciler.core.plan import kept_meanwhile, plan
+from reconciler.core.world import World
 from tests.build import R2, desired, fleet, job, memory, record, world
 from tests.test_plan import worlds
 

@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.cli import main
-from reconciler.job import Marks
-from reconciler.source import Snapshot, documents, read_directory, read_stream
-from reconciler.source.reader import held
+from reconciler.core.job import Marks
+from reconciler.core.snapshot import Snapshot, held
+from reconciler.source import documents, read_directory, read_stream
 from tests.clocks import SkippingClock
 from tests.faulty import FaultyServer, Reply, Request, reply
 from tests.fleets import FleetDirectory

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.apply import Result
-from reconciler.body import derived_seed
-from reconciler.change import Action, Reason
-from reconciler.job import Marks
+from reconciler.core.body import derived_seed
+from reconciler.core.change import Action, Reason
+from reconciler.core.job import Marks
+from reconciler.engine.apply import Result
 from reconciler.source import read_directory
 from tests.faulty import DROP, Reply, as_it_is, once, reply
 from tests.fleets import FleetDirectory, apply_once, house

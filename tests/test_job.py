@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.job import (
+from reconciler.core.job import (
     TERMINAL,
     Checkpoint,
     Event,
@@ -21,7 +21,7 @@ from reconciler.job import (
     parse_job,
     status_meaning,
 )
-from reconciler.manifest import Name
+from reconciler.core.manifest import Name
 from tests.strategies import JOB_FIELDS, json_values
 
 NAMES: TypeAdapter[str] = TypeAdapter(Name)

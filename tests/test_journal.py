@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.manifest import Desired
+from reconciler.core.world import Intent, OwnCancel, Rejection
 from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
-from reconciler.journal import FILE, Identity, Journal, backoff, open_journal
-from reconciler.lock import Lock
-from reconciler.manifest import Desired
-from reconciler.seal import Seal
-from reconciler.world import Intent, OwnCancel, Rejection
+from reconciler.state.journal import FILE, Identity, Journal, backoff, open_journal
+from reconciler.state.lock import Lock
+from reconciler.state.seal import Seal
 from tests.build import R1, R2, record
 
 HERE = Identity("fleet-1", "https://api.example.com/v1")
@@ -39,7 +39,7 @@ def time() -> Time:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.seal._PAUSE", 0.0)
+    monkeypatch.setattr("reconciler.state.seal._PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -426,7 +426,7 @@ def test_a_reader_never_copies_what_a_writer_that_lives_is_writing(
         error.sqlite_errorcode = sqlite3.SQLITE_BUSY
         raise error
 
-    monkeypatch.setattr("reconciler.journal._connect", held)
+    monkeypatch.setattr("reconciler.state.journal._connect", held)
     with pytest.raises(Locked):
         open_journal(state, HERE, read_only=True)
 
@@ -889,7 +889,7 @@ def test_a_seal_that_cannot_be_written_undoes_nothing(state: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_made_leaves_nothing_behind(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.journal._SCHEMA", "no SQL")
+    monkeypatch.setattr("reconciler.state.journal._SCHEMA", "no SQL")
     with pytest.raises(JournalError):
         opened(state)
     assert list(state.iterdir()) == []

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.key import KeyFile, Secrets
 from reconciler.log import configure
+from reconciler.provider.key import KeyFile, Secrets
 
 OLD, NEW = "sk-old-key-that-was-sent", "sk-new-key-that-came-after"
 

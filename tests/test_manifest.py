@@ -12,8 +12,8 @@ import pytest
 import rfc8785
 from pydantic import BaseModel, ValidationError
 
-from reconciler import manifest
-from reconciler.manifest import (
+from reconciler.core import manifest
+from reconciler.core.manifest import (
     BODY_FIELDS,
     Adopt,
     Desired,

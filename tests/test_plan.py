@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.body import derived_seed
-from reconciler.case import lookups, resolved_intents
-from reconciler.change import Action, Change, Reason
-from reconciler.job import Job, JobError, Marks
-from reconciler.manifest import OnCancelled, OnChange, State
-from reconciler.plan import plan
-from reconciler.status import Details, statuses
-from reconciler.world import Intent, Memory, OwnCancel, Rejection, World
+from reconciler.core.body import derived_seed
+from reconciler.core.case import lookups, resolved_intents
+from reconciler.core.change import Action, Change, Reason
+from reconciler.core.job import Job, JobError, Marks
+from reconciler.core.manifest import OnCancelled, OnChange, State
+from reconciler.core.plan import plan
+from reconciler.core.status import Details, statuses
+from reconciler.core.world import Intent, Memory, OwnCancel, Rejection, World
 from tests.build import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
 
 A, C, K, W, H, ADOPT = Action.CREATE, Action.CANCEL, Action.KEEP, Action.WAIT, Action.HOLD, Action.ADOPT

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.job import Marks
 from reconciler.errors import (
     NoData,
     NotSent,
@@ -30,8 +31,6 @@ from reconciler.errors import (
     Untrusted,
     UsageError,
 )
-from reconciler.job import Marks
-from reconciler.key import Key, KeyFile, Secrets
 from reconciler.log import configure
 from reconciler.provider import (
     Assumed,
@@ -45,6 +44,7 @@ from reconciler.provider import (
     takes_no_jobs,
 )
 from reconciler.provider import client as client_module
+from reconciler.provider.key import Key, KeyFile, Secrets
 from reconciler.provider.transport import ANSWER_LIMIT, _bounded
 from tests.clocks import SkippingClock
 from tests.faulty import DROP, HANG, Answer, FaultyServer, Reply, Request, reply

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.manifest import Fleet, ProviderName
 from reconciler.errors import UsageError
-from reconciler.key import Key, KeyFile, Secrets, read_key
 from reconciler.log import configure
-from reconciler.manifest import Fleet, ProviderName
 from reconciler.provider import Endpoint
+from reconciler.provider.key import Key, KeyFile, Secrets, read_key
 from reconciler.settings import Settings, Target, key_of_environment, target
 
 

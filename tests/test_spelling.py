@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.spelling import number, unix_seconds, whole
+from reconciler.core.spelling import number, unix_seconds, whole
 from tests.strategies import scalars
 
 MOMENT = 1_692_661_014  # 2023-08-21T23:36:54Z

@@ -10,15 +10,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.change import Reason
-from reconciler.gates import Permission, gate
-from reconciler.job import Checkpoint, Job, JobError
-from reconciler.manifest import Desired, State
-from reconciler.plan import plan
+from reconciler.core.change import Reason
+from reconciler.core.gates import Permission, gate
+from reconciler.core.job import Checkpoint, Job, JobError
+from reconciler.core.manifest import Desired, State
+from reconciler.core.plan import plan
+from reconciler.core.status import Condition, Details, Progress, Status, statuses
+from reconciler.core.world import Intent, Memory, OwnCancel, Rejection, World
 from reconciler.source.documents import read_documents
-from reconciler.status import Condition, Details, Progress, Status, statuses
-from reconciler.status_files import StatusFiles, as_item
-from reconciler.world import Intent, Memory, OwnCancel, Rejection, World
+from reconciler.state.status_files import StatusFiles, as_item
 from tests.build import R1, R2, R3, desired, fleet, job, memory, record, world
 from tests.test_plan import TABLE, worlds
 

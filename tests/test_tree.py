@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.source import Snapshot, fingerprint, read_directory, read_stream, still_standing
+from reconciler.source import fingerprint, read_directory, read_stream, still_standing
 from tests.test_source import FLEET, manifest, root
 
 __all__ = ["root"]
@@ -387,7 +387,7 @@ def test_a_gap_and_a_json_manifest_are_part_of_the_fingerprint(root: Path) -> No
         lambda: shutil.rmtree(root / "team"),
     ]
     for step in steps:
-        snapshot: Snapshot = read_directory(root)
+        snapshot = read_directory(root)
         assert fingerprint(snapshot) == snapshot.fingerprint
         step()
         assert fingerprint(snapshot) != snapshot.fingerprint

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import wakeups as wakeups_module
-from reconciler.wakeups import ThreadWakeups, signals, watching
+from reconciler.engine import wakeups as wakeups_module
+from reconciler.engine.wakeups import ThreadWakeups, signals, watching
 
 
 def test_a_stop_in_time_is_not_followed_by_the_end_of_the_process() -> None:

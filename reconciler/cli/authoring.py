@@ -15,9 +15,9 @@ import click
 from reconciler.cli import options, terminal
 from reconciler.cli.manifests import read_source
 from reconciler.cli.starter import starter_files
+from reconciler.core.manifest import FineTuningJobDocument, FleetDocument
+from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import ReconcilerError, printable
-from reconciler.manifest import FineTuningJobDocument, FleetDocument
-from reconciler.source import Problem, Snapshot
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"  # no l and o, as no 0 and 1: they are misread
 _RANDOM_END = f"{_LETTERS}23456789"

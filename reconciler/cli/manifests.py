@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from reconciler.cli import terminal
+from reconciler.core.snapshot import Snapshot
 from reconciler.errors import SourceError, printable
 from reconciler.settings import Settings
-from reconciler.source import Snapshot, read_directory, read_stream
+from reconciler.source import read_directory, read_stream
 
 # A stream of 10,000 manifests is a few MB; whatever is far beyond that is not one.
 _STREAM_LIMIT = 16 * 1024 * 1024

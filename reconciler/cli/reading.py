@@ -7,15 +7,17 @@ from typing import Any
 
 import click
 
-from reconciler.case import cases_of
 from reconciler.cli import options, terminal
 from reconciler.cli.manifests import readable_source
 from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
+from reconciler.core.case import cases_of
+from reconciler.core.gates import Permission
+from reconciler.core.job import Checkpoint, Event
+from reconciler.core.snapshot import Snapshot
+from reconciler.core.status import Details, Status, statuses
+from reconciler.engine.reconcile import Seen, timestamp
 from reconciler.errors import ProviderError, ReconcilerError, UsageError
-from reconciler.gates import Permission
-from reconciler.job import Checkpoint, Event
-from reconciler.reconcile import Seen, timestamp
 from reconciler.render.report import (
     checkpoint_data,
     checkpoint_table,
@@ -24,9 +26,7 @@ from reconciler.render.report import (
     status_detail,
     status_table,
 )
-from reconciler.source import Snapshot
-from reconciler.status import Details, Status, statuses
-from reconciler.status_files import as_item
+from reconciler.state.status_files import as_item
 
 _FOLLOW_SECONDS = 2.0
 

@@ -6,22 +6,22 @@ from typing import Any
 
 import click
 
-from reconciler.apply import Listener, Patience, Result
-from reconciler.apply import apply as apply_fleet
-from reconciler.change import Action, Change
 from reconciler.cli import options, terminal
 from reconciler.cli.manifests import valid_source
 from reconciler.cli.progress import Progress
 from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
+from reconciler.core.change import Action, Change
+from reconciler.core.gates import Permission, approval_key
+from reconciler.core.snapshot import Snapshot
+from reconciler.core.status import Details, statuses
+from reconciler.engine.apply import Listener, Patience, Result
+from reconciler.engine.apply import apply as apply_fleet
+from reconciler.engine.reconcile import Decided, Pass, timestamp
 from reconciler.errors import ProviderError, ReconcilerError, StalePlan, UsageError
-from reconciler.gates import Permission, approval_key
 from reconciler.provider import Provider
-from reconciler.reconcile import Decided, Pass, timestamp
 from reconciler.render.report import status_table
 from reconciler.render.review import Review, as_data, as_markdown, as_text, outcome_line
-from reconciler.source import Snapshot
-from reconciler.status import Details, statuses
 
 _CHANGES_PRESENT = 2
 

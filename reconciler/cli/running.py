@@ -13,14 +13,15 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import options
 from reconciler.cli.wiring import Service, key_for, open_house
-from reconciler.daemon import Daemon, Observer, Pace
+from reconciler.core.snapshot import Snapshot
+from reconciler.engine.daemon import Daemon, Observer, Pace
+from reconciler.engine.follow import Fan
+from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped
-from reconciler.follow import Fan
-from reconciler.lock import Lock
 from reconciler.log import configure
 from reconciler.settings import Settings
-from reconciler.source import DirectoryReader, Snapshot
-from reconciler.wakeups import StoppableClock, ThreadWakeups, signals, watching
+from reconciler.source import DirectoryReader
+from reconciler.state.lock import Lock
 
 # Reads of live jobs go out over this many threads: enough to hide a server's latency, few enough for its rate.
 _THREADS = 8
@@ -95,7 +96,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
         observer = Observer()
         if address is not None:
             # Imported here: only --listen pays for the HTTP server (200 ms).
-            from reconciler.telemetry import Telemetry, serving  # noqa: PLC0415
+            from reconciler.engine.telemetry import Telemetry, serving  # noqa: PLC0415
 
             telemetry = Telemetry(clock, patience=max(_HEALTHY_SECONDS, _HEALTHY_INTERVALS * interval))
             stack.enter_context(serving(telemetry, *address, lambda port: log.info("endpoints.started", port=port)))

@@ -16,14 +16,13 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import terminal
 from reconciler.clock import Clock, SystemClock
+from reconciler.core.gates import expectation
+from reconciler.core.manifest import Fleet
+from reconciler.core.snapshot import Snapshot
+from reconciler.engine.follow import Fan, Follower
+from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
-from reconciler.follow import Fan, Follower
-from reconciler.gates import expectation
-from reconciler.journal import Identity, Journal, open_journal
-from reconciler.key import Key, KeyFile, Secrets
-from reconciler.lock import Lock
 from reconciler.log import configure
-from reconciler.manifest import Fleet
 from reconciler.provider import (
     Assumed,
     Assumption,
@@ -33,11 +32,13 @@ from reconciler.provider import (
     Provider,
     RequestRecord,
 )
-from reconciler.reconcile import Ports, Reconciler
+from reconciler.provider.key import Key, KeyFile, Secrets
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, Target, key_of_environment, target
-from reconciler.source import Snapshot, fingerprint, read_training_bytes, still_standing
-from reconciler.status_files import StatusFiles
+from reconciler.source import fingerprint, read_training_bytes, still_standing
+from reconciler.state.journal import Identity, Journal, open_journal
+from reconciler.state.lock import Lock
+from reconciler.state.status_files import StatusFiles
 
 
 @dataclass(frozen=True, slots=True)

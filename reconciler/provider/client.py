@@ -18,20 +18,7 @@ import httpx
 
 from reconciler import __version__
 from reconciler.clock import Clock
-from reconciler.errors import (
-    NoData,
-    NotSent,
-    OutcomeUnknown,
-    ProviderError,
-    RateLimited,
-    Refused,
-    Unreadable,
-    Untrusted,
-    UsageError,
-    foreign,
-    scrub,
-)
-from reconciler.job import (
+from reconciler.core.job import (
     ATTEMPT_MARK,
     FLEET_MARK,
     JOB_MARK,
@@ -49,11 +36,24 @@ from reconciler.job import (
     parse_job,
     text_of,
 )
-from reconciler.key import Key
+from reconciler.core.spelling import status_word, whole
+from reconciler.errors import (
+    NoData,
+    NotSent,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unreadable,
+    Untrusted,
+    UsageError,
+    foreign,
+    scrub,
+)
 from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
+from reconciler.provider.key import Key
 from reconciler.provider.page import Page, parse_page
 from reconciler.provider.port import is_lasting
-from reconciler.spelling import status_word, whole
 
 # Seconds for everything about one request, from its first packet to the answer's last byte.
 REQUEST_DEADLINE = 10.0

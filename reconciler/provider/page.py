@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from reconciler.spelling import folded, whole
+from reconciler.core.spelling import folded, whole
 
 _T = TypeVar("_T")
 

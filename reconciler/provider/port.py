@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Protocol
 
+from reconciler.core.job import Checkpoint, Event, Job
+from reconciler.core.spelling import folded
 from reconciler.errors import RateLimited, Refused
-from reconciler.job import Checkpoint, Event, Job
-from reconciler.spelling import folded
 
 # Answers that say "no create at all can succeed now": key, permission. (Money is a 429 that lasts.)
 _NO_JOBS = frozenset({401, 403})

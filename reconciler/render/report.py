@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from reconciler.core.job import Checkpoint, Event
+from reconciler.core.status import Status
 from reconciler.errors import foreign
-from reconciler.job import Checkpoint, Event
 from reconciler.render.text import age, table
-from reconciler.status import Status
 
 
 def status_table(statuses: Iterable[Status], *, now: float) -> str:

@@ -7,14 +7,14 @@ a manifest chose is escaped.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.act import Outcome
-from reconciler.change import Action, Change, Plan, Reason
+from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.gates import Verdict
+from reconciler.core.job import Job
+from reconciler.core.manifest import TrainingFile
+from reconciler.core.world import World
+from reconciler.engine.act import Outcome
 from reconciler.errors import foreign, printable
-from reconciler.gates import Verdict
-from reconciler.job import Job
-from reconciler.manifest import TrainingFile
 from reconciler.render.text import age, paint, plural
-from reconciler.world import World
 
 # Lines beyond this many are counted instead of shown: a review that nobody reads is none.
 _QUIET_LIMIT = 40

@@ -1,23 +1,13 @@
 """A fleet directory or a stream of manifests, read into a `Snapshot`."""
 
-from reconciler.source.directory import (
-    Problem,
-    Snapshot,
-    fingerprint,
-    read_directory,
-    read_stream,
-    read_training_bytes,
-)
+from reconciler.source.directory import fingerprint, read_directory, read_stream, read_training_bytes
 from reconciler.source.files import real_path
-from reconciler.source.reader import DirectoryReader, held
+from reconciler.source.reader import DirectoryReader
 from reconciler.source.standing import still_standing
 
 __all__ = [
     "DirectoryReader",
-    "Problem",
-    "Snapshot",
     "fingerprint",
-    "held",
     "read_directory",
     "read_stream",
     "read_training_bytes",

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reconciler.errors import SourceError, foreign
-from reconciler.manifest import (
+from reconciler.core.manifest import (
     ERRORS_LIMIT,
     ONE_MODEL,
     Desired,
@@ -30,6 +29,8 @@ from reconciler.manifest import (
     is_file_id,
     problems_of,
 )
+from reconciler.core.snapshot import Problem, Snapshot
+from reconciler.errors import SourceError, foreign
 from reconciler.source.documents import BYTES_LIMIT, Document, is_unicode, read_documents
 from reconciler.source.documents import Path as Keys
 from reconciler.source.envelope import (
@@ -61,46 +62,6 @@ STREAM_NAME = "-"
 # A directory that changes faster than this is read at the next pass; two equal readings are needed anyway.
 _GENERATIONS = 3
 _PATH_LIMIT = 256  # as the schema has it
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """One error, where a person finds it; line and column count from 1."""
-
-    path: str
-    line: int
-    column: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        where = f"{foreign(self.path)}:{self.line}:{self.column}"
-        return f"{where}: {foreign(self.field)}: {self.message}" if self.field else f"{where}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One reading of a fleet.
-
-    ``broken`` are names whose manifest cannot be trusted, ``unreadable`` files that could not be read
-    to the end. Without ``problems`` there is a ``fleet``. ``warnings`` are documents that were left out.
-    ``gaps`` are places whose emptiness does not prove that anything was deleted; ``holding`` are the files that
-    hold documents of ours. ``fingerprint`` stands for every byte of it. ``own`` are this program's directories.
-    """
-
-    root: Path
-    fleet: Fleet | None
-    desired: Mapping[str, Desired]
-    broken: frozenset[str] = frozenset()
-    problems: tuple[Problem, ...] = ()
-    unreadable: frozenset[str] = frozenset()
-    fingerprint: str = ""
-    stream: bool = False
-    contents: str = ""  # a digest of the manifests' bytes: a stream cannot be read twice
-    warnings: tuple[Problem, ...] = ()
-    gaps: tuple[Problem, ...] = ()
-    holding: frozenset[str] = frozenset()
-    own: frozenset[Path] = frozenset()
 
 
 def read_directory(root: Path, own: Iterable[Path] = ()) -> Snapshot:

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
+from reconciler.core.placeholder import template_in
 from reconciler.errors import YAML_ESCAPES, foreign
-from reconciler.placeholder import template_in
 from reconciler.source.syntax import place, syntax_flaw
 
 # Far beyond any manifest, and small enough to be read in a blink.

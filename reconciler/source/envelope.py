@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from enum import Enum, auto
 
+from reconciler.core.manifest import API_VERSION
 from reconciler.errors import foreign
-from reconciler.manifest import API_VERSION
 
 STATUS_KIND = "FineTuningJobStatus"
 _KINDS = ("Fleet", "FineTuningJob")

@@ -1,4 +1,4 @@
-"""A fleet directory that is read again and again: parsed only when something changed, held where it is broken.
+"""A fleet directory that is read again and again: parsed only when something changed.
 
 `daemon` reads through one `DirectoryReader`. What is unchanged by `stat` is not opened again; that
 decides how often a directory is parsed and nothing else: before a write, `fingerprint` reads every byte.
@@ -6,11 +6,12 @@ decides how often a directory is parsed and nothing else: before a write, `finge
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.source.directory import Snapshot, fingerprint, read_directory
+from reconciler.core.snapshot import Snapshot
+from reconciler.source.directory import fingerprint, read_directory
 from reconciler.source.files import Unfit, real_path
 from reconciler.source.tree import survey
 
@@ -49,39 +50,6 @@ class DirectoryReader:
             and fingerprint(snapshot) == snapshot.fingerprint
             and _signature(self.root, snapshot) == signature
         )
-
-
-def held(snapshot: Snapshot, last_seen: Mapping[str, str]) -> frozenset[str]:
-    """Every name that is broken, or may stand in what cannot be trusted now (row 1).
-
-    ``last_seen`` is the file in which each name was last valid. A file that cannot be read to the end may
-    hold any name it held before; one with an error only those that stand nowhere else now. Without a
-    fleet document, every name is held.
-    """
-    suspect = {problem.path for problem in snapshot.problems}
-    lost = {
-        name
-        for name, path in last_seen.items()
-        if path in snapshot.unreadable or (name not in snapshot.desired and path in suspect)
-    }
-    if snapshot.fleet is None:
-        lost |= snapshot.desired.keys() | last_seen.keys()
-    return _and_downstream(snapshot, snapshot.broken | lost)
-
-
-def _and_downstream(snapshot: Snapshot, lost: Iterable[str]) -> frozenset[str]:
-    """With every job that is built, however indirectly, on the model of one of them."""
-    built_on: dict[str, list[str]] = {}
-    for desired in snapshot.desired.values():
-        if desired.model_from is not None:
-            built_on.setdefault(desired.model_from, []).append(desired.name)
-    broken = set(lost)
-    waiting = list(broken)
-    while waiting:
-        more = [name for name in built_on.get(waiting.pop(), ()) if name not in broken]
-        broken.update(more)
-        waiting += more
-    return frozenset(broken)
 
 
 def _signature(root: Path, snapshot: Snapshot) -> _Signature:

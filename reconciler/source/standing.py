@@ -7,9 +7,9 @@ not under the fleet directory.
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.core.manifest import API_VERSION
+from reconciler.core.snapshot import Snapshot
 from reconciler.errors import foreign
-from reconciler.manifest import API_VERSION
-from reconciler.source.directory import Snapshot
 from reconciler.source.documents import BYTES_LIMIT, is_unicode, read_documents
 from reconciler.source.envelope import Belongs, belongs, held_by, name_of
 from reconciler.source.files import Unfit, read_bounded, real_path

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from reconciler.core.placeholder import template_in
 from reconciler.errors import foreign
-from reconciler.placeholder import template_in
 
 # https://yaml.org/spec/1.2.2/#54-line-break-characters, and those of YAML 1.1, which the parser counts too.
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")

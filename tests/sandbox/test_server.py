@@ -111,8 +111,8 @@ def test_sandbox_imports_nothing_else_of_the_project() -> None:
 
 
 def test_import_rule_sees_every_form_of_import() -> None:
-    source = "from ..plan import x\nimport reconciler.job\nfrom reconciler import y\nfrom .. import z"
-    assert _imports(source) == ["..plan", "reconciler.job", "reconciler", ".."]
+    source = "from ..plan import x\nimport reconciler.core.job\nfrom reconciler import y\nfrom .. import z"
+    assert _imports(source) == ["..plan", "reconciler.core.job", "reconciler", ".."]
 
 
 def _imports(source: str) -> list[str]:

@@ -10,15 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reconciler.change import Action, Change, Plan, Reason
+from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.gates import Permission
+from reconciler.core.job import TERMINAL, Job, Marks
+from reconciler.core.manifest import Fleet
+from reconciler.core.snapshot import Snapshot
+from reconciler.core.world import Intent, Memory, OwnCancel
+from reconciler.engine.reconcile import Decided, Reconciler, Seen
 from reconciler.errors import JournalError, OutcomeUnknown
-from reconciler.gates import Permission
-from reconciler.job import TERMINAL, Job, Marks
-from reconciler.journal import Identity, Journal, _verify
-from reconciler.manifest import Fleet
-from reconciler.reconcile import Decided, Reconciler, Seen
-from reconciler.source import Snapshot, read_directory
-from reconciler.world import Intent, Memory, OwnCancel
+from reconciler.source import read_directory
+from reconciler.state.journal import Identity, Journal, _verify
 from tests.sim.disk import EMPTY, JsonStatusFiles
 from tests.sim.engine import SimClock
 from tests.sim.server import FLEET, SimProvider

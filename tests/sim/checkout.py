@@ -13,8 +13,9 @@ from typing import Any, BinaryIO, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from reconciler.manifest import revision_of
-from reconciler.source import Snapshot, files
+from reconciler.core.manifest import revision_of
+from reconciler.core.snapshot import Snapshot
+from reconciler.source import files
 from tests.sim.engine import Engine
 from tests.sim.server import FLEET
 

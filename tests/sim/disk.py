@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from reconciler.journal import _SCHEMA, Identity, Journal, _named
-from reconciler.seal import Seal
-from reconciler.status_files import StatusFiles
+from reconciler.state.journal import _SCHEMA, Identity, Journal, _named
+from reconciler.state.seal import Seal
+from reconciler.state.status_files import StatusFiles
 from tests.sim.engine import Engine, SimClock
 
 IDENTITY = Identity("fleet-1", "https://api.example.com/v1")

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from reconciler.job import TERMINAL
+from reconciler.core.job import TERMINAL
 from tests.sim.checkout import JobWish, Version, data_sha
 from tests.sim.engine import Process
 from tests.sim.liveness import l1_converges, l2_unknowns_resolved, l3b_ends_told

@@ -7,8 +7,8 @@ killed, lets the faults stop, and judges.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.apply import Patience
-from reconciler.daemon import Pace
+from reconciler.engine.apply import Patience
+from reconciler.engine.daemon import Pace
 from tests.sim.chance import Effect, Plan
 from tests.sim.checkout import JobWish, Wish
 from tests.sim.oracles import judge

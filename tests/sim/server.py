@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reconciler.core.job import TERMINAL, Checkpoint, Event, Job, JobError, Marks, marks_of
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable
-from reconciler.job import TERMINAL, Checkpoint, Event, Job, JobError, Marks, marks_of
 from tests.sim.engine import EPOCH, Engine, Process
 
 FLEET = "fleet-1"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from reconciler.apply import Patience
-from reconciler.daemon import Pace
-from reconciler.job import Marks
+from reconciler.core.job import Marks
+from reconciler.engine.apply import Patience
+from reconciler.engine.daemon import Pace
 from tests.sim.chance import Chance, by_kind
 from tests.sim.checkout import DAMAGES, ELSEWHERE, JobWish, Wish
 from tests.sim.disk import Copy

@@ -10,24 +10,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.act import Outcome
-from reconciler.apply import Listener, Patience, apply
-from reconciler.daemon import Daemon, Observer, Pace
+from reconciler.core.gates import Permission
+from reconciler.core.job import Marks
+from reconciler.core.snapshot import Snapshot
+from reconciler.engine.act import Outcome
+from reconciler.engine.apply import Listener, Patience, apply
+from reconciler.engine.daemon import Daemon, Observer, Pace
+from reconciler.engine.follow import Follower, one_by_one
+from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
-from reconciler.follow import Follower, one_by_one
-from reconciler.gates import Permission
-from reconciler.job import Marks
-from reconciler.journal import Journal, _verify
-from reconciler.reconcile import Ports, Reconciler
-from reconciler.source import (
-    DirectoryReader,
-    Snapshot,
-    fingerprint,
-    read_directory,
-    read_training_bytes,
-    still_standing,
-)
-from reconciler.status_files import Files, StatusFiles
+from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
+from reconciler.state.journal import Journal, _verify
+from reconciler.state.status_files import Files, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly
 from tests.sim.disk import JsonStatusFiles, StateDirectory, Verify

@@ -26,10 +26,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from reconciler.canonical import canonical
-from reconciler.errors import foreign
-from reconciler.placeholder import name_fault, path_fault
-from reconciler.spec import (
+from reconciler.core.canonical import canonical
+from reconciler.core.fields import (
     GRADER_TYPES,
     FilePath,
     Hyperparameters,
@@ -42,6 +40,8 @@ from reconciler.spec import (
     integral,
     meant,
 )
+from reconciler.core.placeholder import name_fault, path_fault
+from reconciler.errors import foreign
 
 API_VERSION = "reconciler/v1"
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from reconciler.job import Job
-from reconciler.manifest import Desired, Fleet
+from reconciler.core.job import Job
+from reconciler.core.manifest import Desired, Fleet
 
 
 @dataclass(frozen=True, slots=True)

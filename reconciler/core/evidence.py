@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from reconciler.source import Snapshot
+from reconciler.core.snapshot import Snapshot
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 

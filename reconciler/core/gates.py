@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from reconciler.change import Action, Change, Plan, Reason
+from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.manifest import Expect
+from reconciler.core.plan import kept_meanwhile
+from reconciler.core.world import World
 from reconciler.errors import foreign
-from reconciler.manifest import Expect
-from reconciler.plan import kept_meanwhile
-from reconciler.world import World
 
 
 @dataclass(frozen=True, slots=True)

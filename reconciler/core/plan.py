@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from reconciler.case import (
+from reconciler.core.case import (
     By,
     Case,
     Known,
@@ -23,11 +23,11 @@ from reconciler.case import (
     suspects_of_intent,
     wanted_here,
 )
-from reconciler.change import Action, Change, Plan, Reason
+from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.job import Job
+from reconciler.core.manifest import OnCancelled, OnChange, State
+from reconciler.core.world import Record, World
 from reconciler.errors import foreign
-from reconciler.job import Job
-from reconciler.manifest import OnCancelled, OnChange, State
-from reconciler.world import Record, World
 
 # The cancels of ours after which going back to a revision trains it again (row 10).
 _RESTORABLE = frozenset({Reason.CANCEL_REQUESTED, Reason.REMOVED, Reason.SUPERSEDED})

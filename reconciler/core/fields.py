@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from reconciler.placeholder import free_fault, name_fault, path_fault
+from reconciler.core.placeholder import free_fault, name_fault, path_fault
 
 
 class Strict(BaseModel):

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from reconciler.body import create_body
-from reconciler.change import Action, Change, Reason
+from reconciler.core.body import create_body
+from reconciler.core.change import Action, Change, Reason
+from reconciler.core.job import Job, Marks
+from reconciler.core.manifest import Desired, OnRemove, TrainingFile
+from reconciler.core.world import Intent, Record
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, foreign
-from reconciler.job import Job, Marks
-from reconciler.journal import Journal
-from reconciler.manifest import Desired, OnRemove, TrainingFile
 from reconciler.provider import Provider, is_lasting, is_not_ready, takes_no_jobs
-from reconciler.world import Intent, Record
+from reconciler.state.journal import Journal
 
 # Words for "a cancel is under way" (they are in Azure's list of statuses).
 ENDING = frozenset({"canceling", "cancelling"})

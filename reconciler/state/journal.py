@@ -25,11 +25,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from reconciler.core.manifest import Desired, OnRemove
+from reconciler.core.world import Intent, Memory, OwnCancel, Record, Rejection
 from reconciler.errors import JournalError, Locked, StateReplaced
-from reconciler.lock import Flock, check_locks, lock_file
-from reconciler.manifest import Desired, OnRemove
-from reconciler.seal import Seal
-from reconciler.world import Intent, Memory, OwnCancel, Record, Rejection
+from reconciler.state.lock import Flock, check_locks, lock_file
+from reconciler.state.seal import Seal
 
 FILE = "journal.sqlite3"
 

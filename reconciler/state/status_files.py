@@ -14,8 +14,8 @@ from typing import Protocol
 
 import yaml
 
+from reconciler.core.status import Condition, Status
 from reconciler.errors import YAML_ESCAPES, ReconcilerError
-from reconciler.status import Condition, Status
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -19,13 +19,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from reconciler import __version__
-from reconciler.change import Reason
 from reconciler.clock import Clock
-from reconciler.daemon import Observer
+from reconciler.core.change import Reason
+from reconciler.core.snapshot import Snapshot
+from reconciler.engine.daemon import Observer
+from reconciler.engine.reconcile import Pass
 from reconciler.errors import UsageError
 from reconciler.provider import RequestRecord
-from reconciler.reconcile import Pass
-from reconciler.source import Snapshot
 
 # Seconds: from a pass over nothing to one that waits for a slow server.
 _BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)

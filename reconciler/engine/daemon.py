@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
 
+from reconciler.core.evidence import Evidence
+from reconciler.core.gates import Permission
+from reconciler.core.manifest import Fleet
+from reconciler.core.snapshot import Problem, Snapshot
+from reconciler.engine.reconcile import Pass, Reconciler
+from reconciler.engine.wakeups import Wakeups
 from reconciler.errors import ProviderError, ReconcilerError, StateReplaced, Stopped
-from reconciler.evidence import Evidence
-from reconciler.gates import Permission
-from reconciler.manifest import Fleet
 from reconciler.provider import RequestRecord
-from reconciler.reconcile import Pass, Reconciler
-from reconciler.source import Problem, Snapshot
-from reconciler.wakeups import Wakeups
 
 # A failing pass is tried again after a random part of 1, 2, 4 … 300 seconds (full jitter).
 _BACKOFF_FIRST, _BACKOFF_LAST = 1.0, 300.0

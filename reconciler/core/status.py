@@ -10,11 +10,11 @@ and, only on trouble, *Blocked*.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.case import By, Case, End, Known, cases_of, end_of
-from reconciler.change import Action, Change, Plan, Reason
+from reconciler.core.case import By, Case, End, Known, cases_of, end_of
+from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.job import Checkpoint, Job
+from reconciler.core.world import World
 from reconciler.errors import foreign
-from reconciler.job import Checkpoint, Job
-from reconciler.world import World
 
 _Facts = tuple[str, str, str, str]  # type, status, reason, message
 

@@ -10,11 +10,11 @@ from typing import Protocol, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
+from reconciler.core.job import Checkpoint, Event, Job
+from reconciler.core.status import Progress
 from reconciler.errors import ProviderError, foreign
-from reconciler.job import Checkpoint, Event, Job
-from reconciler.journal import Journal
 from reconciler.provider import Provider
-from reconciler.status import Progress
+from reconciler.state.journal import Journal
 
 # One page of events that holds a known one tells all the new ones, if more than a page is remembered.
 _PAGE = 100

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.body import alike, derived_seed, same_suffix
-from reconciler.change import Reason
-from reconciler.job import Job, Marks
-from reconciler.manifest import Desired, Policy
-from reconciler.world import Intent, Memory, Record, World
+from reconciler.core.body import alike, derived_seed, same_suffix
+from reconciler.core.change import Reason
+from reconciler.core.job import Job, Marks
+from reconciler.core.manifest import Desired, Policy
+from reconciler.core.world import Intent, Memory, Record, World
 
 # Attempts that are looked for beyond those that failures explain: one after each cancel that was taken back.
 _FURTHER_ATTEMPTS = 10

@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from reconciler.act import Outcome
-from reconciler.case import cases_of, ended_by_us
-from reconciler.change import Action, Change, Reason
 from reconciler.clock import Clock
+from reconciler.core.case import cases_of, ended_by_us
+from reconciler.core.change import Action, Change, Reason
+from reconciler.core.gates import Permission
+from reconciler.core.snapshot import Snapshot
+from reconciler.core.world import World
+from reconciler.engine.act import Outcome
+from reconciler.engine.reconcile import Decided, Pass, Reconciler
 from reconciler.errors import ProviderError, ReconcilerError
-from reconciler.gates import Permission
-from reconciler.reconcile import Decided, Pass, Reconciler
-from reconciler.source import Snapshot
-from reconciler.world import World
 
 # A create whose answer is lost twice in one run is looked for by the next one.
 _LOST_ANSWERS_LIMIT = 2

@@ -7,9 +7,9 @@ whether the rest of it can be that of one create.
 import hashlib
 from collections.abc import Mapping
 
-from reconciler.job import Job, Marks
-from reconciler.manifest import Desired
-from reconciler.spelling import folded
+from reconciler.core.job import Job, Marks
+from reconciler.core.manifest import Desired
+from reconciler.core.spelling import folded
 
 # The API's seed is 0..2147483647.
 _SEED_BITS = 31

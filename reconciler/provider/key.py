@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from structlog.typing import FilteringBoundLogger
 
+from reconciler.core.placeholder import template_in
 from reconciler.errors import UsageError, foreign
-from reconciler.placeholder import template_in
 
 # A token signed with a long certificate chain has a tenth of this.
 _LIMIT = 65_536

@@ -14,10 +14,28 @@ from datetime import UTC, datetime
 
 from structlog.typing import FilteringBoundLogger
 
-from reconciler.act import ENDING, Desk, Outcome, cancel, create
-from reconciler.case import By, Case, Known, cases_of, end_of, found_without_marks, lookups, resolved_intents, sent_seed
-from reconciler.change import Action, Change, Plan
 from reconciler.clock import Clock
+from reconciler.core.case import (
+    By,
+    Case,
+    Known,
+    cases_of,
+    end_of,
+    found_without_marks,
+    lookups,
+    resolved_intents,
+    sent_seed,
+)
+from reconciler.core.change import Action, Change, Plan
+from reconciler.core.gates import Gated, Permission, Verdict, gate
+from reconciler.core.job import Checkpoint, Job
+from reconciler.core.manifest import Fleet, TrainingFile
+from reconciler.core.plan import plan
+from reconciler.core.snapshot import Snapshot, held
+from reconciler.core.status import Details, statuses
+from reconciler.core.world import Memory, Record, World
+from reconciler.engine.act import ENDING, Desk, Outcome, cancel, create
+from reconciler.engine.follow import Followed, Follower
 from reconciler.errors import (
     NoData,
     NotSent,
@@ -28,17 +46,9 @@ from reconciler.errors import (
     Unreadable,
     foreign,
 )
-from reconciler.follow import Followed, Follower
-from reconciler.gates import Gated, Permission, Verdict, gate
-from reconciler.job import Checkpoint, Job
-from reconciler.journal import Journal
-from reconciler.manifest import Fleet, TrainingFile
-from reconciler.plan import plan
 from reconciler.provider import Provider
-from reconciler.source import Snapshot, held
-from reconciler.status import Details, statuses
-from reconciler.status_files import StatusFiles
-from reconciler.world import Memory, Record, World
+from reconciler.state.journal import Journal
+from reconciler.state.status_files import StatusFiles
 
 _NOT_FOUND = 404
 _NOBODY_ASKED = Permission()

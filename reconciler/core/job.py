@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
-from reconciler.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole
+from reconciler.core.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole
 
 # The words that end a job; every other word, known or not, is live.
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})

@@ -1,0 +1,1 @@
+"""What is wanted, what is there, what to do and what to say. Pure: no clock, file, socket, logger, randomness."""

@@ -1,0 +1,84 @@
+"""One reading of a fleet: what it wants, what is wrong with it, and which names it says nothing about.
+
+Pure. `source` makes them, `evidence` compares them, `engine` asks `held` what a broken one leaves in doubt.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.core.manifest import Desired, Fleet
+from reconciler.errors import foreign
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One error, where a person finds it; line and column count from 1."""
+
+    path: str
+    line: int
+    column: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{foreign(self.path)}:{self.line}:{self.column}"
+        return f"{where}: {foreign(self.field)}: {self.message}" if self.field else f"{where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading of a fleet.
+
+    ``broken`` are names whose manifest cannot be trusted, ``unreadable`` files that could not be read
+    to the end. Without ``problems`` there is a ``fleet``. ``warnings`` are documents that were left out.
+    ``gaps`` are places whose emptiness does not prove that anything was deleted; ``holding`` are the files that
+    hold documents of ours. ``fingerprint`` stands for every byte of it. ``own`` are this program's directories.
+    """
+
+    root: Path
+    fleet: Fleet | None
+    desired: Mapping[str, Desired]
+    broken: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+    unreadable: frozenset[str] = frozenset()
+    fingerprint: str = ""
+    stream: bool = False
+    contents: str = ""  # a digest of the manifests' bytes: a stream cannot be read twice
+    warnings: tuple[Problem, ...] = ()
+    gaps: tuple[Problem, ...] = ()
+    holding: frozenset[str] = frozenset()
+    own: frozenset[Path] = frozenset()
+
+
+def held(snapshot: Snapshot, last_seen: Mapping[str, str]) -> frozenset[str]:
+    """Every name that is broken, or may stand in what cannot be trusted now (row 1).
+
+    ``last_seen`` is the file in which each name was last valid. A file that cannot be read to the end may
+    hold any name it held before; one with an error only those that stand nowhere else now. Without a
+    fleet document, every name is held.
+    """
+    suspect = {problem.path for problem in snapshot.problems}
+    lost = {
+        name
+        for name, path in last_seen.items()
+        if path in snapshot.unreadable or (name not in snapshot.desired and path in suspect)
+    }
+    if snapshot.fleet is None:
+        lost |= snapshot.desired.keys() | last_seen.keys()
+    return _and_downstream(snapshot, snapshot.broken | lost)
+
+
+def _and_downstream(snapshot: Snapshot, lost: Iterable[str]) -> frozenset[str]:
+    """With every job that is built, however indirectly, on the model of one of them."""
+    built_on: dict[str, list[str]] = {}
+    for desired in snapshot.desired.values():
+        if desired.model_from is not None:
+            built_on.setdefault(desired.model_from, []).append(desired.name)
+    broken = set(lost)
+    waiting = list(broken)
+    while waiting:
+        more = [name for name in built_on.get(waiting.pop(), ()) if name not in broken]
+        broken.update(more)
+        waiting += more
+    return frozenset(broken)

@@ -1,0 +1,1 @@
+"""What runs: a pass, its writes, and `apply` and the daemon, which repeat it. It asks `core` what to do."""

@@ -1,0 +1,1 @@
+"""What outlives a process, in the state directory: the journal, its locks and seal, and the status files."""
