@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.change import Reason
 from reconciler.cli import command_named
+from reconciler.core.change import Reason
 from reconciler.source import read_directory
 
 ROOT = Path(__file__).parent.parent
@@ -189,6 +189,8 @@ def test_a_fleet_of_ones_own_is_made_as_printed_after_the_first_quick_start_comm
 
 def test_what_a_command_prints_into_the_directory_is_no_part_of_it(tmp_path: Path, shim: Path) -> None:
     shutil.copytree(ROOT / "examples" / "01-first-job", tmp_path / "fleet", ignore=STATE)
+    manifest = tmp_path / "fleet" / "support-desk.yaml"
+    manifest.write_text(manifest.read_text().replace("suffix: support-desk", "suffix: slow"))  # live on a busy machine
     script = """
         reconciler apply fleet -o json > fleet/applied.yaml
         rm -r fleet/support-desk.yaml
