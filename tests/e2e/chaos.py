@@ -21,7 +21,7 @@ from typing import Any
 
 from reconciler.core.manifest import State
 from reconciler.source import read_directory
-from tests.fleets import FleetDirectory, jobs_at, live
+from tests.fakes.fleets import FleetDirectory, jobs_at, live
 
 SETTLE = 2.0
 NAMES = ("a", "b", "c", "d")

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from reconciler.sandbox import EmbeddedSandbox
-from tests.faulty import DROP, Proxy, Reply, Request, reply
+from tests.fakes.faulty import DROP, Proxy, Reply, Request, reply
 
 _HTML = Reply(200, b"<html>bad gateway</html>", {"content-type": "text/html"})
 

@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.fleets import FleetDirectory
-from tests.providers import World
+from tests.fakes.fleets import FleetDirectory
+from tests.fakes.providers import World
 
 INTERVAL = 60.0
 

@@ -35,8 +35,8 @@ import yaml
 from reconciler.errors import JournalError, ReconcilerError
 from reconciler.sandbox import EmbeddedSandbox
 from tests.e2e.chaos import Key, declared, marked, program, unfinished
-from tests.faulty import Fault, Proxy, Reply, Request, as_it_is
-from tests.fleets import FleetDirectory, apply_once, house, jobs_at, live
+from tests.fakes.faulty import Fault, Proxy, Reply, Request, as_it_is
+from tests.fakes.fleets import FleetDirectory, apply_once, house, jobs_at, live
 
 SETTLE = 0.1
 CALLS = (

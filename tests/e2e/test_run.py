@@ -19,8 +19,8 @@ import pytest
 
 from reconciler.sandbox import EmbeddedSandbox
 from tests.e2e.chaos import Judge, chaos
-from tests.faulty import HANG, Proxy, Reply, Request
-from tests.fleets import FleetDirectory, jobs_at, live, make_job
+from tests.fakes.faulty import HANG, Proxy, Reply, Request
+from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job
 
 KEY = "sk-a-key-that-must-appear-nowhere"
 

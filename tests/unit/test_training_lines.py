@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reconciler.source.examples import _PARSER, checked_lines
 from reconciler.source.files import Unfit
 from reconciler.source.json_text import DEPTH_LIMIT, flaw_of
-from tests.strategies import json_values
+from tests.fakes.strategies import json_values
 
 ONE = "a training file is UTF-8 text with one JSON object a line"
 NUMBER = "a number too large to be read as one: write a smaller one, or a text"

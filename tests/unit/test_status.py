@@ -19,8 +19,8 @@ from reconciler.core.status import Condition, Details, Progress, Status, statuse
 from reconciler.core.world import Intent, Memory, OwnCancel, Rejection, World
 from reconciler.source.documents import read_documents
 from reconciler.state.status_files import StatusFiles, as_item
-from tests.build import R1, R2, R3, desired, fleet, job, memory, record, world
-from tests.test_plan import TABLE, worlds
+from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.unit.test_plan import TABLE, worlds
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 

@@ -42,7 +42,7 @@ from reconciler.core.manifest import (
 )
 from reconciler.source import read_directory
 
-PINNED = Path(__file__).parent / "fixtures" / "revisions"
+PINNED = Path(__file__).parent.parent / "fixtures" / "revisions"
 MODEL = {"model": "m", "training_file": "file-1"}
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import EmbeddedSandbox
-from tests.faulty import Proxy, Reply, Request
-from tests.fleets import FleetDirectory
-from tests.test_cli import at_a_terminal, in_a_shell
+from tests.e2e.test_cli import at_a_terminal, in_a_shell
+from tests.fakes.faulty import Proxy, Reply, Request
+from tests.fakes.fleets import FleetDirectory
 
 # A locale whose encoding Python neither replaces nor believes to be UTF-8.
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -17,7 +17,7 @@ from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
 from reconciler.state.journal import FILE, Identity, Journal, backoff, open_journal
 from reconciler.state.lock import Lock
 from reconciler.state.seal import Seal
-from tests.build import R1, R2, record
+from tests.fakes.builders import R1, R2, record
 
 HERE = Identity("fleet-1", "https://api.example.com/v1")
 

@@ -15,7 +15,7 @@ from reconciler.core.manifest import OnCancelled, OnChange, State
 from reconciler.core.plan import plan
 from reconciler.core.status import Details, statuses
 from reconciler.core.world import Intent, Memory, OwnCancel, Rejection, World
-from tests.build import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.fakes.builders import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
 
 A, C, K, W, H, ADOPT = Action.CREATE, Action.CANCEL, Action.KEEP, Action.WAIT, Action.HOLD, Action.ADOPT
 Line = tuple[Action, Reason, str | None]

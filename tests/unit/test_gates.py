@@ -10,8 +10,8 @@ from reconciler.core.gates import Gated, Permission, Verdict, approval_key, expe
 from reconciler.core.manifest import Expect, State
 from reconciler.core.plan import kept_meanwhile, plan
 from reconciler.core.world import World
-from tests.build import R2, desired, fleet, job, memory, record, world
-from tests.test_plan import worlds
+from tests.fakes.builders import R2, desired, fleet, job, memory, record, world
+from tests.unit.test_plan import worlds
 
 BEGIN = Permission(first_run=True)
 

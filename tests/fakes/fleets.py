@@ -17,7 +17,7 @@ from reconciler.engine.apply import Listener, Patience, Result, apply
 from reconciler.engine.reconcile import Decided, Pass
 from reconciler.settings import Settings
 from reconciler.source import read_directory
-from tests.clocks import SkippingClock
+from tests.fakes.clocks import SkippingClock
 
 BEGIN = Permission(first_run=True)
 SILENT = Listener(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.source import fingerprint, read_directory, read_stream, still_standing
-from tests.test_source import FLEET, manifest, root
+from tests.unit.test_source import FLEET, manifest, root
 
 __all__ = ["root"]
 

@@ -31,9 +31,9 @@ from reconciler.provider.key import Key
 from reconciler.settings import Settings
 from reconciler.source import DirectoryReader, read_directory
 from reconciler.state.journal import Identity, open_journal
-from tests.clocks import SkippingClock
-from tests.fleets import SILENT, FleetDirectory
-from tests.providers import World
+from tests.fakes.clocks import SkippingClock
+from tests.fakes.fleets import SILENT, FleetDirectory
+from tests.fakes.providers import World
 
 
 @pytest.fixture

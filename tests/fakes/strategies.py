@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.job import Marks
 
-MANIFEST = Path(__file__).parent.parent / "examples" / "03-fleet" / "quiz.yaml"
+MANIFEST = Path(__file__).parent.parent.parent / "examples" / "03-fleet" / "quiz.yaml"
 
 # ── manifests ────────────────────────────────────────────────────────────────────────────────
 

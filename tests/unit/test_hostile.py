@@ -24,10 +24,10 @@ from reconciler.cli import main
 from reconciler.core.job import Marks
 from reconciler.core.snapshot import Snapshot, held
 from reconciler.source import documents, read_directory, read_stream
-from tests.clocks import SkippingClock
-from tests.faulty import FaultyServer, Reply, Request, reply
-from tests.fleets import FleetDirectory
-from tests.strategies import MANIFEST, changed_bytes, hostile, jobs, trapped_streams, yaml_like
+from tests.fakes.clocks import SkippingClock
+from tests.fakes.faulty import FaultyServer, Reply, Request, reply
+from tests.fakes.fleets import FleetDirectory
+from tests.fakes.strategies import MANIFEST, changed_bytes, hostile, jobs, trapped_streams, yaml_like
 
 KEY = "sk-a-key-that-must-appear-nowhere"
 FLEET = "apiVersion: reconciler/v1\nkind: Fleet\nmetadata: {name: f}\nspec: {provider: sandbox}\n---\n"

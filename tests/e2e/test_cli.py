@@ -20,9 +20,9 @@ import yaml
 from reconciler.cli import main
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.state.journal import FILE
-from tests.clocks import SkippingClock
-from tests.faulty import Proxy, Reply, Request, reply
-from tests.fleets import FleetDirectory, jobs_at, live, make_job
+from tests.fakes.clocks import SkippingClock
+from tests.fakes.faulty import Proxy, Reply, Request, reply
+from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job
 
 KEY = "sk-a-key-that-must-appear-nowhere"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reconciler.core.evidence import Evidence
 from reconciler.core.snapshot import Problem, Snapshot
-from tests.build import desired, fleet
+from tests.fakes.builders import desired, fleet
 
 
 def reading(*names: str, fingerprint: str = "x", broken: bool = False, with_fleet: bool = True) -> Snapshot:

@@ -22,7 +22,7 @@ from reconciler.core.job import (
     status_meaning,
 )
 from reconciler.core.manifest import Name
-from tests.strategies import JOB_FIELDS, json_values
+from tests.fakes.strategies import JOB_FIELDS, json_values
 
 NAMES: TypeAdapter[str] = TypeAdapter(Name)
 MARKS = Marks("fleet-1", "support-bot", "0123456789abcdef", 2)

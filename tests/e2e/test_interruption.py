@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.fleets import FleetDirectory
+from tests.fakes.fleets import FleetDirectory
 
 WORDS = "interrupted; nothing more is sent. What was sent is recorded, and the next run looks for it\n"
 PROGRAM = [sys.executable, "-m", "reconciler"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.spelling import number, unix_seconds, whole
-from tests.strategies import scalars
+from tests.fakes.strategies import scalars
 
 MOMENT = 1_692_661_014  # 2023-08-21T23:36:54Z
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.source.documents import Read, read_documents
-from tests.strategies import MANIFEST, changed_bytes, yaml_like
+from tests.fakes.strategies import MANIFEST, changed_bytes, yaml_like
 
 
 def value(text: str) -> object:

@@ -10,9 +10,9 @@ from reconciler.core.change import Action, Reason
 from reconciler.core.job import Marks
 from reconciler.engine.apply import Result
 from reconciler.source import read_directory
-from tests.faulty import DROP, Reply, as_it_is, once, reply
-from tests.fleets import FleetDirectory, apply_once, house
-from tests.forgetful import (
+from tests.fakes.faulty import DROP, Reply, as_it_is, once, reply
+from tests.fakes.fleets import FleetDirectory, apply_once, house
+from tests.fakes.forgetful import (
     NOTHING,
     SEED_AND_MODEL,
     ForgetfulServer,

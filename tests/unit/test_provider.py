@@ -46,9 +46,9 @@ from reconciler.provider import (
 from reconciler.provider import client as client_module
 from reconciler.provider.key import Key, KeyFile, Secrets
 from reconciler.provider.transport import ANSWER_LIMIT, _bounded
-from tests.clocks import SkippingClock
-from tests.faulty import DROP, HANG, Answer, FaultyServer, Reply, Request, reply
-from tests.strategies import bodies, headers, statuses
+from tests.fakes.clocks import SkippingClock
+from tests.fakes.faulty import DROP, HANG, Answer, FaultyServer, Reply, Request, reply
+from tests.fakes.strategies import bodies, headers, statuses
 
 KEY = "sk-a-key-that-must-appear-nowhere"
 JOB = {"id": "ftjob-1", "status": "running", "metadata": Marks("f", "a", "0" * 16, 1).as_metadata()}
@@ -1163,7 +1163,7 @@ def test_a_compressed_answer_is_read(encoding: str) -> None:
 # ── TLS ──────────────────────────────────────────────────────────────────────────────────────
 
 
-TLS = Path(__file__).parent / "fixtures" / "tls"
+TLS = Path(__file__).parent.parent / "fixtures" / "tls"
 CERTIFICATES = {
     "signed by nobody known": ("loopback", "", "is signed by nobody known here; set SSL_CERT_FILE"),
     "signed by somebody else": ("loopback", "elsewhere", "is signed by nobody known here; set SSL_CERT_FILE"),

@@ -22,7 +22,7 @@ from reconciler.log import configure
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
 from reconciler.state.journal import Identity, Journal, open_journal
 from reconciler.state.status_files import StatusFiles
-from tests.fleets import FleetDirectory
+from tests.fakes.fleets import FleetDirectory
 
 
 class MemoryProvider:

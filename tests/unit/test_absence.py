@@ -9,8 +9,8 @@ import pytest
 from reconciler.core.gates import Permission, approval_key
 from reconciler.engine.apply import Result
 from reconciler.sandbox import EmbeddedSandbox
-from tests.fleets import FleetDirectory, apply_once, jobs_at, live
-from tests.providers import World
+from tests.fakes.fleets import FleetDirectory, apply_once, jobs_at, live
+from tests.fakes.providers import World
 
 
 @pytest.fixture

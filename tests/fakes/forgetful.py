@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faulty import Answer, FaultyServer, Reply, Request, reply
+from tests.fakes.faulty import Answer, FaultyServer, Reply, Request, reply
 
 
 @dataclass

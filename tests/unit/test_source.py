@@ -14,7 +14,7 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.errors import SourceError
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_stream, read_training_bytes
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 FLEET = "apiVersion: reconciler/v1\nkind: Fleet\nmetadata: {name: f}\nspec: {provider: sandbox}\n"
 LINE = '{"messages": []}\n'
 

@@ -14,7 +14,7 @@ from reconciler.cli import command_named
 from reconciler.core.change import Reason
 from reconciler.source import read_directory
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
 
 STATE = shutil.ignore_patterns(".reconciler", ".sandbox")

@@ -22,9 +22,9 @@ from reconciler.errors import JournalError, ProviderError
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.source import read_directory
 from reconciler.state.lock import Lock
-from tests.clocks import SkippingClock
-from tests.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
-from tests.fleets import BEGIN, SILENT, FleetDirectory, apply_once, house, jobs_at, live, make_job
+from tests.fakes.clocks import SkippingClock
+from tests.fakes.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
+from tests.fakes.fleets import BEGIN, SILENT, FleetDirectory, apply_once, house, jobs_at, live, make_job
 
 
 @pytest.fixture
