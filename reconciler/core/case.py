@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.body import alike, derived_seed, same_suffix
-from reconciler.core.change import Reason
 from reconciler.core.job import Job, Marks
 from reconciler.core.manifest import Desired, Policy
+from reconciler.core.reason import Reason
 from reconciler.core.world import Intent, Memory, Record, World
 
 # Attempts that are looked for beyond those that failures explain: one after each cancel that was taken back.

@@ -8,6 +8,8 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.core.reason import Reason
+
 
 class Action(StrEnum):
     """What happens to a name or a job in this pass."""
@@ -18,38 +20,6 @@ class Action(StrEnum):
     KEEP = "keep"
     WAIT = "wait"
     HOLD = "hold"
-
-
-class Reason(StrEnum):
-    """Why: one word for each branch of the decision table."""
-
-    SOURCE_INVALID = "SourceInvalid"
-    CREATE_UNRESOLVED = "CreateUnresolved"
-    MISSING = "Missing"
-    SUSPENDED = "Suspended"
-    CANCEL_REQUESTED = "CancelRequested"
-    REMOVED = "Removed"
-    ORPHANED = "Orphaned"
-    PRUNE_DISABLED = "PruneDisabled"
-    DUPLICATE = "Duplicate"
-    IN_PROGRESS = "InProgress"
-    ADOPTED = "Adopted"
-    SUCCEEDED = "Succeeded"
-    RETRY = "Retry"
-    FAILED = "Failed"
-    RESTORED = "Restored"
-    CANCELLED = "Cancelled"
-    NOT_CREATED = "NotCreated"
-    WAITING_FOR_JOB = "WaitingForJob"
-    DEPENDENCY_FAILED = "DependencyFailed"
-    CREATE_REFUSED = "CreateRefused"
-    CREATE_REJECTED = "CreateRejected"
-    NO_IDENTITY = "NoIdentity"
-    WAITING_FOR_PREVIOUS = "WaitingForPrevious"
-    WAITING_FOR_CAPACITY = "WaitingForCapacity"
-    BLOCKED = "Blocked"
-    SUPERSEDED = "Superseded"
-    AHEAD = "Ahead"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.change import Action, Change, Plan
 from reconciler.core.manifest import Expect
 from reconciler.core.plan import kept_meanwhile
+from reconciler.core.reason import Reason
 from reconciler.core.world import World
 from reconciler.errors import foreign
 

@@ -23,14 +23,15 @@ from reconciler.core.case import (
     suspects_of_intent,
     wanted_here,
 )
-from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.change import Action, Change, Plan
 from reconciler.core.job import Job
 from reconciler.core.manifest import OnCancelled, OnChange, State
+from reconciler.core.reason import EndedBy, Reason
 from reconciler.core.world import Record, World
 from reconciler.errors import foreign
 
 # The cancels of ours after which going back to a revision trains it again (row 10).
-_RESTORABLE = frozenset({Reason.CANCEL_REQUESTED, Reason.REMOVED, Reason.SUPERSEDED})
+_RESTORABLE = frozenset(reason for reason in Reason if reason.restorable)
 
 # What trying again cannot cure: the request or the account must change first.
 # Anything else may have been the server's bad day.
@@ -115,7 +116,7 @@ def _row_1_overtaken(case: Case) -> Decision | None:
     if case.name not in case.world.overtaken:
         return None
     message = "another run on this state directory has read a newer manifest of it; this run leaves it alone"
-    return _hold(case, Reason.AHEAD, message, case.live[-1] if case.live else None)
+    return _hold(case, Reason.OVERTAKEN, message, case.live[-1] if case.live else None)
 
 
 def _row_2_create_unresolved(case: Case) -> Decision | None:
@@ -420,8 +421,8 @@ def _permit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Dec
 
 
 def _is_stuck(change: Change) -> bool:
-    """A hold that time alone does not end."""
-    return change.action is Action.HOLD and change.reason not in {Reason.AHEAD, Reason.CREATE_UNRESOLVED}
+    """A hold that only a person ends."""
+    return change.action is Action.HOLD and change.reason.ended_by is EndedBy.PERSON
 
 
 def _upstream_first(world: World, names: Iterable[str]) -> Iterator[str]:

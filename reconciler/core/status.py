@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.core.case import By, Case, End, Known, cases_of, end_of
-from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.change import Action, Change, Plan
 from reconciler.core.job import Checkpoint, Job
+from reconciler.core.reason import Reason, Trouble
 from reconciler.core.world import World
 from reconciler.errors import foreign
 
@@ -20,25 +21,6 @@ _Facts = tuple[str, str, str, str]  # type, status, reason, message
 
 # A job's whole past is at the provider; the report carries the recent part of it.
 _HISTORY_LIMIT = 20
-
-# Reasons that only a person, or the provider's recovery, can end.
-BLOCKING = frozenset(
-    {
-        Reason.SOURCE_INVALID,
-        Reason.CREATE_UNRESOLVED,
-        Reason.MISSING,
-        Reason.DEPENDENCY_FAILED,
-        Reason.CREATE_REFUSED,
-        Reason.CREATE_REJECTED,
-        Reason.NO_IDENTITY,
-        Reason.BLOCKED,
-    }
-)
-
-# Reasons under which a person has asked for exactly what is there, or nothing is left to do.
-_SETTLED_HOLDS = frozenset(
-    {Reason.FAILED, Reason.CANCELLED, Reason.CANCEL_REQUESTED, Reason.ORPHANED, Reason.PRUNE_DISABLED}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +156,7 @@ def _synced(changes: Sequence[Change]) -> _Facts:
 def _is_pending(change: Change) -> bool:
     if change.action in {Action.CREATE, Action.CANCEL, Action.WAIT}:
         return True
-    return change.action is Action.HOLD and change.reason not in _SETTLED_HOLDS | {Reason.SUSPENDED}
+    return change.action is Action.HOLD and not change.reason.as_declared
 
 
 def _succeeded(job: Job | None, changes: Sequence[Change]) -> _Facts:
@@ -197,7 +179,7 @@ def _succeeded(job: Job | None, changes: Sequence[Change]) -> _Facts:
 
 
 def _blocked(changes: Sequence[Change]) -> tuple[_Facts, ...]:
-    trouble = next((c for c in changes if c.reason in BLOCKING), None)
+    trouble = next((c for c in changes if c.reason.trouble is not Trouble.NONE), None)
     return () if trouble is None else (("Blocked", "True", trouble.reason, trouble.message),)
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from reconciler.clock import Clock
 from reconciler.core.case import cases_of, ended_by_us
-from reconciler.core.change import Action, Change, Reason
+from reconciler.core.change import Action, Change
 from reconciler.core.gates import Permission
+from reconciler.core.reason import EndedBy, Reason, Trouble
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
@@ -29,18 +30,6 @@ _PUT_OFF_LONGEST, _PUT_OFF_PATIENCE = 120.0, 600.0
 
 # While waiting for jobs, a provider that cannot be read is asked again this many times.
 _PATIENCE = 5
-
-# Reasons of a last look at which an apply has not done what it was asked to do.
-_UNDONE = frozenset(
-    {
-        Reason.CREATE_UNRESOLVED,
-        Reason.MISSING,
-        Reason.CREATE_REFUSED,
-        Reason.CREATE_REJECTED,
-        Reason.NO_IDENTITY,
-        Reason.SOURCE_INVALID,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +59,7 @@ class Result:
     def exit_code(self) -> int:
         """The lowest that applies, as README lists them."""
         after = self.last.after
-        if self.failure or self.undone or any(c.reason in _UNDONE for c in after.gated.plan.changes):
+        if self.failure or self.undone or any(c.reason.trouble is Trouble.OWN for c in after.gated.plan.changes):
             return 1
         if after.gated.refusals:
             return 3
@@ -217,7 +206,7 @@ def _moves(change: Change, after: Decided) -> bool:
     if change.action is not Action.WAIT:
         return False
     if change.reason is not Reason.WAITING_FOR_JOB:
-        return change.reason in {Reason.WAITING_FOR_PREVIOUS, Reason.WAITING_FOR_CAPACITY}
+        return change.reason.ended_by is EndedBy.PROVIDER
     upstream = after.seen.world.desired[change.name].model_from
     waited_for = [c for c in after.gated.plan.changes if c.name == upstream]
     return any(c.action in {Action.KEEP, Action.ADOPT} or _moves(c, after) for c in waited_for)

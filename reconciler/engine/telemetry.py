@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from reconciler import __version__
 from reconciler.clock import Clock
-from reconciler.core.change import Reason
+from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import Observer
 from reconciler.engine.reconcile import Pass

@@ -7,10 +7,11 @@ a manifest chose is escaped.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.change import Action, Change, Plan
 from reconciler.core.gates import Verdict
 from reconciler.core.job import Job
 from reconciler.core.manifest import TrainingFile
+from reconciler.core.reason import EndedBy, Reason
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
 from reconciler.errors import foreign, printable
@@ -28,21 +29,7 @@ _SYMBOLS: Mapping[Action, tuple[str, str]] = {
     Action.HOLD: ("!", "yellow"),
 }
 
-# Reasons after which another look is worth making although nothing is sent.
-_TEMPORARY = frozenset(
-    {
-        Reason.WAITING_FOR_JOB,
-        Reason.WAITING_FOR_PREVIOUS,
-        Reason.WAITING_FOR_CAPACITY,
-        Reason.CREATE_REFUSED,
-        Reason.CREATE_REJECTED,
-        Reason.CREATE_UNRESOLVED,
-    }
-)
 _RECHECK_SECONDS = 60
-
-# Reasons under which a name is not yet, or not any more, what its manifest asks for.
-_DIVERGED = frozenset({Reason.MISSING, Reason.CREATE_UNRESOLVED, Reason.SOURCE_INVALID, Reason.AHEAD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +82,7 @@ class Review:
     def converged(self) -> bool:
         """Whether everything is as the manifests say: nothing to send, nothing to wait for, nothing in doubt."""
         return not self.changes_present and not any(
-            c.action in {Action.WAIT, Action.ADOPT} or c.reason in _DIVERGED for c in self.plan.changes
+            c.action in {Action.WAIT, Action.ADOPT} or not c.reason.as_declared for c in self.plan.changes
         )
 
     @property
@@ -104,7 +91,9 @@ class Review:
         if self.plan.writes:
             return 0
         live = {job.id for job in self.world.jobs if job.live}
-        moving = any(c.reason in _TEMPORARY or c.put_off or c.job_id in live for c in self.plan.changes)
+        moving = any(
+            c.reason.ended_by in {EndedBy.TIME, EndedBy.PROVIDER} or c.job_id in live for c in self.plan.changes
+        )
         return _RECHECK_SECONDS if moving else None
 
     def files(self, change: Change) -> tuple[TrainingFile, ...]:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from reconciler.cli import command_named
-from reconciler.core.change import Reason
+from reconciler.core.reason import Reason
 from reconciler.source import read_directory
 
 ROOT = Path(__file__).parent.parent.parent

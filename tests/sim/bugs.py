@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.change import Action, Change, Plan, Reason
+from reconciler.core.change import Action, Change, Plan
 from reconciler.core.gates import Permission
 from reconciler.core.job import TERMINAL, Job, Marks
 from reconciler.core.manifest import Fleet
+from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.world import Intent, Memory, OwnCancel
 from reconciler.engine.reconcile import Decided, Reconciler, Seen

@@ -198,6 +198,8 @@ def _may_live(it: _Name, job: SimJob) -> Iterator[str]:
     # Without marks it is never cancelled from here, and the status says so.
     left |= not it.world.server.echoes and bool({"Orphaned", "NoIdentity"} & it.told)
     # Another directory's job, or one that a state directory wanted which is not here any more.
-    left |= "Ahead" in it.told and (len(it.world.sites) > 1 or it.world.sites[0].state.generation > 0)
+    left |= bool({"Ahead", "Overtaken"} & it.told) and (
+        len(it.world.sites) > 1 or it.world.sites[0].state.generation > 0
+    )
     if not left and not it.excused():
         yield f"{job.id} ({it.name}) is still live and nothing wants it; the status says {sorted(it.told)}"

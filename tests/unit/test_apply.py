@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from reconciler.clock import SystemClock
-from reconciler.core.change import Action, Reason
+from reconciler.core.change import Action
 from reconciler.core.gates import Permission
+from reconciler.core.reason import Reason
 from reconciler.core.world import Intent
 from reconciler.engine.apply import Patience, apply
 from reconciler.errors import JournalError, ProviderError
@@ -896,7 +897,7 @@ def test_a_run_that_was_overtaken_on_its_own_state_directory_leaves_the_newer_sp
         alive = {j["id"] for j in live(jobs_at(server.base_url))}
         done = running.run.one_pass(told, BEGIN)
     assert done.outcomes == ()
-    assert {(c.name, c.reason) for c in done.after.plan.changes} == {("a", Reason.AHEAD), ("b", Reason.AHEAD)}
+    assert {(c.name, c.reason) for c in done.after.plan.changes} == {("a", Reason.OVERTAKEN), ("b", Reason.OVERTAKEN)}
     assert {j["id"] for j in live(jobs_at(server.base_url))} == alive
     assert len(jobs_at(server.base_url)) == 3
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from reconciler.core.change import Action, Reason
+from reconciler.core.change import Action
 from reconciler.core.gates import Gated, Permission, Verdict, approval_key, expectation, gate
 from reconciler.core.manifest import Expect, State
 from reconciler.core.plan import kept_meanwhile, plan
+from reconciler.core.reason import Reason
 from reconciler.core.world import World
 from tests.fakes.builders import R2, desired, fleet, job, memory, record, world
 from tests.unit.test_plan import worlds

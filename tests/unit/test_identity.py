@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.body import derived_seed
-from reconciler.core.change import Action, Reason
+from reconciler.core.change import Action
 from reconciler.core.job import Marks
+from reconciler.core.reason import Reason
 from reconciler.engine.apply import Result
 from reconciler.source import read_directory
 from tests.fakes.faulty import DROP, Reply, as_it_is, once, reply

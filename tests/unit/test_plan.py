@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from reconciler.core.body import derived_seed
 from reconciler.core.case import lookups, resolved_intents
-from reconciler.core.change import Action, Change, Reason
+from reconciler.core.change import Action, Change
 from reconciler.core.job import Job, JobError, Marks
 from reconciler.core.manifest import OnCancelled, OnChange, State
 from reconciler.core.plan import plan
+from reconciler.core.reason import Reason
 from reconciler.core.status import Details, statuses
 from reconciler.core.world import Intent, Memory, OwnCancel, Rejection, World
 from tests.fakes.builders import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
@@ -742,12 +743,12 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "overtaken by another run on this state directory",
         world([job()], [desired()], overtaken=frozenset("a")),
-        [(H, Reason.AHEAD, "j1")],
+        [(H, Reason.OVERTAKEN, "j1")],
     ),
     (
         "... and it has no live job",
         world([], [desired()], overtaken=frozenset("a")),
-        [(H, Reason.AHEAD, None)],
+        [(H, Reason.OVERTAKEN, None)],
     ),
     (
         "3 a recorded job that cannot be read",

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.change import Reason
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Checkpoint, Job, JobError
 from reconciler.core.manifest import Desired, State
 from reconciler.core.plan import plan
+from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Details, Progress, Status, statuses
 from reconciler.core.world import Intent, Memory, OwnCancel, Rejection, World
 from reconciler.source.documents import read_documents
