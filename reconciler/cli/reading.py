@@ -11,7 +11,6 @@ from reconciler.cli import options, terminal
 from reconciler.cli.manifests import readable_source
 from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
-from reconciler.core.case import cases_of
 from reconciler.core.gates import Permission
 from reconciler.core.job import Checkpoint, Event
 from reconciler.core.snapshot import Snapshot
@@ -52,8 +51,11 @@ def status(clock: Clock, /, directory: str, name: str | None, form: str, *, ever
         elif not every:
             found = [s for s in found if not s.past]
         if form == "json":
-            _, unmanaged = cases_of(seen.world)
-            document = {"fleet": house.fleet.name, "items": [as_item(s) for s in found], "unmanaged": unmanaged}
+            document = {
+                "fleet": house.fleet.name,
+                "items": [as_item(s) for s in found],
+                "unmanaged": seen.world.unmanaged,
+            }
             terminal.echo(json.dumps(document, indent=2))
         elif name is not None:
             terminal.echo(status_detail(found[0]))

@@ -11,23 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from reconciler.core.case import (
-    By,
-    Case,
-    Known,
-    cases_of,
-    end_of,
-    ended_by_us,
-    job_of_intent,
-    must_exist,
-    suspects_of_intent,
-    wanted_here,
-)
 from reconciler.core.change import Action, Change, Plan
+from reconciler.core.ending import By, end_of, ended_by_us
+from reconciler.core.identity import Known
 from reconciler.core.job import Job
+from reconciler.core.lookup import job_of_intent, must_exist, suspects_of_intent
 from reconciler.core.manifest import OnCancelled, OnChange, State
+from reconciler.core.memory import Record
 from reconciler.core.reason import EndedBy, Reason
-from reconciler.core.world import Record, World
+from reconciler.core.world import Case, World
 from reconciler.errors import foreign
 
 # The cancels of ours after which going back to a revision trains it again (row 10).
@@ -65,7 +57,7 @@ class Decision:
 
 def plan(world: World) -> Plan:
     """Decide every name once: parts A and B for each, then C over the wanted creates, then D."""
-    cases, unmanaged = cases_of(world)
+    cases = world.cases
     decisions = {name: _stand(case) for name, case in cases.items()}
     permitted = _permit(world, cases, decisions)
     changes: list[Change] = []
@@ -78,7 +70,7 @@ def plan(world: World) -> Plan:
             changes.append(replace(create, replaces=replaced))
         changes.extend(decision.changes)
         changes.extend(follows)
-    return Plan(tuple(changes), unmanaged)
+    return Plan(tuple(changes), world.unmanaged)
 
 
 # ── Parts A and B: what stands for this name? ────────────────────────────────────────────────
@@ -588,7 +580,7 @@ def _may_retire(case: Case, known: Known, *, by_name: bool = False) -> bool:
     if not world.memory.known and known.job.id in world.seen_first:
         return True
     if not by_name:
-        return wanted_here(world.memory, case.name, known.revision)
+        return world.memory.wanted_here(case.name, known.revision)
     record = world.memory.records.get(known.job.id)
     # Made when the name had been gone from here before: whoever made it has a newer manifest of it.
     stranger = record.stranger if record is not None else case.name in world.memory.gone

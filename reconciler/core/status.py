@@ -10,11 +10,12 @@ and, only on trouble, *Blocked*.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.core.case import By, Case, End, Known, cases_of, end_of
 from reconciler.core.change import Action, Change, Plan
+from reconciler.core.ending import By, End, end_of
+from reconciler.core.identity import Known
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.reason import Reason, Trouble
-from reconciler.core.world import World
+from reconciler.core.world import Case, World
 from reconciler.errors import foreign
 
 _Facts = tuple[str, str, str, str]  # type, status, reason, message
@@ -88,7 +89,7 @@ def statuses(
     ``now`` is the time a condition that changes gets. ``previous`` are the last reports, as read
     back from disk. ``details`` are those read in this pass.
     """
-    cases, _ = cases_of(world)
+    cases = world.cases
     lines: dict[str, list[Change]] = {name: [] for name, case in cases.items() if case.desired or case.known}
     for change in plan.changes:
         lines.setdefault(change.name, []).append(change)

@@ -1,98 +1,23 @@
-"""Everything a decision may look at, as frozen values.
+"""Everything a decision may look at, as frozen values: one moment, and in it the case of each name.
 
-Pure. `reconcile` fills these from the source, the provider and the journal; `plan` and `gates`
-read them and nothing else: no clock, no file, no socket.
+Pure. `engine` fills a `World` from the source, the provider and the journal; `plan`, `gates` and `status` read it and
+nothing else: no clock, no file, no socket.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
+from reconciler.core.identity import Known, Listing, identify
 from reconciler.core.job import Job
-from reconciler.core.manifest import Desired, Fleet
+from reconciler.core.manifest import Desired, Fleet, Policy
+from reconciler.core.memory import Memory, Record
+from reconciler.core.reason import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A create that was recorded before it was sent and whose answer has not settled it."""
-
-    name: str
-    revision: str
-    attempt: int
-    seed: int | None = None  # the seed that was sent: the weaker trace on servers that drop metadata
-    token: str = field(default="", compare=False)  # the journal's: the same create, sent again, has another
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A job of this fleet as the journal last saw it."""
-
-    job_id: str
-    name: str
-    revision: str
-    attempt: int
-    live: bool
-    ended_before: bool = False  # it had ended when this journal began
-    stranger: bool = False  # first seen when its name had been gone from here before
-
-
-@dataclass(frozen=True, slots=True)
-class OwnCancel:
-    """A cancel that this state directory recorded. ``sent_at``: when it was last sent, in Unix seconds."""
-
-    reason: str
-    counts: bool = True  # False: void, the job was seen live again
-    waiting: bool = False  # it did not take, and its back-off is not over
-    left: bool = False  # a person said `forget`: never tried again
-    confirmed: bool = False  # the job was read back and has ended
-    sent_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A create that the provider refused, while its back-off lasts."""
-
-    revision: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the journal knows of this fleet at this provider.
-
-    ``known`` is False in a run whose journal began empty ("without memory").
-    ``wanted`` maps each (name, revision) once read in this directory to its hashed form
-    (None where it was taken over from the first settled listing).
-    ``gone`` are names that were read here once and had been found gone by the last pass.
-    ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
-    ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
-    where it has no record of this one.
-    ``put_off`` says why a create may not be sent for a moment, by name and revision (("", ""): every create).
-    ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
-    ``seeds``: it does not, and has been seen to return the seed that was sent.
-    """
-
-    known: bool = False
-    intents: Mapping[str, Intent] = field(default_factory=lambda: MappingProxyType({}))
-    records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
-    wanted: Mapping[tuple[str, str], Mapping[str, object] | None] = field(default_factory=lambda: MappingProxyType({}))
-    cancels: Mapping[str, OwnCancel] = field(default_factory=lambda: MappingProxyType({}))
-    rejected: Mapping[str, Rejection] = field(default_factory=lambda: MappingProxyType({}))
-    refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
-    put_off: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
-    echoes: bool | None = None
-    seeds: bool = False
-    gone: frozenset[str] = frozenset()
-    orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
-    neighbours: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def finds_lost_jobs(self) -> bool:
-        """Whether a listing shows what became of a create: it was seen to return marks, or else the seed."""
-        return bool(self.echoes) or self.seeds
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class World:
     """One moment: what is desired, what is observed, what is remembered.
 
@@ -126,7 +51,98 @@ class World:
         """Whether it carries this fleet's mark."""
         return job.belongs_to(self.fleet.name)
 
+    @cached_property
+    def cases(self) -> Mapping[str, "Case"]:
+        """Every name that is desired, has jobs, or is held up by something remembered; grouped once."""
+        memory = self.memory
+        identified = identify(Listing(self.fleet.name, self.desired, self.jobs, memory))
+        records: defaultdict[str, list[Record]] = defaultdict(list)
+        for record in memory.records.values():
+            records[record.name].append(record)
+        lost = {r.name for r in memory.records.values() if r.job_id in self.missing | self.unseen}
+        once_wanted = {name for name, revision in memory.wanted if memory.wanted_here(name, revision)}
+        names = set(self.desired) | set(identified.known) | set(memory.intents) | self.broken | lost
+        return {
+            name: Case(
+                name,
+                self,
+                self.desired.get(name),
+                identified.known.get(name, ()),
+                tuple(records.get(name, ())),
+                once_wanted=name in once_wanted,
+                suspects=identified.suspects.get(name, ()),
+                anonymous=identified.anonymous,
+            )
+            for name in names
+        }
+
+    @property
+    def unmanaged(self) -> int:
+        """How many jobs at the provider do not carry this fleet's mark."""
+        return sum(not self.owns(job) for job in self.jobs)
+
     @property
     def ours(self) -> tuple[Job, ...]:
         """The jobs of this fleet, live or not."""
         return tuple(job for job in self.jobs if self.owns(job))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One name and everything its row depends on; ``known`` holds the oldest first."""
+
+    name: str
+    world: World
+    desired: Desired | None
+    known: tuple[Known, ...]
+    records: tuple[Record, ...] = ()  # what the journal holds of this name
+    once_wanted: bool = False  # some revision of this name is among what `wanted_here` says
+    suspects: tuple[Job, ...] = ()  # without marks: each might be a job of its present revision
+    anonymous: bool = False  # jobs of unknown origin are listed, and no job with anything to know it by but its id
+
+    @property
+    def policy(self) -> Policy:
+        """The manifest's policy; row 5 has taken the names without a manifest before anyone asks."""
+        return self.desired.policy if self.desired else Policy()
+
+    @property
+    def revision(self) -> str | None:
+        """The revision its manifest has now."""
+        return self.desired.revision if self.desired else None
+
+    @property
+    def live(self) -> tuple[Known, ...]:
+        return tuple(k for k in self.known if k.live)
+
+    @property
+    def current(self) -> tuple[Known, ...]:
+        """The jobs that stand for the revision the manifest has now."""
+        return tuple(k for k in self.known if k.revision == self.revision)
+
+    @property
+    def others(self) -> tuple[Known, ...]:
+        """Live jobs of other revisions."""
+        return tuple(k for k in self.live if k.revision != self.revision)
+
+    @property
+    def succeeded(self) -> tuple[Known, ...]:
+        """Those of them that succeeded; the one to keep and to build on comes first: the adopted, else the oldest."""
+        return tuple(sorted((k for k in self.current if k.job.succeeded), key=lambda k: not k.adopted))
+
+    @property
+    def producer(self) -> Known | None:
+        """The job whose model is the present revision's."""
+        return next((k for k in self.succeeded if k.job.fine_tuned_model), None)
+
+    @property
+    def latest(self) -> Known | None:
+        """The latest attempt: of several, the succeeded, else the live, else the oldest.
+
+        A duplicate that was cancelled to leave one says nothing of its revision, unless there is nothing else.
+        """
+        cancels = self.world.memory.cancels
+        healed = {i for k in self.current if (i := k.job.id) in cancels and cancels[i].reason == Reason.DUPLICATE}
+        counted = tuple(k for k in self.current if k.job.id not in healed or not k.job.cancelled) or self.current
+        top = max((k.attempt for k in counted), default=None)
+        ranked = sorted(counted, key=lambda k: (k.attempt != top, not k.job.succeeded, not k.live))
+        return next(iter(ranked), None)

@@ -14,8 +14,8 @@ from reconciler.core.body import create_body
 from reconciler.core.change import Action, Change
 from reconciler.core.job import Job, Marks
 from reconciler.core.manifest import Desired, OnRemove, TrainingFile
+from reconciler.core.memory import Intent, Record
 from reconciler.core.reason import Reason
-from reconciler.core.world import Intent, Record
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, foreign
 from reconciler.provider import Provider, is_lasting, is_not_ready, takes_no_jobs
 from reconciler.state.journal import Journal

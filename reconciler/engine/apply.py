@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from reconciler.clock import Clock
-from reconciler.core.case import cases_of, ended_by_us
 from reconciler.core.change import Action, Change
+from reconciler.core.ending import ended_by_us
 from reconciler.core.gates import Permission
 from reconciler.core.reason import EndedBy, Reason, Trouble
 from reconciler.core.snapshot import Snapshot
@@ -220,7 +220,7 @@ def _watched(done: Pass) -> set[str]:
 
 def _lost(world: World, watched: set[str]) -> tuple[str, ...]:
     """Names whose job was live during this apply, and failed or was cancelled by somebody else."""
-    cases, _ = cases_of(world)
+    cases = world.cases
     return tuple(
         name
         for name, case in sorted(cases.items())

@@ -15,25 +15,18 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import Clock
-from reconciler.core.case import (
-    By,
-    Case,
-    Known,
-    cases_of,
-    end_of,
-    found_without_marks,
-    lookups,
-    resolved_intents,
-    sent_seed,
-)
 from reconciler.core.change import Action, Change, Plan
+from reconciler.core.ending import By, end_of
 from reconciler.core.gates import Gated, Permission, Verdict, gate
+from reconciler.core.identity import Known, sent_seed
 from reconciler.core.job import Checkpoint, Job
+from reconciler.core.lookup import found_without_marks, lookups, resolved_intents
 from reconciler.core.manifest import Fleet, TrainingFile
+from reconciler.core.memory import Memory, Record
 from reconciler.core.plan import plan
 from reconciler.core.snapshot import Snapshot, held
 from reconciler.core.status import Details, statuses
-from reconciler.core.world import Memory, Record, World
+from reconciler.core.world import Case, World
 from reconciler.engine.act import ENDING, Desk, Outcome, cancel, create
 from reconciler.engine.follow import Followed, Follower
 from reconciler.errors import (
@@ -241,7 +234,7 @@ class Reconciler:
         with self._ports.turn():
             began = self._ports.clock.monotonic()
             seen = self.observe(snapshot, permission)
-            cases, _ = cases_of(seen.world)
+            cases = seen.world.cases
             ended = _ended(seen, cases)
             self._tell(ended, seen.world.memory, log)
             self._remember(seen, cases, snapshot, log)
@@ -480,7 +473,7 @@ class Reconciler:
         """
         if self._journal().known:
             return
-        cases, _ = cases_of(world)
+        cases = world.cases
         yield from (
             Record(k.job.id, name, k.revision, k.attempt, k.live)
             for name, case in cases.items()
@@ -564,7 +557,7 @@ class Reconciler:
         """What a daemon reads of live jobs beside the listing."""
         if self._ports.follower is None or self._ports.stopping():
             return ()
-        cases, _ = cases_of(after.seen.world)
+        cases = after.seen.world.cases
         jobs = {k.job.id: (name, k.job) for name, case in cases.items() for k in case.known}
         return self._ports.follower.follow(jobs, log)
 

@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from reconciler.core.manifest import Desired, OnRemove
-from reconciler.core.world import Intent, Memory, OwnCancel, Record, Rejection
+from reconciler.core.memory import Intent, Memory, OwnCancel, Record, Rejection
 from reconciler.errors import JournalError, Locked, StateReplaced
 from reconciler.state.lock import Flock, check_locks, lock_file
 from reconciler.state.seal import Seal

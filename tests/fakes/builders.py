@@ -5,7 +5,8 @@ from typing import Any
 
 from reconciler.core.job import Job, JobError, Marks
 from reconciler.core.manifest import Adopt, Desired, Fleet, Limits, Policy
-from reconciler.core.world import Intent, Memory, OwnCancel, Record, World
+from reconciler.core.memory import Intent, Memory, OwnCancel, Record
+from reconciler.core.world import World
 
 FLEET = "fleet-1"
 R1, R2, R3 = "1" * 16, "2" * 16, "3" * 16

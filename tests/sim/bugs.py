@@ -14,9 +14,9 @@ from reconciler.core.change import Action, Change, Plan
 from reconciler.core.gates import Permission
 from reconciler.core.job import TERMINAL, Job, Marks
 from reconciler.core.manifest import Fleet
+from reconciler.core.memory import Intent, Memory, OwnCancel
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
-from reconciler.core.world import Intent, Memory, OwnCancel
 from reconciler.engine.reconcile import Decided, Reconciler, Seen
 from reconciler.errors import JournalError, OutcomeUnknown
 from reconciler.source import read_directory

@@ -16,8 +16,8 @@ import pytest
 from reconciler.clock import SystemClock
 from reconciler.core.change import Action
 from reconciler.core.gates import Permission
+from reconciler.core.memory import Intent
 from reconciler.core.reason import Reason
-from reconciler.core.world import Intent
 from reconciler.engine.apply import Patience, apply
 from reconciler.errors import JournalError, ProviderError
 from reconciler.sandbox import EmbeddedSandbox

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.manifest import Desired
-from reconciler.core.world import Intent, OwnCancel, Rejection
+from reconciler.core.memory import Intent, OwnCancel, Rejection
 from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
 from reconciler.state.journal import FILE, Identity, Journal, backoff, open_journal
 from reconciler.state.lock import Lock

@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.body import derived_seed
-from reconciler.core.case import lookups, resolved_intents
 from reconciler.core.change import Action, Change
 from reconciler.core.job import Job, JobError, Marks
+from reconciler.core.lookup import lookups, resolved_intents
 from reconciler.core.manifest import OnCancelled, OnChange, State
+from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.status import Details, statuses
-from reconciler.core.world import Intent, Memory, OwnCancel, Rejection, World
+from reconciler.core.world import World
 from tests.fakes.builders import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
 
 A, C, K, W, H, ADOPT = Action.CREATE, Action.CANCEL, Action.KEEP, Action.WAIT, Action.HOLD, Action.ADOPT

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Checkpoint, Job, JobError
 from reconciler.core.manifest import Desired, State
+from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Details, Progress, Status, statuses
-from reconciler.core.world import Intent, Memory, OwnCancel, Rejection, World
+from reconciler.core.world import World
 from reconciler.source.documents import read_documents
 from reconciler.state.status_files import StatusFiles, as_item
 from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, record, world

@@ -1,0 +1,198 @@
+"""Whose job is it? The jobs of a listing, by the name each stands for.
+
+Pure. `World.cases` is built on `identify`. A job is known by what a person said, by its marks, by what is remembered,
+or, on a server that drops metadata, by its seed. Nothing in here says what to do with it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.body import alike, derived_seed, same_suffix
+from reconciler.core.job import Job, Marks
+from reconciler.core.manifest import Desired
+from reconciler.core.memory import Memory, Record
+
+# Attempts that are looked for beyond those that failures explain: one after each cancel that was taken back.
+_FURTHER_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A job as the decision sees it: whose revision and attempt it stands for."""
+
+    job: Job
+    revision: str
+    attempt: int
+    ours: bool  # carries our fleet's marks: only such a job may be cancelled
+    adopted: bool  # a manifest's `policy.adopt` names it
+
+    @property
+    def live(self) -> bool:
+        return self.job.live
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All that tells whose a job is. ``jobs`` is a complete listing, and what was looked up beside it."""
+
+    fleet: str
+    desired: Mapping[str, Desired]
+    jobs: tuple[Job, ...]
+    memory: Memory
+
+    def owns(self, job: Job) -> bool:
+        """Whether it carries this fleet's mark."""
+        return job.belongs_to(self.fleet)
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The jobs of a listing by name, the oldest first.
+
+    ``suspects`` carry no marks, and each might be a job of its name's present revision. ``anonymous``: jobs of unknown
+    origin are listed, and no job with anything to know it by but its id.
+    """
+
+    known: Mapping[str, tuple[Known, ...]]
+    suspects: Mapping[str, tuple[Job, ...]]
+    anonymous: bool
+
+
+def identify(listing: Listing) -> Identified:
+    """Group the jobs by the name they stand for."""
+    standing, strangers = _standing(listing)
+    traces = _traces(listing, strangers)
+    known: defaultdict[str, list[Known]] = defaultdict(list)
+    for name, one in (*standing, *_by_seed(strangers, traces)):
+        known[name].append(one)
+    return Identified(
+        known={name: tuple(sorted(jobs, key=lambda k: k.job.age_key)) for name, jobs in known.items()},
+        suspects={name: tuple(jobs) for name, jobs in _suspects(listing, strangers, traces).items()},
+        anonymous=any(job.marks is None for job in strangers) and not any(job.seed for job in listing.jobs),
+    )
+
+
+def _standing(listing: Listing) -> tuple[list[tuple[str, Known]], tuple[Job, ...]]:
+    """The jobs that stand for a name because somebody or something says so, with it; and all the others."""
+    adopters = {d.policy.adopt.job_id: d for d in listing.desired.values() if d.policy.adopt}
+    standing: list[tuple[str, Known]] = []
+    strangers: list[Job] = []
+    for job in sorted(listing.jobs, key=lambda j: j.age_key):
+        record = listing.memory.records.get(job.id)
+        found = _stands_for(job, adopters.get(job.id), record, ours=listing.owns(job))
+        if found is None:
+            strangers.append(job)
+        else:
+            standing.append(found)
+    return standing, tuple(strangers)
+
+
+def _stands_for(job: Job, adopter: Desired | None, record: Record | None, *, ours: bool) -> tuple[str, Known] | None:
+    """The name a job counts for: a person said so, its marks say so, or the journal remembers it."""
+    if adopter is not None and adopter.policy.adopt is not None:
+        attempt = job.marks.attempt if ours and job.marks else 0
+        return adopter.name, Known(job, adopter.policy.adopt.revision, attempt, ours=ours, adopted=True)
+    if ours and job.marks is not None:
+        return job.marks.name, Known(job, job.marks.revision, job.marks.attempt, ours=True, adopted=False)
+    if record is not None:
+        # A server that drops or mangles metadata: the job we made there is known by its id, and never cancelled.
+        return record.name, Known(job, record.revision, record.attempt, ours=False, adopted=False)
+    return None
+
+
+# ── jobs without our marks ───────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """A create of ours that a server which drops metadata shows by its seed. ``sent``: what else of it is known."""
+
+    name: str
+    revision: str
+    attempt: int
+    sent: Mapping[str, object]
+    derived: bool = True  # the seed follows from the marks; False: the manifest sets it
+
+    def fits(self, job: Job) -> bool:
+        """Whether that job can be its own. A derived seed is proof enough, unless the suffix says otherwise."""
+        return same_suffix(self.sent, job) if self.derived else job.marks is None and alike(self.sent, job)
+
+
+def _traces(listing: Listing, strangers: Iterable[Job]) -> Mapping[int, _Trace]:
+    """By seed: the creates whose job may be among ``strangers``.
+
+    Those of the present revisions only where this provider does not return our marks: who copies one of our jobs by
+    hand copies its seed. A lost create is looked for by its seed anywhere, since nobody has seen its job to copy it.
+    """
+    shown = Counter(job.seed for job in strangers)
+    if not any(shown):
+        return {}
+    memory, fleet = listing.memory, listing.fleet
+    wanted = () if memory.echoes else tuple(d for d in listing.desired.values() if _set_seed(d) is None)
+    traces = {
+        derived_seed(Marks(fleet, d.name, d.revision, attempt)): _Trace(d.name, d.revision, attempt, d.body)
+        for d in wanted
+        for attempt in range(1, d.policy.retries + _FURTHER_ATTEMPTS)
+    }
+    lost = Counter(intent.seed for intent in memory.intents.values())
+    for intent in memory.intents.values():
+        derived = intent.seed == derived_seed(Marks(fleet, intent.name, intent.revision, intent.attempt))
+        # No create is sent while a job is listed that looks like its own (row 14): one that has come since, alone, is.
+        alone = not memory.echoes and lost[intent.seed] == shown[intent.seed] == 1
+        if intent.seed is not None and (derived or alone):
+            sent = _sent(listing, intent.name, intent.revision)
+            traces[intent.seed] = _Trace(intent.name, intent.revision, intent.attempt, sent, derived)
+    return traces
+
+
+def _sent(listing: Listing, name: str, revision: str) -> Mapping[str, object]:
+    """What its create said of suffix, model and training file, as far as this run knows."""
+    desired = listing.desired.get(name)
+    if desired is not None and desired.revision == revision:
+        return desired.body
+    return listing.memory.wanted.get((name, revision)) or {}
+
+
+def _set_seed(desired: Desired) -> int | None:
+    """The seed that its manifest sets."""
+    seed = desired.body.get("seed")
+    return seed if isinstance(seed, int) else None
+
+
+def sent_seed(memory: Memory, fleet: str, record: Record) -> int:
+    """The seed that was sent for a recorded job."""
+    told = (memory.wanted.get((record.name, record.revision)) or {}).get("seed")
+    return told if isinstance(told, int) else derived_seed(Marks(fleet, record.name, record.revision, record.attempt))
+
+
+def _by_seed(strangers: Iterable[Job], traces: Mapping[int, _Trace]) -> list[tuple[str, Known]]:
+    """The weaker trace: jobs as what their seed says that they are. Such a job is kept, and never cancelled."""
+    found = ((job, traces.get(job.seed)) for job in strangers if job.seed is not None)
+    return [
+        (trace.name, Known(job, trace.revision, trace.attempt, ours=False, adopted=False))
+        for job, trace in found
+        if trace is not None and trace.fits(job)
+    ]
+
+
+def _suspects(listing: Listing, strangers: Iterable[Job], traces: Mapping[int, _Trace]) -> Mapping[str, list[Job]]:
+    """By name: jobs of which nobody can say whether they are its own, where this provider does not return our marks.
+
+    A seed that a manifest sets may have been set by others too; one that we derived comes back with another suffix.
+    """
+    suspects: defaultdict[str, list[Job]] = defaultdict(list)
+    if listing.memory.echoes:
+        return suspects
+    by_seed: defaultdict[int | None, list[Job]] = defaultdict(list)
+    for job in (j for j in strangers if j.marks is None):
+        trace = None if job.seed is None else traces.get(job.seed)
+        if trace is None:
+            by_seed[job.seed].append(job)
+        elif not trace.fits(job):
+            suspects[trace.name].append(job)
+    for name, desired in listing.desired.items():
+        seed = _set_seed(desired)
+        if seed is not None:
+            suspects[name] += (job for job in by_seed[seed] if alike(desired.body, job))
+    return suspects

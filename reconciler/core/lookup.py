@@ -1,0 +1,73 @@
+"""What a listing alone does not tell: which jobs deserve a look, and which lost creates it resolves.
+
+Pure. `engine` asks in here before it decides; `plan` asks for the job of a create whose answer was lost.
+"""
+
+from collections.abc import Mapping
+
+from reconciler.core.identity import Known
+from reconciler.core.job import Job
+from reconciler.core.memory import Intent, Record
+from reconciler.core.world import Case, World
+
+
+def lookups(world: World) -> tuple[str, ...]:
+    """Job ids that deserve a GET: a complete listing ought to show them (row 3), or shows live what we cancelled."""
+    listed = {job.id for job in world.jobs}
+    cancels = world.memory.cancels
+    # A listing may lag behind a cancel; only a fresh look may say that it did not take.
+    doubted = {job.id for job in world.jobs if job.live and job.id in cancels and not cancels[job.id].left}
+    expected = {r.job_id for r in world.memory.records.values() if must_exist(world, r)}
+    expected |= {d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt}
+    return tuple(sorted((expected - listed) | doubted))
+
+
+def resolved_intents(world: World) -> Mapping[str, str | None]:
+    """Unresolved creates that this listing resolves: name → the job's id, or None for "did not happen"."""
+    if not world.memory.intents:
+        return {}
+    found: dict[str, str | None] = {}
+    for name in world.memory.intents:
+        case = world.cases[name]
+        job = job_of_intent(case)
+        if job is not None:
+            found[name] = job.job.id
+        elif name in world.settled and world.memory.finds_lost_jobs and not suspects_of_intent(world, name):
+            found[name] = None
+    return found
+
+
+def found_without_marks(world: World, resolved: Mapping[str, str | None]) -> Mapping[str, Record]:
+    """The jobs of resolved creates that do not carry our marks, as they are remembered from here on: by their ids."""
+    jobs = {job.id: job for job in world.jobs}
+    found = ((world.memory.intents[name], jobs[job_id]) for name, job_id in resolved.items() if job_id is not None)
+    return {
+        job.id: Record(job.id, intent.name, intent.revision, intent.attempt, job.live)
+        for intent, job in found
+        if not world.owns(job)
+        and not any(d.policy.adopt and d.policy.adopt.job_id == job.id for d in world.desired.values())
+    }
+
+
+def must_exist(world: World, record: Record) -> bool:
+    desired = world.desired.get(record.name)
+    return record.live or (desired is not None and desired.revision == record.revision)
+
+
+def suspects_of_intent(world: World, name: str) -> tuple[Job, ...]:
+    """Jobs without marks that carry the seed of an unresolved create, where nothing better tells whose they are."""
+    intent, records = world.memory.intents[name], world.memory.records
+    if world.memory.echoes or intent.seed is None:
+        return ()
+    jobs = sorted(world.jobs, key=lambda j: j.age_key)
+    return tuple(j for j in jobs if j.seed == intent.seed and j.id not in records and not world.owns(j))
+
+
+def job_of_intent(case: Case) -> Known | None:
+    """The job that an unresolved create made: by its marks, record or seed, or because a person said so."""
+    intent = case.world.memory.intents[case.name]
+    return next((k for k in case.known if k.revision == intent.revision and _made_by(k, intent)), None)
+
+
+def _made_by(known: Known, intent: Intent) -> bool:
+    return known.adopted or known.attempt == intent.attempt
