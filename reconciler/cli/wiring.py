@@ -49,7 +49,7 @@ class House:
     target: Target
     run: Reconciler
     provider: Provider
-    journal: Journal | None
+    journal: Journal
     status_files: StatusFiles
     clock: Clock
     log: FilteringBoundLogger
@@ -129,9 +129,7 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
         )
         directory = settings.state_directory
         identity = Identity(fleet.name, where.identity, where.organization, where.project)
-        journal = open_journal(directory, identity, now=clock.time, read_only=not writes)
-        if journal is not None:
-            stack.enter_context(journal)
+        journal = stack.enter_context(open_journal(directory, identity, now=clock.time, read_only=not writes))
         status_files = StatusFiles(directory)
         ports = Ports(
             provider=provider,
@@ -143,7 +141,7 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             standing=still_standing,
             turn=(lambda: _turn(settings, clock)) if writes else nullcontext,
-            follower=Follower(provider, journal, service.fan) if service and journal else None,
+            follower=Follower(provider, journal, service.fan) if service else None,
             stopping=service.stopping if service else lambda: False,
         )
         settle = settings.settle if settings.settle is not None else 0.0 if where.sandbox else SETTLE_SECONDS

@@ -34,7 +34,6 @@ from reconciler.errors import (
     NotSent,
     ProviderError,
     RateLimited,
-    ReconcilerError,
     SourceError,
     Unreadable,
     foreign,
@@ -58,15 +57,14 @@ _EVERY_CREATE = ("", "")
 class Ports:
     """Everything a run touches outside itself.
 
-    ``journal`` is None where a command that writes nothing found none. ``unchanged`` reads
-    manifests and training files again: are they still what the snapshot was made of? ``standing`` looks for files
-    that may still hold names without a manifest (as `still_standing`). ``turn``
+    ``unchanged`` reads manifests and training files again: are they still what the snapshot was made of?
+    ``standing`` looks for files that may still hold names without a manifest (as `still_standing`). ``turn``
     is the lock that the passes on one state directory take in turn. ``follower`` is for a daemon, which
     reads the events of live jobs; ``stopping`` says whether nothing more should be sent.
     """
 
     provider: Provider
-    journal: Journal | None
+    journal: Journal
     status_files: StatusFiles
     clock: Clock
     log: FilteringBoundLogger
@@ -187,20 +185,17 @@ class Reconciler:
     @property
     def declared(self) -> frozenset[str]:
         """Names that a run on this state directory has read, and none since has read a whole directory without."""
-        journal = self._ports.journal
-        return frozenset(journal.declared()) if journal else frozenset()
+        return frozenset(self._ports.journal.declared())
 
     @property
     def live_names(self) -> frozenset[str]:
         """Names with jobs that were live when a pass on this state directory last looked."""
-        journal = self._ports.journal
-        return frozenset(journal.live_names()) if journal else frozenset()
+        return frozenset(self._ports.journal.live_names())
 
     @property
     def next_try(self) -> float | None:
         """When (monotonic) the next back-off is over; None where none is under way."""
-        journal = self._ports.journal
-        at = journal.next_try() if journal else None
+        at = self._ports.journal.next_try()
         clock = self._ports.clock
         ends = [] if at is None else [clock.monotonic() + max(0.0, at - clock.time())]
         return min([*ends, *(p.until for p in self._put_off_now.values())], default=None)
@@ -230,7 +225,7 @@ class Reconciler:
             JournalError: the memory failed; no write followed.
         """
         log = self._ports.log.bind(pass_id=uuid.uuid4().hex[:8])
-        self._journal().check_place()
+        self._ports.journal.check_place()
         with self._ports.turn():
             began = self._ports.clock.monotonic()
             seen = self.observe(snapshot, permission)
@@ -246,7 +241,7 @@ class Reconciler:
                     log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
             postponed = self._cold if decided.gated.plan.writes else ""
             if not decided.plan.writes:
-                self._journal().begin(self._seen_at_first(decided.seen.world))
+                self._ports.journal.begin(self._seen_at_first(decided.seen.world))
             outcomes = () if postponed else self._act(decided, log)
             after = self._look_back(decided, outcomes)
             if self._ports.follower is None:
@@ -324,7 +319,7 @@ class Reconciler:
             listed = {job.id for job in world.jobs}
             recorded = [r.job_id for r in world.memory.records.values() if r.name == name and r.job_id not in listed]
             missing = self._look_up(recorded).missing
-            return self._journal().forget(name, missing, intents=world.memory.echoes is not True)
+            return self._ports.journal.forget(name, missing, intents=world.memory.echoes is not True)
 
     # ── its steps ──
 
@@ -333,22 +328,19 @@ class Reconciler:
         try:
             return self._ports.provider.list_jobs()
         except NoData as error:
-            journal, fleet = self._ports.journal, _known_fleet(self._fleet, snapshot)
-            memory = journal.memory() if journal else Memory()
-            expected = lookups(World(fleet, snapshot.desired, (), memory))
+            fleet = _known_fleet(self._fleet, snapshot)
+            expected = lookups(World(fleet, snapshot.desired, (), self._ports.journal.memory()))
             if expected:
                 raise Unreadable(f"{error}, although job {foreign(expected[0])} ought to be in it") from error
             return ()
 
     def _held(self, snapshot: Snapshot) -> frozenset[str]:
         """Names whose manifest cannot be trusted now, those among them that cannot even be read (row 1)."""
-        journal = self._ports.journal
-        return held(snapshot, journal.declared() if journal else {})
+        return held(snapshot, self._ports.journal.declared())
 
     def _standing(self, snapshot: Snapshot, listed: Iterable[Job], fleet: Fleet) -> Mapping[str, str]:
         """Names without a manifest whose file may still stand there; a stream has no files."""
-        journal = self._ports.journal
-        last_seen = journal.declared() if journal else {}
+        last_seen = self._ports.journal.declared()
         live = {job.marks.name for job in listed if job.live and job.marks and job.belongs_to(fleet.name)}
         gone = (last_seen.keys() | live) - snapshot.desired.keys()
         if snapshot.stream or not gone:
@@ -358,7 +350,7 @@ class Reconciler:
     def _why_cold(self) -> str:
         """Why this run must wait one settle window before its first write; "" where it need not."""
         journal = self._ports.journal
-        if journal is None or not journal.settled:
+        if not journal.settled:
             return "this state directory is new, and an earlier run may have just created jobs"
         if journal.moved:
             return "this state directory was last written elsewhere, or is a copy"
@@ -368,8 +360,7 @@ class Reconciler:
 
     def _memory(self, listed: Iterable[Job], fleet: Fleet) -> Memory:
         """The journal's memory, and what this very listing says about marks coming back."""
-        journal = self._ports.journal
-        memory = journal.memory(every_backoff=self._patient) if journal else Memory()
+        memory = self._ports.journal.memory(every_backoff=self._patient)
         now = self._ports.clock.monotonic()
         self._put_off_now = {key: put_off for key, put_off in self._put_off.items() if now < put_off.until}
         put_off = {key: later.why for key, later in self._put_off_now.items()}
@@ -380,10 +371,10 @@ class Reconciler:
 
         (A run over the same one read it later, or sees at its write that the files are others.)
         """
-        journal, as_of = self._ports.journal, self._read_as_of
-        if journal is None or as_of is None or not self._is_as_read(snapshot):
+        as_of = self._read_as_of
+        if as_of is None or not self._is_as_read(snapshot):
             return frozenset()
-        return journal.overtaken(as_of[1], self._origin(snapshot))
+        return self._ports.journal.overtaken(as_of[1], self._origin(snapshot))
 
     def _is_as_read(self, snapshot: Snapshot) -> bool:
         """Whether this reading is the one that the journal has remembered for this run."""
@@ -394,9 +385,8 @@ class Reconciler:
 
         A provider may take its time. The clock is this run's own: a wall clock proves nothing.
         """
-        journal = self._ports.journal
         going_on = {job.id for job in world.jobs if job.live and job.status not in ENDING}
-        pending = journal.pending_cancels() if journal else frozenset()
+        pending = self._ports.journal.pending_cancels()
         doubted = {
             key: self._cancels_doubted.get(key, begun_at + self._settle) for key in pending if key[0] in going_on
         }
@@ -435,7 +425,7 @@ class Reconciler:
 
     def _remember(self, seen: Seen, cases: Mapping[str, Case], snapshot: Snapshot, log: FilteringBoundLogger) -> None:
         """Bring the journal up to what was seen."""
-        journal = self._journal()
+        journal = self._ports.journal
         trusted = {name: d for name, d in snapshot.desired.items() if name not in seen.world.broken}
         if not self._is_as_read(snapshot):
             turn = journal.want(trusted, self._origin(snapshot), confirmed=lambda: self._ports.unchanged(snapshot))
@@ -471,7 +461,7 @@ class Reconciler:
 
         Nothing is grouped before somebody asks: the journal does once, not at every pass.
         """
-        if self._journal().known:
+        if self._ports.journal.known:
             return
         cases = world.cases
         yield from (
@@ -484,7 +474,7 @@ class Reconciler:
     def _act(self, decided: Decided, log: FilteringBoundLogger) -> tuple[Outcome, ...]:
         """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
         ports, world = self._ports, decided.seen.world
-        desk = Desk(world.fleet.name, ports.provider, self._journal(), log, ports.training_bytes, self._may_wait)
+        desk = Desk(world.fleet.name, ports.provider, self._ports.journal, log, ports.training_bytes, self._may_wait)
         outcomes: list[Outcome] = []
         stopped = False
         for change in decided.gated.plan.writes:
@@ -510,7 +500,7 @@ class Reconciler:
         """Start the clocks that a create starts; each is monotonic and begins again in a new process."""
         now = self._ports.clock.monotonic()
         if outcome.unknown:
-            token = self._journal().memory().intents[outcome.name].token
+            token = self._ports.journal.memory().intents[outcome.name].token
             self._looked_for[outcome.name] = (token, now + self._settle)
         if outcome.unknown or outcome.ok:
             self._created_at = now
@@ -600,11 +590,6 @@ class Reconciler:
         self._refusals = refusals
         level = log.info if outcomes or ended else log.debug
         level("pass.completed", jobs=len(after.seen.world.jobs), writes=len(outcomes))
-
-    def _journal(self) -> Journal:
-        if self._ports.journal is None:
-            raise ReconcilerError("this run was opened for reading only")
-        return self._ports.journal
 
 
 def timestamp(clock: Clock) -> str:

@@ -115,7 +115,10 @@ def _lasts(next_at: float, now: float) -> bool:
 
 
 class Journal:
-    """An open journal for one identity. Use `open_journal`; close it, or use it as a context."""
+    """An open journal for one identity. Use `open_journal`; close it, or use it as a context.
+
+    Whatever would write raises JournalError in one that was opened for reading only.
+    """
 
     def __init__(  # noqa: PLR0913 - what it is made of, each once, in `open_journal` and in the simulation
         self,
@@ -132,6 +135,7 @@ class Journal:
         self._path = path
         self._now = now
         self._seal = seal
+        self._read_only = read_only
         self._base_url = identity.base_url
         self._opened = _file_of(path)
         self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
@@ -141,7 +145,7 @@ class Journal:
         where = "(fleet, base_url, organization, project) = (?, ?, ?, ?)"
         find = f"SELECT id, begun, settled, writes FROM identity WHERE {where}"  # noqa: S608 - constants
         row = connection.execute(find, key).fetchone()
-        self._sealed = seal.whole(patient=not read_only)
+        self._sealed = self._opened is not None and seal.whole(patient=not read_only)
         if row is None and not read_only:
             with connection:
                 insert = "INSERT OR IGNORE INTO identity (fleet, base_url, organization, project) VALUES (?, ?, ?, ?)"
@@ -186,7 +190,7 @@ class Journal:
         declared = self._read("SELECT name, path, orphan FROM manifest WHERE identity = ?")
         # Only a fleet of which nothing is known may be one that was renamed.
         neighbours = [] if records else self._neighbours()
-        echoes = next((value for (value,) in self._read("SELECT echoes FROM identity WHERE id = ?")), None)
+        echoes = self._echoes()
         in_force = {
             name: Rejection(revision, message)
             for name, revision, message, next_at in refusals
@@ -227,6 +231,9 @@ class Journal:
             "WHERE id != ? AND base_url = ? AND live GROUP BY fleet ORDER BY fleet",
             self._base_url,
         )
+
+    def _echoes(self) -> int | None:
+        return next((value for (value,) in self._read("SELECT echoes FROM identity WHERE id = ?")), None)
 
     # ── writing: each call is durable when it returns ──
 
@@ -335,7 +342,7 @@ class Journal:
 
     def learn_echo(self, *, echoes: bool, seeds: bool = False) -> None:
         """Whether our marks came back, or else the seed. Once seen it stays: one lost pair proves nothing."""
-        ((known,),) = self._read("SELECT echoes FROM identity WHERE id = ?")
+        known = self._echoes()
         seen = _MARKS_RETURNED if echoes else _SEEDS_RETURNED if seeds else _NOTHING_RETURNED
         if _STRONGER.index(seen) > _STRONGER.index(known):
             self._write("UPDATE identity SET echoes = ? WHERE id = ?", [(seen, self._id)])
@@ -473,6 +480,7 @@ class Journal:
             return self._db.execute(query, (self._id, *values)).fetchall()
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self._check_writable()
         if rows:
             with self._transaction():
                 self._db.executemany(statement, rows)
@@ -511,13 +519,18 @@ class Journal:
             raise self._replaced()
         return number
 
+    def _check_writable(self) -> None:
+        if self._read_only:
+            raise JournalError(f"{self._path}: this run was opened for reading only")
+
     def check_place(self) -> None:
         """The file must still be the one that was opened: a write into a deleted one would be lost.
 
         Raises:
             StateReplaced: it is not.
-            JournalError: nobody can tell.
+            JournalError: nobody can tell, or it was opened for reading only.
         """
+        self._check_writable()
         with self._guard():
             now = _file_of(self._path)
         if now != self._opened:
@@ -542,8 +555,8 @@ def open_journal(
     now: Callable[[], float] = time.time,
     read_only: bool = False,
     flock: Flock = fcntl.flock,
-) -> Journal | None:
-    """Open, or make, the journal of a state directory. None: there is none yet and ``read_only``.
+) -> Journal:
+    """Open, or make, the journal of a state directory; ``read_only`` makes nothing, and an absent one is empty.
 
     Raises:
         JournalError: it is corrupt, of another program or version, or cannot be made; or its file system has no locks.
@@ -553,7 +566,7 @@ def open_journal(
     with _named(path):
         if _file_of(path) is None:
             if read_only:
-                return None
+                return Journal(_empty(), path, identity, seal=Seal(path), now=now, read_only=True)
             _make(path, flock)
         check_locks(lock_file(directory), flock)
         connection = _reader(path) if read_only else _connect(path, read_only=False)
@@ -582,6 +595,13 @@ def _make(path: Path, flock: Flock) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     _sync_directory(path.parent)
+
+
+def _empty() -> sqlite3.Connection:
+    """What a reader sees where there is no journal yet."""
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    memory.executescript(_SCHEMA)
+    return memory
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:

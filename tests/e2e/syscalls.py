@@ -312,11 +312,11 @@ def _as_it_was_left(on: Stage) -> list[str]:
             found.append(f"S7: {path.name} is torn")
     try:
         with house(on.fleet, on.server.base_url, writes=False) as opened:
-            memory = opened.journal.memory() if opened.journal else None
+            memory = opened.journal.memory()
     except JournalError as error:
         return [*found, f"S7: {error}"]
-    known = set(memory.records) if memory else set()
-    intended = {(i.name, i.revision) for i in memory.intents.values()} if memory else set()
+    known = set(memory.records)
+    intended = {(i.name, i.revision) for i in memory.intents.values()}
     lost = [job for job in on.jobs if job["id"] not in known and marked(job) not in intended]
     return found + [f"S6: {marked(job)} was created and the journal does not know of it" for job in lost]
 
@@ -367,7 +367,7 @@ def _left_to_do(on: Stage) -> list[str]:
 
 def _pending_cancels(on: Stage) -> set[str]:
     with house(on.fleet, on.server.base_url, writes=False) as opened:
-        return {job_id for job_id, _ in opened.journal.pending_cancels()} if opened.journal else set()
+        return {job_id for job_id, _ in opened.journal.pending_cancels()}
 
 
 def _in_the_end(story: Story, on: Stage) -> list[str]:

@@ -178,7 +178,6 @@ class World:
         identity = Identity(self.fleet.name, "http://memory/v1")
         fleet = read_directory(self.fleet.root).fleet or Fleet(self.fleet.name, ProviderName.COMPATIBLE)
         journal = open_journal(self.state, identity, now=self.clock.time)
-        assert journal is not None
         log = configure(form="json", secrets=[], stream=self.logged)
         with journal:
             ports = replace(self.ports(journal, self.fleet.root, log), stopping=lambda: bed.stopping)

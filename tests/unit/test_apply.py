@@ -251,7 +251,6 @@ def test_a_create_that_another_run_here_sent_meanwhile_is_looked_for_anew(fleet:
     snapshot = read_directory(fleet.root)
     clock = SkippingClock()
     with house(fleet, server.base_url, settle=30, clock=clock) as opened:
-        assert opened.journal is not None
         sent = Intent("a", snapshot.desired["a"].revision, 1)
         opened.journal.intend(sent)
         opened.run.one_pass(snapshot, BEGIN)
@@ -751,7 +750,6 @@ def test_an_unwritable_journal_stops_before_the_post(fleet: FleetDirectory, serv
     server.requests.clear()
     snapshot = read_directory(fleet.root)
     with house(fleet, server.base_url) as opened:
-        assert opened.journal is not None
         opened.journal.close()
         with pytest.raises(JournalError):
             opened.run.one_pass(snapshot, Permission(first_run=True))
@@ -908,7 +906,6 @@ def test_what_no_second_read_confirmed_was_never_wanted(fleet: FleetDirectory, s
     torn = read_directory(fleet.root)
     fleet.job("a", seed=1)
     with house(fleet, server.base_url, settle=0) as running:
-        assert running.journal is not None
         assert running.run.one_pass(torn, BEGIN).outcomes == ()
         assert running.journal.memory().wanted == {}
         whole = read_directory(fleet.root)

@@ -287,7 +287,6 @@ def _applied(world: World, name: str) -> Desired:
     """What an apply on the same state directory remembers of a name that it has just read."""
     wanted = {name: read_directory(world.fleet.root).desired[name]}
     journal = open_journal(world.state, Identity(world.fleet.name, "http://memory/v1"), now=world.clock.time)
-    assert journal is not None
     with journal:
         journal.want(wanted, str(world.fleet.root.absolute()))
         journal.declare(wanted, whole=False)
@@ -558,7 +557,6 @@ def ci_applies(world: World, directory: FleetDirectory) -> Result:
     journal = open_journal(
         directory.root / ".reconciler", Identity(directory.name, "http://memory/v1"), now=world.clock.time
     )
-    assert journal is not None
     with journal:
         ports = replace(world.ports(journal, directory.root), follower=None, stopping=lambda: False)
         run = Reconciler(ports, settle=0.0)

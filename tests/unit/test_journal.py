@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.manifest import Desired
-from reconciler.core.memory import Intent, OwnCancel, Rejection
+from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
 from reconciler.state.journal import FILE, Identity, Journal, backoff, open_journal
 from reconciler.state.lock import Lock
@@ -48,9 +48,7 @@ def state(tmp_path: Path) -> Path:
 
 
 def opened(state: Path, time: Time | None = None, identity: Identity = HERE) -> Journal:
-    journal = open_journal(state, identity, now=time or Time())
-    assert journal is not None
-    return journal
+    return open_journal(state, identity, now=time or Time())
 
 
 def wants(name: str = "a", revision: str = R1) -> dict[str, Desired]:
@@ -66,15 +64,59 @@ def test_a_new_journal_knows_nothing(state: Path) -> None:
 
 
 def test_reading_makes_nothing(state: Path) -> None:
-    assert open_journal(state, HERE, read_only=True) is None
+    with open_journal(state, HERE, read_only=True) as journal:
+        assert (journal.known, journal.settled, journal.moved) == (False, False, False)
+        assert journal.memory(every_backoff=True) == Memory()
+        assert (journal.declared(), journal.live_names(), journal.pending_cancels()) == ({}, set(), frozenset())
+        assert (journal.next_try(), journal.seen_events()) == (None, {})
     assert not state.exists()
     opened(state).close()
     before = {p: p.stat().st_mtime_ns for p in state.iterdir()}
-    other = open_journal(state, Identity("x", "y"), read_only=True)
-    assert other is not None
-    with other:
+    with open_journal(state, Identity("x", "y"), read_only=True) as other:
         assert not other.known
     assert {p: p.stat().st_mtime_ns for p in state.iterdir()} == before
+
+
+WRITES: dict[str, Callable[[Journal], object]] = {
+    "want": lambda journal: journal.want({}),
+    "begin": lambda journal: journal.begin(),
+    "arrive": lambda journal: journal.arrive(),
+    "observe": lambda journal: journal.observe([]),
+    "intend": lambda journal: journal.intend(Intent("a", R1, 1)),
+    "drop_intent": lambda journal: journal.drop_intent("a"),
+    "bind": lambda journal: journal.bind(record()),
+    "learn_echo": lambda journal: journal.learn_echo(echoes=True),
+    "refuse": lambda journal: journal.refuse("a", R1, "bad"),
+    "record_cancel": lambda journal: journal.record_cancel("j1", "Removed"),
+    "confirm_cancel": lambda journal: journal.confirm_cancel("j1"),
+    "void_cancel": lambda journal: journal.void_cancel("j1"),
+    "forget": lambda journal: journal.forget("a", frozenset(), intents=True),
+    "declare": lambda journal: journal.declare({}, whole=True),
+    "see_events": lambda journal: journal.see_events({}),
+    "check_place": lambda journal: journal.check_place(),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+@pytest.mark.parametrize("made", [False, True], ids=["absent", "made"])
+def test_a_journal_that_was_opened_for_reading_takes_no_write(
+    state: Path, write: Callable[[Journal], object], made: bool
+) -> None:
+    if made:
+        opened(state).close()
+    with (
+        open_journal(state, HERE, read_only=True) as journal,
+        pytest.raises(JournalError, match="opened for reading only"),
+    ):
+        write(journal)
+
+
+def test_a_seal_without_its_journal_troubles_no_reader(state: Path) -> None:
+    with opened(state) as journal:
+        journal.arrive()
+    (state / FILE).unlink()
+    with open_journal(state, HERE, read_only=True) as journal:
+        assert not journal.settled
 
 
 def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
@@ -540,9 +582,7 @@ def test_a_copy_of_a_journal_of_the_first_version_knows_that_it_is_one(state: Pa
 def test_a_reader_of_the_first_versions_journal_changes_nothing(state: Path, time: Time) -> None:
     of_version_1(state)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in state.iterdir()}
-    journal = open_journal(state, HERE, now=time, read_only=True)
-    assert journal is not None
-    with journal:
+    with open_journal(state, HERE, now=time, read_only=True) as journal:
         assert knows_all_of_version_1(journal)
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in state.iterdir()} == before
 
@@ -840,9 +880,7 @@ def test_a_reader_sees_the_journal_as_it_was_before_the_transaction_that_a_kill_
     killed = tmp_path / "killed"
     killed_within_a_transaction(state, killed)
     before = {path: path.read_bytes() for path in killed.iterdir()}
-    journal_ = open_journal(killed, HERE, read_only=True)
-    assert journal_ is not None
-    with journal_ as read:
+    with open_journal(killed, HERE, read_only=True) as read:
         assert [r.name for r in read.memory().records.values()] == ["a"]
     assert {path: path.read_bytes() for path in killed.iterdir()} == before, "a reader writes nothing"
 
