@@ -27,6 +27,7 @@ from typing import Any, Self
 
 from reconciler.core.manifest import Desired, OnRemove
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record, Rejection
+from reconciler.core.schedule import Backoff
 from reconciler.errors import JournalError, Locked, StateReplaced
 from reconciler.state.lock import Flock, check_locks, lock_file
 from reconciler.state.seal import Seal
@@ -80,13 +81,11 @@ _NOTHING_RETURNED, _MARKS_RETURNED, _SEEDS_RETURNED = 0, 1, 2
 _STRONGER = (None, _NOTHING_RETURNED, _SEEDS_RETURNED, _MARKS_RETURNED)
 
 # Row 14: the next try comes after 1, 2, 4 … 60 minutes.
-_BACKOFF_FIRST = 60
-_BACKOFF_LAST = 3600
+_REFUSED = Backoff(first=60, last=3600)
 
 # A cancel whose answer was lost, or that the server was too weak for, is sent again after 2, 4, 8 … 60 seconds: its job
 # costs money meanwhile.
-_SOON_FIRST = 2
-_SOON_LAST = 60
+_LOST = Backoff(first=2, last=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +98,9 @@ class Identity:
     project: str = ""
 
 
-def backoff(tries: int) -> int:
-    """Seconds until the next try after ``tries`` (1, 2, …) that were refused."""
-    return int(min(_BACKOFF_FIRST * 2 ** min(tries - 1, 10), _BACKOFF_LAST))
-
-
-def soon(tries: int) -> int:
-    """Seconds until a cancel is sent again after ``tries`` (1, 2, …) that may yet take, or might another time."""
-    return int(min(_SOON_FIRST * 2 ** min(tries - 1, 10), _SOON_LAST))
-
-
 def _lasts(next_at: float, now: float) -> bool:
     """Whether a back-off until ``next_at`` goes on; one that ends too far away is from a clock that has jumped."""
-    return now < next_at <= now + 2 * _BACKOFF_LAST
+    return now < next_at <= now + 2 * _REFUSED.last
 
 
 class Journal:
@@ -360,7 +349,7 @@ class Journal:
             revision,
             message,
             tries,
-            int(self._now() + max(backoff(tries), min(at_least, _BACKOFF_LAST))),
+            int(self._now() + max(_REFUSED.wait(tries), min(at_least, _REFUSED.last))),
         )
         self._write("INSERT OR REPLACE INTO refusal VALUES (?, ?, ?, ?, ?, ?)", [row])
         self._fresh_refusals.add(name)
@@ -370,7 +359,7 @@ class Journal:
         told = self._read("SELECT tries, counts, slow FROM cancel WHERE identity = ? AND job_id = ?", job_id)
         before, self._counted[job_id], slow = told[0] if told else (0, 0, 0)
         now = self._now()
-        row = (self._id, job_id, reason, before + 1, math.ceil(now + soon(before + 1 - slow)), slow, int(now))
+        row = (self._id, job_id, reason, before + 1, math.ceil(now + _LOST.wait(before + 1 - slow)), slow, int(now))
         self._write(
             "INSERT OR REPLACE INTO cancel (identity, job_id, reason, tries, next_at, slow, sent_at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -382,7 +371,7 @@ class Journal:
         """The next try comes no sooner than ``at_least`` seconds from now; ``in_minutes``: in 1, 2, 4 … 60 of them."""
         ((slow, next_at),) = self._read("SELECT slow, next_at FROM cancel WHERE identity = ? AND job_id = ?", job_id)
         slow += in_minutes
-        wait = max(min(at_least, _BACKOFF_LAST), backoff(slow) if in_minutes else 0)
+        wait = max(min(at_least, _REFUSED.last), _REFUSED.wait(slow) if in_minutes else 0)
         row = (slow, max(next_at, math.ceil(self._now() + wait)), self._id, job_id)
         self._write("UPDATE cancel SET slow = ?, next_at = ? WHERE identity = ? AND job_id = ?", [row])
 

@@ -14,7 +14,7 @@ import pytest
 from reconciler.core.manifest import Desired
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
-from reconciler.state.journal import FILE, Identity, Journal, backoff, open_journal
+from reconciler.state.journal import FILE, Identity, Journal, open_journal
 from reconciler.state.lock import Lock
 from reconciler.state.seal import Seal
 from tests.fakes.builders import R1, R2, record
@@ -195,10 +195,6 @@ def test_a_run_that_began_without_memory_has_none_to_its_end(state: Path) -> Non
         assert not journal.memory().known
     with opened(state) as journal:
         assert journal.memory().known
-
-
-def test_backoff_grows_and_ends_growing() -> None:
-    assert [backoff(tries) // 60 for tries in (1, 2, 3, 6, 7, 100)] == [1, 2, 4, 32, 60, 60]
 
 
 def test_a_refusal_counts_in_its_run_and_later_as_long_as_its_back_off(state: Path, time: Time) -> None:
