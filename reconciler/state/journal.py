@@ -9,15 +9,10 @@ Times in here are Unix seconds; they only ever delay, they never prove anything.
 """
 
 import contextlib
-import errno
-import fcntl
 import json
 import math
-import os
 import secrets
 import sqlite3
-import tempfile
-import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -28,53 +23,10 @@ from typing import Any, Self
 from reconciler.core.manifest import Desired, OnRemove
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record, Rejection
 from reconciler.core.schedule import Backoff
-from reconciler.errors import JournalError, Locked, StateReplaced
-from reconciler.state.lock import Flock, check_locks, lock_file
+from reconciler.errors import JournalError, StateReplaced
+from reconciler.state.failures import named
+from reconciler.state.fence import file_of
 from reconciler.state.seal import Seal
-
-FILE = "journal.sqlite3"
-
-# "ftrj": says that a SQLite file is ours before anything is read from it.
-_APPLICATION_ID = 0x6674726A
-_VERSION = 2
-
-# From each version that is still read to the next; the tables are those of `_SCHEMA` then.
-_MIGRATIONS = {
-    1: (
-        "ALTER TABLE cancel ADD COLUMN slow INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE cancel ADD COLUMN sent_at INTEGER",
-    ),
-}
-
-_SCHEMA = f"""
-PRAGMA application_id = {_APPLICATION_ID};
-PRAGMA user_version = {_VERSION};
-CREATE TABLE identity (
-    id INTEGER PRIMARY KEY, fleet TEXT, base_url TEXT, organization TEXT, project TEXT,
-    begun INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, echoes INTEGER,
-    writes INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (fleet, base_url, organization, project));
-CREATE TABLE wanted (
-    identity INTEGER, name TEXT, revision TEXT, form TEXT, turn INTEGER NOT NULL DEFAULT 0,
-    origin TEXT NOT NULL DEFAULT '', PRIMARY KEY (identity, name, revision));
-CREATE TABLE intent (
-    identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER,
-    token TEXT, PRIMARY KEY (identity, name));
-CREATE TABLE record (
-    identity INTEGER, job_id TEXT, name TEXT, revision TEXT, attempt INTEGER, live INTEGER, ended_before INTEGER,
-    stranger INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (identity, job_id));
-CREATE TABLE cancel (
-    identity INTEGER, job_id TEXT, reason TEXT, confirmed INTEGER DEFAULT 0, counts INTEGER DEFAULT 1,
-    tries INTEGER DEFAULT 0, next_at INTEGER DEFAULT 0, given_up INTEGER DEFAULT 0,
-    slow INTEGER NOT NULL DEFAULT 0, sent_at INTEGER, PRIMARY KEY (identity, job_id));
-CREATE TABLE refusal (
-    identity INTEGER, name TEXT, revision TEXT, message TEXT, tries INTEGER, next_at INTEGER,
-    PRIMARY KEY (identity, name));
-CREATE TABLE manifest (
-    identity INTEGER, name TEXT, path TEXT, revision TEXT, orphan INTEGER, PRIMARY KEY (identity, name));
-CREATE TABLE event (
-    identity INTEGER, job_id TEXT, seen TEXT, PRIMARY KEY (identity, job_id));
-"""
 
 # What the provider has been seen to return, in the column `identity.echoes`; then from nothing known to the strongest.
 _NOTHING_RETURNED, _MARKS_RETURNED, _SEEDS_RETURNED = 0, 1, 2
@@ -126,7 +78,7 @@ class Journal:
         self._seal = seal
         self._read_only = read_only
         self._base_url = identity.base_url
-        self._opened = _file_of(path)
+        self._opened = file_of(path)
         self._fresh_refusals: set[str] = set()  # names refused in this run: "once for each apply"
         self._fresh_cancels: set[str] = set()  # likewise jobs whose cancel was sent in this run
         self._counted: dict[str, int] = {}  # by job: whether a try before the one in this run counts
@@ -521,7 +473,7 @@ class Journal:
         """
         self._check_writable()
         with self._guard():
-            now = _file_of(self._path)
+            now = file_of(self._path)
         if now != self._opened:
             raise self._replaced()
 
@@ -529,221 +481,9 @@ class Journal:
         return StateReplaced(f"{self._path}: the state directory was replaced while it was in use; nothing was written")
 
     def _guard(self) -> AbstractContextManager[None]:
-        return _named(self._path)
+        return named(self._path)
 
 
 def _same(before: tuple[object, ...] | None, now: tuple[object, ...], *, stranger: bool) -> bool:
     """Whether a recorded job is as it was; once it is no stranger it never becomes one."""
     return before is not None and before[:-1] == now and (stranger or not before[-1])
-
-
-def open_journal(
-    directory: Path,
-    identity: Identity,
-    *,
-    now: Callable[[], float] = time.time,
-    read_only: bool = False,
-    flock: Flock = fcntl.flock,
-) -> Journal:
-    """Open, or make, the journal of a state directory; ``read_only`` makes nothing, and an absent one is empty.
-
-    Raises:
-        JournalError: it is corrupt, of another program or version, or cannot be made; or its file system has no locks.
-        Locked: another program holds it, and did not let go of it for 30 s.
-    """
-    path = directory / FILE
-    with _named(path):
-        if _file_of(path) is None:
-            if read_only:
-                return Journal(_empty(), path, identity, seal=Seal(path), now=now, read_only=True)
-            _make(path, flock)
-        check_locks(lock_file(directory), flock)
-        connection = _reader(path) if read_only else _connect(path, read_only=False)
-        try:
-            _verify(connection, path)
-            connection = _migrated(connection, path, read_only=read_only)
-            return Journal(connection, path, identity, seal=Seal(path), now=now, read_only=read_only)
-        except BaseException:
-            connection.close()
-            raise
-
-
-def _make(path: Path, flock: Flock) -> None:
-    """Make an empty journal under a temporary name, so that none is ever found half made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not named after the process: two containers on one volume are both process 1.
-    temporary = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
-    try:
-        temporary.touch()
-        check_locks(temporary, flock)
-        with contextlib.closing(_connect(temporary, read_only=False)) as connection:
-            connection.executescript(_SCHEMA)
-        # A rival may have made it meanwhile: a link, unlike a rename, never replaces.
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_directory(path.parent)
-
-
-def _empty() -> sqlite3.Connection:
-    """What a reader sees where there is no journal yet."""
-    memory = sqlite3.connect(":memory:", check_same_thread=False)
-    memory.executescript(_SCHEMA)
-    return memory
-
-
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    mode = "ro" if read_only else "rw"
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
-    try:
-        # DELETE leaves one file behind and a reader touches none; EXTRA also syncs the
-        # directory, without which a committed intent can be rolled back by a power cut.
-        connection.execute("PRAGMA journal_mode = DELETE")
-        connection.execute("PRAGMA synchronous = EXTRA")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _reader(path: Path) -> sqlite3.Connection:
-    try:
-        return _connect(path, read_only=True)
-    except sqlite3.OperationalError as error:
-        # A writer was killed within a transaction: only a writer may roll that back. (One that lives is waited for
-        # instead, and a copy of what it is writing would be torn.)
-        if _code(error) != sqlite3.SQLITE_READONLY:
-            raise
-        return _copied(path)
-
-
-def _copied(path: Path) -> sqlite3.Connection:
-    """A reader's copy of a journal whose writer was killed within a transaction, as it was before that.
-
-    Only a writer may roll the file itself back, and the next one does.
-    """
-    contents: dict[str, bytes] = {}
-    for name in (FILE, f"{FILE}-journal"):
-        with contextlib.suppress(FileNotFoundError):  # the writer may finish meanwhile
-            contents[name] = path.with_name(name).read_bytes()
-    memory = sqlite3.connect(":memory:", check_same_thread=False)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".reconciler-") as scratch:
-            for name, content in contents.items():
-                (Path(scratch) / name).write_bytes(content)
-            with contextlib.closing(_connect(Path(scratch) / FILE, read_only=False)) as copy:
-                copy.backup(memory)
-    except OSError as error:
-        memory.close()
-        raise JournalError(
-            f"{path}: its last writer was killed, and it can only be read from a copy in a temporary directory, which "
-            f"cannot be made ({error.strerror}). Set TMPDIR to a directory that can be written; apply needs none"
-        ) from error
-    return memory
-
-
-def _verify(connection: sqlite3.Connection, path: Path) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION_ID:
-        raise JournalError(f"{path}: this is not a journal of reconciler, or it is damaged; {_WAY_ON}")
-    if version != _VERSION and version not in _MIGRATIONS:
-        raise JournalError(
-            f"{path}: written by another version of reconciler (format {version}, this one reads {_VERSION})"
-        )
-    (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if check != "ok":
-        raise JournalError(f"{path}: the journal is damaged ({' '.join(check.split())}); {_WAY_ON}")
-
-
-def _migrated(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> sqlite3.Connection:
-    """A journal of an older version as one of this version; a reader gets a copy, and changes nothing."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
-        return connection
-    if read_only:
-        copy = sqlite3.connect(":memory:", check_same_thread=False)
-        connection.backup(copy)
-        connection.close()
-        _migrate(copy)
-        return copy
-    seal = Seal(path)
-    sealed = seal.whole()
-    _migrate(connection)
-    if sealed:
-        seal.renew()
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """All steps to this version, in one transaction; whoever comes second finds nothing left to do."""
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        for step in range(version, _VERSION):
-            for statement in _MIGRATIONS[step]:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-_WAY_ON = (
-    "nothing was written. Move the file aside to go on without it: jobs are recognised by their marks, "
-    "and the first write waits one settle window"
-)
-_ELSEWHERE = "nothing was written. Say --state-dir with a directory on a local disk that can be written"
-
-# What SQLite's errors mean to a person (https://sqlite.org/rescode.html): a primary code's words. All other codes say
-# what SQLite says, and no more: only what is damaged may be moved aside.
-_MEANINGS: Mapping[int, str] = {
-    sqlite3.SQLITE_CORRUPT: _WAY_ON,
-    sqlite3.SQLITE_NOTADB: _WAY_ON,
-    sqlite3.SQLITE_ERROR: _WAY_ON,  # a table is not there: the file is no journal of this version
-    sqlite3.SQLITE_FULL: "nothing was written. Make room there, or say --state-dir with a directory that has some",
-    sqlite3.SQLITE_READONLY: _ELSEWHERE,
-    sqlite3.SQLITE_PERM: _ELSEWHERE,
-    sqlite3.SQLITE_CANTOPEN: _ELSEWHERE,
-    sqlite3.SQLITE_IOERR: _ELSEWHERE,
-}
-_HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-@contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """SQLite's and the disk's errors, as one JournalError that names the file and the way on."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        if _code(error) in _HELD:
-            raise Locked(f"{path}: another program holds the journal (waited 30 s); nothing was written") from error
-        raise JournalError(f"{path}: {error}; {_MEANINGS.get(_code(error), 'nothing was written')}") from error
-    except OSError as error:
-        way_on = _MEANINGS[sqlite3.SQLITE_FULL] if error.errno in _FULL else _ELSEWHERE
-        raise JournalError(f"{path}: {error.strerror}; {way_on}") from error
-
-
-def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary code; 0 where the error is Python's own, as for a connection that is closed."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _file_of(path: Path) -> tuple[int, int] | None:
-    """Which file stands there now: device and inode; None where there is none. Raises OSError where nobody can tell."""
-    try:
-        stat = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if error.errno == errno.ESTALE:  # NFS: it was deleted on the server
-            return None
-        raise
-    return stat.st_dev, stat.st_ino

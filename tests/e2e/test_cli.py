@@ -19,7 +19,7 @@ import yaml
 
 from reconciler.cli import main
 from reconciler.sandbox import EmbeddedSandbox
-from reconciler.state.journal import FILE
+from reconciler.state.opening import FILE
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import Proxy, Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job

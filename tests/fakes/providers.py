@@ -20,7 +20,8 @@ from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import ProviderError, Refused
 from reconciler.log import configure
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
-from reconciler.state.journal import Identity, Journal, open_journal
+from reconciler.state.journal import Identity, Journal
+from reconciler.state.opening import open_journal
 from reconciler.state.status_files import StatusFiles
 from tests.fakes.fleets import FleetDirectory
 

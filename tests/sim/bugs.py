@@ -20,7 +20,8 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.engine.reconcile import Decided, Reconciler, Seen
 from reconciler.errors import JournalError, OutcomeUnknown
 from reconciler.source import read_directory
-from reconciler.state.journal import Identity, Journal, _verify
+from reconciler.state.journal import Identity, Journal
+from reconciler.state.opening import verify
 from tests.sim.disk import EMPTY, JsonStatusFiles
 from tests.sim.engine import SimClock
 from tests.sim.server import FLEET, SimProvider
@@ -237,7 +238,7 @@ class SealedByAnybody(Journal):
 def empty_where_corrupt(connection: sqlite3.Connection, path: Path) -> None:
     """A corrupt journal is read as an empty one."""
     try:
-        _verify(connection, path)
+        verify(connection, path)
     except (JournalError, sqlite3.DatabaseError):
         connection.deserialize(EMPTY)
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from reconciler.state.journal import _SCHEMA, Identity, Journal, _named
+from reconciler.state.failures import named
+from reconciler.state.journal import Identity, Journal
+from reconciler.state.schema import SCHEMA
 from reconciler.state.seal import Seal
 from reconciler.state.status_files import StatusFiles
 from tests.sim.engine import Engine, SimClock
@@ -77,7 +79,7 @@ class Past:
 
 def _template() -> bytes:
     connection = sqlite3.connect(":memory:")
-    connection.executescript(_SCHEMA)
+    connection.executescript(SCHEMA)
     return connection.serialize()
 
 
@@ -188,7 +190,7 @@ class StateDirectory:
         return hashlib.sha256(self.db.serialize()).hexdigest(), self.status.writes
 
     def open(self, clock: SimClock, kind: type[Journal], verify: Verify) -> Journal:
-        with _named(_PLACE):
+        with named(_PLACE):
             verify(self.db, _PLACE)
             return kind(self.db, self._path, IDENTITY, seal=SimSeal(self), now=clock.time)
 

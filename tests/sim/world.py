@@ -20,7 +20,8 @@ from reconciler.engine.follow import Follower, one_by_one
 from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
-from reconciler.state.journal import Journal, _verify
+from reconciler.state.journal import Journal
+from reconciler.state.opening import verify
 from reconciler.state.status_files import Files, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly
@@ -40,7 +41,7 @@ class Program:
 
     reconciler: type[Reconciler] = Reconciler
     journal: type[Journal] = Journal
-    verify: Verify = _verify
+    verify: Verify = verify
     provider: type[SimProvider] = SimProvider
     clock: type[SimClock] = SimClock
     status_files: Callable[[Path, Files], StatusFiles] = JsonStatusFiles

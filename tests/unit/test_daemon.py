@@ -30,7 +30,8 @@ from reconciler.log import configure
 from reconciler.provider.key import Key
 from reconciler.settings import Settings
 from reconciler.source import DirectoryReader, read_directory
-from reconciler.state.journal import Identity, open_journal
+from reconciler.state.journal import Identity
+from reconciler.state.opening import open_journal
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.fleets import SILENT, FleetDirectory
 from tests.fakes.providers import World

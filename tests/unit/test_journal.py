@@ -14,8 +14,9 @@ import pytest
 from reconciler.core.manifest import Desired
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
-from reconciler.state.journal import FILE, Identity, Journal, open_journal
+from reconciler.state.journal import Identity, Journal
 from reconciler.state.lock import Lock
+from reconciler.state.opening import FILE, open_journal
 from reconciler.state.seal import Seal
 from tests.fakes.builders import R1, R2, record
 
@@ -464,7 +465,7 @@ def test_a_reader_never_copies_what_a_writer_that_lives_is_writing(
         error.sqlite_errorcode = sqlite3.SQLITE_BUSY
         raise error
 
-    monkeypatch.setattr("reconciler.state.journal._connect", held)
+    monkeypatch.setattr("reconciler.state.opening._connect", held)
     with pytest.raises(Locked):
         open_journal(state, HERE, read_only=True)
 
@@ -923,7 +924,7 @@ def test_a_seal_that_cannot_be_written_undoes_nothing(state: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_made_leaves_nothing_behind(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.state.journal._SCHEMA", "no SQL")
+    monkeypatch.setattr("reconciler.state.opening.SCHEMA", "no SQL")
     with pytest.raises(JournalError):
         opened(state)
     assert list(state.iterdir()) == []

@@ -1,0 +1,165 @@
+"""Opening a journal: made where there is none, checked whole, brought to this version.
+
+Commands do it once a run. A journal that is not whole is never read as an empty one: it raises
+`JournalError` and no write follows.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from reconciler.errors import JournalError
+from reconciler.state.failures import WAY_ON, code_of, named
+from reconciler.state.fence import file_of
+from reconciler.state.journal import Identity, Journal
+from reconciler.state.lock import Flock, check_locks, lock_file
+from reconciler.state.schema import APPLICATION_ID, MIGRATIONS, SCHEMA, VERSION, empty, migrate
+from reconciler.state.seal import Seal
+
+FILE = "journal.sqlite3"
+
+
+def open_journal(
+    directory: Path,
+    identity: Identity,
+    *,
+    now: Callable[[], float] = time.time,
+    read_only: bool = False,
+    flock: Flock = fcntl.flock,
+) -> Journal:
+    """Open, or make, the journal of a state directory; ``read_only`` makes nothing, and an absent one is empty.
+
+    Raises:
+        JournalError: it is corrupt, of another program or version, or cannot be made; or its file system has no locks.
+        Locked: another program holds it, and did not let go of it for 30 s.
+    """
+    path = directory / FILE
+    with named(path):
+        if file_of(path) is None:
+            if read_only:
+                return Journal(empty(), path, identity, seal=Seal(path), now=now, read_only=True)
+            _make(path, flock)
+        check_locks(lock_file(directory), flock)
+        connection = _reader(path) if read_only else _connect(path, read_only=False)
+        try:
+            verify(connection, path)
+            connection = _migrated(connection, path, read_only=read_only)
+            return Journal(connection, path, identity, seal=Seal(path), now=now, read_only=read_only)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _make(path: Path, flock: Flock) -> None:
+    """Make an empty journal under a temporary name, so that none is ever found half made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not named after the process: two containers on one volume are both process 1.
+    temporary = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
+    try:
+        temporary.touch()
+        check_locks(temporary, flock)
+        with contextlib.closing(_connect(temporary, read_only=False)) as connection:
+            connection.executescript(SCHEMA)
+        # A rival may have made it meanwhile: a link, unlike a rename, never replaces.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rw"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
+    try:
+        # DELETE leaves one file behind and a reader touches none; EXTRA also syncs the
+        # directory, without which a committed intent can be rolled back by a power cut.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect(path, read_only=True)
+    except sqlite3.OperationalError as error:
+        # A writer was killed within a transaction: only a writer may roll that back. (One that lives is waited for
+        # instead, and a copy of what it is writing would be torn.)
+        if code_of(error) != sqlite3.SQLITE_READONLY:
+            raise
+        return _copied(path)
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """A reader's copy of a journal whose writer was killed within a transaction, as it was before that.
+
+    Only a writer may roll the file itself back, and the next one does.
+    """
+    contents: dict[str, bytes] = {}
+    for name in (FILE, f"{FILE}-journal"):
+        with contextlib.suppress(FileNotFoundError):  # the writer may finish meanwhile
+            contents[name] = path.with_name(name).read_bytes()
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".reconciler-") as scratch:
+            for name, content in contents.items():
+                (Path(scratch) / name).write_bytes(content)
+            with contextlib.closing(_connect(Path(scratch) / FILE, read_only=False)) as copy:
+                copy.backup(memory)
+    except OSError as error:
+        memory.close()
+        raise JournalError(
+            f"{path}: its last writer was killed, and it can only be read from a copy in a temporary directory, which "
+            f"cannot be made ({error.strerror}). Set TMPDIR to a directory that can be written; apply needs none"
+        ) from error
+    return memory
+
+
+def verify(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise JournalError(f"{path}: this is not a journal of reconciler, or it is damaged; {WAY_ON}")
+    if version != VERSION and version not in MIGRATIONS:
+        raise JournalError(
+            f"{path}: written by another version of reconciler (format {version}, this one reads {VERSION})"
+        )
+    (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if check != "ok":
+        raise JournalError(f"{path}: the journal is damaged ({' '.join(check.split())}); {WAY_ON}")
+
+
+def _migrated(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """A journal of an older version as one of this version; a reader gets a copy, and changes nothing."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        return connection
+    if read_only:
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        connection.backup(copy)
+        connection.close()
+        migrate(copy)
+        return copy
+    seal = Seal(path)
+    sealed = seal.whole()
+    migrate(connection)
+    if sealed:
+        seal.renew()
+    return connection
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
