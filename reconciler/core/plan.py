@@ -19,6 +19,7 @@ from reconciler.core.lookup import job_of_intent, must_exist, suspects_of_intent
 from reconciler.core.manifest import OnCancelled, OnChange, State
 from reconciler.core.memory import Record
 from reconciler.core.reason import EndedBy, Reason
+from reconciler.core.spelling import mentions
 from reconciler.core.world import Case, World
 from reconciler.errors import foreign
 
@@ -342,9 +343,7 @@ STANDING: tuple[Callable[[Case], Decision | None], ...] = (
 def _curable(job: Job) -> bool:
     if job.error is None:
         return True
-    return not (
-        job.error.param in {"training_file", "validation_file"} or any(w in job.error.code.lower() for w in _INCURABLE)
-    )
+    return not (job.error.param in {"training_file", "validation_file"} or mentions(job.error.code, _INCURABLE))
 
 
 def _cancelled_by_us(case: Case, latest: Known) -> bool:

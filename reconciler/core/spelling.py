@@ -1,11 +1,13 @@
-"""Numbers, times and status words in the spellings of many servers, read as one.
+"""Numbers, times, status words and error codes in the spellings of many servers, read as one.
 
-Pure. `job` and `provider` read answers through it (CONTRACT 9). What cannot be true, such as a
-NaN, a boolean, or a time before 1970, counts as absent; nothing in here raises for a value.
+Pure. `job` and `provider` read answers through it (CONTRACT 9), `plan` the error of a job. What
+cannot be true, such as a NaN, a boolean, or a time before 1970, counts as absent; nothing in here
+raises for a value.
 """
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -70,6 +72,12 @@ def unix_seconds(value: object) -> int | None:
 def folded(text: str) -> str:
     """Its letters and digits in one case: what is left where servers differ in how they write a name."""
     return "".join(ch for ch in text.casefold() if ch.isalnum())
+
+
+def mentions(text: str, words: Iterable[str]) -> bool:
+    """Whether an error's code or sentence holds one of ``words``: spend_limit is SpendLimit and "spend limit" too."""
+    plain = folded(text)
+    return any(folded(word) in plain for word in words)
 
 
 def status_word(text: str) -> str:

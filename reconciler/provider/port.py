@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from reconciler.core.job import Checkpoint, Event, Job
-from reconciler.core.spelling import folded
+from reconciler.core.spelling import mentions
 from reconciler.errors import RateLimited, Refused
 
 # Answers that say "no create at all can succeed now": key, permission. (Money is a 429 that lasts.)
 _NO_JOBS = frozenset({401, 403})
 
-# 429s that no waiting of ours cures, whether a server writes spend_limit, SpendLimit or "spend limit".
-_LASTING = ("quota", "credit", "spendlimit", "daily", "billing")
+# 429s that no waiting of ours cures.
+_LASTING = ("quota", "credit", "spend_limit", "daily", "billing")
 
 # "That file is not ready yet", as servers say it in a code or a sentence, letters only; the second row says
 # so only where it is about a file.
@@ -84,7 +84,7 @@ def is_lasting(error: RateLimited) -> bool:
     """
     sentence = re.sub(r"https?://\S+", "", str(error))  # where to ask for more is no reason
     said = error.code or (sentence if error.retry_after is None else "")
-    return any(word in folded(said) for word in _LASTING)
+    return mentions(said, _LASTING)
 
 
 def is_not_ready(error: Refused) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.spelling import number, unix_seconds, whole
+from reconciler.core.spelling import mentions, number, unix_seconds, whole
 from tests.fakes.strategies import scalars
 
 MOMENT = 1_692_661_014  # 2023-08-21T23:36:54Z
@@ -178,3 +178,13 @@ def test_whatever_a_server_writes_is_a_number_or_nothing(told: object) -> None:
     for read in (number, whole, unix_seconds):
         found = read(told)
         assert found is None or abs(found) < 2**53
+
+
+@pytest.mark.parametrize(
+    "text", ["spend_limit", "SpendLimit", "the Spend limit is reached", "a-SPEND-LIMIT", "spendlimits"]
+)
+def test_a_word_is_found_in_any_spelling(text: str) -> None:
+    assert mentions(text, ("quota", "spend_limit"))
+    assert mentions(text, ("spendlimit",))
+    assert not mentions(text, ("quota", "limit_spend"))
+    assert not mentions("", ("quota",))
