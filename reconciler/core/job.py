@@ -86,7 +86,6 @@ class Job:
     fine_tuned_model: str | None = None
     trained_tokens: int | None = None
     training_file: str = ""
-    validation_file: str | None = None
     seed: int | None = None
     suffix: str | None = None
     error: JobError | None = None
@@ -179,7 +178,6 @@ def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
         fine_tuned_model=text_of(fields, "fine_tuned_model"),
         trained_tokens=whole(fields.get("trained_tokens")),
         training_file=text_of(fields, "training_file") or "",
-        validation_file=text_of(fields, "validation_file"),
         seed=whole(fields.get("seed")),
         suffix=text_of(fields, "user_provided_suffix") or text_of(fields, "suffix"),
         error=_error(fields.get("error")),

@@ -32,11 +32,6 @@ class Fan(Protocol):
         ...
 
 
-def one_by_one(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
-    """The `Fan` that has no pool."""
-    return [work(item) for item in items]
-
-
 @dataclass(frozen=True, slots=True)
 class Followed:
     """What was read of one job; ``ids`` are its newest events, to be known at the next pass."""

@@ -15,7 +15,7 @@ from reconciler.core.job import Checkpoint, Event, Job, marks_of
 from reconciler.core.manifest import Fleet, ProviderName
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import Daemon, Observer, Pace
-from reconciler.engine.follow import Follower, one_by_one
+from reconciler.engine.follow import Follower
 from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import ProviderError, Refused
 from reconciler.log import configure
@@ -23,6 +23,7 @@ from reconciler.source import DirectoryReader, fingerprint, read_directory, read
 from reconciler.state.journal import Identity, Journal
 from reconciler.state.opening import open_journal
 from reconciler.state.status_files import StatusFiles
+from tests.fakes.fan import one_by_one
 from tests.fakes.fleets import FleetDirectory
 
 

@@ -16,13 +16,14 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Listener, Patience, apply
 from reconciler.engine.daemon import Daemon, Observer, Pace
-from reconciler.engine.follow import Follower, one_by_one
+from reconciler.engine.follow import Follower
 from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
 from reconciler.state.status_files import Files, StatusFiles
+from tests.fakes.fan import one_by_one
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly
 from tests.sim.disk import JsonStatusFiles, StateDirectory, Verify

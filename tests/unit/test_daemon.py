@@ -22,7 +22,6 @@ from reconciler.core.job import Job, Marks
 from reconciler.core.manifest import Desired
 from reconciler.engine.apply import Patience, Result, apply
 from reconciler.engine.daemon import Observer, Pace
-from reconciler.engine.follow import one_by_one
 from reconciler.engine.reconcile import Pass, Reconciler
 from reconciler.engine.wakeups import ThreadWakeups
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, StateReplaced, Unreadable
@@ -33,6 +32,7 @@ from reconciler.source import DirectoryReader, read_directory
 from reconciler.state.journal import Identity
 from reconciler.state.opening import open_journal
 from tests.fakes.clocks import SkippingClock
+from tests.fakes.fan import one_by_one
 from tests.fakes.fleets import SILENT, FleetDirectory
 from tests.fakes.providers import World
 

@@ -49,12 +49,7 @@ def test_a_whole_job() -> None:
     )
     assert job.id == "ftjob-1"
     assert (job.created_at, job.finished_at, job.estimated_finish, job.seed, job.trained_tokens) == (7, 9, 8, 42, 10)
-    assert (job.model, job.fine_tuned_model, job.training_file, job.validation_file) == (
-        "m",
-        "ft:m",
-        "file-1",
-        "file-2",
-    )
+    assert (job.model, job.fine_tuned_model, job.training_file) == ("m", "ft:m", "file-1")
     assert job.suffix == "s"
     assert job.marks == MARKS
     assert job.status == "failed"
