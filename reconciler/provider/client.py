@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -186,17 +186,28 @@ class RequestRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """One request to make; ``write`` decides what a missing answer means."""
+class Read:
+    """A GET. It changes nothing, so it may be sent again."""
 
     operation: str
-    method: str
     path: str
-    write: bool = False
-    whole: bool = False  # a listing that what is written depends on
     params: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
+    whole: bool = False  # a listing that what is written depends on
+    method: ClassVar = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A POST. It may have taken effect though its answer was lost, so it is sent once; no base class makes it a `Read`.
+
+    Its content is ``body`` as JSON, or ``upload``: a file's name and bytes.
+    """
+
+    operation: str
+    path: str
+    body: Mapping[str, object] | None = None
     upload: tuple[str, bytes] | None = None
+    method: ClassVar = "POST"
 
 
 class OpenAIClient:
@@ -234,37 +245,35 @@ class OpenAIClient:
 
     def create_job(self, body: Mapping[str, object]) -> Job:
         """Send one POST; never again, whatever happens."""
-        call = _Call("create", "POST", "/fine_tuning/jobs", write=True, body=body)
-        return self._parsed(call, self._send(call), self._job)
+        return self._write(Write("create", "/fine_tuning/jobs", body), self._job)
 
     def list_jobs(self) -> tuple[Job, ...]:
         """Every job of the account, page by page; complete, or it raises."""
-        jobs = self._pages(_Call("list", "GET", "/fine_tuning/jobs", whole=True), self._job, lambda job: job.id)
+        jobs = self._pages(Read("list", "/fine_tuning/jobs", whole=True), self._job, lambda job: job.id)
         # The later of two showings is the fresher one.
         return tuple({job.id: job for job in jobs}.values())
 
     def retrieve_job(self, job_id: str) -> Job:
         """One job as it is now."""
-        call = _Call("retrieve", "GET", f"/fine_tuning/jobs/{_step(job_id)}")
-        job = self._read(call, self._job)
+        job = self._read(Read("retrieve", f"/fine_tuning/jobs/{_step(job_id)}"), self._job)
         if job.id != job_id:
             raise Unreadable(f"asked for job {foreign(job_id)}, the server answered with {foreign(job.id)}")
         return job
 
     def cancel_job(self, job_id: str) -> None:
         """Send one POST."""
-        self._send(_Call("cancel", "POST", f"/fine_tuning/jobs/{_step(job_id)}/cancel", write=True))
+        self._send_once(Write("cancel", f"/fine_tuning/jobs/{_step(job_id)}/cancel"))
 
     def list_events(self, job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
         """The newest first; with ``limit`` no further page is read than is needed for as many."""
-        call = _Call("events", "GET", f"/fine_tuning/jobs/{_step(job_id)}/events")
-        events = self._pages(call, parse_event, lambda event: event.id, enough=limit)
+        read = Read("events", f"/fine_tuning/jobs/{_step(job_id)}/events")
+        events = self._pages(read, parse_event, lambda event: event.id, enough=limit)
         return tuple({event.id: event for event in events}.values())
 
     def list_checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
         """The highest step first."""
-        call = _Call("checkpoints", "GET", f"/fine_tuning/jobs/{_step(job_id)}/checkpoints")
-        found = self._pages(call, parse_checkpoint, lambda checkpoint: checkpoint.id)
+        read = Read("checkpoints", f"/fine_tuning/jobs/{_step(job_id)}/checkpoints")
+        found = self._pages(read, parse_checkpoint, lambda checkpoint: checkpoint.id)
         return tuple({checkpoint.id: checkpoint for checkpoint in found}.values())
 
     def _job(self, answer: object) -> Job:
@@ -278,9 +287,9 @@ class OpenAIClient:
         What a listing that does not exist, or cannot be walked to its end, does not show counts as absent: a second
         upload costs nothing.
         """
-        call = _Call("list_files", "GET", "/files", params={"purpose": "fine-tune"})
+        read = Read("list_files", "/files", params={"purpose": "fine-tune"})
         try:
-            for file in self._pages(call, _parse_file, lambda file: file.id):
+            for file in self._pages(read, _parse_file, lambda file: file.id):
                 if file.holds(name, size) and file.status not in _FILE_UNFIT:
                     return file.id
         except (Refused, Unreadable) as error:
@@ -290,8 +299,7 @@ class OpenAIClient:
 
     def upload_file(self, name: str, content: bytes) -> str:
         """Upload a training file. Sent once; one that is lost is found again by its name."""
-        call = _Call("upload", "POST", "/files", write=True, upload=(name, content))
-        return self._parsed(call, self._send(call), _parse_file).id
+        return self._write(Write("upload", "/files", upload=(name, content)), _parse_file).id
 
     def wait_for_file(self, file_id: str) -> None:
         """Ask until the server has taken the file in, for two minutes at most.
@@ -299,10 +307,10 @@ class OpenAIClient:
         A server that shows no single file, or never says more than `uploaded`, is asked for some seconds, once: what
         it makes of the file is told by the create.
         """
-        call = _Call("retrieve_file", "GET", f"/files/{_step(file_id)}")
+        read = Read("retrieve_file", f"/files/{_step(file_id)}")
         polls = 1
         while True:
-            status = self._file_status(call)
+            status = self._file_status(read)
             if status in _FILE_UNFIT:
                 raise Refused(f"file {foreign(file_id)} cannot be used: the server says {foreign(status)}", status=400)
             if status not in _FILE_POLLS or status in self._last_words:
@@ -315,10 +323,10 @@ class OpenAIClient:
             raise Unreadable(f"file {foreign(file_id)} is still {foreign(status)} after {_FILE_POLL * polls:g} s")
         self._last_words.add(status)
 
-    def _file_status(self, call: _Call) -> str:
+    def _file_status(self, read: Read) -> str:
         """What the server says of one file; `_NOT_SHOWN` where it is not there, or not yet."""
         try:
-            return self._read(call, _file_status_of)
+            return self._read(read, _file_status_of)
         except (Refused, Unreadable) as error:
             if error.status not in _NO_ROUTE:
                 raise
@@ -327,7 +335,7 @@ class OpenAIClient:
     # ── pages ──
 
     def _pages(
-        self, call: _Call, parse: Callable[[object], _T], id_of: Callable[[_T], str], *, enough: int | None = None
+        self, read: Read, parse: Callable[[object], _T], id_of: Callable[[_T], str], *, enough: int | None = None
     ) -> Iterator[_T]:
         """Every item of a listing, in the server's order. Raises Unreadable where it cannot be complete."""
         seen: set[str] = set()
@@ -335,84 +343,98 @@ class OpenAIClient:
         after, more = "", False
         size = min(enough or _PAGE, _PAGE)
         for _ in range(_PAGES_LIMIT):
-            params = {**call.params, "limit": str(size)} | ({"after": after} if after else {})
-            page, length = self._page(replace(call, params=params), parse)
+            params = {**read.params, "limit": str(size)} | ({"after": after} if after else {})
+            page, length = self._page(replace(read, params=params), parse)
             left -= length
             if left < 0:
-                raise Unreadable(f"{call.path}: a listing of more than {_LISTING_BYTES} bytes")
+                raise Unreadable(f"{read.path}: a listing of more than {_LISTING_BYTES} bytes")
             if self._clock.monotonic() - began > _LISTING_SECONDS:
-                raise Unreadable(f"{call.path}: the listing has no end after {_LISTING_SECONDS:g} s")
+                raise Unreadable(f"{read.path}: the listing has no end after {_LISTING_SECONDS:g} s")
             ids = {id_of(item) for item in page.items}
             if page.silent and page.has_more is None and more:
-                raise Unreadable(f"{call.path}: a page without data, where more was to follow")
+                raise Unreadable(f"{read.path}: a page without data, where more was to follow")
             # Without pages everything comes again, and what was made meanwhile beside it.
             again = bool(seen & ids) and (ids <= seen or (page.has_more is None and seen <= ids))
             if again:
-                self._check_repeated(call, page, cut=len(seen | ids) in {size, _DEFAULT_PAGE})
+                self._check_repeated(read, page, cut=len(seen | ids) in {size, _DEFAULT_PAGE})
             yield from page.items
             fresh, seen = ids - seen, seen | ids
             if not ids or again or page.has_more is False or (enough is not None and len(seen) >= enough):
-                self._check_end(call, page, len(seen))
+                self._check_end(read, page, len(seen))
                 return
             after, more = id_of(page.items[-1]), page.has_more is True
             if after not in fresh:
-                raise Unreadable(f"{call.path}: the listing's cursor comes back, so it has no end")
-        raise Unreadable(f"{call.path}: more than {_PAGES_LIMIT} pages")
+                raise Unreadable(f"{read.path}: the listing's cursor comes back, so it has no end")
+        raise Unreadable(f"{read.path}: more than {_PAGES_LIMIT} pages")
 
-    def _page(self, call: _Call, parse: Callable[[object], _T]) -> tuple[Page[_T], int]:
+    def _page(self, read: Read, parse: Callable[[object], _T]) -> tuple[Page[_T], int]:
         """One page, and its length in bytes.
 
         Raises:
             NoData: it is the first page of a whole listing, and empty only because there is no `data`.
             Unreadable: it is the first, empty, and says that more follow, twice.
         """
-        page, length = self._read_sized(call, lambda answer: parse_page(answer, parse))
-        if not call.whole or "after" in call.params:
+        page, length = self._read_sized(read, lambda answer: parse_page(answer, parse))
+        if not read.whole or "after" in read.params:
             return page, length
         if page.empty_but_more:
-            page, length = self._read_sized(call, lambda answer: parse_page(answer, parse))
+            page, length = self._read_sized(read, lambda answer: parse_page(answer, parse))
         if page.empty_but_more and Assumption.EMPTY_LISTING not in self._assumed.that:
             raise Unreadable(
-                f"{call.path}: the listing's first page is empty and says that more follow, so it is no listing"
+                f"{read.path}: the listing's first page is empty and says that more follow, so it is no listing"
                 " (--assume empty-listing, if this server answers so where there are no jobs)"
             )
         if page.silent:
-            raise NoData(f"{call.path}: the listing has no data")
+            raise NoData(f"{read.path}: the listing has no data")
         return page, length
 
-    def _check_end(self, call: _Call, page: Page[_T], found: int) -> None:
+    def _check_end(self, read: Read, page: Page[_T], found: int) -> None:
         """A listing without has_more may say in other ways that it goes on. Raises Unreadable then."""
-        if not call.whole or page.has_more is not None:
+        if not read.whole or page.has_more is not None:
             return
         if page.goes_on:
             raise Unreadable(
-                f"{call.path}: the listing goes on by {foreign(page.goes_on)}, which is not this API's way"
+                f"{read.path}: the listing goes on by {foreign(page.goes_on)}, which is not this API's way"
             )
         if page.total is not None and page.total > found:
-            raise Unreadable(f"{call.path}: the server says that it has {page.total} jobs, and shows {found}")
+            raise Unreadable(f"{read.path}: the server says that it has {page.total} jobs, and shows {found}")
 
-    def _check_repeated(self, call: _Call, page: Page[_T], *, cut: bool) -> None:
+    def _check_repeated(self, read: Read, page: Page[_T], *, cut: bool) -> None:
         """A page that shows everything again ends the listing of a server that has no pages. Raises Unreadable else."""
         if page.has_more is not None:
-            raise Unreadable(f"{call.path}: the server repeats a page, so the listing has no end")
-        if cut and call.whole and Assumption.WHOLE_LISTING not in self._assumed.that:
+            raise Unreadable(f"{read.path}: the server repeats a page, so the listing has no end")
+        if cut and read.whole and Assumption.WHOLE_LISTING not in self._assumed.that:
             raise Unreadable(
-                f"{call.path}: the server has no pages, and shows {len(page.items)} jobs, which may not be all"
+                f"{read.path}: the server has no pages, and shows {len(page.items)} jobs, which may not be all"
                 " (--assume whole-listing, if this server always shows every job)"
             )
 
     # ── one request ──
 
-    def _read(self, call: _Call, parse: Callable[[object], _T]) -> _T:
-        return self._read_sized(call, parse)[0]
+    def _send_once(self, write: Write) -> httpx.Response:
+        """One POST, whatever comes back. Raises `OutcomeUnknown` where it may have taken effect."""
+        key = self._key.current()
+        try:
+            return self._exchange(write, key)
+        except Refused as error:
+            if error.status == _UNAUTHORIZED:
+                self._key.renewed()  # for the requests that follow
+            raise
 
-    def _read_sized(self, call: _Call, parse: Callable[[object], _T]) -> tuple[_T, int]:
+    def _write(self, write: Write, parse: Callable[[object], _T]) -> _T:
+        """One POST, and what its answer holds."""
+        return self._parsed(write, self._send_once(write), parse)
+
+    def _read(self, read: Read, parse: Callable[[object], _T]) -> _T:
+        return self._read_sized(read, parse)[0]
+
+    def _read_sized(self, read: Read, parse: Callable[[object], _T]) -> tuple[_T, int]:
         """Ask until there is an answer, a few times at most; with its length in bytes."""
         tried = 1
         while True:
             try:
-                response = self._send(call)
-                return self._parsed(call, response, parse), len(response.content)
+                response = self._asked(read)
+                return self._parsed(read, response, parse), len(response.content)
             except (NotSent, RateLimited, Unreadable) as error:
                 pause = self._pause(error, tried)
                 if pause is None or tried == _TRIES:
@@ -421,6 +443,19 @@ class OpenAIClient:
                     self._slow_until = max(self._slow_until, self._clock.monotonic() + pause)
             self._clock.sleep(pause)
             tried += 1
+
+    def _asked(self, read: Read) -> httpx.Response:
+        """The answer; where the key was refused and there is another by now, the answer to that one."""
+        key = self._key.current()
+        try:
+            return self._exchange(read, key)
+        except Refused as error:
+            if error.status != _UNAUTHORIZED:
+                raise
+            renewed = self._key.renewed()
+            if renewed == key:
+                raise
+        return self._exchange(read, renewed)
 
     def _pause(self, error: ProviderError, tried: int) -> float | None:
         """Seconds until the next try; None where there should be none."""
@@ -435,44 +470,33 @@ class OpenAIClient:
                 return wait if error.retry_after <= _RETRY_AFTER_LIMIT else None
         return self._random() * float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tried))
 
-    def _send(self, call: _Call) -> httpx.Response:
-        """One request; a read whose key was refused is made once more, where there is another key by now."""
-        key = self._key.current()
-        try:
-            return self._send_once(call, key)
-        except Refused as error:
-            if error.status != _UNAUTHORIZED:
-                raise
-            renewed = self._key.renewed()  # after a write too: for the requests that follow
-            if call.write or renewed == key:
-                raise
-        return self._send_once(call, renewed)
-
-    def _send_once(self, call: _Call, key: str) -> httpx.Response:
+    def _exchange(self, request: Read | Write, key: str) -> httpx.Response:
         """Exactly one request. Returns a 2xx answer, or raises what the answer means."""
         if (pause := self._slow_until - self._clock.monotonic()) > 0:
             self._clock.sleep(pause)
         began = self._clock.monotonic()
         try:
             # Not through httpx's client: it would follow what a server says into redirects and cookies.
-            response = self._transport.handle_request(self._request(call, key))
+            response = self._transport.handle_request(self._request(request, key))
         except (NotSent, OutcomeUnknown) as error:
-            text = f"{self._named(call)}: {self._clean(str(error))}"
-            failure = type(error)(text) if isinstance(error, NotSent) else _unanswered(call, text)
-            self._note(call, began, None, failure)
+            text = f"{self._named(request)}: {self._clean(str(error))}"
+            failure = type(error)(text) if isinstance(error, NotSent) else _unanswered(request, text)
+            self._note(request, began, None, failure)
             raise failure from error
-        refusal = self._judge(call, response)
-        self._note(call, began, response, refusal)
+        refusal = self._judge(request, response)
+        self._note(request, began, response, refusal)
         if refusal is not None:
             raise refusal
         return response
 
-    def _note(self, call: _Call, began: float, response: httpx.Response | None, failure: ProviderError | None) -> None:
+    def _note(
+        self, request: Read | Write, began: float, response: httpx.Response | None, failure: ProviderError | None
+    ) -> None:
         self._on_request(
             RequestRecord(
-                operation=call.operation,
-                method=call.method,
-                path=call.path,
+                operation=request.operation,
+                method=request.method,
+                path=request.path,
                 status=None if response is None else response.status_code,
                 duration=self._clock.monotonic() - began,
                 request_id="" if response is None else self._request_id(response),
@@ -480,41 +504,51 @@ class OpenAIClient:
             )
         )
 
-    def _request(self, call: _Call, key: str) -> httpx.Request:
-        size = len(call.upload[1]) if call.upload else 0
-        files = {"file": (call.upload[0], call.upload[1], "application/jsonl")} if call.upload else None
+    def _request(self, request: Read | Write, key: str) -> httpx.Request:
+        sent: dict[str, Any] = {}
+        size = 0
+        match request:
+            case Read(params=params):
+                sent = {"params": dict(params) or None}
+            case Write(upload=(name, content)):
+                size = len(content)
+                sent = {
+                    "files": {"file": (name, content, "application/jsonl")},
+                    "data": {"purpose": "fine-tune"},
+                }
+            case Write(body=body):
+                sent = {"json": body}
         return self._http.build_request(
-            call.method,
-            call.path,
-            params=dict(call.params) or None,
+            request.method,
+            request.path,
             headers=self._headers(key),
-            json=call.body,
-            files=files,
-            data={"purpose": "fine-tune"} if files else None,
             extensions={"deadline": self._deadline + size / _UPLOAD_BYTES_PER_SECOND},
+            **sent,
         )
 
-    def _judge(self, call: _Call, response: httpx.Response) -> ProviderError | None:
+    def _judge(self, request: Read | Write, response: httpx.Response) -> ProviderError | None:
         """What an answer that is no success means."""
         status = response.status_code
         if response.is_success:
             return None
         code, said = map(self._shown, complaint_of(response.content, self._clean))
         code, said = "" if code == str(status) else code, "" if said == code else said
-        hint = self._shown(self._hint(call, response))
-        text = f"{self._named(call)}: HTTP {status}{code and f' {code}'}{said and f': {said}'}{hint and f' ({hint})'}"
+        hint = self._shown(self._hint(request, response))
+        text = (
+            f"{self._named(request)}: HTTP {status}{code and f' {code}'}{said and f': {said}'}{hint and f' ({hint})'}"
+        )
         request_id = self._request_id(response)
         retry_after = self._retry_after(response.headers)
         if status == _TOO_MANY:
             return RateLimited(text, code=code, request_id=request_id, retry_after=retry_after)
         client_error = httpx.codes.is_client_error(status) and status not in _PASSING
-        if status in _REFUSALS or (client_error and not call.write):
+        if status in _REFUSALS or (client_error and isinstance(request, Read)):
             return Refused(text, status=status, code=code, request_id=request_id)
-        failure = _unanswered(call, text, status=status, code=code, request_id=request_id)
+        failure = _unanswered(request, text, status=status, code=code, request_id=request_id)
         failure.retry_after = retry_after
         return failure
 
-    def _parsed(self, call: _Call, response: httpx.Response, parse: Callable[[object], _T]) -> _T:
+    def _parsed(self, request: Read | Write, response: httpx.Response, parse: Callable[[object], _T]) -> _T:
         try:
             # Python reads NaN and Infinity, which are not JSON; as null they count as absent.
             return parse(self._keyless(json.loads(response.content, parse_constant=lambda _: None)))
@@ -523,8 +557,10 @@ class OpenAIClient:
             broken = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
             why = said if broken else f"{self._shown(str(error))}{said and f': {said}'}"
             hint = f" ({page_hint(self._base_url)})" if is_page(response.content) else ""
-            text = f"{self._named(call)}: HTTP {response.status_code}, {why}{hint}"
-            raise _unanswered(call, text, status=response.status_code, request_id=self._request_id(response)) from error
+            text = f"{self._named(request)}: HTTP {response.status_code}, {why}{hint}"
+            raise _unanswered(
+                request, text, status=response.status_code, request_id=self._request_id(response)
+            ) from error
 
     def _retry_after(self, headers: httpx.Headers) -> float | None:
         """Seconds, from `retry-after-ms`, or `Retry-After` as a number or a date."""
@@ -538,19 +574,19 @@ class OpenAIClient:
             return None
         return max(0.0, at - self._clock.time())
 
-    def _hint(self, call: _Call, response: httpx.Response) -> str:
+    def _hint(self, request: Read | Write, response: httpx.Response) -> str:
         """What an answer that is no success may mean, beside what it says."""
         status = response.status_code
         if httpx.codes.is_redirect(status):
             return redirect_hint(self._base_url, self._clean(response.headers.get("location", "")))
-        if call.whole and status in _NO_ROUTE:
+        if isinstance(request, Read) and request.whole and status in _NO_ROUTE:
             return route_hint(self._base_url)
         page = status < _SERVER_ERRORS and is_page(response.content)  # a gateway's own page names itself
         return page_hint(self._base_url) if page else ""
 
-    def _named(self, call: _Call) -> str:
+    def _named(self, request: Read | Write) -> str:
         """The request, as it may be told."""
-        return f"{call.method} {foreign(self._clean(call.path))}"
+        return f"{request.method} {foreign(self._clean(request.path))}"
 
     def _request_id(self, response: httpx.Response) -> str:
         return self._shown(response.headers.get("x-request-id") or response.headers.get("apim-request-id"))
@@ -607,10 +643,10 @@ def _file_status_of(answer: object) -> str:
 
 
 def _unanswered(
-    call: _Call, text: str, *, status: int | None = None, code: str = "", request_id: str = ""
+    request: Read | Write, text: str, *, status: int | None = None, code: str = "", request_id: str = ""
 ) -> OutcomeUnknown | Unreadable:
     """No answer, or one that says nothing: a write may have happened, a read has not."""
-    kind = OutcomeUnknown if call.write else Unreadable
+    kind = OutcomeUnknown if isinstance(request, Write) else Unreadable
     return kind(text, status=status, code=code, request_id=request_id)
 
 
