@@ -27,20 +27,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_camel
 
 from reconciler.core.canonical import canonical
-from reconciler.core.fields import (
-    GRADER_TYPES,
-    FilePath,
-    Hyperparameters,
-    Integer,
-    Integration,
-    Method,
-    Strict,
-    Word,
-    all_filled,
-    integral,
-    meant,
-)
+from reconciler.core.methods import GRADER_TYPES, Hyperparameters, Integration, Method
 from reconciler.core.placeholder import name_fault, path_fault
+from reconciler.core.scalars import FilePath, Integer, Strict, Word, all_filled, integral, meant
 from reconciler.errors import foreign
 
 API_VERSION = "reconciler/v1"

@@ -1,71 +1,18 @@
-"""The body of a create, field for field, as a person may write it: strict, with documented bounds.
+"""How a model is trained, as a person may write it: methods, hyperparameters and graders, with documented bounds.
 
-Pure. `manifest` puts these models under ``spec``. Bounds are those of the official OpenAPI
-document (schemas CreateFineTuningJobRequest, FineTune…Method, Grader…). A null and an empty map
-mean unset, everywhere.
+Pure. `fields` puts these models under ``spec``. Bounds are those of the official OpenAPI document (schemas
+CreateFineTuningJobRequest, FineTune…Method, Grader…). A null and an empty map mean unset, everywhere.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    GetCoreSchemaHandler,
-    StringConstraints,
-    Tag,
-    model_validator,
-)
+from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, StringConstraints, Tag, model_validator
 from pydantic_core import core_schema
 
-from reconciler.core.placeholder import free_fault, name_fault, path_fault
-
-
-class Strict(BaseModel):
-    """Knows its fields, coerces nothing, and takes null and an empty map for unset."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _unset(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        fields = cls.model_fields
-        return {k: v for k, v in value.items() if k not in fields or not (v is None or v == {})}
-
-
-def integral(value: Any) -> Any:
-    """3.0 is the same number as 3."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Integer = Annotated[int, BeforeValidator(integral)]
-
-
-def meant(fault: Callable[[str], str]) -> AfterValidator:
-    """Refuses a text of which ``fault`` knows that nobody meant it."""
-
-    def check(text: str) -> str:
-        message = fault(text)
-        if message:
-            raise ValueError(message)
-        return text
-
-    return AfterValidator(check)
-
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536), meant(free_fault)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(name_fault)]
-FilePath = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(path_fault)]
-# A grader's labels are words of the data.
-Label = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(free_fault)]
-Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+from reconciler.core.placeholder import free_fault
+from reconciler.core.scalars import Integer, Label, Number, Strict, Text, Word, all_filled, integral, meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +70,6 @@ class ReinforcementHyperparameters(Hyperparameters):
     compute_multiplier: _Compute = None
     eval_interval: _Count = None
     eval_samples: _Count = None
-
-
-def all_filled(value: Any) -> Any:
-    """``value``, of any shape. Raises ValueError where a text in it is a template that was not filled in."""
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str) and (message := free_fault(one)):
-            raise ValueError(message)
-        waiting += one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ()
-    return value
 
 
 class _Item(Strict):

@@ -1,0 +1,65 @@
+"""Texts and numbers with their bounds, and the strict base of every model: what fields are made of.
+
+Pure. The models of what a person writes are built on it. It refuses a text that is a template which nobody filled
+in, by the rules of `placeholder`. Which field has which bounds is not said here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from reconciler.core.placeholder import free_fault, name_fault, path_fault
+
+
+class Strict(BaseModel):
+    """Knows its fields, coerces nothing, and takes null and an empty map for unset."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unset(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        fields = cls.model_fields
+        return {k: v for k, v in value.items() if k not in fields or not (v is None or v == {})}
+
+
+def integral(value: Any) -> Any:
+    """3.0 is the same number as 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Integer = Annotated[int, BeforeValidator(integral)]
+
+
+def meant(fault: Callable[[str], str]) -> AfterValidator:
+    """Refuses a text of which ``fault`` knows that nobody meant it."""
+
+    def check(text: str) -> str:
+        message = fault(text)
+        if message:
+            raise ValueError(message)
+        return text
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536), meant(free_fault)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(name_fault)]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(path_fault)]
+# A grader's labels are words of the data.
+Label = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(free_fault)]
+Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+
+
+def all_filled(value: Any) -> Any:
+    """``value``, of any shape. Raises ValueError where a text in it is a template that was not filled in."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str) and (message := free_fault(one)):
+            raise ValueError(message)
+        waiting += one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ()
+    return value
