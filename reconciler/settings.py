@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reconciler.core.manifest import Fleet, ProviderName
+from reconciler.core.desired import Fleet
+from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.provider.key import Key, bare, key_of
 

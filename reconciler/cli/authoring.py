@@ -15,7 +15,7 @@ import click
 from reconciler.cli import options, terminal
 from reconciler.cli.manifests import read_source
 from reconciler.cli.starter import starter_files
-from reconciler.core.manifest import FineTuningJobDocument, FleetDocument
+from reconciler.core.documents import FineTuningJobDocument, FleetDocument
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import ReconcilerError, printable
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from reconciler.core.documents import ProviderName
 from reconciler.core.job import WORD_MEANINGS, status_meaning
-from reconciler.core.manifest import ProviderName
 from reconciler.provider import Assumption
 from reconciler.settings import LOCK_TIMEOUT_SECONDS, Settings
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from reconciler.core.manifest import API_VERSION
+from reconciler.core.documents import API_VERSION
 
 _FLEET = f"""\
 apiVersion: {API_VERSION}

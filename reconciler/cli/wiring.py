@@ -16,8 +16,8 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import terminal
 from reconciler.clock import Clock, SystemClock
+from reconciler.core.desired import Fleet
 from reconciler.core.gates import expectation
-from reconciler.core.manifest import Fleet
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.follow import Fan, Follower
 from reconciler.engine.reconcile import Ports, Reconciler

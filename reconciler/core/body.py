@@ -7,8 +7,8 @@ whether the rest of it can be that of one create.
 import hashlib
 from collections.abc import Mapping
 
+from reconciler.core.desired import Desired
 from reconciler.core.job import Job, Marks
-from reconciler.core.manifest import Desired
 from reconciler.core.spelling import folded
 
 # The API's seed is 0..2147483647.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from reconciler.core.change import Action, Change, Plan
-from reconciler.core.manifest import Expect
+from reconciler.core.desired import Expect
 from reconciler.core.plan import kept_meanwhile
 from reconciler.core.reason import Reason
 from reconciler.core.world import World

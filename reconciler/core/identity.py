@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.body import alike, derived_seed, same_suffix
+from reconciler.core.desired import Desired
 from reconciler.core.job import Job, Marks
-from reconciler.core.manifest import Desired
 from reconciler.core.memory import Memory, Record
 
 # Attempts that are looked for beyond those that failures explain: one after each cancel that was taken back.

@@ -214,19 +214,3 @@ class Method(Strict):
         if self.type == "reinforcement" and self.reinforcement is None:
             raise ValueError("type reinforcement needs reinforcement.grader")
         return self
-
-
-class WandB(Strict):
-    """A Weights & Biases run."""
-
-    project: Word
-    name: Word | None = None
-    entity: Word | None = None
-    tags: list[Word] | None = None
-
-
-class Integration(Strict):
-    """Where the provider reports the training."""
-
-    type: Literal["wandb"]
-    wandb: WandB

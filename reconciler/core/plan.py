@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.change import Action, Change, Plan
 from reconciler.core.ending import By, end_of, ended_by_us
+from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.identity import Known
 from reconciler.core.job import Job
 from reconciler.core.lookup import job_of_intent, must_exist, suspects_of_intent
-from reconciler.core.manifest import OnCancelled, OnChange, State
 from reconciler.core.memory import Record
 from reconciler.core.reason import EndedBy, Reason
 from reconciler.core.spelling import mentions

@@ -49,6 +49,12 @@ def meant(fault: Callable[[str], str]) -> AfterValidator:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536), meant(free_fault)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(name_fault)]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(path_fault)]
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+Name = Annotated[
+    str,
+    StringConstraints(pattern=NAME_PATTERN),
+    Field(description="A DNS label: lower-case letters, digits and -, at most 63 characters."),
+]
 # A grader's labels are words of the data.
 Label = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(free_fault)]
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.core.manifest import Desired, Fleet
+from reconciler.core.desired import Desired, Fleet
 from reconciler.errors import foreign
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
+from reconciler.core.desired import Desired, Fleet, Policy
 from reconciler.core.identity import Known, Listing, identify
 from reconciler.core.job import Job
-from reconciler.core.manifest import Desired, Fleet, Policy
 from reconciler.core.memory import Memory, Record
 from reconciler.core.reason import Reason
 

@@ -12,8 +12,10 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.core.body import create_body
 from reconciler.core.change import Action, Change
+from reconciler.core.desired import Desired
+from reconciler.core.documents import TrainingFile
+from reconciler.core.fields import OnRemove
 from reconciler.core.job import Job, Marks
-from reconciler.core.manifest import Desired, OnRemove, TrainingFile
 from reconciler.core.memory import Intent, Record
 from reconciler.core.reason import Reason
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, foreign

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
 
+from reconciler.core.desired import Fleet
 from reconciler.core.evidence import Evidence
 from reconciler.core.gates import Permission
-from reconciler.core.manifest import Fleet
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.engine.reconcile import Pass, Reconciler
 from reconciler.engine.wakeups import Wakeups

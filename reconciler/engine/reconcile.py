@@ -16,12 +16,13 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import Clock
 from reconciler.core.change import Action, Change, Plan
+from reconciler.core.desired import Fleet
+from reconciler.core.documents import TrainingFile
 from reconciler.core.ending import By, end_of
 from reconciler.core.gates import Gated, Permission, Verdict, gate
 from reconciler.core.identity import Known, sent_seed
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.lookup import found_without_marks, lookups, resolved_intents
-from reconciler.core.manifest import Fleet, TrainingFile
 from reconciler.core.memory import Memory, Record
 from reconciler.core.plan import plan
 from reconciler.core.snapshot import Snapshot, held

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.core.change import Action, Change, Plan
+from reconciler.core.documents import TrainingFile
 from reconciler.core.gates import Verdict
 from reconciler.core.job import Job
-from reconciler.core.manifest import TrainingFile
 from reconciler.core.reason import EndedBy, Reason
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome

@@ -15,20 +15,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reconciler.core.manifest import (
-    ERRORS_LIMIT,
-    ONE_MODEL,
-    Desired,
-    Entry,
-    FineTuningJobDocument,
-    Fleet,
-    FleetDocument,
-    TrainingFile,
-    desire,
-    fleet_of,
-    is_file_id,
-    problems_of,
-)
+from reconciler.core.complaints import ERRORS_LIMIT, problems_of
+from reconciler.core.desired import Desired, Fleet, desire, fleet_of
+from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocument, TrainingFile
+from reconciler.core.fields import ONE_MODEL, is_file_id
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import SourceError, foreign
 from reconciler.source.documents import BYTES_LIMIT, Document, is_unicode, read_documents

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from reconciler.core.manifest import API_VERSION
+from reconciler.core.documents import API_VERSION
 from reconciler.errors import foreign
 
 STATUS_KIND = "FineTuningJobStatus"

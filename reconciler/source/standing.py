@@ -7,7 +7,7 @@ not under the fleet directory.
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.core.manifest import API_VERSION
+from reconciler.core.documents import API_VERSION
 from reconciler.core.snapshot import Snapshot
 from reconciler.errors import foreign
 from reconciler.source.documents import BYTES_LIMIT, is_unicode, read_documents

@@ -20,7 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from reconciler.core.manifest import Desired, OnRemove
+from reconciler.core.desired import Desired
+from reconciler.core.fields import OnRemove
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record, Rejection
 from reconciler.core.schedule import Backoff
 from reconciler.errors import JournalError, StateReplaced

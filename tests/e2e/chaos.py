@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.manifest import State
+from reconciler.core.fields import State
 from reconciler.source import read_directory
 from tests.fakes.fleets import FleetDirectory, jobs_at, live
 

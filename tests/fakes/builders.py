@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reconciler.core.desired import Adopt, Desired, Fleet, Limits, Policy
 from reconciler.core.job import Job, JobError, Marks
-from reconciler.core.manifest import Adopt, Desired, Fleet, Limits, Policy
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
 from reconciler.core.world import World
 

@@ -11,8 +11,8 @@ import httpx
 
 from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
+from reconciler.core.documents import ProviderName
 from reconciler.core.gates import Permission
-from reconciler.core.manifest import ProviderName
 from reconciler.engine.apply import Listener, Patience, Result, apply
 from reconciler.engine.reconcile import Decided, Pass
 from reconciler.settings import Settings

@@ -11,8 +11,9 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import Clock
+from reconciler.core.desired import Fleet
+from reconciler.core.documents import ProviderName
 from reconciler.core.job import Checkpoint, Event, Job, marks_of
-from reconciler.core.manifest import Fleet, ProviderName
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import Daemon, Observer, Pace
 from reconciler.engine.follow import Follower

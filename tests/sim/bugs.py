@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.change import Action, Change, Plan
+from reconciler.core.desired import Fleet
 from reconciler.core.gates import Permission
 from reconciler.core.job import TERMINAL, Job, Marks
-from reconciler.core.manifest import Fleet
 from reconciler.core.memory import Intent, Memory, OwnCancel
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot

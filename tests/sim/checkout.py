@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from reconciler.core.manifest import revision_of
+from reconciler.core.revision import revision_of
 from reconciler.core.snapshot import Snapshot
 from reconciler.source import files
 from tests.sim.engine import Engine

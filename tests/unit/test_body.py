@@ -3,8 +3,8 @@
 import pytest
 
 from reconciler.core.body import alike, create_body, derived_seed
+from reconciler.core.desired import Desired
 from reconciler.core.job import Job, Marks
-from reconciler.core.manifest import Desired
 
 MARKS = Marks("fleet-1", "a", "0" * 16, 1)
 

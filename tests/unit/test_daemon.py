@@ -17,9 +17,9 @@ import pytest
 from reconciler.cli.running import _attend, _Duty
 from reconciler.cli.wiring import Service
 from reconciler.core.body import create_body
+from reconciler.core.desired import Desired
 from reconciler.core.gates import Permission
 from reconciler.core.job import Job, Marks
-from reconciler.core.manifest import Desired
 from reconciler.engine.apply import Patience, Result, apply
 from reconciler.engine.daemon import Observer, Pace
 from reconciler.engine.reconcile import Pass, Reconciler

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 
 from reconciler.core.change import Action
+from reconciler.core.desired import Expect
+from reconciler.core.fields import State
 from reconciler.core.gates import Gated, Permission, Verdict, approval_key, expectation, gate
-from reconciler.core.manifest import Expect, State
 from reconciler.core.plan import kept_meanwhile, plan
 from reconciler.core.reason import Reason
 from reconciler.core.world import World

@@ -21,7 +21,7 @@ from reconciler.core.job import (
     parse_job,
     status_meaning,
 )
-from reconciler.core.manifest import Name
+from reconciler.core.scalars import Name
 from tests.fakes.strategies import JOB_FIELDS, json_values
 
 NAMES: TypeAdapter[str] = TypeAdapter(Name)

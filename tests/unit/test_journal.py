@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.manifest import Desired
+from reconciler.core.desired import Desired
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
 from reconciler.state.journal import Identity, Journal

@@ -12,34 +12,23 @@ import pytest
 import rfc8785
 from pydantic import BaseModel, ValidationError
 
-from reconciler.core import manifest
-from reconciler.core.manifest import (
+from reconciler.core import documents, fields
+from reconciler.core.complaints import problems_of
+from reconciler.core.desired import Adopt, Desired, Expect, Fleet, Limits, Policy, desire, fleet_of
+from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocument, ProviderName, TrainingFile
+from reconciler.core.fields import (
     BODY_FIELDS,
-    Adopt,
-    Desired,
-    Entry,
-    Expect,
     Fate,
-    FineTuningJobDocument,
-    Fleet,
-    FleetDocument,
     Hashed,
-    Limits,
+    JobSpec,
     OnCancelled,
     OnChange,
     OnRemove,
-    Policy,
-    ProviderName,
     State,
-    TrainingFile,
-    desire,
     fates_of,
-    fleet_of,
-    form,
     is_file_id,
-    problems_of,
-    revision_of,
 )
+from reconciler.core.revision import form, revision_of
 from reconciler.source import read_directory
 
 PINNED = Path(__file__).parent.parent / "fixtures" / "revisions"
@@ -331,7 +320,7 @@ def test_the_body_is_what_the_manifest_sets_and_nothing_else() -> None:
 
 
 def test_a_field_without_a_fate_cannot_be_declared() -> None:
-    class Forgotten(manifest._JobSpec):
+    class Forgotten(JobSpec):
         priority: int | None = None
 
     class Torn(BaseModel):
@@ -361,9 +350,9 @@ WITHOUT_AND_WITH: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("field", manifest._JobSpec.model_fields)
+@pytest.mark.parametrize("field", JobSpec.model_fields)
 def test_every_field_of_the_spec_meets_its_fate(field: str) -> None:
-    fate = fates_of(manifest._JobSpec)[field]
+    fate = fates_of(JobSpec)[field]
     up = entry({**MODEL, "seed": 1}, "up")
     without, with_it = (only(entry(spec), up) for spec in WITHOUT_AND_WITH[field])
     assert with_it != without, "a field that changes nothing is one that is dropped"
@@ -376,11 +365,11 @@ def test_every_field_of_the_spec_meets_its_fate(field: str) -> None:
 @pytest.mark.parametrize(
     ("written", "decided"),
     [
-        (manifest._FleetSpec, Fleet),
-        (manifest._ExpectSpec, Expect),
-        (manifest._LimitsSpec, Limits),
-        (manifest._PolicySpec, Policy),
-        (manifest._AdoptSpec, Adopt),
+        (documents._FleetSpec, Fleet),
+        (documents._ExpectSpec, Expect),
+        (documents._LimitsSpec, Limits),
+        (fields._PolicySpec, Policy),
+        (fields._AdoptSpec, Adopt),
     ],
 )
 def test_every_field_of_ours_reaches_the_decisions(written: type[BaseModel], decided: Any) -> None:
@@ -390,7 +379,7 @@ def test_every_field_of_ours_reaches_the_decisions(written: type[BaseModel], dec
 
 def test_a_field_of_ours_that_decisions_do_not_know_is_no_silence() -> None:
     with pytest.raises(TypeError, match="priority"):
-        Policy(**{**dict(manifest._PolicySpec()), "priority": 1})
+        Policy(**{**dict(fields._PolicySpec()), "priority": 1})
 
 
 def nested(kind: Any) -> Iterator[type[BaseModel]]:
@@ -450,7 +439,7 @@ def test_every_nested_field_is_sent_and_hashed_as_it_stands() -> None:
         assert desired.body == spec
         assert desired.form == {key: value for key, value in spec.items() if key != "integrations"}
         seen |= set(set_fields(read.document.spec))
-    sent = {model for name in BODY_FIELDS for model in nested(manifest._JobSpec.model_fields[name].annotation)}
+    sent = {model for name in BODY_FIELDS for model in nested(JobSpec.model_fields[name].annotation)}
     assert {(model, name) for model in sent for name in model.model_fields} - seen == set()
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from reconciler.core.body import derived_seed
 from reconciler.core.change import Action, Change
+from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import Job, JobError, Marks
 from reconciler.core.lookup import lookups, resolved_intents
-from reconciler.core.manifest import OnCancelled, OnChange, State
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.manifest import Fleet, ProviderName
+from reconciler.core.desired import Fleet
+from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.log import configure
 from reconciler.provider import Endpoint

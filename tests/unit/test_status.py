@@ -10,9 +10,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.desired import Desired
+from reconciler.core.fields import State
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Checkpoint, Job, JobError
-from reconciler.core.manifest import Desired, State
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason

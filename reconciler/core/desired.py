@@ -1,0 +1,181 @@
+"""What decisions read: the fleet and its jobs as values, made of valid documents; and the graph between the jobs.
+
+Pure.
+"""
+
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.documents import Entry, FleetDocument, ProviderName, TrainingFile
+from reconciler.core.fields import BODY_FIELDS, OnCancelled, OnChange, OnRemove, State, as_written
+from reconciler.core.revision import form, revision_of
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """Where a fleet may work; None where it does not say."""
+
+    host: str | None = None
+    organization: str | None = None
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one pass may do."""
+
+    max_creates: int = 20
+    max_cancels: int | str = "30%"
+    max_active: int | None = None
+
+    def cancel_limit(self, live: int) -> int:
+        """How many of ``live`` jobs may be ended in one pass: a share is rounded down, and at least 1."""
+        if isinstance(self.max_cancels, int):
+            return self.max_cancels
+        return max(1, live * int(self.max_cancels.removesuffix("%")) // 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Whose jobs these are."""
+
+    name: str
+    provider: ProviderName = ProviderName.SANDBOX
+    state: State = State.ACTIVE
+    prune: bool = True
+    expect: Expect | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """An existing job that stands for a revision."""
+
+    job_id: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What to do when things change."""
+
+    state: State = State.ACTIVE
+    on_change: OnChange = OnChange.REPLACE
+    on_remove: OnRemove = OnRemove.CANCEL
+    on_cancelled: OnCancelled = OnCancelled.HOLD
+    retries: int = 0
+    adopt: Adopt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A job as its manifest wants it.
+
+    ``form`` is what the revision hashes. ``body`` holds the fields of the create body that the
+    manifest sets, without local files. ``path`` and ``line`` say where it stands.
+    """
+
+    name: str
+    revision: str
+    form: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict)
+    extra_body: Mapping[str, object] = field(default_factory=dict)
+    training: TrainingFile | None = None
+    validation: TrainingFile | None = None
+    model_from: str | None = None
+    policy: Policy = field(default_factory=Policy)
+    path: str = ""
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a job among the others; ``path`` are the keys that lead to the field."""
+
+    name: str
+    path: tuple[str, ...]
+    message: str
+
+
+def fleet_of(document: FleetDocument) -> Fleet:
+    """The fleet that a document describes."""
+    spec = document.spec
+    # Copied whole: a field that `Fleet` does not know is a TypeError, and never dropped.
+    fields = dict(spec) | {
+        "expect": Expect(**dict(spec.expect)) if spec.expect else None,
+        "limits": Limits(**dict(spec.limits)),
+    }
+    return Fleet(document.metadata.name, **fields)
+
+
+def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tuple[dict[str, Desired], list[Fault]]:
+    """Every job as its manifest wants it, and what is wrong between them.
+
+    A job is left out when its ``model_from`` leads to a job that does not exist, to itself, or to
+    one that is ``broken`` or left out.
+    """
+    by_name = {entry.name: entry for entry in entries}
+    desired: dict[str, Desired] = {}
+    faults: dict[str, Fault] = {}
+    done: set[str] = set()
+    adopters = Counter(entry.adopts for entry in by_name.values() if entry.adopts)
+    for name in by_name:
+        for step in reversed(_chain(by_name, name, done)):
+            done.add(step)
+            entry = by_name[step]
+            if entry.adopts and adopters[entry.adopts] > 1:
+                message = f"job {entry.adopts} is adopted more than once: it can stand for one name only"
+                faults[step] = Fault(step, ("spec", "policy", "adopt", "job_id"), message)
+                continue
+            message = _fault(entry, desired, by_name, broken)
+            if message:
+                faults[step] = Fault(step, ("spec", "model_from", "job"), message)
+                continue
+            try:
+                desired[step] = _desired(entry, desired)
+            except ValueError as error:
+                faults[step] = Fault(step, ("spec",), f"it has no canonical form: {error}")
+    return desired, list(faults.values())
+
+
+def _chain(by_name: Mapping[str, Entry], name: str, done: Container[str]) -> list[str]:
+    """``name`` and the jobs it is built on, as far as they exist, do not repeat and are not ``done``."""
+    chain: dict[str, None] = {}
+    current: str | None = name
+    while current is not None and current in by_name and current not in chain and current not in done:
+        chain[current] = None
+        current = by_name[current].upstream
+    return list(chain)
+
+
+def _fault(entry: Entry, desired: Mapping[str, Desired], by_name: Mapping[str, Entry], broken: frozenset[str]) -> str:
+    upstream = entry.upstream
+    if upstream is None or upstream in desired:
+        return ""
+    if upstream in broken:
+        return f"job {upstream}, whose model it needs, has a broken manifest"
+    if upstream not in by_name:
+        return f"no job {upstream} in this fleet"
+    return f"job {upstream}, whose model it needs, has no model: they wait for each other, or it is itself in error"
+
+
+def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
+    spec = entry.document.spec
+    hashed = form(entry, others[entry.upstream].revision if entry.upstream else None)
+    local = {key for key, file in (("training_file", entry.training), ("validation_file", entry.validation)) if file}
+    policy = spec.policy
+    return Desired(
+        name=entry.name,
+        revision=revision_of(hashed),
+        form=hashed,
+        body=as_written(spec, set(BODY_FIELDS) - local),
+        extra_body=spec.extra_body or {},
+        training=entry.training,
+        validation=entry.validation,
+        model_from=entry.upstream,
+        # Copied whole, as the fleet's fields are.
+        policy=Policy(**dict(policy) | {"adopt": Adopt(**dict(policy.adopt)) if policy.adopt else None}),
+        path=entry.path,
+        line=entry.line,
+    )

@@ -1,0 +1,152 @@
+"""The documents a person writes, strict: `kind: Fleet` and `kind: FineTuningJob`, and where a job's document stands.
+
+Pure.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_camel
+
+from reconciler.core.fields import JobSpec, State
+from reconciler.core.scalars import Integer, Name, Strict, Word, integral
+
+API_VERSION = "reconciler/v1"
+
+
+class ProviderName(StrEnum):
+    """The kinds of server that are known."""
+
+    OPENAI = "openai"
+    AZURE = "azure"
+    LITELLM = "litellm"
+    COMPATIBLE = "compatible"
+    SANDBOX = "sandbox"
+
+
+_Percent = re.compile(r"(\d{1,3})%")
+
+
+_CLUSTERS = "What a cluster adds; ignored."
+
+
+class ClusterMetadata(Strict):
+    """What a cluster adds to what it prints: accepted in any shape, and read by nobody."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    creation_timestamp: Any = None
+    deletion_grace_period_seconds: Any = None
+    deletion_timestamp: Any = None
+    finalizers: Any = None
+    generate_name: Any = None
+    generation: Any = None
+    managed_fields: Any = None
+    owner_references: Any = None
+    resource_version: Any = None
+    self_link: Any = None
+    uid: Any = None
+
+
+class _Metadata(ClusterMetadata):
+    name: Name
+    namespace: Word | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class _ExpectSpec(Strict):
+    host: Word | None = None
+    organization: Word | None = None
+    project: Word | None = None
+
+
+class _LimitsSpec(Strict):
+    max_creates: Annotated[Integer, Field(ge=0)] = 20
+    max_cancels: int | str = Field(default="30%", description="A number, or a share of the live jobs such as 30%.")
+    max_active: Annotated[Integer, Field(ge=1)] | None = None
+
+    @field_validator("max_cancels", mode="before")
+    @classmethod
+    def _count_or_share(cls, value: Any) -> Any:
+        number = integral(value)
+        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+            return number
+        share = _Percent.fullmatch(value) if isinstance(value, str) else None
+        if share is None or int(share[1]) > 100:  # noqa: PLR2004 - per cent
+            raise ValueError("must be a number from 0, or a share such as 30%")
+        return value
+
+
+class _FleetSpec(Strict):
+    provider: Annotated[ProviderName, Field(strict=False)]
+    state: Annotated[State, Field(strict=False)] = State.ACTIVE
+    prune: bool = True
+    expect: _ExpectSpec | None = None
+    limits: _LimitsSpec = _LimitsSpec()
+
+
+class FleetDocument(Strict):
+    """`kind: Fleet`: whose jobs these are, where, and how much may happen at once."""
+
+    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - Kubernetes' envelope
+    kind: Literal["Fleet"]
+    metadata: _Metadata
+    spec: _FleetSpec
+    status: Any = Field(default=None, description=_CLUSTERS)
+
+
+class FineTuningJobDocument(Strict):
+    """`kind: FineTuningJob`: one job, in the API's own field names, and what this program does with it."""
+
+    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - Kubernetes' envelope
+    kind: Literal["FineTuningJob"]
+    metadata: _Metadata
+    spec: JobSpec
+    status: Any = Field(default=None, description=_CLUSTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFile:
+    """A local file by its content: ``path`` under the fleet directory, digest and size in bytes with LF."""
+
+    path: str
+    sha256: str
+    size: int
+
+    @property
+    def upload_name(self) -> str:
+        """The name under which the provider holds it: found again by anyone who has the same bytes."""
+        stem = re.sub(r"[^A-Za-z0-9._-]", "_", PurePosixPath(self.path).stem)[:64]
+        return f"{stem}-{self.sha256[:16]}.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A valid document, where it stands, and its local files."""
+
+    document: FineTuningJobDocument
+    path: str
+    line: int
+    training: TrainingFile | None = None
+    validation: TrainingFile | None = None
+
+    @property
+    def name(self) -> str:
+        return self.document.metadata.name
+
+    @property
+    def adopts(self) -> str | None:
+        """The existing job that it says is its own."""
+        adopt = self.document.spec.policy.adopt
+        return adopt.job_id if adopt else None
+
+    @property
+    def upstream(self) -> str | None:
+        """The job whose model this one is built on."""
+        source = self.document.spec.model_from
+        return source.job if source else None

@@ -1,0 +1,45 @@
+"""A job's revision.
+
+Pure.
+
+**The revision** is the first 16 hex digits of SHA-256 over the RFC 8785 form of the object that
+`form` builds: of ``model``, ``suffix``, ``seed``, ``method``, ``hyperparameters``, ``extra_body`` and
+``rerun`` those that the manifest sets, as it sets them (null, an empty map and ``rerun: 0`` are unset);
+``training_file`` and ``validation_file`` as the file id, or as ``sha256:`` and the 64 hex digits of the
+local file's bytes with CRLF read as LF; ``model_from`` as ``{"job", "checkpoint", "revision"}`` with the
+revision of that job. Nothing else changes it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+from reconciler.core.canonical import canonical
+from reconciler.core.documents import Entry, TrainingFile
+from reconciler.core.fields import FATES, Hashed, as_written
+
+_AS_WRITTEN = frozenset(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_WRITTEN)
+_AS_NAMED = frozenset(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_NAMED)
+
+
+def form(entry: Entry, upstream_revision: str | None) -> dict[str, object]:
+    """The object whose canonical form is hashed into the revision (see the module's docstring)."""
+    spec = entry.document.spec
+    hashed = as_written(spec, set(_AS_WRITTEN))
+    if hashed.get("rerun") == 0:
+        del hashed["rerun"]
+    source = spec.model_from
+    named: dict[str, object] = {
+        "training_file": _content(entry.training, spec.training_file),
+        "validation_file": _content(entry.validation, spec.validation_file),
+        "model_from": {**dict(source), "revision": upstream_revision} if source else None,
+    }
+    return hashed | {key: named[key] for key in _AS_NAMED if named[key] is not None}
+
+
+def _content(file: TrainingFile | None, given: str | None) -> str | None:
+    return f"sha256:{file.sha256}" if file else given
+
+
+def revision_of(hashed: Mapping[str, object]) -> str:
+    """16 hex digits. Raises ValueError where there is no canonical form."""
+    return hashlib.sha256(canonical(hashed)).hexdigest()[:16]
