@@ -21,8 +21,6 @@ from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocumen
 from reconciler.core.fields import ONE_MODEL, is_file_id
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import SourceError, foreign
-from reconciler.source.documents import BYTES_LIMIT, Document, is_unicode, read_documents
-from reconciler.source.documents import Path as Keys
 from reconciler.source.envelope import (
     Belongs,
     belongs,
@@ -46,6 +44,8 @@ from reconciler.source.files import (
     unnamed,
 )
 from reconciler.source.tree import JSON_SUFFIX, Tree, survey
+from reconciler.source.yaml_text import BYTES_LIMIT, Document, is_unicode, read_documents
+from reconciler.source.yaml_text import Path as Keys
 
 STREAM_NAME = "-"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from reconciler.core.documents import API_VERSION
 from reconciler.core.snapshot import Snapshot
 from reconciler.errors import foreign
-from reconciler.source.documents import BYTES_LIMIT, is_unicode, read_documents
 from reconciler.source.envelope import Belongs, belongs, held_by, name_of
 from reconciler.source.files import Unfit, read_bounded, real_path
 from reconciler.source.tree import others
+from reconciler.source.yaml_text import BYTES_LIMIT, is_unicode, read_documents
 
 
 def still_standing(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What is wrong with text that is no YAML, and where: the parser's complaint in words that say the way on.
 
-`documents` asks once a file, for the first thing that libyaml (or PyYAML's own parser) cannot read. The parser
+`yaml_text` asks once a file, for the first thing that libyaml (or PyYAML's own parser) cannot read. The parser
 stops where it understands nothing any more, often lines after the slip; this looks at the lines around for the slip.
 """
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from reconciler.cli import main
 from reconciler.core.job import Marks
 from reconciler.core.snapshot import Snapshot, held
-from reconciler.source import documents, read_directory, read_stream
+from reconciler.source import read_directory, read_stream, yaml_text
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import FaultyServer, Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory
@@ -64,7 +64,7 @@ def test_every_prefix_of_a_stream_is_a_snapshot(tmp_path: Path) -> None:
         check(read_stream(content[:end], tmp_path))
 
 
-@pytest.mark.parametrize("loader", [documents._LOADER, yaml.Loader], ids=["libyaml", "python"])
+@pytest.mark.parametrize("loader", [yaml_text._LOADER, yaml.Loader], ids=["libyaml", "python"])
 @settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     content=trapped_streams
@@ -74,7 +74,7 @@ def test_every_prefix_of_a_stream_is_a_snapshot(tmp_path: Path) -> None:
 def test_whatever_stands_in_a_stream_ends_in_a_snapshot(
     monkeypatch: pytest.MonkeyPatch, loader: object, content: bytes
 ) -> None:
-    monkeypatch.setattr(documents, "_LOADER", loader)
+    monkeypatch.setattr(yaml_text, "_LOADER", loader)
     check(read_stream(content, Path("/nonexistent")))
 
 

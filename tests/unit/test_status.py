@@ -19,7 +19,7 @@ from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Details, Progress, Status, statuses
 from reconciler.core.world import World
-from reconciler.source.documents import read_documents
+from reconciler.source.yaml_text import read_documents
 from reconciler.state.status_files import StatusFiles, as_item
 from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, record, world
 from tests.unit.test_plan import TABLE, worlds

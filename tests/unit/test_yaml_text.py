@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.source.documents import Read, read_documents
+from reconciler.source.yaml_text import Read, read_documents
 from tests.fakes.strategies import MANIFEST, changed_bytes, yaml_like
 
 
