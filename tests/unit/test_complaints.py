@@ -1,0 +1,145 @@
+"""What is refused, and in which words."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from reconciler.core.complaints import problems_of
+from reconciler.core.documents import FineTuningJobDocument
+from tests.fakes.specs import (
+    MODEL,
+    said,
+)
+
+HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "words"),
+    [
+        ({"training_file": "file-1"}, "spec", "exactly one of model and model_from"),
+        ({**MODEL, "model_from": {"job": "b"}}, "spec", "exactly one of model and model_from"),
+        ({"model": "m"}, "spec.training_file", "required, and not set"),
+        ({**MODEL, "modle": 1}, "spec.modle", "unknown field; did you mean model?"),
+        ({**MODEL, "zzzzzz": 1}, "spec.zzzzzz", "unknown field"),
+        ({**MODEL, "seed": -1}, "spec.seed", "greater than or equal to 0, not -1"),
+        ({**MODEL, "seed": 2**31}, "spec.seed", "less than or equal to 2147483647"),
+        ({**MODEL, "seed": "7"}, "spec.seed", "a valid integer, not 7"),
+        ({**MODEL, "seed": 1.5}, "spec.seed", "a valid integer"),
+        ({**MODEL, "seed": True}, "spec.seed", "a valid integer"),
+        ({**MODEL, "suffix": ""}, "spec.suffix", "at least 1 character"),
+        ({**MODEL, "suffix": "x" * 65}, "spec.suffix", "at most 64 characters"),
+        ({**MODEL, "model": 4}, "spec.model", "a valid string, not 4"),
+        ({**MODEL, "metadata": {"reconciler_x": "1"}}, "spec.metadata", "kept for this program's marks"),
+        ({**MODEL, "metadata": {f"k{i}": "v" for i in range(11)}}, "spec.metadata", "at most 10 pairs"),
+        ({**MODEL, "metadata": {"k" * 65: "v"}}, "spec.metadata", "1 to 64 characters"),
+        ({**MODEL, "metadata": {"k": "v" * 513}}, "spec.metadata", "at most 512"),
+        ({**MODEL, "metadata": {"k": 1}}, "spec.metadata.k", "a valid string, not 1"),
+        ({**MODEL, "extra_body": {"model": "x"}}, "spec.extra_body", "write it as spec.model"),
+        ({**MODEL, "rerun": -1}, "spec.rerun", "greater than or equal to 0"),
+        ({**MODEL, "rerun": 1_000_001}, "spec.rerun", "less than or equal to 1000000"),
+        ({**MODEL, "policy": {"state": "paused"}}, "spec.policy.state", "'active', 'suspended' or 'cancelled'"),
+        ({**MODEL, "policy": {"retries": 11}}, "spec.policy.retries", "less than or equal to 10"),
+        (
+            {**MODEL, "policy": {"adopt": {"job_id": "a\nb", "revision": "0" * 16}}},
+            "spec.policy.adopt.job_id",
+            "match pattern",
+        ),
+        (
+            {**MODEL, "policy": {"adopt": {"job_id": "x" * 513, "revision": "0" * 16}}},
+            "spec.policy.adopt.job_id",
+            "at most 512 characters",
+        ),
+        (
+            {**MODEL, "policy": {"adopt": {"job_id": "a", "revision": "XYZ"}}},
+            "spec.policy.adopt.revision",
+            "match pattern",
+        ),
+        ({**MODEL, "policy": []}, "spec.policy", "a mapping of fields"),
+        ({**MODEL, "model_from": {"job": "b", "checkpoint": "first"}}, "spec.model_from.checkpoint", "must be 'last'"),
+        ({**MODEL, "method": {"type": "other"}}, "spec.method.type", "'supervised', 'dpo' or 'reinforcement'"),
+        (
+            {**MODEL, "method": {"type": "dpo", "supervised": {"hyperparameters": {"n_epochs": 1}}}},
+            "spec.method",
+            "supervised",
+        ),
+        ({**MODEL, "hyperparameters": {"n_epochs": 3}, "method": {"type": "dpo"}}, "spec", "write one of them"),
+        *(({**MODEL, "hyperparameters": {key: 0}}, f"spec.hyperparameters.{key}", "auto or a") for key in HYPER),
+        ({**MODEL, "hyperparameters": {"n_epochs": 51}}, "spec.hyperparameters.n_epochs", "from 1 to 50"),
+        ({**MODEL, "hyperparameters": {"n_epochs": 1.5}}, "spec.hyperparameters.n_epochs", "from 1 to 50"),
+        ({**MODEL, "hyperparameters": {"batch_size": 257}}, "spec.hyperparameters.batch_size", "from 1 to 256"),
+        ({**MODEL, "hyperparameters": {"n_epochs": True}}, "spec.hyperparameters.n_epochs", "from 1 to 50"),
+        (
+            {**MODEL, "hyperparameters": {"learning_rate_multiplier": float("inf")}},
+            "spec.hyperparameters.learning_rate_multiplier",
+            "above 0",
+        ),
+        ({**MODEL, "integrations": [{"type": "mlflow"}]}, "spec.integrations.0.type", "wandb"),
+        ({**MODEL, "integrations": [{"type": "wandb"}]}, "spec.integrations.0.wandb", "required"),
+    ],
+)
+def test_refusals(spec: dict[str, Any], field: str, words: str) -> None:
+    assert any(path == field and words in message for path, message in said(spec)), said(spec)
+
+
+A_FIELD_TOO_MANY = {
+    "modle": "unknown field; did you mean model?",
+    "zzzzzz": "unknown field",
+    "labels": "unknown field",
+}
+SEVENS = 7 * 10**59  # 60 digits
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "sentence"),
+    [
+        ({"model": "m"}, "training_file", "required, and not set"),
+        ({"training_file": "file-1"}, "", "exactly one of model and model_from is needed"),
+        ({**MODEL, "policy": []}, "policy", "must be a mapping of fields"),
+        ({**MODEL, "policy": "x"}, "policy", "must be a mapping of fields"),
+        (
+            {**MODEL, "policy": "retries:1"},
+            "policy",
+            "must be a mapping of fields: a space is missing after the colon of retries",
+        ),
+        *(({**MODEL, field: 1}, field, sentence) for field, sentence in A_FIELD_TOO_MANY.items()),
+        ({**MODEL, "suffix": ""}, "suffix", "must have at least 1 character"),
+        ({**MODEL, "suffix": "x" * 65}, "suffix", f"must have at most 64 characters, not {'x' * 59}…"),
+        ({**MODEL, "metadata": {"k": None}}, "metadata.k", "must be a valid string, not null"),
+        ({**MODEL, "metadata": {"k": ["v"]}}, "metadata.k", "must be a valid string"),
+        ({**MODEL, "metadata": {7: "v"}}, "metadata.7", "must be a valid string, not 7"),
+        ({**MODEL, "model": SEVENS}, "model", f"must be a valid string, not {SEVENS}"),
+        ({**MODEL, "model": SEVENS * 10}, "model", f"must be a valid string, not 7{'0' * 58}…"),
+        (
+            {**MODEL, "model_from": {"job": "Not A Label"}},
+            "model_from.job",
+            "a name is lower-case letters, digits and -, at most 63 characters, not Not A Label",
+        ),
+    ],
+)
+def test_what_is_said_of_a_field(spec: dict[str, Any], field: str, sentence: str) -> None:
+    assert (f"spec.{field}".removesuffix("."), sentence) in said(spec)
+
+
+def test_every_error_is_told_at_once() -> None:
+    assert len(said({"model": 1, "seed": "x", "suffix": "", "nope": 1})) == 5
+
+
+@pytest.mark.parametrize(
+    ("errors", "last"),
+    [(100, "unknown field"), (101, "errors beyond the first 100: 1"), (350, "errors beyond the first 100: 250")],
+)
+def test_errors_beyond_the_first_hundred_are_counted(errors: int, last: str) -> None:
+    told = said({**MODEL, **{f"x{number:03}": 1 for number in range(errors)}})
+    assert len(told) == min(errors, 101)
+    assert told[-1][1] == last
+
+
+@pytest.mark.parametrize("field", ["uuid", "creationTimestmp", "finaliser", "creation_timestamp", "nam"])
+def test_what_a_cluster_adds_is_never_suggested(field: str) -> None:
+    told = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": {"name": "a", field: 1}, "spec": MODEL}
+    with pytest.raises(ValidationError) as raised:
+        FineTuningJobDocument.model_validate(told)
+    suggested = "; did you mean name?" if field == "nam" else ""
+    assert problems_of(raised.value) == [(("metadata", field), f"unknown field{suggested}")]

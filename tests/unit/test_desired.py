@@ -1,0 +1,165 @@
+"""What decisions read of valid documents, and what is wrong between jobs."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from reconciler.core import documents, fields
+from reconciler.core.desired import Adopt, Expect, Fleet, Limits, Policy, desire
+from reconciler.core.documents import Entry, ProviderName
+from reconciler.core.fields import (
+    OnCancelled,
+    OnChange,
+    OnRemove,
+    State,
+)
+from tests.fakes.specs import (
+    MODEL,
+    OLD_FORM,
+    WHOLE,
+    entry,
+    fleet,
+    only,
+)
+
+
+def faults(*entries: Entry, broken: frozenset[str] = frozenset()) -> dict[str, str]:
+    return {fault.name: fault.message for fault in desire(entries, broken)[1]}
+
+
+def built_on(upstream: str, name: str) -> Entry:
+    return entry({"model_from": {"job": upstream}, "training_file": "file-1"}, name)
+
+
+def test_one_existing_job_stands_for_one_name_only() -> None:
+    adopting = {**MODEL, "policy": {"adopt": {"job_id": "ftjob-1", "revision": "0" * 16}}}
+    told = faults(entry(adopting, "a"), entry(adopting, "b"), entry(MODEL, "c"))
+    message = "job ftjob-1 is adopted more than once: it can stand for one name only"
+    assert told == {"a": message, "b": message}
+    built = faults(built_on("a", "down"), entry(adopting, "a"), entry(adopting, "b"))
+    assert set(built) == {"a", "b", "down"}, "and what is built on one of them has no model"
+
+
+@pytest.mark.parametrize("job_id", ["a/../b", "..", "YWJj==", "é", "x" * 512])
+def test_whatever_a_server_may_call_a_job_can_be_adopted(job_id: str) -> None:
+    adopting = {**MODEL, "policy": {"adopt": {"job_id": job_id, "revision": "0" * 16}}}
+    found, told = desire([entry(adopting, "a")])
+    assert told == []
+    assert found["a"].policy.adopt is not None
+    assert found["a"].policy.adopt.job_id == job_id
+
+
+def test_a_fault_names_the_field() -> None:
+    adopting = {**MODEL, "policy": {"adopt": {"job_id": "ftjob-1", "revision": "0" * 16}}}
+    wrong = entry({**MODEL, "extra_body": {"n": 2**60}}, "c")
+    _, found = desire([entry(adopting, "a"), entry(adopting, "b"), wrong, built_on("nobody", "d")])
+    assert {fault.name: ".".join(fault.path) for fault in found} == {
+        "a": "spec.policy.adopt.job_id",
+        "b": "spec.policy.adopt.job_id",
+        "c": "spec",
+        "d": "spec.model_from.job",
+    }
+
+
+def test_model_from_must_lead_to_a_model() -> None:
+    assert faults(built_on("nobody", "a")) == {"a": "no job nobody in this fleet"}
+    assert "wait for each other" in faults(built_on("a", "a"))["a"]
+    assert set(faults(built_on("b", "a"), built_on("a", "b"))) == {"a", "b"}
+    assert "has a broken manifest" in faults(built_on("up", "a"), broken=frozenset({"up"}))["a"]
+    assert set(faults(built_on("nobody", "up"), built_on("up", "a"))) == {"a", "up"}
+    assert faults(built_on("up", "a"), entry(MODEL, "up")) == {}
+
+
+def test_a_long_chain_is_read_in_any_order() -> None:
+    links = [built_on(f"n{i + 1}", f"n{i}") for i in range(2000)]
+    assert faults(*links, entry(MODEL, "n2000")) == {}
+
+
+def test_a_value_without_a_canonical_form_is_a_fault() -> None:
+    assert "no canonical form" in faults(entry({**MODEL, "extra_body": {"n": 2**60}}))["a"]
+
+
+def test_a_fleet_by_default() -> None:
+    assert fleet({"provider": "openai"}) == Fleet("f", ProviderName.OPENAI)
+
+
+def test_a_whole_fleet() -> None:
+    told = {
+        "provider": "compatible",
+        "state": "suspended",
+        "prune": False,
+        "expect": {"host": "h", "organization": "o", "project": "p"},
+        "limits": {"max_creates": 0, "max_cancels": 3.0, "max_active": 2},
+    }
+    whole = fleet(told)
+    assert whole == Fleet(
+        "f", ProviderName.COMPATIBLE, State.SUSPENDED, prune=False, expect=Expect("h", "o", "p"), limits=Limits(0, 3, 2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "live", "allowed"),
+    [("30%", 10, 3), ("30%", 9, 2), ("30%", 3, 1), ("30%", 0, 1), ("0%", 50, 1), ("100%", 7, 7), (0, 10, 0), (5, 1, 5)],
+)
+def test_the_cancel_limit(limit: int | str, live: int, allowed: int) -> None:
+    assert Limits(max_cancels=limit).cancel_limit(live) == allowed
+
+
+def test_a_whole_policy() -> None:
+    told = {
+        "state": "cancelled",
+        "on_change": "wait",
+        "on_remove": "orphan",
+        "on_cancelled": "recreate",
+        "retries": 2,
+        "adopt": {"job_id": "ftjob-1", "revision": "0" * 16},
+    }
+    assert only(entry({**MODEL, "policy": told})).policy == Policy(
+        State.CANCELLED, OnChange.WAIT, OnRemove.ORPHAN, OnCancelled.RECREATE, 2, Adopt("ftjob-1", "0" * 16)
+    )
+    assert only(entry(MODEL)).policy == Policy()
+    defaults = {"state": "active", "on_change": "replace", "on_remove": "cancel", "on_cancelled": "hold", "retries": 0}
+    assert only(entry({**MODEL, "policy": defaults})).policy == Policy()
+
+
+def test_every_field_of_the_api_goes_into_the_body() -> None:
+    assert only(entry(WHOLE)).body == WHOLE
+    assert only(entry(OLD_FORM)).body == OLD_FORM
+
+
+def test_the_body_is_what_the_manifest_sets_and_nothing_else() -> None:
+    spec = {
+        **MODEL,
+        "seed": 7,
+        "suffix": None,
+        "metadata": {"a": "b"},
+        "extra_body": {"x": 1},
+        "rerun": 2,
+        "policy": {"retries": 1},
+    }
+    desired = only(entry(spec))
+    assert desired.body == {**MODEL, "seed": 7, "metadata": {"a": "b"}}
+    assert desired.extra_body == {"x": 1}
+    assert (desired.path, desired.line) == ("a.yaml", 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "decided"),
+    [
+        (documents._FleetSpec, Fleet),
+        (documents._ExpectSpec, Expect),
+        (documents._LimitsSpec, Limits),
+        (fields._PolicySpec, Policy),
+        (fields._AdoptSpec, Adopt),
+    ],
+)
+def test_every_field_of_ours_reaches_the_decisions(written: type[BaseModel], decided: Any) -> None:
+    known = {field.name: field for field in dataclasses.fields(decided)}
+    assert known.keys() - {"name"} == written.model_fields.keys()
+
+
+def test_a_field_of_ours_that_decisions_do_not_know_is_no_silence() -> None:
+    with pytest.raises(TypeError, match="priority"):
+        Policy(**{**dict(fields._PolicySpec()), "priority": 1})

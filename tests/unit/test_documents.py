@@ -1,0 +1,82 @@
+"""The documents a person may write: the fleet's limits, the envelope, and what a cluster adds to it."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from reconciler.core.desired import Fleet, Limits, fleet_of
+from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocument, ProviderName, TrainingFile
+from tests.fakes.specs import (
+    MODEL,
+    document,
+    entry,
+    fleet,
+    only,
+)
+
+
+@pytest.mark.parametrize("limit", [0, 3, "0%", "7%", "100%"])
+def test_a_cancel_limit_is_read_as_it_stands(limit: int | str) -> None:
+    assert fleet({"provider": "openai", "limits": {"max_cancels": limit}}).limits == Limits(max_cancels=limit)
+
+
+@pytest.mark.parametrize("limit", [-1, 1.5, True, "30", "101%", "x%", "", "1000%", [], None])
+def test_a_cancel_limit_is_a_count_or_a_share(limit: object) -> None:
+    if limit is None:
+        assert fleet({"provider": "openai", "limits": {"max_cancels": limit}}).limits == Limits()
+        return
+    with pytest.raises(ValidationError, match="a number from 0, or a share"):
+        fleet({"provider": "openai", "limits": {"max_cancels": limit}})
+
+
+@pytest.mark.parametrize("provider", ["openai", "azure", "litellm", "compatible", "sandbox"])
+def test_the_providers_that_are_known(provider: str) -> None:
+    assert fleet({"provider": provider, "state": "active"}) == Fleet("f", ProviderName(provider))
+
+
+def test_upload_names_hold_the_stem_and_the_digest() -> None:
+    assert (
+        TrainingFile("d/train set.jsonl", "0123456789abcdef" * 4, 1).upload_name == "train_set-0123456789abcdef.jsonl"
+    )
+    assert len(TrainingFile(f"{'x' * 300}.jsonl", "0" * 64, 1).upload_name) == 64 + 1 + 16 + 6
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a_b", "a" * 64, "a.b", "ä", "a\n", None, 7], ids=repr)
+def test_names_are_dns_labels(name: object) -> None:
+    with pytest.raises(ValidationError):
+        document(MODEL, name)  # type: ignore[arg-type]
+
+
+CLUSTERS: dict[str, Any] = {
+    "creationTimestamp": None,
+    "uid": "0",
+    "resourceVersion": "7",
+    "generation": 1,
+    "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}],
+    "selfLink": "/x",
+    "deletionTimestamp": "2026-01-01T00:00:00Z",
+    "deletionGracePeriodSeconds": 30,
+    "ownerReferences": [{"kind": "X"}],
+    "finalizers": ["x"],
+    "generateName": "a-",
+}
+
+
+@pytest.mark.parametrize("status", [None, {}, {"phase": "x"}, [], "x", 7])
+def test_what_a_cluster_adds_is_ignored(status: object) -> None:
+    envelope = {"apiVersion": "reconciler/v1", "metadata": {"name": "a", **CLUSTERS}, "status": status}
+    job = FineTuningJobDocument.model_validate({**envelope, "kind": "FineTuningJob", "spec": MODEL})
+    assert only(Entry(job, "a.yaml", 1)) == only(entry(MODEL))
+    read = FleetDocument.model_validate({**envelope, "kind": "Fleet", "spec": {"provider": "openai"}})
+    assert fleet_of(read) == Fleet("a", ProviderName.OPENAI)
+
+
+@pytest.mark.parametrize("model", [FleetDocument, FineTuningJobDocument])
+def test_the_schema_takes_what_a_cluster_adds_in_any_shape(model: type[BaseModel]) -> None:
+    schema = model.model_json_schema()
+    metadata = schema["$defs"]["_Metadata"]
+    assert metadata["properties"].keys() == {"name", "namespace", "labels", "annotations", *CLUSTERS}
+    assert metadata["additionalProperties"] is False
+    for field in (schema["properties"]["status"], *(metadata["properties"][name] for name in CLUSTERS)):
+        assert field.keys() <= {"title", "description", "default"}

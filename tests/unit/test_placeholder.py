@@ -1,0 +1,166 @@
+"""Templates that were not filled in, typographic quotes, and characters nobody sees."""
+
+# ruff: noqa: RUF001 - typographic quotes are what is tried here
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from reconciler.core.complaints import problems_of
+from tests.fakes.specs import (
+    MODEL,
+    MULTI,
+    PYTHON,
+    SCORE,
+    STRING,
+    document,
+    entry,
+    fleet,
+    only,
+    reinforcement,
+    said,
+)
+
+
+def unfilled(template: str) -> str:
+    return f"{template} is a template that was not filled in: put the value in its place"
+
+
+def quoted(quote: str) -> str:
+    return f"the typographic quote {quote} stands in it: remove it, or write a straight one (' or \")"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "${MODEL}",
+        "${MODEL:-gpt}",
+        "$(MODEL)",
+        "$(cat model)",
+        "{{ model }}",
+        "{{.Values.model}}",
+        "{{- model -}}",
+        "${{ vars.MODEL }}",
+        "<%= model %>",
+        "{% if x %}",
+        "#{MODEL}#",
+        "$MODEL",
+        "%MODEL%",
+        "<MODEL>",
+        "<YOUR MODEL>",
+    ],
+)
+def test_a_template_that_was_not_filled_in_is_no_name(template: str) -> None:
+    for text in (template, f"ft:{template}", f"{template}/x"):
+        assert said({**MODEL, "model": text}) == [("spec.model", unfilled(template))]
+        assert said({**MODEL, "suffix": text}) == [("spec.suffix", unfilled(template))]
+        assert said({**MODEL, "training_file": text}) == [("spec.training_file", unfilled(template))]
+
+
+@pytest.mark.parametrize(
+    "template", ["__MODEL__", "@MODEL@", "@project.version@", "$model", "[[ x ]]", "%(x)s", "{x}", "<your model>"]
+)
+def test_what_may_stand_in_a_name_is_a_template_where_it_is_all_of_it(template: str) -> None:
+    assert said({**MODEL, "model": template}) == [("spec.model", unfilled(template))]
+    assert document({**MODEL, "model": f"ft:{template}:x"}).spec.model == f"ft:{template}:x"
+
+
+RUN = {"type": "wandb", "wandb": {"project": "p"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"validation_file": "${X}"}, "validation_file"),
+        ({"seed": "${X}"}, "seed"),
+        ({"rerun": "${X}"}, "rerun"),
+        ({"hyperparameters": {"n_epochs": "${X}"}}, "hyperparameters.n_epochs"),
+        ({"hyperparameters": {"learning_rate_multiplier": "${X}"}}, "hyperparameters.learning_rate_multiplier"),
+        ({"method": {"type": "${X}"}}, "method.type"),
+        ({"method": "${X}"}, "method"),
+        ({"integrations": [{**RUN, "wandb": {"project": "${X}"}}]}, "integrations.0.wandb.project"),
+        ({"integrations": [{**RUN, "wandb": {"project": "p", "tags": ["a", "${X}"]}}]}, "integrations.0.wandb.tags.1"),
+        ({"metadata": {"k": "${X}"}}, "metadata.k"),
+        ({"metadata": {"k": "at ${X}"}}, "metadata.k"),
+        ({"metadata": {"${X}": "v"}}, "metadata.${X}"),
+        ({"extra_body": {"a": [{"b": "${X}"}]}}, "extra_body"),
+        ({"policy": {"state": "${X}"}}, "policy.state"),
+        ({"policy": {"adopt": {"job_id": "${X}", "revision": "0" * 16}}}, "policy.adopt.job_id"),
+    ],
+)
+def test_a_template_is_found_in_every_field(spec: dict[str, Any], field: str) -> None:
+    assert said({**MODEL, **spec}) == [(f"spec.{field}", unfilled("${X}"))]
+
+
+def test_a_template_is_found_in_the_envelope_and_in_a_fleet() -> None:
+    for name in ("${X}", "a-${X}"):
+        with pytest.raises(ValidationError) as raised:
+            document(MODEL, name)
+        assert problems_of(raised.value) == [(("metadata", "name"), unfilled("${X}"))]
+    for spec in ({"provider": "${X}"}, {"provider": "openai", "expect": {"host": "${X}"}}):
+        with pytest.raises(ValidationError) as raised:
+            fleet(spec)
+        assert [message for _, message in problems_of(raised.value)] == [unfilled("${X}")]
+
+
+@pytest.mark.parametrize("field", ["input", "reference"])
+@pytest.mark.parametrize("text", ["{{item.x}}", "{{ sample.output_text }}", "a ${X} b", "“Paris”", "<b>", "__X__"])
+def test_what_a_free_text_holds_is_meant(text: str, field: str) -> None:
+    assert only(entry(reinforcement({**STRING, field: text}))).body
+    assert only(entry({**MODEL, "extra_body": {"chat_template": text}})).extra_body == {"chat_template": text}
+    labels = {"type": "label_model", "name": "l", "model": "m", "input": [], "labels": [text], "passing_labels": [text]}
+    assert only(entry(reinforcement({**MULTI, "graders": {"a": labels}}))).body
+
+
+@pytest.mark.parametrize("text", ["${X}", "$(X)", " ${X}\n"])
+def test_a_free_text_that_is_a_placeholder_from_end_to_end_is_refused(text: str) -> None:
+    message = unfilled(text.strip())
+    item = {"role": "user", "content": [{"type": "input_text", "text": text}]}
+    assert said(reinforcement({**STRING, "reference": text}))[0][1] == message
+    assert said(reinforcement({**PYTHON, "source": text}))[0][1] == message
+    assert said(reinforcement({**SCORE, "input": [item]}))[0][1] == message
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("“gpt-4o”", "“"),
+        ("‘x’", "‘"),
+        ("«x»", "«"),
+        ("„x“", "„"),
+        ("gpt’4o", "’"),
+        ("’x", "’"),
+        ("x’", "’"),
+        ("‹x›", "‹"),
+    ],
+)
+def test_typographic_quotes_are_no_part_of_a_name(text: str, quote: str) -> None:
+    for key in ("model", "suffix"):
+        assert said({**MODEL, key: text}) == [(f"spec.{key}", quoted(quote))]
+    assert said({**MODEL, "seed": text}) == [("spec.seed", quoted(quote))]
+
+
+@pytest.mark.parametrize("text", ["“a/b.jsonl”", "‘file-1’", "«x»", "„x“"])
+def test_typographic_quotes_do_not_hold_a_path_or_a_value(text: str) -> None:
+    assert said({**MODEL, "training_file": text}) == [("spec.training_file", quoted(text[0]))]
+    assert said({**MODEL, "metadata": {"k": text}}) == [("spec.metadata.k", quoted(text[0]))]
+
+
+@pytest.mark.parametrize("text", ["l’été.jsonl", "the “best” one", "data/100%/a.jsonl", "a$b", "x{1}.jsonl", "“"])
+def test_what_a_path_or_a_value_may_hold(text: str) -> None:
+    spec = {**MODEL, "training_file": text, "metadata": {"k": text}}
+    assert document(spec).spec.model_dump(exclude_unset=True) == spec
+
+
+@pytest.mark.parametrize(
+    "text", ["accounts/x/models/y", "ft:gpt-4o:org::Ab1", "Qwen/Qwen2.5-7B@main", "l’été", "50%", "a<b>c"]
+)
+def test_what_a_name_may_hold(text: str) -> None:
+    assert document({**MODEL, "model": text, "suffix": text[:64]}).spec.model == text
+
+
+@pytest.mark.parametrize("character", ["\ufeff", "\u200b", "\u00a0", "\u202e", "\u2028"])
+def test_a_character_that_nobody_sees_is_no_part_of_a_name(character: str) -> None:
+    message = f"the character U+{ord(character):04X}, which nobody sees, stands in it: remove it"
+    assert said({**MODEL, "model": f"gpt{character}"}) == [("spec.model", message)]
