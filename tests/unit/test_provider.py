@@ -43,7 +43,7 @@ from reconciler.provider import (
     is_not_ready,
     takes_no_jobs,
 )
-from reconciler.provider import client as client_module
+from reconciler.provider import listing as listing_module
 from reconciler.provider.key import Key, KeyFile, Secrets
 from reconciler.provider.transport import ANSWER_LIMIT, _bounded
 from tests.fakes.clocks import SkippingClock
@@ -1425,8 +1425,8 @@ def endless(_: Request, count: Iterator[int] = itertools.count()) -> Reply:  # n
 def test_a_listing_that_never_ends_is_given_up(
     monkeypatch: pytest.MonkeyPatch, limit: str, value: int, words: str
 ) -> None:
-    assert getattr(client_module, limit) <= 256 * 1024 * 1024
-    monkeypatch.setattr(client_module, limit, value)
+    assert getattr(listing_module, limit) <= 256 * 1024 * 1024
+    monkeypatch.setattr(listing_module, limit, value)
     with House(endless) as house:
         with pytest.raises(Unreadable, match=words):
             house.client.list_jobs()

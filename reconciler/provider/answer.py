@@ -1,0 +1,141 @@
+"""What an answer means: a value, or the error that says what became of the request. The key is in none of them.
+
+`sender` asks about every answer. A write is refused only by a status that says so; whatever else is no success
+may have taken effect (`OutcomeUnknown`). A read has no effect, so what cannot be used is `Unreadable`.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import httpx
+
+from reconciler.clock import Clock
+from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, foreign, scrub
+from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
+from reconciler.provider.request import Read, Request, Write
+from reconciler.provider.retry import retry_after
+
+# Only these statuses say that a write did not happen; after any other answer it may have.
+_REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
+UNAUTHORIZED = 401
+_TOO_MANY = 429
+_SERVER_ERRORS = 500
+# Answers of a server that has no such route at all.
+NO_ROUTE = frozenset({404, 405, 501})
+# Reads: the server's moment of weakness, worth asking again.
+_PASSING = frozenset({408, 409, 425})
+
+# Text that is compared, asked for or sent again: without the key in it, it would be another's. An answer that holds the
+# key in one of these is refused; all other text is only shown, and is shown without the key.
+_EXACT = frozenset(
+    {
+        *("id", "status", "model", "suffix", "user_provided_suffix", "training_file", "validation_file"),
+        *("fine_tuned_model", "fine_tuned_model_checkpoint", "filename", "purpose"),
+        *(FLEET_MARK, JOB_MARK, REVISION_MARK, ATTEMPT_MARK, ON_REMOVE_MARK),
+    }
+)
+# Inside these the names are the server's own words, and are shown; every other name is the API's.
+_METRICS = frozenset({"metrics", "data"})
+
+_T = TypeVar("_T")
+
+
+class Answers:
+    """Reads the answers of one server."""
+
+    def __init__(self, base_url: str, secrets: Iterable[str], clock: Clock) -> None:
+        """``secrets`` may grow: they are gone through for each text."""
+        self._base_url = base_url
+        self._secrets = secrets
+        self._clock = clock
+
+    def no_answer(self, request: Request, error: NotSent | OutcomeUnknown) -> ProviderError:
+        """What it means that the transport has none."""
+        text = f"{self._named(request)}: {self._clean(str(error))}"
+        return type(error)(text) if isinstance(error, NotSent) else _unanswered(request, text)
+
+    def error(self, request: Request, response: httpx.Response) -> ProviderError | None:
+        """What an answer that is no success means."""
+        status = response.status_code
+        if response.is_success:
+            return None
+        code, said = map(self._shown, complaint_of(response.content, self._clean))
+        code, said = "" if code == str(status) else code, "" if said == code else said
+        hint = self._shown(self._hint(request, response))
+        text = (
+            f"{self._named(request)}: HTTP {status}{code and f' {code}'}{said and f': {said}'}{hint and f' ({hint})'}"
+        )
+        request_id = self.request_id(response)
+        wait = retry_after(response.headers, self._clock.time())
+        if status == _TOO_MANY:
+            return RateLimited(text, code=code, request_id=request_id, retry_after=wait)
+        client_error = httpx.codes.is_client_error(status) and status not in _PASSING
+        if status in _REFUSALS or (client_error and isinstance(request, Read)):
+            return Refused(text, status=status, code=code, request_id=request_id)
+        failure = _unanswered(request, text, status=status, code=code, request_id=request_id)
+        failure.retry_after = wait
+        return failure
+
+    def value(self, request: Request, response: httpx.Response, parse: Callable[[object], _T]) -> _T:
+        """What a success holds, as ``parse`` reads its JSON. Raises as for no answer where it cannot be read."""
+        try:
+            # Python reads NaN and Infinity, which are not JSON; as null they count as absent.
+            return parse(self._keyless(json.loads(response.content, parse_constant=lambda _: None)))
+        except (ValueError, RecursionError) as error:
+            said = self._shown(fault_of(response.content, self._clean))
+            broken = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
+            why = said if broken else f"{self._shown(str(error))}{said and f': {said}'}"
+            hint = f" ({page_hint(self._base_url)})" if is_page(response.content) else ""
+            text = f"{self._named(request)}: HTTP {response.status_code}, {why}{hint}"
+            raise _unanswered(
+                request, text, status=response.status_code, request_id=self.request_id(response)
+            ) from error
+
+    def request_id(self, response: httpx.Response) -> str:
+        """The server's own name for the request; "" where it gives none."""
+        return self._shown(response.headers.get("x-request-id") or response.headers.get("apim-request-id"))
+
+    def _hint(self, request: Request, response: httpx.Response) -> str:
+        """What an answer that is no success may mean, beside what it says."""
+        status = response.status_code
+        if httpx.codes.is_redirect(status):
+            return redirect_hint(self._base_url, self._clean(response.headers.get("location", "")))
+        if isinstance(request, Read) and request.whole and status in NO_ROUTE:
+            return route_hint(self._base_url)
+        page = status < _SERVER_ERRORS and is_page(response.content)  # a gateway's own page names itself
+        return page_hint(self._base_url) if page else ""
+
+    def _named(self, request: Request) -> str:
+        """The request, as it may be told."""
+        return f"{request.method} {foreign(self._clean(request.path))}"
+
+    def _shown(self, text: object) -> str:
+        """What a server said, as it may be told: without the key, which a cut could leave half of."""
+        return foreign(self._clean(text)) if isinstance(text, str) else ""
+
+    def _clean(self, text: str) -> str:
+        return scrub(text, self._secrets)
+
+    def _keyless(self, value: Any, field: str = "") -> Any:
+        """The parsed answer without the key, which a server may echo anywhere. Raises ValueError as `_EXACT` says."""
+        if isinstance(value, str):
+            clean = self._clean(value)
+            if clean == value or value in TERMINAL:  # a word of the API is no echo
+                return value
+            if field in _EXACT:
+                raise ValueError(f"its {field} holds the API key")
+            return clean
+        if isinstance(value, Mapping):
+            named = field in _METRICS
+            return {self._clean(name) if named else name: self._keyless(item, name) for name, item in value.items()}
+        return [self._keyless(item) for item in value] if isinstance(value, list) else value
+
+
+def _unanswered(
+    request: Request, text: str, *, status: int | None = None, code: str = "", request_id: str = ""
+) -> OutcomeUnknown | Unreadable:
+    """No answer, or one that says nothing: a write may have happened, a read has not."""
+    kind = OutcomeUnknown if isinstance(request, Write) else Unreadable
+    return kind(text, status=status, code=code, request_id=request_id)

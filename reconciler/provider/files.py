@@ -1,0 +1,116 @@
+"""Training files at the provider: find, upload, wait until one can be used.
+
+`client` offers these three operations as its own.
+"""
+
+from dataclasses import dataclass
+
+from reconciler.clock import Clock
+from reconciler.core.job import id_of, object_of, text_of
+from reconciler.core.spelling import status_word, whole
+from reconciler.errors import Refused, Unreadable, foreign
+from reconciler.provider.answer import NO_ROUTE
+from reconciler.provider.listing import Listings
+from reconciler.provider.request import Read, Write, step
+from reconciler.provider.sender import Sender
+
+_FILE_POLL = 1.0
+_FILE_PENDING = frozenset({"pending", "running", "processing", "importing", "queued", "validating", "uploading"})
+_NOT_SHOWN = "not shown"
+# How often a file is asked for. The last two may be all that a server ever says of a file.
+_FILE_POLLS = dict.fromkeys(_FILE_PENDING, 120) | {"uploaded": 20, _NOT_SHOWN: 10}
+_FILE_UNFIT = frozenset({"error", "failed", "deleted", "deleting", "canceled", "cancelled"})
+
+_NOT_FOUND = 404
+# Answers of a server that does not take our parameters.
+_WRONG_QUESTION = frozenset({400, 422})
+
+
+class Files:
+    """The training files of one account. Safe to use from several threads."""
+
+    def __init__(self, sender: Sender, listings: Listings, clock: Clock) -> None:
+        self._sender = sender
+        self._listings = listings
+        self._clock = clock
+        self._last_words: set[str] = set()  # about files, of which this server never says more
+
+    def find(self, name: str, size: int) -> str | None:
+        """A usable training file of this name and size: the name holds a digest of its content.
+
+        What a listing that does not exist, or cannot be walked to its end, does not show counts as absent: a second
+        upload costs nothing.
+        """
+        read = Read("list_files", "/files", params={"purpose": "fine-tune"})
+        try:
+            for file in self._listings.items(read, _parse_file, lambda file: file.id):
+                if file.holds(name, size) and file.status not in _FILE_UNFIT:
+                    return file.id
+        except (Refused, Unreadable) as error:
+            if error.status is not None and error.status not in NO_ROUTE | _WRONG_QUESTION:
+                raise
+        return None
+
+    def upload(self, name: str, content: bytes) -> str:
+        """Upload a training file. Sent once; one that is lost is found again by its name."""
+        return self._sender.write(Write("upload", "/files", upload=(name, content)), _parse_file).id
+
+    def wait_for(self, file_id: str) -> None:
+        """Ask until the server has taken the file in, for two minutes at most.
+
+        A server that shows no single file, or never says more than `uploaded`, is asked for some seconds, once: what
+        it makes of the file is told by the create.
+        """
+        read = Read("retrieve_file", f"/files/{step(file_id)}")
+        polls = 1
+        while True:
+            status = self._status(read)
+            if status in _FILE_UNFIT:
+                raise Refused(f"file {foreign(file_id)} cannot be used: the server says {foreign(status)}", status=400)
+            if status not in _FILE_POLLS or status in self._last_words:
+                return
+            if polls >= _FILE_POLLS[status]:
+                break
+            self._clock.sleep(_FILE_POLL)
+            polls += 1
+        if status in _FILE_PENDING:
+            raise Unreadable(f"file {foreign(file_id)} is still {foreign(status)} after {_FILE_POLL * polls:g} s")
+        self._last_words.add(status)
+
+    def _status(self, read: Read) -> str:
+        """What the server says of one file; `_NOT_SHOWN` where it is not there, or not yet."""
+        try:
+            return self._sender.read(read, _status_of)
+        except (Refused, Unreadable) as error:
+            if error.status not in NO_ROUTE:
+                raise
+            return _NOT_SHOWN if error.status == _NOT_FOUND else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    id: str
+    name: str
+    size: int | None
+    purpose: str
+    status: str
+
+    def holds(self, name: str, size: int) -> bool:
+        """Whether it is that training file, as far as the server says: the name alone tells the content."""
+        return self.name == name and self.size in {None, size} and self.purpose in {"", "fine_tune"}
+
+
+def _parse_file(answer: object) -> _File:
+    """A file from the API's JSON. Raises ValueError where it has no id."""
+    fields = object_of(answer, "file")
+    return _File(
+        id=id_of(fields, "file"),
+        name=text_of(fields, "filename") or "",
+        size=whole(fields.get("bytes")) or None,  # 0 is how some servers write that they do not know
+        purpose=status_word(text_of(fields, "purpose") or ""),
+        status=_status_of(fields),
+    )
+
+
+def _status_of(answer: object) -> str:
+    return status_word(text_of(object_of(answer, "file"), "status") or "")

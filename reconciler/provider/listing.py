@@ -1,0 +1,108 @@
+"""A listing, walked page by page to its end: complete, or it raises.
+
+`client` and `files` ask for listings. What one page says is read in `page`; here is what it means beside the others.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+from reconciler.clock import Clock
+from reconciler.errors import NoData, Unreadable, foreign
+from reconciler.provider.page import Page, parse_page
+from reconciler.provider.profile import Assumption
+from reconciler.provider.request import Read
+from reconciler.provider.sender import Sender
+
+_PAGE = 100
+_DEFAULT_PAGE = 20  # of a server that does not look at `limit`
+# A listing that never ends is caught here at last: at 200,000 jobs, this much to read, or a quarter of an hour.
+_PAGES_LIMIT = 2_000
+_LISTING_BYTES = 256 * 1024 * 1024
+_LISTING_SECONDS = 900.0
+
+_T = TypeVar("_T")
+
+
+class Listings:
+    """Walks the listings of one account; ``assumed`` is what the operator says of its server."""
+
+    def __init__(self, sender: Sender, clock: Clock, assumed: frozenset[Assumption]) -> None:
+        self._sender = sender
+        self._clock = clock
+        self._assumed = assumed
+
+    def items(
+        self, read: Read, parse: Callable[[object], _T], id_of: Callable[[_T], str], *, enough: int | None = None
+    ) -> Iterator[_T]:
+        """Every item of a listing, in the server's order. Raises Unreadable where it cannot be complete."""
+        seen: set[str] = set()
+        began, left = self._clock.monotonic(), _LISTING_BYTES
+        after, more = "", False
+        size = min(enough or _PAGE, _PAGE)
+        for _ in range(_PAGES_LIMIT):
+            params = {**read.params, "limit": str(size)} | ({"after": after} if after else {})
+            page, length = self._page(replace(read, params=params), parse)
+            left -= length
+            if left < 0:
+                raise Unreadable(f"{read.path}: a listing of more than {_LISTING_BYTES} bytes")
+            if self._clock.monotonic() - began > _LISTING_SECONDS:
+                raise Unreadable(f"{read.path}: the listing has no end after {_LISTING_SECONDS:g} s")
+            ids = {id_of(item) for item in page.items}
+            if page.silent and page.has_more is None and more:
+                raise Unreadable(f"{read.path}: a page without data, where more was to follow")
+            # Without pages everything comes again, and what was made meanwhile beside it.
+            again = bool(seen & ids) and (ids <= seen or (page.has_more is None and seen <= ids))
+            if again:
+                self._check_repeated(read, page, cut=len(seen | ids) in {size, _DEFAULT_PAGE})
+            yield from page.items
+            fresh, seen = ids - seen, seen | ids
+            if not ids or again or page.has_more is False or (enough is not None and len(seen) >= enough):
+                self._check_end(read, page, len(seen))
+                return
+            after, more = id_of(page.items[-1]), page.has_more is True
+            if after not in fresh:
+                raise Unreadable(f"{read.path}: the listing's cursor comes back, so it has no end")
+        raise Unreadable(f"{read.path}: more than {_PAGES_LIMIT} pages")
+
+    def _page(self, read: Read, parse: Callable[[object], _T]) -> tuple[Page[_T], int]:
+        """One page, and its length in bytes.
+
+        Raises:
+            NoData: it is the first page of a whole listing, and empty only because there is no `data`.
+            Unreadable: it is the first, empty, and says that more follow, twice.
+        """
+        page, length = self._sender.read_sized(read, lambda answer: parse_page(answer, parse))
+        if not read.whole or "after" in read.params:
+            return page, length
+        if page.empty_but_more:
+            page, length = self._sender.read_sized(read, lambda answer: parse_page(answer, parse))
+        if page.empty_but_more and Assumption.EMPTY_LISTING not in self._assumed:
+            raise Unreadable(
+                f"{read.path}: the listing's first page is empty and says that more follow, so it is no listing"
+                " (--assume empty-listing, if this server answers so where there are no jobs)"
+            )
+        if page.silent:
+            raise NoData(f"{read.path}: the listing has no data")
+        return page, length
+
+    def _check_end(self, read: Read, page: Page[_T], found: int) -> None:
+        """A listing without has_more may say in other ways that it goes on. Raises Unreadable then."""
+        if not read.whole or page.has_more is not None:
+            return
+        if page.goes_on:
+            raise Unreadable(
+                f"{read.path}: the listing goes on by {foreign(page.goes_on)}, which is not this API's way"
+            )
+        if page.total is not None and page.total > found:
+            raise Unreadable(f"{read.path}: the server says that it has {page.total} jobs, and shows {found}")
+
+    def _check_repeated(self, read: Read, page: Page[_T], *, cut: bool) -> None:
+        """A page that shows everything again ends the listing of a server that has no pages. Raises Unreadable else."""
+        if page.has_more is not None:
+            raise Unreadable(f"{read.path}: the server repeats a page, so the listing has no end")
+        if cut and read.whole and Assumption.WHOLE_LISTING not in self._assumed:
+            raise Unreadable(
+                f"{read.path}: the server has no pages, and shows {len(page.items)} jobs, which may not be all"
+                " (--assume whole-listing, if this server always shows every job)"
+            )

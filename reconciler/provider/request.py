@@ -1,0 +1,69 @@
+"""One request to a provider, as a value: a read, which may be sent again, or a write, which may not.
+
+`client`, `files` and `listing` make them, `sender` sends them. No function takes a `Write` where a `Read` is asked
+for: the type checker keeps a create from being sent twice.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+from urllib.parse import quote
+
+from reconciler.core.job import check_id
+from reconciler.errors import Unreadable, foreign
+
+# Between two slashes these lead elsewhere; `quote` leaves their dots as they are.
+_DOTS = frozenset({".", ".."})
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A GET. It changes nothing, so it may be sent again."""
+
+    operation: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False  # a listing that what is written depends on
+    method: ClassVar[str] = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A POST. It may have taken effect though its answer was lost, so it is sent once; no base class makes it a `Read`.
+
+    Its content is ``body`` as JSON, or ``upload``: a file's name and bytes.
+    """
+
+    operation: str
+    path: str
+    body: Mapping[str, object] | None = None
+    upload: tuple[str, bytes] | None = None
+    method: ClassVar[str] = "POST"
+
+
+Request = Read | Write
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request as it went, for the log: ``duration`` in seconds, ``status`` None where none came."""
+
+    operation: str
+    method: str
+    path: str
+    status: int | None
+    duration: float
+    request_id: str
+    error: str
+
+
+def step(identifier: str) -> str:
+    """An id as one step of a path, percent-encoded. Raises Unreadable where it is none (CONTRACT 9)."""
+    try:
+        check_id(identifier, "path")
+    except ValueError as error:
+        raise Unreadable(f"the id {foreign(identifier)} cannot be used in a path: {error}") from error
+    return "".join(
+        part.replace(".", "%2E") if part in _DOTS else quote(part, safe="") for part in re.split(r"([/\\])", identifier)
+    )

@@ -1,0 +1,153 @@
+"""Sending: a read until there is an answer, a few times at most; a write once, whatever comes back.
+
+`client`, `files` and `listing` send every request through here, over the `transport`. Reads are retried with jitter and
+obey `Retry-After`. `read` takes no `Write`, and nothing here sends one from a loop.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import httpx
+
+from reconciler.clock import Clock
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable
+from reconciler.provider.answer import UNAUTHORIZED, Answers
+from reconciler.provider.profile import Endpoint
+from reconciler.provider.request import Read, Request, RequestRecord, Write
+from reconciler.provider.retry import TRIES, pause_before
+
+_UPLOAD_BYTES_PER_SECOND = 1_000_000
+
+_T = TypeVar("_T")
+
+
+class Sender:
+    """Sends the requests of one account. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        transport: httpx.BaseTransport,
+        clock: Clock,
+        random: Callable[[], float],
+        on_request: Callable[[RequestRecord], None],
+    ) -> None:
+        """As for `OpenAIClient`."""
+        self._transport = transport
+        self._clock = clock
+        self._random = random
+        self._on_request = on_request
+        self._deadline = endpoint.deadline
+        self._key = endpoint.api_key
+        self._headers = endpoint.headers
+        self._answers = Answers(endpoint.base_url, endpoint.api_key.secrets, clock)
+        self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
+        self._http = httpx.Client(
+            base_url=endpoint.base_url,
+            transport=transport,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def send_once(self, write: Write) -> httpx.Response:
+        """One POST, whatever comes back. Raises `OutcomeUnknown` where it may have taken effect."""
+        key = self._key.current()
+        try:
+            return self._exchange(write, key)
+        except Refused as error:
+            if error.status == UNAUTHORIZED:
+                self._key.renewed()  # for the requests that follow
+            raise
+
+    def write(self, write: Write, parse: Callable[[object], _T]) -> _T:
+        """One POST, and what its answer holds."""
+        return self._answers.value(write, self.send_once(write), parse)
+
+    def read(self, read: Read, parse: Callable[[object], _T]) -> _T:
+        """What the answer holds, as ``parse`` reads its JSON. Raises as the `Provider` port says of reads."""
+        return self.read_sized(read, parse)[0]
+
+    def read_sized(self, read: Read, parse: Callable[[object], _T]) -> tuple[_T, int]:
+        """Ask until there is an answer, a few times at most; with its length in bytes."""
+        tried = 1
+        while True:
+            try:
+                response = self._asked(read)
+                return self._answers.value(read, response, parse), len(response.content)
+            except (NotSent, RateLimited, Unreadable) as error:
+                pause = pause_before(error, tried, self._random)
+                if pause is None or tried == TRIES:
+                    raise
+                if isinstance(error, RateLimited):
+                    self._slow_until = max(self._slow_until, self._clock.monotonic() + pause)
+            self._clock.sleep(pause)
+            tried += 1
+
+    def _asked(self, read: Read) -> httpx.Response:
+        """The answer; where the key was refused and there is another by now, the answer to that one."""
+        key = self._key.current()
+        try:
+            return self._exchange(read, key)
+        except Refused as error:
+            if error.status != UNAUTHORIZED:
+                raise
+            renewed = self._key.renewed()
+            if renewed == key:
+                raise
+        return self._exchange(read, renewed)
+
+    def _exchange(self, request: Request, key: str) -> httpx.Response:
+        """Exactly one request. Returns a 2xx answer, or raises what the answer means."""
+        if (pause := self._slow_until - self._clock.monotonic()) > 0:
+            self._clock.sleep(pause)
+        began = self._clock.monotonic()
+        try:
+            # Not through httpx's client: it would follow what a server says into redirects and cookies.
+            response = self._transport.handle_request(self._request(request, key))
+        except (NotSent, OutcomeUnknown) as error:
+            failure = self._answers.no_answer(request, error)
+            self._note(request, began, None, failure)
+            raise failure from error
+        refusal = self._answers.error(request, response)
+        self._note(request, began, response, refusal)
+        if refusal is not None:
+            raise refusal
+        return response
+
+    def _note(
+        self, request: Request, began: float, response: httpx.Response | None, failure: ProviderError | None
+    ) -> None:
+        self._on_request(
+            RequestRecord(
+                operation=request.operation,
+                method=request.method,
+                path=request.path,
+                status=None if response is None else response.status_code,
+                duration=self._clock.monotonic() - began,
+                request_id="" if response is None else self._answers.request_id(response),
+                error="" if failure is None else str(failure),
+            )
+        )
+
+    def _request(self, request: Request, key: str) -> httpx.Request:
+        sent: dict[str, Any] = {}
+        size = 0
+        match request:
+            case Read(params=params):
+                sent = {"params": dict(params) or None}
+            case Write(upload=(name, content)):
+                size = len(content)
+                sent = {
+                    "files": {"file": (name, content, "application/jsonl")},
+                    "data": {"purpose": "fine-tune"},
+                }
+            case Write(body=body):
+                sent = {"json": body}
+        return self._http.build_request(
+            request.method,
+            request.path,
+            headers=self._headers(key),
+            extensions={"deadline": self._deadline + size / _UPLOAD_BYTES_PER_SECOND},
+            **sent,
+        )
