@@ -19,7 +19,14 @@ from reconciler.core.status import Details, statuses
 from reconciler.core.world import World
 from tests.fakes.builders import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
 
-A, C, K, W, H, ADOPT = Action.CREATE, Action.CANCEL, Action.KEEP, Action.WAIT, Action.HOLD, Action.ADOPT
+CREATE, CANCEL, KEEP, WAIT, HOLD, ADOPT = (
+    Action.CREATE,
+    Action.CANCEL,
+    Action.KEEP,
+    Action.WAIT,
+    Action.HOLD,
+    Action.ADOPT,
+)
 Line = tuple[Action, Reason, str | None]
 
 CURABLE = JobError("server_error", "try again", "")
@@ -32,11 +39,11 @@ def lines(w: World) -> list[Line]:
 
 
 def creating(*, attempt: int = 1, reason: Reason = Reason.NOT_CREATED) -> list[tuple[Action, Reason, int]]:
-    return [(A, reason, attempt)]
+    return [(CREATE, reason, attempt)]
 
 
 def creates(w: World) -> list[tuple[Action, Reason, int]]:
-    return [(c.action, c.reason, c.attempt or 0) for c in plan(w).changes if c.action is A]
+    return [(c.action, c.reason, c.attempt or 0) for c in plan(w).changes if c.action is CREATE]
 
 
 def unmarked(job_id: str, model: str, **more: Any) -> Job:
@@ -63,22 +70,26 @@ ENDED = memory(records=[record(live=False)], wanted=[("a", R2)])
 # One case for each branch of each row: (situation, world, the plan).
 TABLE: list[tuple[str, World, list[Line]]] = [
     # A. Hold?
-    ("1 broken manifest", world([], [], broken=frozenset("a")), [(H, Reason.SOURCE_INVALID, None)]),
-    ("1 broken manifest, its job runs", world([job()], [], broken=frozenset("a")), [(H, Reason.SOURCE_INVALID, "j1")]),
+    ("1 broken manifest", world([], [], broken=frozenset("a")), [(HOLD, Reason.SOURCE_INVALID, None)]),
+    (
+        "1 broken manifest, its job runs",
+        world([job()], [], broken=frozenset("a")),
+        [(HOLD, Reason.SOURCE_INVALID, "j1")],
+    ),
     (
         "2 unknown outcome",
         world([], [desired()], remembers=memory(intents=[LOST], echoes=True)),
-        [(H, Reason.CREATE_UNRESOLVED, None)],
+        [(HOLD, Reason.CREATE_UNRESOLVED, None)],
     ),
     (
         "2 looked for in vain, marks never seen",
         world([], [desired()], remembers=memory(intents=[LOST]), settled=frozenset("a")),
-        [(H, Reason.CREATE_UNRESOLVED, None)],
+        [(HOLD, Reason.CREATE_UNRESOLVED, None)],
     ),
     (
         "2 looked for in vain, marks echoed",
         world([], [desired()], remembers=memory(intents=[LOST], echoes=True), settled=frozenset("a")),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "2 found by its marks",
@@ -97,101 +108,109 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "3 recorded job of r is gone",
         world([], [desired()], remembers=memory(records=[record(live=False)]), missing=frozenset({"j1"})),
-        [(H, Reason.MISSING, "j1")],
+        [(HOLD, Reason.MISSING, "j1")],
     ),
     (
         "3 job last seen live is gone",
         world([], [], remembers=memory(records=[record(revision=R2)]), missing=frozenset({"j1"})),
-        [(H, Reason.MISSING, "j1")],
+        [(HOLD, Reason.MISSING, "j1")],
     ),
     (
         "3 ended job of another revision is gone",
         world([], [desired()], remembers=memory(records=[record(revision=R2, live=False)]), missing=frozenset({"j1"})),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "3 adopted job unknown",
         world([], [desired(adopt=("j9", R1))], missing=frozenset({"j9"})),
-        [(H, Reason.MISSING, None)],
+        [(HOLD, Reason.MISSING, None)],
     ),
-    ("4 job suspended", world([job()], [desired(state=State.SUSPENDED)]), [(H, Reason.SUSPENDED, "j1")]),
-    ("4 job suspended, no job", world([], [desired(state=State.SUSPENDED)]), [(H, Reason.SUSPENDED, None)]),
-    ("4 fleet suspended", world([job()], [desired()], of=fleet(state=State.SUSPENDED)), [(H, Reason.SUSPENDED, "j1")]),
+    ("4 job suspended", world([job()], [desired(state=State.SUSPENDED)]), [(HOLD, Reason.SUSPENDED, "j1")]),
+    ("4 job suspended, no job", world([], [desired(state=State.SUSPENDED)]), [(HOLD, Reason.SUSPENDED, None)]),
+    (
+        "4 fleet suspended",
+        world([job()], [desired()], of=fleet(state=State.SUSPENDED)),
+        [(HOLD, Reason.SUSPENDED, "j1")],
+    ),
     (
         "4 fleet suspended, gone name",
         world([job()], [], of=fleet(state=State.SUSPENDED)),
-        [(H, Reason.SUSPENDED, "j1")],
+        [(HOLD, Reason.SUSPENDED, "j1")],
     ),
     ("4 fleet suspended, gone and ended", world([job(status="failed")], [], of=fleet(state=State.SUSPENDED)), []),
-    ("4 job cancelled", world([job()], [desired(state=State.CANCELLED)]), [(C, Reason.CANCEL_REQUESTED, "j1")]),
+    ("4 job cancelled", world([job()], [desired(state=State.CANCELLED)]), [(CANCEL, Reason.CANCEL_REQUESTED, "j1")]),
     (
         "4 job cancelled, nothing live",
         world([job(status="failed")], [desired(state=State.CANCELLED)]),
-        [(H, Reason.CANCEL_REQUESTED, None)],
+        [(HOLD, Reason.CANCEL_REQUESTED, None)],
     ),
     (
         "4 fleet cancelled",
         world([job()], [desired()], of=fleet(state=State.CANCELLED)),
-        [(C, Reason.CANCEL_REQUESTED, "j1")],
+        [(CANCEL, Reason.CANCEL_REQUESTED, "j1")],
     ),
     (
         "4 fleet cancelled, gone name",
         world([job()], [], of=fleet(state=State.CANCELLED)),
-        [(C, Reason.CANCEL_REQUESTED, "j1")],
+        [(CANCEL, Reason.CANCEL_REQUESTED, "j1")],
     ),
     ("4 fleet cancelled, gone and ended", world([job(status="failed")], [], of=fleet(state=State.CANCELLED)), []),
     (
         "4 cancelled ends an adopted job that is ours",
         world([job()], [desired(adopt=("j1", R1), state=State.CANCELLED)]),
-        [(C, Reason.CANCEL_REQUESTED, "j1")],
+        [(CANCEL, Reason.CANCEL_REQUESTED, "j1")],
     ),
     (
         "4 cancelled leaves an adopted job",
         world([job("j9", marked=False)], [desired(adopt=("j9", R1), state=State.CANCELLED)]),
-        [(H, Reason.NO_IDENTITY, "j9")],
+        [(HOLD, Reason.NO_IDENTITY, "j9")],
     ),
-    ("5 gone and live", world([job()], []), [(C, Reason.REMOVED, "j1")]),
+    ("5 gone and live", world([job()], []), [(CANCEL, Reason.REMOVED, "j1")]),
     ("5 gone and ended", world([job(status="succeeded")], []), []),
-    ("5 gone, orphan", world([job(orphan=True)], []), [(H, Reason.ORPHANED, "j1")]),
-    ("5 gone, fleet does not prune", world([job()], [], of=fleet(prune=False)), [(H, Reason.PRUNE_DISABLED, "j1")]),
-    ("5 gone, this run does not prune", world([job()], [], prune=False), [(H, Reason.PRUNE_DISABLED, "j1")]),
-    ("5 gone, never wanted here", world([job()], [], remembers=KNOWS_NOTHING), [(H, Reason.AHEAD, "j1")]),
+    ("5 gone, orphan", world([job(orphan=True)], []), [(HOLD, Reason.ORPHANED, "j1")]),
+    ("5 gone, fleet does not prune", world([job()], [], of=fleet(prune=False)), [(HOLD, Reason.PRUNE_DISABLED, "j1")]),
+    ("5 gone, this run does not prune", world([job()], [], prune=False), [(HOLD, Reason.PRUNE_DISABLED, "j1")]),
+    ("5 gone, never wanted here", world([job()], [], remembers=KNOWS_NOTHING), [(HOLD, Reason.AHEAD, "j1")]),
     (
         "5 gone, another revision of it was wanted here",
         world([job()], [], remembers=memory(wanted=[("a", R2)])),
-        [(C, Reason.REMOVED, "j1")],
+        [(CANCEL, Reason.REMOVED, "j1")],
     ),
     (
         "5 gone, without memory, in the first listing",
         world([job()], [], remembers=NOBODY_KNOWS, seen_first=frozenset({"j1"})),
-        [(C, Reason.REMOVED, "j1")],
+        [(CANCEL, Reason.REMOVED, "j1")],
     ),
-    ("5 gone, without memory, appeared later", world([job()], [], remembers=NOBODY_KNOWS), [(H, Reason.AHEAD, "j1")]),
+    (
+        "5 gone, without memory, appeared later",
+        world([job()], [], remembers=NOBODY_KNOWS),
+        [(HOLD, Reason.AHEAD, "j1")],
+    ),
     (
         "5 gone, a person agreed",
         world([job()], [], remembers=KNOWS_NOTHING, approved_ahead=frozenset({"j1"})),
-        [(C, Reason.REMOVED, "j1")],
+        [(CANCEL, Reason.REMOVED, "j1")],
     ),
     # B. What stands for r?
     (
         "6 two live",
         world([job("j1"), job("j2", created=200)], [desired()]),
-        [(K, Reason.IN_PROGRESS, "j1"), (C, Reason.DUPLICATE, "j2")],
+        [(KEEP, Reason.IN_PROGRESS, "j1"), (CANCEL, Reason.DUPLICATE, "j2")],
     ),
     (
         "6 two live at the same second: the id decides",
         world([job("j2"), job("j1")], [desired()]),
-        [(K, Reason.IN_PROGRESS, "j1"), (C, Reason.DUPLICATE, "j2")],
+        [(KEEP, Reason.IN_PROGRESS, "j1"), (CANCEL, Reason.DUPLICATE, "j2")],
     ),
     (
         "6 live beside a succeeded one",
         world([job("j1"), job("j2", status="succeeded", created=200)], [desired()]),
-        [(K, Reason.SUCCEEDED, "j2"), (C, Reason.DUPLICATE, "j1")],
+        [(KEEP, Reason.SUCCEEDED, "j2"), (CANCEL, Reason.DUPLICATE, "j1")],
     ),
     (
         "6 the adopted one is kept",
         world([job("j1"), job("j9", marked=False, created=200)], [desired(adopt=("j9", R1))]),
-        [(ADOPT, Reason.ADOPTED, "j9"), (C, Reason.DUPLICATE, "j1")],
+        [(ADOPT, Reason.ADOPTED, "j9"), (CANCEL, Reason.DUPLICATE, "j1")],
     ),
     (
         "6 the adopted is kept, although the other succeeded",
@@ -204,44 +223,48 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [job("j1", marked=False), job("j9", created=50)],
             [desired(adopt=("j1", R1))],
         ),
-        [(ADOPT, Reason.ADOPTED, "j1"), (C, Reason.DUPLICATE, "j9")],
+        [(ADOPT, Reason.ADOPTED, "j1"), (CANCEL, Reason.DUPLICATE, "j9")],
     ),
     (
         "6 a job of an earlier spec ends too: the one that is kept is its successor",
         world([job("j1"), job("j2", created=200), job("j3", revision=R2, created=50)], [desired()]),
-        [(K, Reason.IN_PROGRESS, "j1"), (C, Reason.DUPLICATE, "j2"), (C, Reason.SUPERSEDED, "j3")],
+        [(KEEP, Reason.IN_PROGRESS, "j1"), (CANCEL, Reason.DUPLICATE, "j2"), (CANCEL, Reason.SUPERSEDED, "j3")],
     ),
-    ("7 one live", world([job()], [desired()]), [(K, Reason.IN_PROGRESS, "j1")]),
+    ("7 one live", world([job()], [desired()]), [(KEEP, Reason.IN_PROGRESS, "j1")]),
     ("7 one live, not known", world([job()], [desired()], remembers=KNOWS_NOTHING), [(ADOPT, Reason.ADOPTED, "j1")]),
-    ("7 a status nobody knows is live", world([job(status="sleeping")], [desired()]), [(K, Reason.IN_PROGRESS, "j1")]),
-    ("8 succeeded", world([job(status="succeeded")], [desired()]), [(K, Reason.SUCCEEDED, "j1")]),
+    (
+        "7 a status nobody knows is live",
+        world([job(status="sleeping")], [desired()]),
+        [(KEEP, Reason.IN_PROGRESS, "j1")],
+    ),
+    ("8 succeeded", world([job(status="succeeded")], [desired()]), [(KEEP, Reason.SUCCEEDED, "j1")]),
     (
         "8 succeeded and failed",
         world([job("j1", status="succeeded"), job("j2", attempt=2, status="failed")], [desired()]),
-        [(K, Reason.SUCCEEDED, "j1")],
+        [(KEEP, Reason.SUCCEEDED, "j1")],
     ),
     (
         "8 an adopted one that succeeded",
         world(
             [job("j1", status="succeeded"), job("j9", marked=False, status="succeeded")], [desired(adopt=("j9", R1))]
         ),
-        [(K, Reason.SUCCEEDED, "j9")],
+        [(KEEP, Reason.SUCCEEDED, "j9")],
     ),
     (
         "8 succeeded, model not named yet",
         world([replace(job(status="succeeded"), fine_tuned_model=None)], [desired()]),
-        [(K, Reason.SUCCEEDED, "j1")],
+        [(KEEP, Reason.SUCCEEDED, "j1")],
     ),
-    ("9 failed", world([job(status="failed", error=CURABLE)], [desired()]), [(H, Reason.FAILED, "j1")]),
+    ("9 failed", world([job(status="failed", error=CURABLE)], [desired()]), [(HOLD, Reason.FAILED, "j1")]),
     (
         "9 failed, retry left",
         world([job(status="failed", error=CURABLE)], [desired(retries=1)]),
-        [(A, Reason.RETRY, None)],
+        [(CREATE, Reason.RETRY, None)],
     ),
     (
         "9 failed without a reason, retry left",
         world([job(status="failed")], [desired(retries=1)]),
-        [(A, Reason.RETRY, None)],
+        [(CREATE, Reason.RETRY, None)],
     ),
     (
         "9 failed twice, one retry",
@@ -249,37 +272,37 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [job("j1", status="failed", error=CURABLE), job("j2", attempt=2, status="failed", error=CURABLE)],
             [desired(retries=1)],
         ),
-        [(H, Reason.FAILED, "j2")],
+        [(HOLD, Reason.FAILED, "j2")],
     ),
     (
         "9 failed for good: its code says so",
         world([job(status="failed", error=JobError("invalid_training_file", "bad", ""))], [desired(retries=3)]),
-        [(H, Reason.FAILED, "j1")],
+        [(HOLD, Reason.FAILED, "j1")],
     ),
     (
         "9 failed for good: it is about the file",
         world([job(status="failed", error=JobError("x", "bad", "training_file"))], [desired(retries=3)]),
-        [(H, Reason.FAILED, "j1")],
+        [(HOLD, Reason.FAILED, "j1")],
     ),
     (
         "9 failed for good: it is about the validation file",
         world([job(status="failed", error=JobError("x", "bad", "validation_file"))], [desired(retries=3)]),
-        [(H, Reason.FAILED, "j1")],
+        [(HOLD, Reason.FAILED, "j1")],
     ),
     (
         "10 cancelled by us for a removal",
         world([old], [desired()], remembers=own(old, j1="Removed")),
-        [(A, Reason.RESTORED, None)],
+        [(CREATE, Reason.RESTORED, None)],
     ),
     (
         "10 cancelled by us because its manifest said so",
         world([old], [desired()], remembers=own(old, j1="CancelRequested")),
-        [(A, Reason.RESTORED, None)],
+        [(CREATE, Reason.RESTORED, None)],
     ),
     (
         "10 cancelled by us as a duplicate is not restored",
         world([old], [desired()], remembers=own(old, j1="Duplicate")),
-        [(H, Reason.CANCELLED, "j1")],
+        [(HOLD, Reason.CANCELLED, "j1")],
     ),
     (
         "10 our cancel is void",
@@ -288,37 +311,37 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [desired()],
             remembers=memory(records=[record(live=False)], cancels={"j1": OwnCancel("Removed", counts=False)}),
         ),
-        [(H, Reason.CANCELLED, "j1")],
+        [(HOLD, Reason.CANCELLED, "j1")],
     ),
     (
         "10 without memory, replaced",
         world([old, young], [desired()], remembers=NOBODY_KNOWS, seen_first=frozenset({"j1"})),
-        [(A, Reason.RESTORED, None)],
+        [(CREATE, Reason.RESTORED, None)],
     ),
     (
         "10 without memory, but it was not there at first",
         world([old, young], [desired()], remembers=NOBODY_KNOWS),
-        [(H, Reason.CANCELLED, "j1")],
+        [(HOLD, Reason.CANCELLED, "j1")],
     ),
     (
         "10 it ended before the journal began, replaced",
         world([old, young], [desired()], remembers=memory(records=[record(live=False, ended_before=True)])),
-        [(A, Reason.RESTORED, None)],
+        [(CREATE, Reason.RESTORED, None)],
     ),
     (
         "10 this journal saw it live, and did not cancel it",
         world([old, young], [desired()], remembers=memory(records=[record(live=False)])),
-        [(H, Reason.CANCELLED, "j1")],
+        [(HOLD, Reason.CANCELLED, "j1")],
     ),
     (
         "10 without memory, not replaced",
         world([old], [desired()], remembers=NOBODY_KNOWS, seen_first=frozenset({"j1"})),
-        [(H, Reason.CANCELLED, "j1")],
+        [(HOLD, Reason.CANCELLED, "j1")],
     ),
     (
         "10 without memory, the other is older",
         world([replace(old, created_at=300), young], [desired()], remembers=NOBODY_KNOWS, seen_first=frozenset({"j1"})),
-        [(H, Reason.CANCELLED, "j1")],
+        [(HOLD, Reason.CANCELLED, "j1")],
     ),
     (
         "10 without memory, a second attempt",
@@ -328,31 +351,35 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             remembers=NOBODY_KNOWS,
             seen_first=frozenset({"j1"}),
         ),
-        [(H, Reason.CANCELLED, "j1")],
+        [(HOLD, Reason.CANCELLED, "j1")],
     ),
-    ("11 cancelled by somebody", world([old], [desired()]), [(H, Reason.CANCELLED, "j1")]),
-    ("11 canceled, in Azure's spelling", world([job(status="canceled")], [desired()]), [(H, Reason.CANCELLED, "j1")]),
+    ("11 cancelled by somebody", world([old], [desired()]), [(HOLD, Reason.CANCELLED, "j1")]),
+    (
+        "11 canceled, in Azure's spelling",
+        world([job(status="canceled")], [desired()]),
+        [(HOLD, Reason.CANCELLED, "j1")],
+    ),
     (
         "11 cancelled by somebody, recreate",
         world([old], [desired(on_cancelled=OnCancelled.RECREATE)]),
-        [(A, Reason.CANCELLED, None)],
+        [(CREATE, Reason.CANCELLED, None)],
     ),
-    ("12 nothing", world([], [desired()]), [(A, Reason.NOT_CREATED, None)]),
+    ("12 nothing", world([], [desired()]), [(CREATE, Reason.NOT_CREATED, None)]),
     # C. May it be sent now?
     (
         "13 upstream still trains",
         world([job("j1", name="up")], [desired("up"), desired("a", model_from="up")]),
-        [(W, Reason.WAITING_FOR_JOB, None), (K, Reason.IN_PROGRESS, "j1")],
+        [(WAIT, Reason.WAITING_FOR_JOB, None), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "13 upstream is not created yet",
         world([], [desired("up"), desired("a", model_from="up")]),
-        [(W, Reason.WAITING_FOR_JOB, None), (A, Reason.NOT_CREATED, None)],
+        [(WAIT, Reason.WAITING_FOR_JOB, None), (CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "13 upstream is held",
         world([job("j1", name="up", status="failed")], [desired("up"), desired("a", model_from="up")]),
-        [(W, Reason.DEPENDENCY_FAILED, None), (H, Reason.FAILED, "j1")],
+        [(WAIT, Reason.DEPENDENCY_FAILED, None), (HOLD, Reason.FAILED, "j1")],
     ),
     (
         "13 two steps up is held",
@@ -360,7 +387,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [job("j1", name="up", status="failed")],
             [desired("up"), desired("b", model_from="up"), desired("a", model_from="b")],
         ),
-        [(W, Reason.DEPENDENCY_FAILED, None), (W, Reason.DEPENDENCY_FAILED, None), (H, Reason.FAILED, "j1")],
+        [(WAIT, Reason.DEPENDENCY_FAILED, None), (WAIT, Reason.DEPENDENCY_FAILED, None), (HOLD, Reason.FAILED, "j1")],
     ),
     (
         "13 upstream's create is unresolved: that ends by itself",
@@ -369,117 +396,117 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [desired("up"), desired("a", model_from="up")],
             remembers=memory(intents=[Intent("up", R1, 1)], echoes=True),
         ),
-        [(W, Reason.WAITING_FOR_JOB, None), (H, Reason.CREATE_UNRESOLVED, None)],
+        [(WAIT, Reason.WAITING_FOR_JOB, None), (HOLD, Reason.CREATE_UNRESOLVED, None)],
     ),
     (
         "13 upstream has a model",
         world([job("j1", name="up", status="succeeded")], [desired("up"), desired("a", model_from="up")]),
-        [(A, Reason.NOT_CREATED, None), (K, Reason.SUCCEEDED, "j1")],
+        [(CREATE, Reason.NOT_CREATED, None), (KEEP, Reason.SUCCEEDED, "j1")],
     ),
     (
         "13 upstream is nowhere: no manifest that was read says so, and a plan is made of any world",
         world([], [desired("a", model_from="nobody")]),
-        [(W, Reason.WAITING_FOR_JOB, None)],
+        [(WAIT, Reason.WAITING_FOR_JOB, None)],
     ),
     (
         "13 two upstreams of each other",
         world([], [desired("a", model_from="b"), desired("b", model_from="a")]),
-        [(W, Reason.WAITING_FOR_JOB, None), (W, Reason.WAITING_FOR_JOB, None)],
+        [(WAIT, Reason.WAITING_FOR_JOB, None), (WAIT, Reason.WAITING_FOR_JOB, None)],
     ),
     (
         "14 the provider takes no jobs",
         world([], [desired()], remembers=memory(refused="quota")),
-        [(W, Reason.CREATE_REFUSED, None)],
+        [(WAIT, Reason.CREATE_REFUSED, None)],
     ),
     (
         "14 this create was rejected",
         world([], [desired()], remembers=memory(rejected={"a": Rejection(R1, "bad suffix")})),
-        [(W, Reason.CREATE_REJECTED, None)],
+        [(WAIT, Reason.CREATE_REJECTED, None)],
     ),
     (
         "14 every create is to be sent later",
         world([], [desired()], remembers=memory(put_off={("", ""): "the provider asks to wait"})),
-        [(W, Reason.NOT_CREATED, None)],
+        [(WAIT, Reason.NOT_CREATED, None)],
     ),
     (
         "14 this create is to be sent later",
         world([], [desired()], remembers=memory(put_off={("a", R1): "its file is not ready"})),
-        [(W, Reason.NOT_CREATED, None)],
+        [(WAIT, Reason.NOT_CREATED, None)],
     ),
     (
         "14 another create is to be sent later",
         world([], [desired()], remembers=memory(put_off={("a", R2): "not ready", ("b", R1): "not ready"})),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "14 another revision was rejected",
         world([], [desired()], remembers=memory(rejected={"a": Rejection(R2, "bad suffix")})),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "14 metadata does not come back",
         world([], [desired()], remembers=memory(echoes=False)),
-        [(W, Reason.NO_IDENTITY, None)],
+        [(WAIT, Reason.NO_IDENTITY, None)],
     ),
     (
         "15 wait for the earlier job",
         world([job(revision=R2)], [desired(on_change=OnChange.WAIT)]),
-        [(W, Reason.WAITING_FOR_PREVIOUS, None), (K, Reason.IN_PROGRESS, "j1")],
+        [(WAIT, Reason.WAITING_FOR_PREVIOUS, None), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "15 a live job is ahead",
         world([job(revision=R2)], [desired()], remembers=KNOWS_NOTHING),
-        [(W, Reason.WAITING_FOR_PREVIOUS, None), (H, Reason.AHEAD, "j1")],
+        [(WAIT, Reason.WAITING_FOR_PREVIOUS, None), (HOLD, Reason.AHEAD, "j1")],
     ),
     (
         "16 max_active is reached",
         world([job("j1", name="b")], [desired(), desired("b")], of=fleet(max_active=1)),
-        [(W, Reason.WAITING_FOR_CAPACITY, None), (K, Reason.IN_PROGRESS, "j1")],
+        [(WAIT, Reason.WAITING_FOR_CAPACITY, None), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "16 one place is left for two",
         world([], [desired(), desired("b")], of=fleet(max_active=1)),
-        [(A, Reason.NOT_CREATED, None), (W, Reason.WAITING_FOR_CAPACITY, None)],
+        [(CREATE, Reason.NOT_CREATED, None), (WAIT, Reason.WAITING_FOR_CAPACITY, None)],
     ),
     (
         "16 two places are left for three",
         world([job("j1", name="a")], [desired(name) for name in "abcd"], of=fleet(max_active=3)),
         [
-            (K, Reason.IN_PROGRESS, "j1"),
-            (A, Reason.NOT_CREATED, None),
-            (A, Reason.NOT_CREATED, None),
-            (W, Reason.WAITING_FOR_CAPACITY, None),
+            (KEEP, Reason.IN_PROGRESS, "j1"),
+            (CREATE, Reason.NOT_CREATED, None),
+            (CREATE, Reason.NOT_CREATED, None),
+            (WAIT, Reason.WAITING_FOR_CAPACITY, None),
         ],
     ),
     (
         "16 the job that is replaced does not count",
         world([job(revision=R2)], [desired()], of=fleet(max_active=1)),
-        [(A, Reason.NOT_CREATED, None), (C, Reason.SUPERSEDED, "j1")],
+        [(CREATE, Reason.NOT_CREATED, None), (CANCEL, Reason.SUPERSEDED, "j1")],
     ),
     (
         "16 a job that nobody here ends counts",
         world([job(marked=False)], [desired("a", R2, adopt=("j1", R1))], of=fleet(max_active=1)),
-        [(W, Reason.WAITING_FOR_CAPACITY, None), (K, Reason.IN_PROGRESS, "j1")],
+        [(WAIT, Reason.WAITING_FOR_CAPACITY, None), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "D a job without marks outlives its spec, and that is said",
         world([job(marked=False), job("j2", revision=R2)], [desired("a", R2)], remembers=UNMARKED),
-        [(K, Reason.IN_PROGRESS, "j2"), (H, Reason.SUPERSEDED, "j1")],
+        [(KEEP, Reason.IN_PROGRESS, "j2"), (HOLD, Reason.SUPERSEDED, "j1")],
     ),
     (
         "D so is one whose successor has succeeded",
         world([job(marked=False), job("j2", revision=R2, status="succeeded")], [desired("a", R2)], remembers=UNMARKED),
-        [(K, Reason.SUCCEEDED, "j2"), (H, Reason.SUPERSEDED, "j1")],
+        [(KEEP, Reason.SUCCEEDED, "j2"), (HOLD, Reason.SUPERSEDED, "j1")],
     ),
     (
         "D until its successor exists it is what there is",
         world([job(marked=False)], [desired("a", R2)], remembers=UNMARKED),
-        [(A, Reason.NOT_CREATED, None), (K, Reason.IN_PROGRESS, "j1")],
+        [(CREATE, Reason.NOT_CREATED, None), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "D with on_change: wait it is left to end like any other",
         world([job(marked=False)], [desired("a", R2, on_change=OnChange.WAIT)], remembers=UNMARKED),
-        [(W, Reason.WAITING_FOR_PREVIOUS, None), (K, Reason.IN_PROGRESS, "j1")],
+        [(WAIT, Reason.WAITING_FOR_PREVIOUS, None), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "16 a job whose cancel was given up counts",
@@ -494,43 +521,43 @@ TABLE: list[tuple[str, World, list[Line]]] = [
                 echoes=True,
             ),
         ),
-        [(W, Reason.WAITING_FOR_CAPACITY, None), (H, Reason.SUPERSEDED, "j1")],
+        [(WAIT, Reason.WAITING_FOR_CAPACITY, None), (HOLD, Reason.SUPERSEDED, "j1")],
     ),
     # D. Live jobs of other revisions
     (
         "D once r is live",
         world([job("j1", revision=R2), job("j2", created=200)], [desired()]),
-        [(K, Reason.IN_PROGRESS, "j2"), (C, Reason.SUPERSEDED, "j1")],
+        [(KEEP, Reason.IN_PROGRESS, "j2"), (CANCEL, Reason.SUPERSEDED, "j1")],
     ),
     (
         "D once r has succeeded",
         world([job("j1", revision=R2), job("j2", status="succeeded")], [desired()]),
-        [(K, Reason.SUCCEEDED, "j2"), (C, Reason.SUPERSEDED, "j1")],
+        [(KEEP, Reason.SUCCEEDED, "j2"), (CANCEL, Reason.SUPERSEDED, "j1")],
     ),
     (
         "D never before: r has failed",
         world([job("j1", revision=R2), job("j2", status="failed")], [desired()]),
-        [(H, Reason.FAILED, "j2"), (K, Reason.IN_PROGRESS, "j1")],
+        [(HOLD, Reason.FAILED, "j2"), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "D never before: the create waits",
         world([job(revision=R2)], [desired()], remembers=memory(wanted=[("a", R2)], refused="quota")),
-        [(W, Reason.CREATE_REFUSED, None), (K, Reason.IN_PROGRESS, "j1")],
+        [(WAIT, Reason.CREATE_REFUSED, None), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "D of several only the youngest is spared",
         world([job("j1", revision=R2), job("j2", revision=R3, created=200)], [desired()]),
-        [(A, Reason.NOT_CREATED, None), (C, Reason.SUPERSEDED, "j1"), (C, Reason.SUPERSEDED, "j2")],
+        [(CREATE, Reason.NOT_CREATED, None), (CANCEL, Reason.SUPERSEDED, "j1"), (CANCEL, Reason.SUPERSEDED, "j2")],
     ),
     (
         "D on_change: wait leaves them to end",
         world([job("j1", revision=R2), job("j2", created=200)], [desired(on_change=OnChange.WAIT)]),
-        [(K, Reason.IN_PROGRESS, "j2"), (K, Reason.IN_PROGRESS, "j1")],
+        [(KEEP, Reason.IN_PROGRESS, "j2"), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "D ahead",
         world([job("j1", revision=R2), job("j2", created=200)], [desired()], remembers=memory(wanted=[("a", R1)])),
-        [(ADOPT, Reason.ADOPTED, "j2"), (H, Reason.AHEAD, "j1")],
+        [(ADOPT, Reason.ADOPTED, "j2"), (HOLD, Reason.AHEAD, "j1")],
     ),
     (
         "D without memory, of a spec that this run read",
@@ -539,7 +566,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [desired()],
             remembers=replace(NOBODY_KNOWS, wanted={("a", R2): {"model": "m"}}),
         ),
-        [(ADOPT, Reason.ADOPTED, "j2"), (C, Reason.SUPERSEDED, "j1")],
+        [(ADOPT, Reason.ADOPTED, "j2"), (CANCEL, Reason.SUPERSEDED, "j1")],
     ),
     (
         "D without memory, of a spec that was only taken over",
@@ -548,7 +575,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [desired()],
             remembers=replace(NOBODY_KNOWS, wanted={("a", R2): None}),
         ),
-        [(ADOPT, Reason.ADOPTED, "j2"), (H, Reason.AHEAD, "j1")],
+        [(ADOPT, Reason.ADOPTED, "j2"), (HOLD, Reason.AHEAD, "j1")],
     ),
     (
         "D a cancel that does not take waits",
@@ -561,7 +588,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
                 cancels={"j1": OwnCancel("Superseded", waiting=True)},
             ),
         ),
-        [(K, Reason.IN_PROGRESS, "j2"), (H, Reason.SUPERSEDED, "j1")],
+        [(KEEP, Reason.IN_PROGRESS, "j2"), (HOLD, Reason.SUPERSEDED, "j1")],
     ),
     (
         "D a cancel that a person gave up",
@@ -574,7 +601,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
                 cancels={"j1": OwnCancel("Superseded", left=True)},
             ),
         ),
-        [(K, Reason.IN_PROGRESS, "j2"), (H, Reason.SUPERSEDED, "j1")],
+        [(KEEP, Reason.IN_PROGRESS, "j2"), (HOLD, Reason.SUPERSEDED, "j1")],
     ),
     # What is not ours
     ("unmarked jobs", world([job(marked=False, suffix="a")], []), []),
@@ -582,17 +609,17 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "another fleet's job stands for nothing",
         world([job(fleet="fleet-2")], [desired()]),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "a server that drops metadata: known by its id",
         world([job(marked=False)], [desired()], remembers=memory(records=[record()], echoes=False)),
-        [(K, Reason.IN_PROGRESS, "j1")],
+        [(KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "a server that drops metadata: never cancelled",
         world([job(marked=False)], [], remembers=memory(records=[record()], wanted=[("a", R1)], echoes=False)),
-        [(H, Reason.ORPHANED, "j1")],
+        [(HOLD, Reason.ORPHANED, "j1")],
     ),
     (
         "a server that drops metadata: the adopted is kept, although the recorded is older",
@@ -601,7 +628,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [desired(adopt=("j9", R1))],
             remembers=memory(records=[record()], echoes=False),
         ),
-        [(ADOPT, Reason.ADOPTED, "j9"), (H, Reason.DUPLICATE, "j1")],
+        [(ADOPT, Reason.ADOPTED, "j9"), (HOLD, Reason.DUPLICATE, "j1")],
     ),
     (
         "a server that drops metadata: its job is known by its seed when the journal is lost",
@@ -620,7 +647,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "... and never cancelled",
         world([unmarked("j1", "m", seed=SENT)], [desired(state=State.CANCELLED)], remembers=memory(known=False)),
-        [(H, Reason.NO_IDENTITY, "j1")],
+        [(HOLD, Reason.NO_IDENTITY, "j1")],
     ),
     (
         "... whatever the model is called there",
@@ -639,12 +666,12 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "... but not with another suffix; and it is not made again either",
         world([unmarked("j2", "m", seed=SENT, suffix="x")], [desired()], remembers=memory(known=False)),
-        [(W, Reason.NO_IDENTITY, None)],
+        [(WAIT, Reason.NO_IDENTITY, None)],
     ),
     (
         "... nor where the provider returns marks: who copied it by hand copied its seed",
         world([unmarked("j1", "m", seed=SENT)], [desired()], remembers=memory(echoes=True)),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "... nor by a seed that a manifest sets: others may have set it too, and nobody can say",
@@ -653,7 +680,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [replace(desired(), body={"model": "m", "seed": 7})],
             remembers=memory(known=False),
         ),
-        [(W, Reason.NO_IDENTITY, None)],
+        [(WAIT, Reason.NO_IDENTITY, None)],
     ),
     (
         "... which does not matter where marks come back",
@@ -662,7 +689,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [replace(desired(), body={"model": "m", "seed": 7})],
             remembers=memory(echoes=True),
         ),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "... or another suffix says whose it is",
@@ -671,12 +698,12 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [replace(desired(), body={"model": "m", "seed": 7})],
             remembers=memory(known=False),
         ),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "a server that drops metadata and returns the seed: further names are created",
         world([unmarked("j0", "m")], [desired()], remembers=memory(known=False, echoes=False, seeds=True)),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "a server that returns the id alone: whoever remembers jobs there goes on",
@@ -685,17 +712,17 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [desired()],
             remembers=memory(records=[record("j7", "b", live=False)], echoes=False),
         ),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "a server that returns the id alone: nobody else does",
         world([unmarked("j0", "m")], [desired()], remembers=memory()),
-        [(W, Reason.NO_IDENTITY, None)],
+        [(WAIT, Reason.NO_IDENTITY, None)],
     ),
     (
         "a server that drops metadata: a recorded job is known by its id, whatever its marks have become",
         world([job(fleet="fleet")], [desired()], remembers=memory(records=[record()], echoes=False)),
-        [(K, Reason.IN_PROGRESS, "j1")],
+        [(KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (
         "2 found by its seed",
@@ -729,84 +756,84 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             remembers=memory(intents=[LOST], seeds=True),
             settled=frozenset("a"),
         ),
-        [(H, Reason.CREATE_UNRESOLVED, None)],
+        [(HOLD, Reason.CREATE_UNRESOLVED, None)],
     ),
     (
         "2 looked for in vain, seeds come back",
         world([], [desired()], remembers=memory(intents=[LOST], echoes=False, seeds=True), settled=frozenset("a")),
-        [(A, Reason.NOT_CREATED, None)],
+        [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "2 looked for, seeds come back",
         world([], [desired()], remembers=memory(intents=[LOST], echoes=False, seeds=True)),
-        [(H, Reason.CREATE_UNRESOLVED, None)],
+        [(HOLD, Reason.CREATE_UNRESOLVED, None)],
     ),
     (
         "overtaken by another run on this state directory",
         world([job()], [desired()], overtaken=frozenset("a")),
-        [(H, Reason.OVERTAKEN, "j1")],
+        [(HOLD, Reason.OVERTAKEN, "j1")],
     ),
     (
         "... and it has no live job",
         world([], [desired()], overtaken=frozenset("a")),
-        [(H, Reason.OVERTAKEN, None)],
+        [(HOLD, Reason.OVERTAKEN, None)],
     ),
     (
         "3 a recorded job that cannot be read",
         world([], [desired()], remembers=memory(records=[record()]), unseen=frozenset({"j1"})),
-        [(H, Reason.MISSING, "j1")],
+        [(HOLD, Reason.MISSING, "j1")],
     ),
     (
         "3 an adopted job that cannot be read",
         world([], [desired(adopt=("j9", R1))], unseen=frozenset({"j9"})),
-        [(H, Reason.MISSING, None)],
+        [(HOLD, Reason.MISSING, None)],
     ),
     (
         "3 gone: a live job of an earlier spec is left alone too",
         world([job("j2", revision=R2)], [desired()], remembers=ENDED, missing=frozenset({"j1"})),
-        [(H, Reason.MISSING, "j1")],
+        [(HOLD, Reason.MISSING, "j1")],
     ),
     (
         "3 cannot be read: a live job of an earlier spec is left alone too",
         world([job("j2", revision=R2)], [desired()], remembers=ENDED, unseen=frozenset({"j1"})),
-        [(H, Reason.MISSING, "j1")],
+        [(HOLD, Reason.MISSING, "j1")],
     ),
     (
         "5 gone, and made again by somebody else since",
         world([job()], [], remembers=memory(wanted=[("a", R1)], gone=frozenset("a"), echoes=True)),
-        [(H, Reason.AHEAD, "j1")],
+        [(HOLD, Reason.AHEAD, "j1")],
     ),
     (
         "... as it was recorded then",
         world([job()], [], remembers=memory(records=[record(stranger=True)], wanted=[("a", R1)], echoes=True)),
-        [(H, Reason.AHEAD, "j1")],
+        [(HOLD, Reason.AHEAD, "j1")],
     ),
     (
         "5 gone, orphan by its last manifest",
         world([job()], [], remembers=memory(wanted=[("a", R1)], orphans={"a": True}, echoes=True)),
-        [(H, Reason.ORPHANED, "j1")],
+        [(HOLD, Reason.ORPHANED, "j1")],
     ),
     (
         "5 gone, no orphan any more by its last manifest",
         world([job(orphan=True)], [], remembers=memory(wanted=[("a", R1)], orphans={"a": False}, echoes=True)),
-        [(C, Reason.REMOVED, "j1")],
+        [(CANCEL, Reason.REMOVED, "j1")],
     ),
     (
         "9 two failures of one attempt are one",
         world(
             [job("j1", status="failed", error=CURABLE), job("j2", status="failed", error=CURABLE)], [desired(retries=1)]
         ),
-        [(A, Reason.RETRY, None)],
+        [(CREATE, Reason.RETRY, None)],
     ),
     (
         "9 too many requests pass",
         world([job(status="failed", error=JobError("rate_limit_exceeded", "", ""))], [desired(retries=1)]),
-        [(A, Reason.RETRY, None)],
+        [(CREATE, Reason.RETRY, None)],
     ),
     (
         "9 a reason without a code",
         world([job(status="failed", error=JobError("", "bad day", ""))], [desired(retries=1)]),
-        [(A, Reason.RETRY, None)],
+        [(CREATE, Reason.RETRY, None)],
     ),
     (
         "9 a healed duplicate says nothing of its revision",
@@ -815,7 +842,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [desired(retries=1)],
             remembers=memory(cancels={"j1": "Duplicate"}, echoes=True),
         ),
-        [(A, Reason.RETRY, None)],
+        [(CREATE, Reason.RETRY, None)],
     ),
 ]
 
@@ -1083,16 +1110,16 @@ ONLY_SAYS = (None, None, None)
         ("1 broken manifest", [(None, None, *ONLY_SAYS)]),
         ("4 job suspended, no job", [(R1, None, *ONLY_SAYS)]),
         ("3 job last seen live is gone", [(R2, 1, *ONLY_SAYS)]),
-        ("5 gone and live", [(R1, 1, C, Reason.REMOVED, None)]),
-        ("5 gone, never wanted here", [(R1, 1, C, Reason.AHEAD, None)]),
-        ("6 two live", [(R1, 1, *ONLY_SAYS), (R1, 1, C, Reason.DUPLICATE, "j1")]),
+        ("5 gone and live", [(R1, 1, CANCEL, Reason.REMOVED, None)]),
+        ("5 gone, never wanted here", [(R1, 1, CANCEL, Reason.AHEAD, None)]),
+        ("6 two live", [(R1, 1, *ONLY_SAYS), (R1, 1, CANCEL, Reason.DUPLICATE, "j1")]),
         ("9 failed twice, one retry", [(R1, 2, *ONLY_SAYS)]),
-        ("10 cancelled by us for a removal", [(R1, 2, A, Reason.RESTORED, None)]),
-        ("14 the provider takes no jobs", [(R1, 1, A, Reason.NOT_CREATED, None)]),
-        ("D once r is live", [(R1, 1, *ONLY_SAYS), (R2, 1, C, Reason.SUPERSEDED, "j2")]),
+        ("10 cancelled by us for a removal", [(R1, 2, CREATE, Reason.RESTORED, None)]),
+        ("14 the provider takes no jobs", [(R1, 1, CREATE, Reason.NOT_CREATED, None)]),
+        ("D once r is live", [(R1, 1, *ONLY_SAYS), (R2, 1, CANCEL, Reason.SUPERSEDED, "j2")]),
         (
             "D never before: the create waits",
-            [(R1, 1, A, Reason.NOT_CREATED, None), (R2, 1, C, Reason.SUPERSEDED, None)],
+            [(R1, 1, CREATE, Reason.NOT_CREATED, None), (R2, 1, CANCEL, Reason.SUPERSEDED, None)],
         ),
         ("D a cancel that does not take waits", [(R1, 1, *ONLY_SAYS), (R2, 1, *ONLY_SAYS)]),
     ],
@@ -1114,7 +1141,7 @@ def test_a_replacement_names_what_it_replaces_and_only_the_last_cancel_follows_i
 
 def test_cancels_are_sent_first_and_what_follows_is_not_sent_yet() -> None:
     jobs = [job("j1", name="gone"), job("j2", revision=R2)]
-    assert [(c.action, c.name) for c in plan(world(jobs, [desired()])).writes] == [(C, "gone"), (A, "a")]
+    assert [(c.action, c.name) for c in plan(world(jobs, [desired()])).writes] == [(CANCEL, "gone"), (CREATE, "a")]
 
 
 def test_a_superseded_cancel_names_its_keeper() -> None:
@@ -1157,7 +1184,7 @@ def test_a_job_that_runs_holds_nobody_up_although_its_duplicate_does_not_end() -
 
 def test_an_error_code_counts_in_any_case() -> None:
     failed = job(status="failed", error=JobError("InvalidTrainingData", "line 3", ""))
-    assert lines(world([failed], [desired(retries=3)])) == [(H, Reason.FAILED, "j1")]
+    assert lines(world([failed], [desired(retries=3)])) == [(HOLD, Reason.FAILED, "j1")]
 
 
 def test_of_two_models_of_one_revision_the_kept_one_is_built_on_and_told() -> None:
@@ -1202,7 +1229,7 @@ def test_unmanaged_jobs_are_counted_and_adopted_ones_with_them() -> None:
 def test_only_what_may_have_been_the_servers_bad_day_is_tried_again(code: str, curable: bool) -> None:
     failed = job(status="failed", error=JobError(code, "told", ""))
     assert lines(world([failed], [desired(retries=1)])) == [
-        (A, Reason.RETRY, None) if curable else (H, Reason.FAILED, "j1")
+        (CREATE, Reason.RETRY, None) if curable else (HOLD, Reason.FAILED, "j1")
     ]
 
 
@@ -1358,7 +1385,7 @@ def acted(w: World, *, only: frozenset[str] | None = None) -> World:
     jobs = {j.id: j for j in w.jobs}
     told, cancels = dict(w.memory.records), dict(w.memory.cancels)
     for change in plan(w).writes:
-        if change.action is C and change.job_id:
+        if change.action is CANCEL and change.job_id:
             jobs[change.job_id] = replace(jobs[change.job_id], status="cancelled")
             cancels[change.job_id] = OwnCancel(str(change.reason))
         elif change.revision and change.attempt:
@@ -1391,7 +1418,7 @@ def test_every_world_has_one_plan_that_keeps_the_promises(w: World) -> None:
         assert any(c.name == name for c in decided.changes), "every name is decided"
     assert len({(c.name, c.job_id, c.action) for c in decided.changes}) == len(decided.changes), "and decided once"
     for change in decided.writes:
-        if change.action is C:
+        if change.action is CANCEL:
             target = jobs[change.job_id or ""]
             assert target.live, "only a live job is cancelled"
             assert target.marks is not None, "only a marked one"
@@ -1410,7 +1437,7 @@ def test_every_world_has_one_plan_that_keeps_the_promises(w: World) -> None:
         alive = [
             j for j in w.jobs if j.marks and (j.marks.fleet, j.marks.name) == (FLEET, name) and (j.live or j.succeeded)
         ]
-        gone = {c.job_id for c in decided.writes if c.action is C and c.name == name}
+        gone = {c.job_id for c in decided.writes if c.action is CANCEL and c.name == name}
         assert any(j.id not in gone for j in alive), "something of the name is left"
 
 
@@ -1421,4 +1448,4 @@ def test_an_outcome_that_stays_unknown_is_told_in_the_same_words_by_every_pass()
 
 
 def test_a_change_that_writes_nothing_has_no_line_in_the_digest() -> None:
-    assert Change("a", K, Reason.IN_PROGRESS, "running").write_key is None
+    assert Change("a", KEEP, Reason.IN_PROGRESS, "running").write_key is None
