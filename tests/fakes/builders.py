@@ -10,6 +10,8 @@ from reconciler.core.world import World
 
 FLEET = "fleet-1"
 R1, R2, R3 = "1" * 16, "2" * 16, "3" * 16
+# A failure after which a retry may help.
+CURABLE = JobError("server_error", "try again", "")
 
 
 def job(

@@ -13,7 +13,7 @@ from reconciler.core.plan import kept_meanwhile, plan
 from reconciler.core.reason import Reason
 from reconciler.core.world import World
 from tests.fakes.builders import R2, desired, fleet, job, memory, record, world
-from tests.unit.test_plan import worlds
+from tests.fakes.worlds import worlds
 
 BEGIN = Permission(first_run=True)
 

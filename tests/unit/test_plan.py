@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from reconciler.core.body import derived_seed
 from reconciler.core.change import Action, Change
@@ -17,7 +16,8 @@ from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.status import Details, statuses
 from reconciler.core.world import World
-from tests.fakes.builders import FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.fakes.builders import CURABLE, FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.fakes.worlds import worlds
 
 CREATE, CANCEL, KEEP, WAIT, HOLD, ADOPT = (
     Action.CREATE,
@@ -29,7 +29,6 @@ CREATE, CANCEL, KEEP, WAIT, HOLD, ADOPT = (
 )
 Line = tuple[Action, Reason, str | None]
 
-CURABLE = JobError("server_error", "try again", "")
 LOST = Intent("a", R1, 1, seed=5)
 SENT = derived_seed(Marks(FLEET, "a", R1, 1))
 
@@ -1314,70 +1313,6 @@ def test_a_create_that_waits_has_the_digest_of_one_that_does_not() -> None:
 
 
 # ── properties over worlds ───────────────────────────────────────────────────────────────────
-
-STATUSES = ("validating_files", "running", "succeeded", "failed", "cancelled", "canceled", "??")
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    names, revisions = ("a", "b"), (R1, R2)
-    jobs = [
-        job(
-            f"j{i}",
-            draw(st.sampled_from(names)),
-            draw(st.sampled_from(revisions)),
-            draw(st.integers(1, 2)),
-            draw(st.sampled_from(STATUSES)),
-            created=draw(st.integers(1, 3)),
-            fleet=draw(st.sampled_from((FLEET, FLEET, FLEET, "other"))),
-            marked=draw(st.booleans()) or i > 1,
-            orphan=draw(st.booleans()),
-            error=draw(st.sampled_from((None, CURABLE, JobError("invalid_x", "", "")))),
-        )
-        for i in range(draw(st.integers(0, 5)))
-    ]
-    wants = [
-        desired(
-            name,
-            draw(st.sampled_from(revisions)),
-            model_from="b" if name == "a" and draw(st.booleans()) else None,
-            state=draw(st.sampled_from((State.ACTIVE, State.ACTIVE, *State))),
-            on_change=draw(st.sampled_from(tuple(OnChange))),
-            on_cancelled=draw(st.sampled_from(tuple(OnCancelled))),
-            retries=draw(st.integers(0, 2)),
-        )
-        for name in draw(st.sampled_from(((), ("a",), ("b",), names)))
-    ]
-    if not any(d.name == "b" for d in wants):
-        wants = [replace(d, model_from=None) for d in wants]
-    some = st.sets(st.sampled_from([j.id for j in jobs])) if jobs else st.just(set())
-    told = [
-        record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=j.live)
-        for j in jobs
-        if j.belongs_to(FLEET) and j.marks
-    ]
-    remembers = memory(
-        records=[r for r in told if draw(st.booleans())],
-        wanted=draw(st.sets(st.tuples(st.sampled_from(names), st.sampled_from(revisions)))),
-        cancels={i: draw(st.sampled_from(("Removed", "Duplicate"))) for i in draw(some)},
-        intents=[Intent("a", R1, 1)] if draw(st.integers(0, 9)) == 0 else [],
-        known=draw(st.booleans()),
-        echoes=draw(st.sampled_from((True, True, None, False))),
-        refused=draw(st.sampled_from(("", "", "", "quota"))),
-    )
-    return world(
-        jobs,
-        wants,
-        remembers=remembers,
-        of=fleet(
-            state=draw(st.sampled_from((State.ACTIVE, State.ACTIVE, State.ACTIVE, *State))),
-            prune=draw(st.booleans()),
-            max_active=draw(st.sampled_from((None, 1, 2))),
-        ),
-        broken=frozenset({"b"}) if draw(st.integers(0, 9)) == 0 else frozenset(),
-        seen_first=frozenset(draw(some)),
-        settled=frozenset({"a"}) if draw(st.booleans()) else frozenset(),
-    )
 
 
 def acted(w: World, *, only: frozenset[str] | None = None) -> World:
