@@ -11,7 +11,7 @@ from reconciler.cli.manifests import valid_source
 from reconciler.cli.progress import Progress
 from reconciler.cli.wiring import House, open_house
 from reconciler.clock import Clock
-from reconciler.core.change import Action, Change
+from reconciler.core.change import Cancel, Wait
 from reconciler.core.gates import Permission, approval_key
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.status import Details, statuses
@@ -139,7 +139,7 @@ def _asked(house: House, snapshot: Snapshot, permission: Permission, *, wait: bo
     decided = _preview(house, snapshot, replace(permission, first_run=True)) if begins else first
     terminal.echo(_colourful(_review(house, decided)))
     agreed = _agreed(decided, replace(permission, first_run=True))
-    later = wait and any(c.write is not None and c.action is Action.WAIT for c in decided.plan.changes)
+    later = wait and any(isinstance(c, Wait) for c in decided.plan.changes)
     if not decided.gated.plan.writes and not agreed.ahead and not later:
         return replace(permission, approved=frozenset())  # nobody was asked: nothing may be sent
     if begins:
@@ -153,13 +153,9 @@ def _asked(house: House, snapshot: Snapshot, permission: Permission, *, wait: bo
 
 def _agreed(decided: Decided, permission: Permission) -> Permission:
     """A yes to every write of this plan, those that wait and the jobs ahead of it included."""
-    keys = frozenset(key for c in decided.plan.changes if (key := approval_key(c)) is not None)
-    ahead = frozenset(c.job_id for c in decided.plan.changes if _is_ahead(c) and c.job_id is not None)
+    keys = frozenset(approval_key(c.write) for c in decided.plan.changes if c.write is not None)
+    ahead = frozenset(end.job_id for end in decided.plan.ahead)
     return replace(permission, approved=keys, ahead=ahead)
-
-
-def _is_ahead(change: Change) -> bool:
-    return change.action is Action.HOLD and change.write is Action.CANCEL
 
 
 # ── what is shown ──
@@ -192,7 +188,7 @@ def _review(house: House, decided: Decided) -> Review:
 
 def _steps(provider: Provider, decided: Decided) -> dict[str, str]:
     """The last training step of each job that would be cancelled, where the provider tells it."""
-    ending = [c.job_id for c in decided.gated.plan.changes if c.action is Action.CANCEL and c.job_id]
+    ending = [c.job_id for c in decided.gated.plan.changes if isinstance(c, Cancel)]
     steps: dict[str, str] = {}
     for job_id in ending[:_STEP_LOOKUPS]:
         try:

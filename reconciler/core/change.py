@@ -1,12 +1,16 @@
 """The words of a plan: what happens to a name, why, and all of it together.
 
 Pure values. `plan` makes them, `gates` may hold parts back, `act` carries them out, `status` and
-`render` tell them. Nothing in here decides.
+`render` show them. Nothing in here decides.
+
+Every change has a ``name``, a ``reason``, a ``message``, and what it is about: ``job_id``, ``revision``, ``attempt``
+(None where there is none). ``write`` is the create or the cancel that it is, or that it holds back; else None.
 """
 
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar, Self
 
 from reconciler.core.reason import Reason
 
@@ -23,42 +27,117 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One line of a plan.
-
-    ``write`` is what this change does, or would do, at the provider, and ``cause`` why; both
-    stay while the change waits for another ``reason``.
-    ``keeper`` is the job that makes this cancel right, to be looked at again before it is sent.
-    ``follows`` marks the cancel that comes after this plan's create, in a later pass.
-    ``replaces`` are the live jobs that this create will retire. ``model`` is the model that
-    ``model_from`` stands for.
-    """
-
+class _Line:
     name: str
-    action: Action
     reason: Reason
     message: str
-    job_id: str | None = None
-    revision: str | None = None
-    attempt: int | None = None
-    write: Action | None = None
-    cause: Reason | None = None
-    keeper: str | None = None
-    follows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Create(_Line):
+    """A job is to be made. ``attempt`` counts from 1, and follows the highest that anyone remembers.
+
+    ``replaces`` are the live jobs that it will retire. ``model`` is the model that ``model_from`` stands for.
+    """
+
+    action: ClassVar = Action.CREATE
+    job_id: ClassVar[None] = None
+
+    revision: str
+    attempt: int
     replaces: tuple[str, ...] = ()
     model: str | None = None
 
     @property
-    def put_off(self) -> bool:
-        """Whether it waits for nothing but the moment: the provider wants it later, and no other reason holds it."""
-        return self.action is Action.WAIT and self.reason is self.cause
+    def write(self) -> Self:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(_Line):
+    """A live job is to be ended.
+
+    ``keeper`` is the job that makes this right, to be looked at again before it is sent.
+    ``follows``: it comes after this plan's create, in a later pass.
+    """
+
+    action: ClassVar = Action.CANCEL
+
+    job_id: str
+    revision: str
+    attempt: int
+    keeper: str | None = None
+    follows: bool = False
 
     @property
-    def write_key(self) -> str | None:
-        """The line an approval digests; None where nothing is or will be written at the provider."""
-        if self.write is None:
-            return None
-        return f"{self.write} {self.name} {self.cause} {self.revision} {self.attempt} {self.job_id}"
+    def write(self) -> Self:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(_Line):
+    """A job stays. ``write``: until its successor exists, which may not be made yet."""
+
+    action: ClassVar = Action.KEEP
+
+    job_id: str
+    revision: str
+    attempt: int
+    write: Cancel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt(_Line):
+    """A job that nobody here made, or remembers, stands for its name from now on."""
+
+    action: ClassVar = Action.ADOPT
+    write: ClassVar[None] = None
+
+    job_id: str
+    revision: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(_Line):
+    """A write is wanted and may not be sent yet."""
+
+    action: ClassVar = Action.WAIT
+
+    write: Create | Cancel
+
+    @property
+    def job_id(self) -> str | None:
+        return self.write.job_id
+
+    @property
+    def revision(self) -> str:
+        return self.write.revision
+
+    @property
+    def attempt(self) -> int:
+        return self.write.attempt
+
+    @property
+    def put_off(self) -> bool:
+        """Whether it waits for nothing but the moment: the provider wants it later, and no other reason holds it."""
+        return self.reason is self.write.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(_Line):
+    """Nothing is touched. ``write``: what a person may approve all the same."""
+
+    action: ClassVar = Action.HOLD
+
+    job_id: str | None
+    revision: str | None
+    attempt: int | None
+    write: Cancel | None = None
+
+
+Write = Create | Cancel
+Change = Create | Cancel | Keep | Adopt | Wait | Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +148,27 @@ class Plan:
     unmanaged: int
 
     @property
-    def writes(self) -> tuple[Change, ...]:
+    def writes(self) -> tuple[Write, ...]:
         """What this pass sends, in the order it is sent: cancels first, they free capacity."""
-        cancels = (c for c in self.changes if c.action is Action.CANCEL and not c.follows)
-        creates = (c for c in self.changes if c.action is Action.CREATE)
-        return (*cancels, *creates)
+        cancels = (c for c in self.changes if isinstance(c, Cancel) and not c.follows)
+        return (*cancels, *(c for c in self.changes if isinstance(c, Create)))
+
+    @property
+    def put_off(self) -> tuple[Wait, ...]:
+        """The creates that the provider wants a moment later."""
+        return tuple(c for c in self.changes if isinstance(c, Wait) and c.put_off)
+
+    @property
+    def ahead(self) -> tuple[Cancel, ...]:
+        """What a plain pass leaves alone and a person may approve: the ends of the `Ahead` jobs."""
+        return tuple(c.write for c in self.changes if isinstance(c, Hold) and c.write is not None)
 
     def digest(self, target: str) -> str:
         """16 hex digits over everything this plan writes, now or after waiting, at ``target``."""
-        keys = sorted(key for change in self.changes if (key := change.write_key) is not None)
+        keys = sorted(_key(change.write) for change in self.changes if change.write is not None)
         return hashlib.sha256("\n".join([target, *keys]).encode()).hexdigest()[:16]
+
+
+def _key(write: Write) -> str:
+    """The line of a write that an approval digests."""
+    return f"{write.action} {write.name} {write.reason} {write.revision} {write.attempt} {write.job_id}"

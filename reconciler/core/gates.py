@@ -7,11 +7,11 @@ these writes is the only waiver, and it never waives evidence.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from reconciler.core.change import Action, Change, Plan
+from reconciler.core.change import Cancel, Change, Create, Plan, Wait, Write
 from reconciler.core.desired import Expect
 from reconciler.core.plan import kept_meanwhile
 from reconciler.core.reason import Reason
@@ -64,20 +64,20 @@ class Gated:
         return tuple(v for v in self.verdicts if v.refused)
 
 
-def approval_key(change: Change) -> str | None:
+def approval_key(write: Write) -> str:
     """What a person's yes names: this very create, or the end of this very job."""
-    if change.write is Action.CREATE:
-        return f"create {change.name} {change.revision} {change.attempt}"
-    return f"cancel {change.job_id}" if change.write is Action.CANCEL else None
+    if isinstance(write, Create):
+        return f"create {write.name} {write.revision} {write.attempt}"
+    return f"cancel {write.job_id}"
 
 
 def gate(plan: Plan, world: World, permission: Permission) -> Gated:
     """Judge every gate over the whole plan, then hold back what any of them refuses."""
-    creates = [c for c in plan.changes if c.write is Action.CREATE]
-    sent = [c for c in plan.changes if c.action in {Action.CREATE, Action.CANCEL} and not c.follows]
-    removals = [c for c in sent if c.reason is Reason.REMOVED]
-    ending = [*removals, *(c for c in sent if c.action is Action.CREATE and c.replaces)]
-    judged = (
+    sent = plan.writes
+    creates = [c.write for c in plan.changes if isinstance(c.write, Create)]  # also those that wait
+    removals = [c for c in sent if isinstance(c, Cancel) and c.reason is Reason.REMOVED]
+    ending: list[Write] = [*removals, *(c for c in sent if isinstance(c, Create) and c.replaces)]
+    judged: tuple[tuple[Verdict, Iterable[Write]], ...] = (
         (_evidence(sent, permission), sent),
         _removal_evidence(removals, world, permission),
         _approval(sent, permission),
@@ -86,21 +86,23 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
         (_max_creates(world, _counted(creates, permission)), _counted(creates, permission)),
         (_max_cancels(world, _counted(ending, permission)), _counted(ending, permission)),
     )
-    held: dict[Change, Verdict] = {}
+    held: dict[Write, Verdict] = {}
     for verdict, concerned in judged:
         if verdict.refused:
             held = dict.fromkeys(concerned, verdict) | held
-    sendable = set(sent)
-    waiting = {c.name for c in sendable if c in held and c.action is Action.CREATE}
-    changes = tuple(
-        _block(c, held[c])
-        if c in held and c in sendable
-        else kept_meanwhile(c)
-        if c.follows and c.name in waiting
-        else c
-        for c in plan.changes
-    )
+    waiting = {write.name for write in held if isinstance(write, Create)}
+    changes = tuple(_gated(change, held, waiting) for change in plan.changes)
     return Gated(Plan(changes, plan.unmanaged), tuple(v for v, _ in judged))
+
+
+def _gated(change: Change, held: Mapping[Write, Verdict], waiting: Container[str]) -> Change:
+    if isinstance(change, Create | Cancel) and change in held:
+        verdict = held[change]
+        message = f"gate {verdict.gate} refuses it: {verdict.message}"
+        return Wait(change.name, Reason.BLOCKED, message, write=change)
+    if isinstance(change, Cancel) and change.follows and change.name in waiting:
+        return kept_meanwhile(change)
+    return change
 
 
 def expectation(
@@ -142,17 +144,17 @@ def _address(text: str) -> tuple[str, int | None]:
         return text, None
 
 
-def _unapproved(changes: Iterable[Change], permission: Permission) -> list[Change]:
+def _unapproved(writes: Sequence[Write], permission: Permission) -> Sequence[Write]:
     approved = permission.approved or frozenset()
-    return [c for c in changes if approval_key(c) not in approved]
+    return [write for write in writes if approval_key(write) not in approved]
 
 
-def _counted(changes: list[Change], permission: Permission) -> list[Change]:
+def _counted(writes: Sequence[Write], permission: Permission) -> Sequence[Write]:
     """What a limit counts: everything, or what the digest of an approval did not name."""
-    return _unapproved(changes, permission) if permission.limits_waived else changes
+    return _unapproved(writes, permission) if permission.limits_waived else writes
 
 
-def _approval(sent: list[Change], permission: Permission) -> tuple[Verdict, list[Change]]:
+def _approval(sent: Sequence[Write], permission: Permission) -> tuple[Verdict, Sequence[Write]]:
     """An approval is for exactly its plan: whatever was not in it waits for another one."""
     others = [c for c in _unapproved(sent, permission) if c.reason is not Reason.DUPLICATE]
     refused = bool(others) and permission.approved is not None
@@ -160,18 +162,15 @@ def _approval(sent: list[Change], permission: Permission) -> tuple[Verdict, list
     return Verdict("approval", None, len(others) if refused else 0, refused, message), others
 
 
-def _block(change: Change, verdict: Verdict) -> Change:
-    message = f"gate {verdict.gate} refuses it: {verdict.message}"
-    return replace(change, action=Action.WAIT, reason=Reason.BLOCKED, message=message)
-
-
-def _evidence(sent: list[Change], permission: Permission) -> Verdict:
+def _evidence(sent: Sequence[Write], permission: Permission) -> Verdict:
     refused = bool(sent) and not permission.steady
     message = "the files changed while they were read; run again when they are at rest" if refused else "files at rest"
     return Verdict("evidence", None, len(sent), refused, message)
 
 
-def _removal_evidence(removals: list[Change], world: World, permission: Permission) -> tuple[Verdict, list[Change]]:
+def _removal_evidence(
+    removals: Sequence[Cancel], world: World, permission: Permission
+) -> tuple[Verdict, Sequence[Write]]:
     """The removals that are in doubt, and the first of the doubts; no approval stands in for evidence."""
     names = frozenset(c.name for c in removals)
     young = names - (names if permission.gone is None else permission.gone)
@@ -207,7 +206,7 @@ def _few(found: Sequence[str]) -> str:
     return ", ".join(found[:_NAMED]) + rest
 
 
-def _first_run(plan: Plan, world: World, creates: list[Change], permission: Permission) -> Verdict:
+def _first_run(plan: Plan, world: World, creates: Sequence[Write], permission: Permission) -> Verdict:
     fleet, ours = world.fleet.name, len({job.id for job in world.ours} | world.memory.records.keys())
     refused = bool(creates) and not ours and not permission.first_run
     message = (
@@ -225,7 +224,7 @@ def _renamed(world: World) -> str:
     return known and f". Live here under another name: {known}; a fleet that is renamed begins anew, and those go on"
 
 
-def _all_missing(world: World, creates: list[Change]) -> Verdict:
+def _all_missing(world: World, creates: Sequence[Write]) -> Verdict:
     """A job of this fleet that is listed, recorded or not, shows that it is the right account."""
     recorded = set(world.memory.records)
     gone = recorded - {job.id for job in world.jobs}
@@ -239,7 +238,7 @@ def _all_missing(world: World, creates: list[Change]) -> Verdict:
     return Verdict("all_missing", None, len(gone), refused, message)
 
 
-def _max_creates(world: World, creates: list[Change]) -> Verdict:
+def _max_creates(world: World, creates: Sequence[Write]) -> Verdict:
     limit, count = world.fleet.limits.max_creates, len(creates)
     message = (
         f"{count} new jobs wanted, limits.max_creates is {limit}; {_WAY_ON}" if count > limit else f"{count} of {limit}"
@@ -247,7 +246,7 @@ def _max_creates(world: World, creates: list[Change]) -> Verdict:
     return Verdict("max_creates", limit, count, count > limit, message)
 
 
-def _max_cancels(world: World, ending: list[Change]) -> Verdict:
+def _max_cancels(world: World, ending: Sequence[Write]) -> Verdict:
     live = sum(1 for job in world.ours if job.live)
     limit, count = world.fleet.limits.cancel_limit(live), len(ending)
     message = (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from reconciler.core.change import Action, Change, Plan
+from reconciler.core.change import Adopt, Cancel, Change, Create, Hold, Keep, Plan, Wait
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.identity import Known
@@ -51,7 +51,7 @@ class Decision:
     """
 
     changes: tuple[Change, ...] = ()
-    wanted: Change | None = None
+    wanted: Create | None = None
     keeper: Known | None = None
     final: bool = False
 
@@ -67,11 +67,16 @@ def plan(world: World) -> Plan:
         create = permitted.get(name)
         follows = () if decision.final else tuple(_retire(cases[name], decision, create))
         if create is not None:
-            replaced = tuple(c.job_id for c in follows if c.follows and c.job_id)
-            changes.append(replace(create, replaces=replaced))
+            changes.append(_replacing(create, follows))
         changes.extend(decision.changes)
         changes.extend(follows)
     return Plan(tuple(changes), world.unmanaged)
+
+
+def _replacing(create: Create | Wait, follows: Iterable[Change]) -> Create | Wait:
+    """With the live jobs that it will retire."""
+    replaced = tuple(c.job_id for c in follows if isinstance(c, Cancel) and c.follows)
+    return replace(create, replaces=replaced) if isinstance(create, Create) else create
 
 
 # ── Parts A and B: what stands for this name? ────────────────────────────────────────────────
@@ -83,19 +88,17 @@ def _stand(case: Case) -> Decision:
 
 
 def _hold(case: Case, reason: Reason, message: str, known: Known | None = None) -> Decision:
-    return Decision(changes=(_change(case, Action.HOLD, reason, message, known),), final=True)
+    return Decision(changes=(_held(case, reason, message, known),), final=True)
 
 
-def _change(case: Case, action: Action, reason: Reason, message: str, known: Known | None = None) -> Change:
-    return Change(
-        name=case.name,
-        action=action,
-        reason=reason,
-        message=message,
-        job_id=known.job.id if known else None,
-        revision=known.revision if known else case.revision,
-        attempt=known.attempt if known else None,
-    )
+def _held(case: Case, reason: Reason, message: str, known: Known | None = None) -> Hold:
+    if known is None:
+        return Hold(case.name, reason, message, job_id=None, revision=case.revision, attempt=None)
+    return Hold(case.name, reason, message, known.job.id, known.revision, known.attempt)
+
+
+def _kept(case: Case, reason: Reason, message: str, known: Known) -> Keep:
+    return Keep(case.name, reason, message, known.job.id, known.revision, known.attempt)
 
 
 def _row_1_source_invalid(case: Case) -> Decision | None:
@@ -164,10 +167,9 @@ def _row_3_missing(case: Case) -> Decision | None:
     return None
 
 
-def _about(case: Case, record: Record, message: str) -> Change:
+def _about(case: Case, record: Record, message: str) -> Hold:
     """A hold for a recorded job that the provider does not show."""
-    change = _change(case, Action.HOLD, Reason.MISSING, message)
-    return replace(change, job_id=record.job_id, revision=record.revision, attempt=record.attempt)
+    return Hold(case.name, Reason.MISSING, message, record.job_id, record.revision, record.attempt)
 
 
 def _row_4_state(case: Case) -> Decision | None:
@@ -189,10 +191,10 @@ def _row_4_state(case: Case) -> Decision | None:
     return Decision(changes=tuple(ends), final=True)
 
 
-def _not_ours(case: Case, known: Known, reason: Reason) -> Change:
+def _not_ours(case: Case, known: Known, reason: Reason) -> Hold:
     """A live job that stands for this name and does not carry our marks: adopted, or of a server that drops them."""
     message = "it is live and does not carry this fleet's marks, so it is never cancelled from here; cancel it by hand"
-    return _change(case, Action.HOLD, reason, message, known)
+    return _held(case, reason, message, known)
 
 
 def _nothing_live(case: Case) -> Decision:
@@ -213,13 +215,9 @@ def _removed(case: Case, known: Known) -> Change:
     marks = known.job.marks
     # What its last manifest said counts; the mark is for those who never read it.
     if case.world.memory.orphans.get(case.name, marks is not None and marks.orphan):
-        return _change(
-            case, Action.HOLD, Reason.ORPHANED, "its manifest is gone; left to end (on_remove: orphan)", known
-        )
+        return _held(case, Reason.ORPHANED, "its manifest is gone; left to end (on_remove: orphan)", known)
     if not case.world.prune or not case.world.fleet.prune:
-        return _change(
-            case, Action.HOLD, Reason.PRUNE_DISABLED, "its manifest is gone; left to end (prune is off)", known
-        )
+        return _held(case, Reason.PRUNE_DISABLED, "its manifest is gone; left to end (prune is off)", known)
     if not _may_retire(case, known, by_name=True):
         return _ahead(case, known, "no manifest here ever named it")
     return _cancel(case, known, Reason.REMOVED, "its manifest is gone")
@@ -254,25 +252,20 @@ def _row_8_succeeded(case: Case) -> Decision | None:
     return Decision(changes=(_keep(case, keeper),), keeper=keeper)
 
 
-def _keep(case: Case, known: Known) -> Change:
+def _keep(case: Case, known: Known) -> Keep | Adopt:
     if known.job.succeeded:
         model = known.job.fine_tuned_model
         message = (
             f"its model exists: {foreign(model)}" if model else "it has succeeded; the provider names no model yet"
         )
-        return _change(case, Action.KEEP, Reason.SUCCEEDED, message, known)
+        return _kept(case, Reason.SUCCEEDED, message, known)
     if known.job.id not in case.world.memory.records:
         # Neither named, marked nor recorded: its seed said so (`case`).
         trace = "marks" if known.ours else "seed"
         how = "named by policy.adopt" if known.adopted else f"recognised by its {trace}"
-        return _change(
-            case,
-            Action.ADOPT,
-            Reason.ADOPTED,
-            f"{foreign(known.job.status)} already, {how}; no second one is made",
-            known,
-        )
-    return _change(case, Action.KEEP, Reason.IN_PROGRESS, foreign(known.job.status), known)
+        message = f"{foreign(known.job.status)} already, {how}; no second one is made"
+        return Adopt(case.name, Reason.ADOPTED, message, known.job.id, known.revision, known.attempt)
+    return _kept(case, Reason.IN_PROGRESS, foreign(known.job.status), known)
 
 
 def _row_9_failed(case: Case) -> Decision | None:
@@ -287,10 +280,10 @@ def _row_9_failed(case: Case) -> Decision | None:
     what = f"attempt {latest.attempt} failed ({foreign(why)})"
     if failures > policy.retries:
         advice = f"{what}; retries: {policy.retries} allows no further attempt. Change the spec, or raise rerun"
-        return Decision(changes=(_change(case, Action.HOLD, Reason.FAILED, advice, latest),))
+        return Decision(changes=(_held(case, Reason.FAILED, advice, latest),))
     if not _curable(latest.job):
         advice = f"{what}; trying again cannot cure this. Change the spec or its files"
-        return Decision(changes=(_change(case, Action.HOLD, Reason.FAILED, advice, latest),))
+        return Decision(changes=(_held(case, Reason.FAILED, advice, latest),))
     return _want(case, Reason.RETRY, f"{what}; trying again ({failures} of {policy.retries} retries)")
 
 
@@ -309,7 +302,7 @@ def _row_11_cancelled(case: Case) -> Decision | None:
     if case.policy.on_cancelled is OnCancelled.RECREATE:
         return _want(case, Reason.CANCELLED, f"{what}; on_cancelled: recreate")
     advice = f"{what}; it stays so. Raise rerun to train it again"
-    return Decision(changes=(_change(case, Action.HOLD, Reason.CANCELLED, advice, latest),))
+    return Decision(changes=(_held(case, Reason.CANCELLED, advice, latest),))
 
 
 def _by_whom(case: Case, known: Known) -> str:
@@ -362,20 +355,12 @@ def _cancelled_by_us(case: Case, latest: Known) -> bool:
 
 def _want(case: Case, cause: Reason, message: str) -> Decision:
     """A create that parts A and B ask for; its attempt follows the highest that anyone remembers."""
+    if case.desired is None:
+        return Decision()  # row 5 has taken the names that nobody wants; none of them is ever created
     seen = [k.attempt for k in case.current]
     seen += [r.attempt for r in case.records if r.revision == case.revision]
-    return Decision(
-        wanted=Change(
-            name=case.name,
-            action=Action.CREATE,
-            reason=cause,
-            message=message,
-            revision=case.revision,
-            attempt=max(seen, default=0) + 1,
-            write=Action.CREATE,
-            cause=cause,
-        )
-    )
+    attempt = max(seen, default=0) + 1
+    return Decision(wanted=Create(case.name, cause, message, case.desired.revision, attempt))
 
 
 # ── Part C: may a wanted create be sent now? ─────────────────────────────────────────────────
@@ -386,24 +371,24 @@ class Slot:
     """A wanted create, and what has been decided before it in this plan."""
 
     case: Case
-    create: Change
+    create: Create
     models: Mapping[str, str | None]
     stuck: AbstractSet[str]
     active: int
 
 
-def _permit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decision]) -> dict[str, Change]:
+def _permit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decision]) -> dict[str, Create | Wait]:
     """Let each wanted create go, or say what it waits for; a job comes after the one it builds on."""
     models = {name: known.job.fine_tuned_model for name, case in cases.items() if (known := case.producer)}
     # A job that stands for its name goes on, whatever holds up the end of another one.
     stuck = {n for n, d in decisions.items() if d.keeper is None and any(_is_stuck(c) for c in d.changes)}
     active = sum(1 for case in cases.values() for k in case.live)
-    permitted: dict[str, Change] = {}
+    permitted: dict[str, Create | Wait] = {}
     wanted = {name: d.wanted for name, d in decisions.items() if d.wanted is not None}
     for name in _upstream_first(world, wanted):
         slot = Slot(cases[name], wanted[name], models, stuck, active)
-        change = next((c for row in PERMISSION if (c := row(slot)) is not None), None) or _let_go(slot)
-        if change.action is Action.CREATE:
+        change = next((c for row in PERMISSION if (c := row(slot)) is not None), None) or _allowed(slot)
+        if isinstance(change, Create):
             active += 1
         if change.reason is Reason.DEPENDENCY_FAILED:
             stuck.add(name)
@@ -413,7 +398,7 @@ def _permit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Dec
 
 def _is_stuck(change: Change) -> bool:
     """A hold that only a person ends."""
-    return change.action is Action.HOLD and change.reason.ended_by is EndedBy.PERSON
+    return isinstance(change, Hold) and change.reason.ended_by is EndedBy.PERSON
 
 
 def _upstream_first(world: World, names: Iterable[str]) -> Iterator[str]:
@@ -430,20 +415,20 @@ def _upstream_first(world: World, names: Iterable[str]) -> Iterator[str]:
     yield from sorted(names, key=lambda n: (depth(n), n))
 
 
-def _wait(slot: Slot, reason: Reason, message: str) -> Change:
-    return replace(slot.create, action=Action.WAIT, reason=reason, message=message)
+def _wait(slot: Slot, reason: Reason, message: str) -> Wait:
+    return Wait(slot.case.name, reason, message, slot.create)
 
 
 def _upstream(slot: Slot) -> str | None:
     return slot.case.desired.model_from if slot.case.desired else None
 
 
-def _let_go(slot: Slot) -> Change:
+def _allowed(slot: Slot) -> Create:
     upstream = _upstream(slot)
     return replace(slot.create, model=slot.models[upstream]) if upstream is not None else slot.create
 
 
-def _row_13_upstream(slot: Slot) -> Change | None:
+def _row_13_upstream(slot: Slot) -> Wait | None:
     upstream = _upstream(slot)
     if upstream is None or slot.models.get(upstream) is not None:
         return None
@@ -452,19 +437,19 @@ def _row_13_upstream(slot: Slot) -> Change | None:
     return _wait(slot, Reason.WAITING_FOR_JOB, f"waits for the model of job {upstream}")
 
 
-def _row_14_refused(slot: Slot) -> Change | None:
+def _row_14_refused(slot: Slot) -> Wait | None:
     memory = slot.case.world.memory
     if memory.refused:
         return _wait(slot, Reason.CREATE_REFUSED, f"the provider takes no new jobs: {memory.refused}")
     rejection = memory.rejected.get(slot.case.name)
     if rejection is not None and rejection.revision == slot.create.revision:
         return _wait(slot, Reason.CREATE_REJECTED, f"the provider rejected this job: {rejection.message}")
-    later = memory.put_off.get(("", "")) or memory.put_off.get((slot.case.name, str(slot.create.revision)))
+    later = memory.put_off.get(("", "")) or memory.put_off.get((slot.case.name, slot.create.revision))
     # Nobody said no: it goes on being created, for its own reason, a moment later.
     return _wait(slot, slot.create.reason, later) if later else None
 
 
-def _row_14_no_identity(slot: Slot) -> Change | None:
+def _row_14_no_identity(slot: Slot) -> Wait | None:
     case, memory = slot.case, slot.case.world.memory
     if memory.echoes:
         return None
@@ -491,7 +476,7 @@ def _looks_alike(job: Job) -> str:
     )
 
 
-def _row_15_previous(slot: Slot) -> Change | None:
+def _row_15_previous(slot: Slot) -> Wait | None:
     others = slot.case.others
     ahead = next((k for k in others if k.ours and not _may_retire(slot.case, k)), None)
     if ahead is not None:
@@ -502,14 +487,14 @@ def _row_15_previous(slot: Slot) -> Change | None:
     return None
 
 
-def _row_16_capacity(slot: Slot) -> Change | None:
+def _row_16_capacity(slot: Slot) -> Wait | None:
     limit = slot.case.world.fleet.limits.max_active
     if limit is None or slot.active - sum(_ends(slot.case, k) for k in slot.case.others) < limit:
         return None
     return _wait(slot, Reason.WAITING_FOR_CAPACITY, f"as many jobs are live as max_active allows ({limit})")
 
 
-PERMISSION: tuple[Callable[[Slot], Change | None], ...] = (
+PERMISSION: tuple[Callable[[Slot], Wait | None], ...] = (
     _row_13_upstream,
     _row_14_refused,
     _row_14_no_identity,
@@ -524,7 +509,7 @@ PERMISSION: tuple[Callable[[Slot], Change | None], ...] = (
 _KEPT_MEANWHILE = "of an earlier spec; kept until its successor exists"
 
 
-def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[Change]:
+def _retire(case: Case, decision: Decision, create: Create | Wait | None) -> Iterator[Change]:
     others = tuple(k for k in case.others if k.ours)
     ahead = tuple(k for k in others if not _may_retire(case, k))
     yield from (_ahead(case, k, "no manifest here ever had its spec") for k in ahead)
@@ -532,7 +517,7 @@ def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[C
     unmarked = tuple(k for k in case.others if not k.ours)
     if case.policy.on_change is OnChange.WAIT:
         for k in (*retirable, *unmarked):
-            yield _change(case, Action.KEEP, Reason.IN_PROGRESS, "of an earlier spec; left to end (on_change: wait)", k)
+            yield _kept(case, Reason.IN_PROGRESS, "of an earlier spec; left to end (on_change: wait)", k)
         return
     yield from (_outlives(case, k, decision) for k in unmarked)
     message = "its spec was replaced"
@@ -545,30 +530,32 @@ def _retire(case: Case, decision: Decision, create: Change | None) -> Iterator[C
         if k is not youngest:
             yield _cancel(case, k, Reason.SUPERSEDED, message, youngest)
         elif create is not None:
-            cancel = _cancel(case, k, Reason.SUPERSEDED, "once the new job exists")
-            cancel = replace(cancel, follows=cancel.action is Action.CANCEL)
-            yield kept_meanwhile(cancel) if cancel.follows and create.action is not Action.CREATE else cancel
+            yield _following(_cancel(case, k, Reason.SUPERSEDED, "once the new job exists"), create)
         else:
-            yield _change(case, Action.KEEP, Reason.IN_PROGRESS, _KEPT_MEANWHILE, k)
+            yield _kept(case, Reason.IN_PROGRESS, _KEPT_MEANWHILE, k)
 
 
-def _outlives(case: Case, known: Known, decision: Decision) -> Change:
+def _following(cancel: Cancel | Hold, create: Create | Wait) -> Change:
+    """The cancel that comes after a create; while that create has to wait, the job is kept."""
+    if isinstance(cancel, Hold):
+        return cancel
+    cancel = replace(cancel, follows=True)
+    return cancel if isinstance(create, Create) else kept_meanwhile(cancel)
+
+
+def _outlives(case: Case, known: Known, decision: Decision) -> Keep | Hold:
     """A live job of an earlier spec that nobody here ends: it goes on, and costs, and that is said."""
     if decision.keeper is None:
         message = "of an earlier spec, without this fleet's marks: it goes on when its successor exists; "
-        return _change(case, Action.KEEP, Reason.IN_PROGRESS, f"{message}cancel it by hand then", known)
+        return _kept(case, Reason.IN_PROGRESS, f"{message}cancel it by hand then", known)
     hold = _not_ours(case, known, Reason.SUPERSEDED)
     return replace(hold, message=f"of an earlier spec; {hold.message}")
 
 
-def kept_meanwhile(follower: Change) -> Change:
+def kept_meanwhile(follower: Cancel) -> Keep:
     """The cancel that follows a create, while that create may not be sent: its job goes on."""
-    return replace(
-        follower,
-        action=Action.KEEP,
-        reason=Reason.IN_PROGRESS,
-        message=_KEPT_MEANWHILE,
-    )
+    job_id, revision, attempt = follower.job_id, follower.revision, follower.attempt
+    return Keep(follower.name, Reason.IN_PROGRESS, _KEPT_MEANWHILE, job_id, revision, attempt, write=follower)
 
 
 def _may_retire(case: Case, known: Known, *, by_name: bool = False) -> bool:
@@ -586,12 +573,12 @@ def _may_retire(case: Case, known: Known, *, by_name: bool = False) -> bool:
     return case.once_wanted and not stranger
 
 
-def _ahead(case: Case, known: Known, why: str) -> Change:
+def _ahead(case: Case, known: Known, why: str) -> Hold:
     message = (
         f"live, ours, and {why}: somebody who knows more may have made it; left alone. A person can approve its end"
     )
-    change = _change(case, Action.HOLD, Reason.AHEAD, message, known)
-    return replace(change, write=Action.CANCEL, cause=Reason.AHEAD)
+    end = Cancel(case.name, Reason.AHEAD, message, known.job.id, known.revision, known.attempt)
+    return replace(_held(case, Reason.AHEAD, message, known), write=end)
 
 
 def _ends(case: Case, known: Known) -> bool:
@@ -600,14 +587,12 @@ def _ends(case: Case, known: Known) -> bool:
     return known.ours and not (own and own.left)
 
 
-def _cancel(case: Case, known: Known, reason: Reason, message: str, keeper: Known | None = None) -> Change:
+def _cancel(case: Case, known: Known, reason: Reason, message: str, keeper: Known | None = None) -> Cancel | Hold:
     own = case.world.memory.cancels.get(known.job.id)
     if own and own.left:
-        return _change(
-            case, Action.HOLD, reason, f"{message}; its cancel was given up by `forget`, so it is left", known
-        )
+        return _held(case, reason, f"{message}; its cancel was given up by `forget`, so it is left", known)
     if own and own.waiting:
         text = f"{message}; a cancel was sent and has not taken effect; it is tried again after a while"
-        return _change(case, Action.HOLD, reason, text, known)
-    change = _change(case, Action.CANCEL, reason, message, known)
-    return replace(change, write=Action.CANCEL, cause=reason, keeper=keeper.job.id if keeper else None)
+        return _held(case, reason, text, known)
+    kept = keeper.job.id if keeper else None
+    return Cancel(case.name, reason, message, known.job.id, known.revision, known.attempt, keeper=kept)

@@ -10,7 +10,7 @@ and, only on trouble, *Blocked*.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.core.change import Action, Change, Plan
+from reconciler.core.change import Cancel, Change, Create, Hold, Plan, Wait
 from reconciler.core.ending import By, End, end_of
 from reconciler.core.identity import Known
 from reconciler.core.job import Checkpoint, Job
@@ -155,9 +155,9 @@ def _synced(changes: Sequence[Change]) -> _Facts:
 
 
 def _is_pending(change: Change) -> bool:
-    if change.action in {Action.CREATE, Action.CANCEL, Action.WAIT}:
+    if isinstance(change, Create | Cancel | Wait):
         return True
-    return change.action is Action.HOLD and not change.reason.as_declared
+    return isinstance(change, Hold) and not change.reason.as_declared
 
 
 def _succeeded(job: Job | None, changes: Sequence[Change]) -> _Facts:

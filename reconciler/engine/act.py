@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.core.body import create_body
-from reconciler.core.change import Action, Change
+from reconciler.core.change import Action, Cancel, Create, Write
 from reconciler.core.desired import Desired
 from reconciler.core.documents import TrainingFile
 from reconciler.core.fields import OnRemove
@@ -64,22 +64,21 @@ class Desk:
     journal: Journal
     log: FilteringBoundLogger
     training_bytes: Callable[[TrainingFile], bytes]
-    may_wait: Callable[[Change], bool]
+    may_wait: Callable[[Create], bool]
 
 
 # ── create ───────────────────────────────────────────────────────────────────────────────────
 
 
-def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
+def create(desk: Desk, change: Create, desired: Desired) -> Outcome:
     """Upload what is needed, record the intent, post once, record the answer.
 
     Raises:
         JournalError: the intent could not be made durable; nothing was sent.
     """
-    attempt = change.attempt or 1
     orphan = desired.policy.on_remove is OnRemove.ORPHAN
-    marks = Marks(desk.fleet, desired.name, desired.revision, attempt, orphan=orphan)
-    log = desk.log.bind(job=desired.name, revision=desired.revision, attempt=attempt, reason=change.reason)
+    marks = Marks(desk.fleet, desired.name, desired.revision, change.attempt, orphan=orphan)
+    log = desk.log.bind(job=desired.name, revision=desired.revision, attempt=change.attempt, reason=change.reason)
     try:
         training = _uploaded(desk, desired.training, log)
         validation = _uploaded(desk, desired.validation, log)
@@ -94,7 +93,9 @@ def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
     seed = body["seed"]
-    desk.journal.intend(Intent(desired.name, desired.revision, attempt, seed=seed if isinstance(seed, int) else None))
+    desk.journal.intend(
+        Intent(desired.name, desired.revision, change.attempt, seed=seed if isinstance(seed, int) else None)
+    )
     log.info("create.recorded")
     try:
         job = _own(desk.provider.create_job(body), marks)
@@ -111,7 +112,7 @@ def create(desk: Desk, change: Change, desired: Desired) -> Outcome:
         return Outcome(desired.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True)
     # Said before it is recorded: a kill between the two is made good by the intent. Live until a pass has told its end.
     log.info("job.created", job_id=job.id, status=job.status)
-    desk.journal.bind(Record(job.id, desired.name, desired.revision, attempt, live=True))
+    desk.journal.bind(Record(job.id, desired.name, desired.revision, change.attempt, live=True))
     if job.marks is None:
         desk.journal.learn_echo(echoes=False)
     # What a listing shows, and so what identity rests on, only the next one can tell.
@@ -144,7 +145,7 @@ def _uploaded(desk: Desk, file: TrainingFile | None, log: FilteringBoundLogger) 
     return file_id
 
 
-def _refused(desk: Desk, change: Change, error: Refused, log: FilteringBoundLogger, *, sent: bool = True) -> Outcome:
+def _refused(desk: Desk, change: Create, error: Refused, log: FilteringBoundLogger, *, sent: bool = True) -> Outcome:
     """Row 14: the provider said no, to this create or to every create. Where it only says "later", it is put off."""
     if isinstance(error, RateLimited) and not is_lasting(error):
         return _put_off(change, error, log, sent=sent)
@@ -153,7 +154,7 @@ def _refused(desk: Desk, change: Change, error: Refused, log: FilteringBoundLogg
         return _put_off(change, error, log, sent=sent, alone=True)
     reason = Reason.CREATE_REFUSED if none_at_all else Reason.CREATE_REJECTED
     wait = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
-    name, revision = ("", "") if none_at_all else (change.name, str(change.revision))
+    name, revision = ("", "") if none_at_all else (change.name, change.revision)
     # Every other job waits for this one's refusal, and must not be shown as if it had been its own.
     text = f"it refused job {change.name} ({error})" if none_at_all else str(error)
     desk.journal.refuse(name, revision, text, at_least=wait)
@@ -165,7 +166,7 @@ def _refused(desk: Desk, change: Change, error: Refused, log: FilteringBoundLogg
 
 
 def _put_off(
-    change: Change, error: ProviderError, log: FilteringBoundLogger, *, sent: bool, alone: bool = False
+    change: Create, error: ProviderError, log: FilteringBoundLogger, *, sent: bool, alone: bool = False
 ) -> Outcome:
     """The provider says "later": to every create, or ``alone`` to this one, whose file it is still taking in."""
     log.warning(
@@ -185,21 +186,21 @@ def _put_off(
     )
 
 
-def _failed(change: Change, message: str, *, stop: bool = False, sent: bool = False) -> Outcome:
+def _failed(change: Write, message: str, *, stop: bool = False, sent: bool = False) -> Outcome:
     return Outcome(change.name, change.action, change.reason, change.job_id, False, message, stop=stop, sent=sent)
 
 
 # ── cancel ───────────────────────────────────────────────────────────────────────────────────
 
 
-def cancel(desk: Desk, change: Change) -> Outcome:
+def cancel(desk: Desk, change: Cancel) -> Outcome:
     """Look at the job, and at the one that is kept; record; cancel; read the job back.
 
     Raises:
         JournalError: the cancel could not be recorded; nothing was sent.
     """
     log = desk.log.bind(job=change.name, job_id=change.job_id, revision=change.revision, reason=change.reason)
-    job_id = change.job_id or ""
+    job_id = change.job_id
     try:
         job = desk.provider.retrieve_job(job_id)
         objection = _objection(desk, change, job)
@@ -251,7 +252,7 @@ def _postpone(desk: Desk, job_id: str, trouble: ProviderError | None, *, under_w
         desk.journal.postpone_cancel(job_id, at_least=wait, in_minutes=refused or under_way)
 
 
-def _objection(desk: Desk, change: Change, job: Job) -> str:
+def _objection(desk: Desk, change: Cancel, job: Job) -> str:
     """Why this job may not be cancelled after all; "" where nothing speaks against it."""
     if not job.belongs_to(desk.fleet):
         return "it does not carry this fleet's marks"
@@ -261,8 +262,8 @@ def _objection(desk: Desk, change: Change, job: Job) -> str:
     return "" if keeper.live or keeper.succeeded else f"job {keeper.id}, which was to stay, is {keeper.status} by now"
 
 
-def _read_back(desk: Desk, change: Change, trouble: str, log: FilteringBoundLogger) -> Outcome:
-    job_id = change.job_id or ""
+def _read_back(desk: Desk, change: Cancel, trouble: str, log: FilteringBoundLogger) -> Outcome:
+    job_id = change.job_id
     try:
         job = desk.provider.retrieve_job(job_id)
     except ProviderError as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from reconciler.clock import Clock
-from reconciler.core.change import Action, Change
+from reconciler.core.change import Action, Adopt, Change, Keep, Wait
 from reconciler.core.ending import ended_by_us
 from reconciler.core.gates import Permission
 from reconciler.core.reason import EndedBy, Reason, Trouble
@@ -72,7 +72,7 @@ class Result:
         live = {job.id for job in after.seen.world.jobs if job.live}
         latest = {(o.name, o.action, o.job_id): o for o in self.outcomes}
         without_effect = (o for o in latest.values() if not o.ok and o.action is Action.CANCEL and o.job_id in live)
-        return (*after.gated.plan.writes, *(c for c in after.gated.plan.changes if c.put_off), *without_effect)
+        return (*after.gated.plan.writes, *after.gated.plan.put_off, *without_effect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def _looks(run: Reconciler) -> Iterator[_Next]:
 def _later(run: Reconciler, last: Pass, patience: Patience) -> Iterator[_Next]:
     """The creates that the provider wants a moment later."""
     now, told = run.clock.monotonic(), run.put_off
-    if told is None or not any(c.put_off for c in last.after.gated.plan.changes):
+    if told is None or not last.after.gated.plan.put_off:
         return
     soon = told.until - now <= _PUT_OFF_LONGEST and now - told.since < _PUT_OFF_PATIENCE
     if patience.wait or soon:
@@ -195,7 +195,7 @@ def _busy(after: Decided) -> tuple[str, ...]:
     running = [
         f"{c.name} ({live[c.job_id].status})"
         for c in after.gated.plan.changes
-        if c.action in {Action.KEEP, Action.ADOPT} and c.job_id in live
+        if isinstance(c, Keep | Adopt) and c.job_id in live
     ]
     queued = [f"{c.name} ({c.reason})" for c in after.gated.plan.changes if _moves(c, after)]
     return (*running, *queued)
@@ -203,13 +203,13 @@ def _busy(after: Decided) -> tuple[str, ...]:
 
 def _moves(change: Change, after: Decided) -> bool:
     """Whether a wait will end by itself: what it waits for is under way, or has ended and names no model yet."""
-    if change.action is not Action.WAIT:
+    if not isinstance(change, Wait):
         return False
     if change.reason is not Reason.WAITING_FOR_JOB:
         return change.reason.ended_by is EndedBy.PROVIDER
     upstream = after.seen.world.desired[change.name].model_from
     waited_for = [c for c in after.gated.plan.changes if c.name == upstream]
-    return any(c.action in {Action.KEEP, Action.ADOPT} or _moves(c, after) for c in waited_for)
+    return any(isinstance(c, Keep | Adopt) or _moves(c, after) for c in waited_for)
 
 
 def _watched(done: Pass) -> set[str]:

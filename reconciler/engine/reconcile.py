@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import Clock
-from reconciler.core.change import Action, Change, Plan
+from reconciler.core.change import Adopt, Cancel, Create, Plan
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import TrainingFile
 from reconciler.core.ending import By, end_of
@@ -238,7 +238,7 @@ class Reconciler:
             decided = self.decide(seen, snapshot, permission)
             announce(decided)
             for change in decided.plan.changes:
-                if change.action is Action.ADOPT:
+                if isinstance(change, Adopt):
                     log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
             postponed = self._cold if decided.gated.plan.writes else ""
             if not decided.plan.writes:
@@ -481,7 +481,7 @@ class Reconciler:
         for change in decided.gated.plan.writes:
             if ports.stopping():
                 break
-            if change.action is Action.CANCEL:
+            if isinstance(change, Cancel):
                 outcomes.append(cancel(desk, change))
                 self._note_cancel(outcomes[-1])
             elif not stopped:
@@ -506,14 +506,14 @@ class Reconciler:
         if outcome.unknown or outcome.ok:
             self._created_at = now
 
-    def _may_wait(self, change: Change) -> bool:
+    def _may_wait(self, change: Create) -> bool:
         """Whether a create whose file is not ready yet may be put off once more."""
-        first = self._put_off.get((change.name, str(change.revision)))
+        first = self._put_off.get((change.name, change.revision))
         return first is None or self._ports.clock.monotonic() < first.since + _NOT_READY_LAST
 
-    def _note_put_off(self, change: Change, outcome: Outcome) -> None:
+    def _note_put_off(self, change: Create, outcome: Outcome) -> None:
         """Remember until when creates were told to wait; one that went through ends what it was told before."""
-        own = (change.name, str(change.revision))
+        own = (change.name, change.revision)
         if outcome.ok:
             self._put_off.pop(_EVERY_CREATE, None)
             self._put_off.pop(own, None)
@@ -531,7 +531,7 @@ class Reconciler:
 
     def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...]) -> Decided:
         """The decision once more, over the world as these outcomes, and what was bound, left it."""
-        bound = any(change.action is Action.ADOPT for change in decided.plan.changes)
+        bound = any(isinstance(change, Adopt) for change in decided.plan.changes)
         if not outcomes and not bound:
             return decided
         world = decided.seen.world

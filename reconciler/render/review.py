@@ -7,11 +7,11 @@ a manifest chose is escaped.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.core.change import Action, Change, Plan
+from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, Keep, Plan, Wait
 from reconciler.core.documents import TrainingFile
 from reconciler.core.gates import Verdict
 from reconciler.core.job import Job
-from reconciler.core.reason import EndedBy, Reason
+from reconciler.core.reason import EndedBy
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
 from reconciler.errors import foreign, printable
@@ -57,7 +57,7 @@ class Review:
     def summary(self) -> dict[str, int]:
         """How many changes of each action; ``upload`` counts local files that may have to be sent."""
         counts = {a: sum(1 for c in self.plan.changes if c.action is a) for a in Action}
-        files = {file for c in self.plan.changes if c.action is Action.CREATE for file in self.files(c)}
+        files = {file for c in self.plan.changes if isinstance(c, Create) for file in self.files(c)}
         return {
             "create": counts[Action.CREATE],
             "cancel": counts[Action.CANCEL],
@@ -71,18 +71,18 @@ class Review:
     @property
     def ends_if_approved(self) -> tuple[str, ...]:
         """The `Ahead` jobs: left alone by a plain apply, ended where a person approves this very plan."""
-        return tuple(c.job_id for c in self.plan.changes if c.reason is Reason.AHEAD and c.write and c.job_id)
+        return tuple(end.job_id for end in self.plan.ahead)
 
     @property
     def changes_present(self) -> bool:
         """Whether anything would be written at the provider, now or after waiting."""
-        return any(c.write is not None and c.reason is not Reason.AHEAD for c in self.plan.changes)
+        return any(c.write is not None and not isinstance(c, Hold) for c in self.plan.changes)
 
     @property
     def converged(self) -> bool:
         """Whether everything is as the manifests say: nothing to send, nothing to wait for, nothing in doubt."""
         return not self.changes_present and not any(
-            c.action in {Action.WAIT, Action.ADOPT} or not c.reason.as_declared for c in self.plan.changes
+            isinstance(c, Wait | Adopt) or not c.reason.as_declared for c in self.plan.changes
         )
 
     @property
@@ -96,7 +96,7 @@ class Review:
         )
         return _RECHECK_SECONDS if moving else None
 
-    def files(self, change: Change) -> tuple[TrainingFile, ...]:
+    def files(self, change: Create) -> tuple[TrainingFile, ...]:
         """The local files that its job is trained on and judged by."""
         desired = self.world.desired[change.name]
         return tuple(f for f in (desired.training, desired.validation) if f is not None)
@@ -167,9 +167,9 @@ def as_text(review: Review, *, colours: bool = False) -> str:
     width = max((len(c.name) for c in review.plan.changes), default=0)
     quiet = 0
     for change in review.plan.changes:
-        if change.follows:
-            continue  # told under the create that it follows
-        if change.action is Action.KEEP:
+        if _follows(change):
+            continue  # shown under the create that it follows
+        if isinstance(change, Keep):
             quiet += 1
             if quiet > _QUIET_LIMIT:
                 continue
@@ -208,9 +208,13 @@ def _approval(review: Review) -> Iterator[str]:
         yield f"A person's yes, or apply --approve with this digest, also ends what is ahead of this directory: {jobs}"
 
 
+def _follows(change: Change) -> bool:
+    return isinstance(change, Cancel) and change.follows
+
+
 def _sign(change: Change) -> tuple[str, str, str]:
     """Symbol, word and colour."""
-    if change.action is Action.CREATE and change.replaces:
+    if isinstance(change, Create) and change.replaces:
         return "±", "replace", "yellow"
     symbol, colour = _SYMBOLS[change.action]
     return symbol, change.action, colour
@@ -225,14 +229,13 @@ def _line(change: Change, width: int, *, colours: bool) -> str:
 
 def _details(change: Change, review: Review) -> Iterator[str]:
     jobs = {job.id: job for job in review.world.jobs}
-    if change.action is Action.CANCEL and change.job_id in jobs:
+    if isinstance(change, Cancel) and change.job_id in jobs:
         yield f"throws away: {_loss(jobs[change.job_id], review)}"
+    if not isinstance(change, Create):
+        return
     for job_id in change.replaces:
         yield f"then cancels {foreign(job_id)}: {_loss(jobs[job_id], review)}"
-    if change.replaces:
-        yield from _differences(change, review)
-    if change.action is Action.CREATE and not change.replaces:
-        yield from _order(change, review)
+    yield from _differences(change, review) if change.replaces else _order(change, review)
 
 
 def _loss(job: Job, review: Review) -> str:
@@ -243,14 +246,14 @@ def _loss(job: Job, review: Review) -> str:
     return f"{foreign(job.status)}{old}{trained}"
 
 
-def _order(change: Change, review: Review) -> Iterator[str]:
+def _order(change: Create, review: Review) -> Iterator[str]:
     desired = review.world.desired[change.name]
     model = change.model or desired.body.get("model")
     files = ", ".join(file.path for file in review.files(change)) or str(desired.body.get("training_file", ""))
     yield foreign(f"trains {model} on {files}, revision {change.revision}, attempt {change.attempt}")
 
 
-def _differences(change: Change, review: Review) -> Iterator[str]:
+def _differences(change: Create, review: Review) -> Iterator[str]:
     """Which fields of the spec changed, against the revision of the job that is replaced."""
     wanted = review.world.memory.wanted
     marks = {job.id: job.marks for job in review.world.jobs}
@@ -288,8 +291,8 @@ def _shown(value: object) -> str:
 
 def as_markdown(review: Review) -> str:
     """The review for a pull request's comment."""
-    shown = [c for c in review.plan.changes if not c.follows and c.action is not Action.KEEP]
-    kept = sum(1 for c in review.plan.changes if c.action is Action.KEEP)
+    shown = [c for c in review.plan.changes if not _follows(c) and not isinstance(c, Keep)]
+    kept = sum(isinstance(c, Keep) for c in review.plan.changes)
     lines = [f"### Fine-tuning plan: {_cell(header(review.fleet, review.host, review.organization))}", ""]
     if shown:
         lines += ["| | job | reason | what |", "|---|---|---|---|"]

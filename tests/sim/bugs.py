@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.change import Action, Change, Plan
+from reconciler.core.change import Cancel, Change, Plan
 from reconciler.core.desired import Fleet
 from reconciler.core.gates import Permission
 from reconciler.core.job import TERMINAL, Job, Marks
@@ -202,7 +202,7 @@ class KeepNewest(_OtherPlan):
     """Keep-newest for duplicates."""
 
     def other(self, change: Change, plan: Plan, seen: Seen) -> Change:
-        if change.reason is not Reason.DUPLICATE or change.action is not Action.CANCEL or change.keeper is None:
+        if not isinstance(change, Cancel) or change.reason is not Reason.DUPLICATE or change.keeper is None:
             return change
         return replace(change, job_id=change.keeper, keeper=change.job_id)
 
@@ -211,14 +211,14 @@ class NoLookAtTheKeeper(_OtherPlan):
     """Healed a duplicate without looking at the keeper."""
 
     def other(self, change: Change, plan: Plan, seen: Seen) -> Change:
-        return replace(change, keeper=None)
+        return replace(change, keeper=None) if isinstance(change, Cancel) else change
 
 
 class CancelFirst(_OtherPlan):
     """Cancelled before the replacement existed."""
 
     def other(self, change: Change, plan: Plan, seen: Seen) -> Change:
-        return replace(change, follows=False) if change.follows else change
+        return replace(change, follows=False) if isinstance(change, Cancel) else change
 
 
 class SealedByAnybody(Journal):

@@ -118,7 +118,7 @@ def test_an_approval_never_stands_in_for_evidence(fleet: FleetDirectory, server:
     apply_once(fleet, server)
     emptied(fleet.root)
     blocked = apply_once(fleet, server).last.after.plan.changes
-    keys = frozenset(key for change in blocked if (key := approval_key(change)) is not None)
+    keys = frozenset(approval_key(change.write) for change in blocked if change.write is not None)
     assert keys
     approved = Permission(first_run=True, approved=keys, limits_waived=True)
     assert apply_once(fleet, server, permission=approved).exit_code == 3

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 
 from reconciler.core.body import derived_seed
-from reconciler.core.change import Action, Change
+from reconciler.core.change import Action, Cancel, Create, Hold, Keep, Plan
 from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import Job, JobError, Marks
 from reconciler.core.lookup import lookups, resolved_intents
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
-from reconciler.core.plan import plan
+from reconciler.core.plan import STANDING, Decision, plan
 from reconciler.core.reason import Reason
 from reconciler.core.status import Details, statuses
 from reconciler.core.world import World
@@ -1127,12 +1127,22 @@ def test_a_change_says_of_which_attempt_it_is_and_what_it_writes_and_why(
     situation: str, expected: list[Carried]
 ) -> None:
     changes = plan(WORLDS[situation]).changes
-    assert [(c.revision, c.attempt, c.write, c.cause, c.keeper) for c in changes] == expected
+    assert [(c.revision, c.attempt, *_carried(c.write)) for c in changes] == expected
+
+
+def _carried(write: Create | Cancel | None) -> tuple[Action | None, Reason | None, str | None]:
+    """What a change writes, now or later, and why; and the job that makes a cancel right."""
+    if write is None:
+        return ONLY_SAYS
+    return write.action, write.reason, write.keeper if isinstance(write, Cancel) else None
 
 
 def test_a_replacement_names_what_it_replaces_and_only_the_last_cancel_follows_it() -> None:
     jobs = [job("j1", revision=R2), job("j2", revision=R3, created=200)]
     create, early, late = plan(world(jobs, [desired()])).changes
+    assert isinstance(create, Create)
+    assert isinstance(early, Cancel)
+    assert isinstance(late, Cancel)
     assert create.replaces == ("j2",)
     assert (early.follows, late.follows) == (False, True)
     assert early.keeper == "j2"
@@ -1144,8 +1154,9 @@ def test_cancels_are_sent_first_and_what_follows_is_not_sent_yet() -> None:
 
 
 def test_a_superseded_cancel_names_its_keeper() -> None:
-    changes = plan(world([job("j1", revision=R2), job("j2", created=200)], [desired()])).changes
-    assert changes[1].keeper == "j2"
+    _, end = plan(world([job("j1", revision=R2), job("j2", created=200)], [desired()])).changes
+    assert isinstance(end, Cancel)
+    assert end.keeper == "j2"
 
 
 def test_attempts_count_on_from_the_highest_that_anyone_remembers() -> None:
@@ -1157,8 +1168,9 @@ def test_attempts_count_on_from_the_highest_that_anyone_remembers() -> None:
 
 def test_a_create_gets_the_model_it_is_built_on() -> None:
     up = job("j1", name="up", status="succeeded", model="ft:up")
-    changes = plan(world([up], [desired("up"), desired("a", model_from="up")])).changes
-    assert changes[0].model == "ft:up"
+    create = plan(world([up], [desired("up"), desired("a", model_from="up")])).changes[0]
+    assert isinstance(create, Create)
+    assert create.model == "ft:up"
 
 
 def test_the_upstream_gets_the_last_place() -> None:
@@ -1170,8 +1182,9 @@ def test_the_upstream_gets_the_last_place() -> None:
 def test_a_create_does_not_say_that_it_ends_a_job_whose_cancel_was_given_up() -> None:
     given_up = memory(wanted=[("a", R2)], cancels={"j1": OwnCancel("Superseded", left=True)}, echoes=True)
     create, held = plan(world([job(revision=R2)], [desired()], remembers=given_up)).changes
+    assert isinstance(create, Create)
     assert create.replaces == ()
-    assert not held.follows
+    assert isinstance(held, Hold)
 
 
 def test_a_job_that_runs_holds_nobody_up_although_its_duplicate_does_not_end() -> None:
@@ -1192,7 +1205,7 @@ def test_of_two_models_of_one_revision_the_kept_one_is_built_on_and_told() -> No
         w = world(made, [desired("a", adopt=adopt), desired("b", R2, model_from="a")])
         changes = plan(w).changes
         assert [c.job_id for c in changes if c.name == "a"] == [kept]
-        assert [c.model for c in changes if c.name == "b"] == [f"ft:{kept}"]
+        assert [c.model for c in changes if isinstance(c, Create)] == [f"ft:{kept}"]
         told = statuses(w, plan(w), now="", previous={}, details=Details())["a"]
         assert told.fine_tuned_model == f"ft:{kept}"
         assert (told.latest_model or {})["model"] == f"ft:{kept}"
@@ -1383,4 +1396,10 @@ def test_an_outcome_that_stays_unknown_is_told_in_the_same_words_by_every_pass()
 
 
 def test_a_change_that_writes_nothing_has_no_line_in_the_digest() -> None:
-    assert Change("a", KEEP, Reason.IN_PROGRESS, "running").write_key is None
+    kept = Keep("a", Reason.IN_PROGRESS, "running", "j1", R1, 1)
+    assert Plan((kept,), 0).digest("x") == Plan((), 0).digest("x")
+
+
+def test_no_create_is_ever_wanted_without_a_manifest() -> None:
+    (case,) = world([job(status="cancelled")], []).cases.values()
+    assert [row(case) for row in STANDING[-1:]] == [Decision()]
