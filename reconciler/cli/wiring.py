@@ -36,9 +36,10 @@ from reconciler.provider.key import Key, KeyFile, Secrets
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, Target, key_of_environment, target
 from reconciler.source import fingerprint, read_training_bytes, still_standing
-from reconciler.state.journal import Identity, Journal
+from reconciler.state.journal import Journal
 from reconciler.state.lock import Lock
 from reconciler.state.opening import open_journal
+from reconciler.state.schema import Identity
 from reconciler.state.status_files import StatusFiles
 
 

@@ -93,7 +93,7 @@ def create(desk: Desk, change: Create, desired: Desired) -> Outcome:
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
     seed = body["seed"]
-    desk.journal.intend(
+    desk.journal.record_intent(
         Intent(desired.name, desired.revision, change.attempt, seed=seed if isinstance(seed, int) else None)
     )
     log.info("create.recorded")
@@ -112,9 +112,9 @@ def create(desk: Desk, change: Create, desired: Desired) -> Outcome:
         return Outcome(desired.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True)
     # Said before it is recorded: a kill between the two is made good by the intent. Live until a pass has told its end.
     log.info("job.created", job_id=job.id, status=job.status)
-    desk.journal.bind(Record(job.id, desired.name, desired.revision, change.attempt, live=True))
+    desk.journal.record_job(Record(job.id, desired.name, desired.revision, change.attempt, live=True))
     if job.marks is None:
-        desk.journal.learn_echo(echoes=False)
+        desk.journal.record_echo(echoes=False)
     # What a listing shows, and so what identity rests on, only the next one can tell.
     stop = job.marks is None and not desk.journal.memory().seeds
     if stop:
@@ -157,7 +157,7 @@ def _refused(desk: Desk, change: Create, error: Refused, log: FilteringBoundLogg
     name, revision = ("", "") if none_at_all else (change.name, change.revision)
     # Every other job waits for this one's refusal, and must not be shown as if it had been its own.
     text = f"it refused job {change.name} ({error})" if none_at_all else str(error)
-    desk.journal.refuse(name, revision, text, at_least=wait)
+    desk.journal.refusals.record(name, revision, text, at_least=wait)
     log.error(
         "create.refused", error=str(error), http_status=error.status, code=error.code, request_id=error.request_id
     )
@@ -222,13 +222,13 @@ def cancel(desk: Desk, change: Cancel) -> Outcome:
     if objection:
         log.warning("cancel.not_sent", error=objection)
         return _failed(change, f"not cancelled: {objection}")
-    desk.journal.record_cancel(job_id, change.reason)
+    desk.journal.cancels.record(job_id, change.reason)
     log.info("cancel.recorded")
     trouble: ProviderError | None = None
     try:
         desk.provider.cancel_job(job_id)
     except NotSent as error:
-        desk.journal.disown_cancel(job_id)  # whoever ends the job from now on, it was not this cancel
+        desk.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
         log.warning("cancel.not_sent", error=str(error))
         return _failed(change, f"not sent: {error}")
     except ProviderError as error:
@@ -243,13 +243,13 @@ def cancel(desk: Desk, change: Cancel) -> Outcome:
 def _postpone(desk: Desk, job_id: str, trouble: ProviderError | None, *, under_way: bool) -> None:
     """A cancel has not taken: it is sent again in seconds, or later where that would be no use."""
     if isinstance(trouble, Refused):
-        desk.journal.disown_cancel(job_id)  # whoever ends the job from now on, it was not this cancel
+        desk.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
     status = trouble.status if trouble else None
     refused = status is not None and status not in _WEAK and status < _BROKEN
     wait = (trouble.retry_after if trouble else None) or 0.0
     # One that is under way gains nothing by being asked for again.
     if refused or under_way or wait:
-        desk.journal.postpone_cancel(job_id, at_least=wait, in_minutes=refused or under_way)
+        desk.journal.cancels.postpone(job_id, at_least=wait, in_minutes=refused or under_way)
 
 
 def _objection(desk: Desk, change: Cancel, job: Job) -> str:
@@ -270,10 +270,10 @@ def _read_back(desk: Desk, change: Cancel, trouble: str, log: FilteringBoundLogg
         return _failed(change, f"cancel sent; whether it took could not be read ({error})", sent=True)
     if job.cancelled:
         log.info("job.cancelled")  # before it is confirmed: one that is not is told by the next pass
-        desk.journal.confirm_cancel(job_id)
+        desk.journal.cancels.mark_confirmed(job_id)
         return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"cancelled job {job_id}", job)
     if not job.live:
-        desk.journal.void_cancel(job_id)
+        desk.journal.cancels.mark_unneeded(job_id)
         log.info("cancel.unneeded", status=job.status)
         return Outcome(
             change.name, Action.CANCEL, change.reason, job_id, True, f"it ended by itself ({job.status})", job

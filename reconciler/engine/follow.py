@@ -67,7 +67,7 @@ class Follower:
         ``jobs`` are name and job by id. An event is in the log before the journal says so: a crash between
         the two repeats it, and loses none. A job that has ended is followed until its last events were read.
         """
-        seen = self.journal.seen_events()
+        seen = self.journal.events.logged()
         for job_id in self._troubles.keys() - jobs.keys():
             del self._troubles[job_id]
         followed = sorted(job_id for job_id, (_, job) in jobs.items() if job.live or job_id in seen)
@@ -79,9 +79,9 @@ class Follower:
             for event in reversed(one.fresh):
                 told.info("job.event", **_facts(event))
         over = {one.job_id for one in found if one.error is None and not jobs[one.job_id][1].live}
-        self.journal.see_events(
+        self.journal.events.record_logged(
             {one.job_id: one.ids for one in found if one.ids != seen.get(one.job_id) and one.job_id not in over},
-            forget=over | (seen.keys() - jobs.keys()),
+            ended=over | (seen.keys() - jobs.keys()),
         )
         return found
 

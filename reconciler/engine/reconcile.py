@@ -186,7 +186,7 @@ class Reconciler:
     @property
     def declared(self) -> frozenset[str]:
         """Names that a run on this state directory has read, and none since has read a whole directory without."""
-        return frozenset(self._ports.journal.declared())
+        return frozenset(self._ports.journal.manifests.paths())
 
     @property
     def live_names(self) -> frozenset[str]:
@@ -226,7 +226,7 @@ class Reconciler:
             JournalError: the memory failed; no write followed.
         """
         log = self._ports.log.bind(pass_id=uuid.uuid4().hex[:8])
-        self._ports.journal.check_place()
+        self._ports.journal.fence.check_place()
         with self._ports.turn():
             began = self._ports.clock.monotonic()
             seen = self.observe(snapshot, permission)
@@ -242,7 +242,7 @@ class Reconciler:
                     log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
             postponed = self._cold if decided.gated.plan.writes else ""
             if not decided.plan.writes:
-                self._ports.journal.begin(self._seen_at_first(decided.seen.world))
+                self._ports.journal.mark_begun(self._seen_at_first(decided.seen.world))
             outcomes = () if postponed else self._act(decided, log)
             after = self._look_back(decided, outcomes)
             if self._ports.follower is None:
@@ -337,11 +337,11 @@ class Reconciler:
 
     def _held(self, snapshot: Snapshot) -> frozenset[str]:
         """Names whose manifest cannot be trusted now, those among them that cannot even be read (row 1)."""
-        return held(snapshot, self._ports.journal.declared())
+        return held(snapshot, self._ports.journal.manifests.paths())
 
     def _standing(self, snapshot: Snapshot, listed: Iterable[Job], fleet: Fleet) -> Mapping[str, str]:
         """Names without a manifest whose file may still stand there; a stream has no files."""
-        last_seen = self._ports.journal.declared()
+        last_seen = self._ports.journal.manifests.paths()
         live = {job.marks.name for job in listed if job.live and job.marks and job.belongs_to(fleet.name)}
         gone = (last_seen.keys() | live) - snapshot.desired.keys()
         if snapshot.stream or not gone:
@@ -375,7 +375,7 @@ class Reconciler:
         as_of = self._read_as_of
         if as_of is None or not self._is_as_read(snapshot):
             return frozenset()
-        return self._ports.journal.overtaken(as_of[1], self._origin(snapshot))
+        return self._ports.journal.wanted.overtaken(as_of[1], self._origin(snapshot))
 
     def _is_as_read(self, snapshot: Snapshot) -> bool:
         """Whether this reading is the one that the journal has remembered for this run."""
@@ -387,7 +387,7 @@ class Reconciler:
         A provider may take its time. The clock is this run's own: a wall clock proves nothing.
         """
         going_on = {job.id for job in world.jobs if job.live and job.status not in ENDING}
-        pending = self._ports.journal.pending_cancels()
+        pending = self._ports.journal.cancels.pending()
         doubted = {
             key: self._cancels_doubted.get(key, begun_at + self._settle) for key in pending if key[0] in going_on
         }
@@ -429,12 +429,14 @@ class Reconciler:
         journal = self._ports.journal
         trusted = {name: d for name, d in snapshot.desired.items() if name not in seen.world.broken}
         if not self._is_as_read(snapshot):
-            turn = journal.want(trusted, self._origin(snapshot), confirmed=lambda: self._ports.unchanged(snapshot))
+            turn = journal.wanted.record(
+                trusted, self._origin(snapshot), confirmed=lambda: self._ports.unchanged(snapshot)
+            )
             self._read_as_of = None if turn is None else (snapshot.fingerprint, turn)
         whole = not snapshot.problems and not snapshot.gaps
-        journal.declare(trusted, whole=whole, kept=seen.world.standing)
+        journal.manifests.record(trusted, whole=whole, kept=seen.world.standing)
         if seen.world.memory.echoes is not None:
-            journal.learn_echo(echoes=seen.world.memory.echoes, seeds=seen.world.memory.seeds)
+            journal.record_echo(echoes=seen.world.memory.echoes, seeds=seen.world.memory.seeds)
         gone, first = seen.world.memory.gone, seen.world.seen_first
         records = [
             Record(
@@ -449,12 +451,12 @@ class Reconciler:
             for name, case in cases.items()
             for k in case.known
         ]
-        journal.observe(records, void=seen.void)
+        journal.record_seen(records, void=seen.void)
         for name, job_id in seen.resolved.items():
             journal.drop_intent(name)
             log.info("create.resolved", job=name, job_id=job_id, created=job_id is not None)
         if self._cold and seen.settled:
-            journal.arrive(self._seen_at_first(seen.world))
+            journal.mark_settled(self._seen_at_first(seen.world))
             self._cold = ""
 
     def _seen_at_first(self, world: World) -> Iterator[Record]:

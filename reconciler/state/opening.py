@@ -16,10 +16,10 @@ from pathlib import Path
 
 from reconciler.errors import JournalError
 from reconciler.state.failures import WAY_ON, code_of, named
-from reconciler.state.fence import file_of
-from reconciler.state.journal import Identity, Journal
+from reconciler.state.fence import Fence, file_of
+from reconciler.state.journal import Journal
 from reconciler.state.lock import Flock, check_locks, lock_file
-from reconciler.state.schema import APPLICATION_ID, MIGRATIONS, SCHEMA, VERSION, empty, migrate
+from reconciler.state.schema import APPLICATION_ID, MIGRATIONS, SCHEMA, VERSION, Identity, empty, migrate
 from reconciler.state.seal import Seal
 
 FILE = "journal.sqlite3"
@@ -41,16 +41,14 @@ def open_journal(
     """
     path = directory / FILE
     with named(path):
-        if file_of(path) is None:
-            if read_only:
-                return Journal(empty(), path, identity, seal=Seal(path), now=now, read_only=True)
+        if not read_only and file_of(path) is None:
             _make(path, flock)
         check_locks(lock_file(directory), flock)
         connection = _reader(path) if read_only else _connect(path, read_only=False)
         try:
             verify(connection, path)
             connection = _migrated(connection, path, read_only=read_only)
-            return Journal(connection, path, identity, seal=Seal(path), now=now, read_only=read_only)
+            return Journal(Fence(connection, path, identity, seal=Seal(path), read_only=read_only), now=now)
         except BaseException:
             connection.close()
             raise
@@ -90,6 +88,9 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def _reader(path: Path) -> sqlite3.Connection:
+    """What is there, unchanged; nothing where there is no journal yet."""
+    if file_of(path) is None:
+        return empty()
     try:
         return _connect(path, read_only=True)
     except sqlite3.OperationalError as error:
@@ -126,6 +127,7 @@ def _copied(path: Path) -> sqlite3.Connection:
 
 
 def verify(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise JournalError unless it is a whole journal of this version, or of one that is still read."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:

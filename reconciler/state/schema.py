@@ -4,6 +4,7 @@
 """
 
 import sqlite3
+from dataclasses import dataclass
 
 # "ftrj": says that a SQLite file is ours before anything is read from it.
 APPLICATION_ID = 0x6674726A
@@ -16,6 +17,17 @@ MIGRATIONS = {
         "ALTER TABLE cancel ADD COLUMN sent_at INTEGER",
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose memory it is: nothing is shared between two of these. The key of table `identity`."""
+
+    fleet: str
+    base_url: str
+    organization: str = ""
+    project: str = ""
+
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};

@@ -367,7 +367,7 @@ def _left_to_do(on: Stage) -> list[str]:
 
 def _pending_cancels(on: Stage) -> set[str]:
     with house(on.fleet, on.server.base_url, writes=False) as opened:
-        return {job_id for job_id, _ in opened.journal.pending_cancels()}
+        return {job_id for job_id, _ in opened.journal.cancels.pending()}
 
 
 def _in_the_end(story: Story, on: Stage) -> list[str]:

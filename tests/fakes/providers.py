@@ -21,8 +21,9 @@ from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import ProviderError, Refused
 from reconciler.log import configure
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
-from reconciler.state.journal import Identity, Journal
+from reconciler.state.journal import Journal
 from reconciler.state.opening import open_journal
+from reconciler.state.schema import Identity
 from reconciler.state.status_files import StatusFiles
 from tests.fakes.fan import one_by_one
 from tests.fakes.fleets import FleetDirectory

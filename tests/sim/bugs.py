@@ -14,13 +14,14 @@ from reconciler.core.change import Cancel, Change, Plan
 from reconciler.core.desired import Fleet
 from reconciler.core.gates import Permission
 from reconciler.core.job import TERMINAL, Job, Marks
-from reconciler.core.memory import Intent, Memory, OwnCancel
+from reconciler.core.memory import Intent, Memory, OwnCancel, Record
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.reconcile import Decided, Reconciler, Seen
 from reconciler.errors import JournalError, OutcomeUnknown
 from reconciler.source import read_directory
-from reconciler.state.journal import Identity, Journal
+from reconciler.state.fence import Fence
+from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
 from tests.sim.disk import EMPTY, JsonStatusFiles
 from tests.sim.engine import SimClock
@@ -31,27 +32,29 @@ from tests.sim.world import Program
 class IntentAfterPost(Journal):
     """POST before intent: it is recorded with the answer only."""
 
-    def intend(self, intent: Intent) -> None:
+    def record_intent(self, intent: Intent) -> str:
         self._later = intent
+        return ""
 
-    def bind(self, record: Any) -> None:
-        super().intend(self._later)
-        super().bind(record)
+    def record_job(self, job: Record) -> None:
+        super().record_intent(self._later)
+        super().record_job(job)
 
 
 class IntentInACache(Journal):
     """Intent not fsynced: this process sees it, the disk does not."""
 
-    def intend(self, intent: Intent) -> None:
+    def record_intent(self, intent: Intent) -> str:
         self.__dict__.setdefault("_cache", {})[intent.name] = intent
+        return ""
 
     def drop_intent(self, name: str) -> None:
         self.__dict__.setdefault("_cache", {}).pop(name, None)
         super().drop_intent(name)
 
-    def bind(self, record: Any) -> None:
-        self.__dict__.setdefault("_cache", {}).pop(record.name, None)
-        super().bind(record)
+    def record_job(self, job: Record) -> None:
+        self.__dict__.setdefault("_cache", {}).pop(job.name, None)
+        super().record_job(job)
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
         told = super().memory(every_backoff=every_backoff)
@@ -224,9 +227,13 @@ class CancelFirst(_OtherPlan):
 class SealedByAnybody(Journal):
     """A copy of a state directory is taken for the original."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, identity: Identity, **parts: Any) -> None:
-        super().__init__(connection, path, identity, **parts)
+    def __init__(self, fence: Fence, *, now: Callable[[], float]) -> None:
+        super().__init__(fence, now=now)
         self.moved = False
+
+
+class NoFence(Fence):
+    """... and written to whatever stands in its place."""
 
     def check_place(self) -> None: ...
 
@@ -322,7 +329,7 @@ BUGS: Mapping[str, Bug] = {
     "restored a job that a human cancelled": _bug("S2", journal=EveryCancelIsOurs),
     "healed a duplicate without looking at the keeper": _bug("S2b", reconciler=NoLookAtTheKeeper),
     "cancelled before the replacement existed": _bug("S2b", reconciler=CancelFirst),
-    "took a copy of a state directory for the original": _bug("S1", "S1b", journal=SealedByAnybody),
+    "took a copy of a state directory for the original": _bug("S1", "S1b", journal=SealedByAnybody, fence=NoFence),
     "a corrupt journal read as an empty one": _bug("S7", verify=empty_where_corrupt),
     "no second read before a write": _bug("S4", "S9", reconciler=WithoutASecondRead),
     "a removal believed at once": _bug("S4", reconciler=HurriedDaemon),

@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import Any, Literal
 
 from reconciler.state.failures import named
-from reconciler.state.journal import Identity, Journal
-from reconciler.state.schema import SCHEMA
+from reconciler.state.fence import Fence
+from reconciler.state.journal import Journal
+from reconciler.state.schema import SCHEMA, Identity
 from reconciler.state.seal import Seal
 from reconciler.state.status_files import StatusFiles
 from tests.sim.engine import Engine, SimClock
@@ -189,10 +190,10 @@ class StateDirectory:
         """The journal's bytes, and how often a status file was written: the same as before means untouched."""
         return hashlib.sha256(self.db.serialize()).hexdigest(), self.status.writes
 
-    def open(self, clock: SimClock, kind: type[Journal], verify: Verify) -> Journal:
+    def open(self, clock: SimClock, kind: type[Journal], fence: type[Fence], verify: Verify) -> Journal:
         with named(_PLACE):
             verify(self.db, _PLACE)
-            return kind(self.db, self._path, IDENTITY, seal=SimSeal(self), now=clock.time)
+            return kind(fence(self.db, self._path, IDENTITY, seal=SimSeal(self)), now=clock.time)
 
     # What oracles read: the durable content, by queries of their own.
 

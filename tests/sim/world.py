@@ -20,6 +20,7 @@ from reconciler.engine.follow import Follower
 from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
+from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
 from reconciler.state.status_files import Files, StatusFiles
@@ -42,6 +43,7 @@ class Program:
 
     reconciler: type[Reconciler] = Reconciler
     journal: type[Journal] = Journal
+    fence: type[Fence] = Fence
     verify: Verify = verify
     provider: type[SimProvider] = SimProvider
     clock: type[SimClock] = SimClock
@@ -114,7 +116,7 @@ class Site:
         """The journal, for one run."""
         process.generation, process.found = self.state.generation, self.state.copy()
         program = self.world.program
-        journal = self.state.open(clock, program.journal, program.verify)
+        journal = self.state.open(clock, program.journal, program.fence, program.verify)
         process.known_at_start = journal.known
         return journal
 

@@ -252,11 +252,11 @@ def test_a_create_that_another_run_here_sent_meanwhile_is_looked_for_anew(fleet:
     clock = SkippingClock()
     with house(fleet, server.base_url, settle=30, clock=clock) as opened:
         sent = Intent("a", snapshot.desired["a"].revision, 1)
-        opened.journal.intend(sent)
+        opened.journal.record_intent(sent)
         opened.run.one_pass(snapshot, BEGIN)
         clock.sleep(20)
         opened.journal.drop_intent("a")
-        opened.journal.intend(sent)
+        opened.journal.record_intent(sent)
         clock.sleep(20)
         again = opened.run.one_pass(snapshot, BEGIN)
         assert again.outcomes == (), "its own settle window is not over"

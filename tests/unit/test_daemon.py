@@ -29,8 +29,8 @@ from reconciler.log import configure
 from reconciler.provider.key import Key
 from reconciler.settings import Settings
 from reconciler.source import DirectoryReader, read_directory
-from reconciler.state.journal import Identity
 from reconciler.state.opening import open_journal
+from reconciler.state.schema import Identity
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.fan import one_by_one
 from tests.fakes.fleets import SILENT, FleetDirectory
@@ -289,8 +289,8 @@ def _applied(world: World, name: str) -> Desired:
     wanted = {name: read_directory(world.fleet.root).desired[name]}
     journal = open_journal(world.state, Identity(world.fleet.name, "http://memory/v1"), now=world.clock.time)
     with journal:
-        journal.want(wanted, str(world.fleet.root.absolute()))
-        journal.declare(wanted, whole=False)
+        journal.wanted.record(wanted, str(world.fleet.root.absolute()))
+        journal.manifests.record(wanted, whole=False)
     return wanted[name]
 
 

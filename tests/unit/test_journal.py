@@ -14,9 +14,11 @@ import pytest
 from reconciler.core.desired import Desired
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.errors import JournalError, Locked, StateReplaced, Stopped
-from reconciler.state.journal import Identity, Journal
+from reconciler.state.fence import Fence
+from reconciler.state.journal import Journal
 from reconciler.state.lock import Lock
 from reconciler.state.opening import FILE, open_journal
+from reconciler.state.schema import Identity
 from reconciler.state.seal import Seal
 from tests.fakes.builders import R1, R2, record
 
@@ -68,8 +70,8 @@ def test_reading_makes_nothing(state: Path) -> None:
     with open_journal(state, HERE, read_only=True) as journal:
         assert (journal.known, journal.settled, journal.moved) == (False, False, False)
         assert journal.memory(every_backoff=True) == Memory()
-        assert (journal.declared(), journal.live_names(), journal.pending_cancels()) == ({}, set(), frozenset())
-        assert (journal.next_try(), journal.seen_events()) == (None, {})
+        assert (journal.manifests.paths(), journal.live_names(), journal.cancels.pending()) == ({}, set(), frozenset())
+        assert (journal.next_try(), journal.events.logged()) == (None, {})
     assert not state.exists()
     opened(state).close()
     before = {p: p.stat().st_mtime_ns for p in state.iterdir()}
@@ -79,22 +81,22 @@ def test_reading_makes_nothing(state: Path) -> None:
 
 
 WRITES: dict[str, Callable[[Journal], object]] = {
-    "want": lambda journal: journal.want({}),
-    "begin": lambda journal: journal.begin(),
-    "arrive": lambda journal: journal.arrive(),
-    "observe": lambda journal: journal.observe([]),
-    "intend": lambda journal: journal.intend(Intent("a", R1, 1)),
+    "wanted.record": lambda journal: journal.wanted.record({}),
+    "mark_begun": lambda journal: journal.mark_begun(),
+    "mark_settled": lambda journal: journal.mark_settled(),
+    "record_seen": lambda journal: journal.record_seen([]),
+    "record_intent": lambda journal: journal.record_intent(Intent("a", R1, 1)),
     "drop_intent": lambda journal: journal.drop_intent("a"),
-    "bind": lambda journal: journal.bind(record()),
-    "learn_echo": lambda journal: journal.learn_echo(echoes=True),
-    "refuse": lambda journal: journal.refuse("a", R1, "bad"),
-    "record_cancel": lambda journal: journal.record_cancel("j1", "Removed"),
-    "confirm_cancel": lambda journal: journal.confirm_cancel("j1"),
-    "void_cancel": lambda journal: journal.void_cancel("j1"),
+    "record_job": lambda journal: journal.record_job(record()),
+    "record_echo": lambda journal: journal.record_echo(echoes=True),
+    "refusals.record": lambda journal: journal.refusals.record("a", R1, "bad"),
+    "cancels.record": lambda journal: journal.cancels.record("j1", "Removed"),
+    "cancels.mark_confirmed": lambda journal: journal.cancels.mark_confirmed("j1"),
+    "cancels.mark_unneeded": lambda journal: journal.cancels.mark_unneeded("j1"),
     "forget": lambda journal: journal.forget("a", frozenset(), intents=True),
-    "declare": lambda journal: journal.declare({}, whole=True),
-    "see_events": lambda journal: journal.see_events({}),
-    "check_place": lambda journal: journal.check_place(),
+    "manifests.record": lambda journal: journal.manifests.record({}, whole=True),
+    "events.record_logged": lambda journal: journal.events.record_logged({}),
+    "fence.check_place": lambda journal: journal.fence.check_place(),
 }
 
 
@@ -114,7 +116,7 @@ def test_a_journal_that_was_opened_for_reading_takes_no_write(
 
 def test_a_seal_without_its_journal_troubles_no_reader(state: Path) -> None:
     with opened(state) as journal:
-        journal.arrive()
+        journal.mark_settled()
     (state / FILE).unlink()
     with open_journal(state, HERE, read_only=True) as journal:
         assert not journal.settled
@@ -122,15 +124,15 @@ def test_a_seal_without_its_journal_troubles_no_reader(state: Path) -> None:
 
 def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
     with opened(state, time) as journal:
-        journal.want(wants())
-        journal.intend(Intent("a", R1, 2, seed=9))
-        journal.bind(record("j1", "b"))
-        journal.record_cancel("j1", "Removed")
-        journal.refuse("c", R2, "bad")
-        journal.refuse("", "", "quota")
-        journal.learn_echo(echoes=True)
-        journal.observe([record("j2", "d", live=False, ended_before=True)])
-        journal.arrive([record("j2", "d", live=False)])
+        journal.wanted.record(wants())
+        journal.record_intent(Intent("a", R1, 2, seed=9))
+        journal.record_job(record("j1", "b"))
+        journal.cancels.record("j1", "Removed")
+        journal.refusals.record("c", R2, "bad")
+        journal.refusals.record("", "", "quota")
+        journal.record_echo(echoes=True)
+        journal.record_seen([record("j2", "d", live=False, ended_before=True)])
+        journal.mark_settled([record("j2", "d", live=False)])
     with opened(state, time) as journal:
         memory = journal.memory(every_backoff=True)
         assert journal.known
@@ -146,11 +148,11 @@ def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
 
 def test_a_bound_job_settles_its_intent_and_its_refusals(state: Path) -> None:
     with opened(state) as journal:
-        journal.refuse("a", R1, "bad")
-        journal.refuse("", "", "quota")
-        journal.refuse("b", R1, "bad too")
-        journal.intend(Intent("a", R1, 1))
-        journal.bind(record())
+        journal.refusals.record("a", R1, "bad")
+        journal.refusals.record("", "", "quota")
+        journal.refusals.record("b", R1, "bad too")
+        journal.record_intent(Intent("a", R1, 1))
+        journal.record_job(record())
         memory = journal.memory()
     assert memory.intents == {}
     assert set(memory.rejected) == {"b"}
@@ -159,7 +161,7 @@ def test_a_bound_job_settles_its_intent_and_its_refusals(state: Path) -> None:
 
 def test_an_intent_can_be_dropped(state: Path) -> None:
     with opened(state) as journal:
-        journal.intend(Intent("a", R1, 1))
+        journal.record_intent(Intent("a", R1, 1))
         journal.drop_intent("a")
         assert journal.memory().intents == {}
 
@@ -175,13 +177,13 @@ def test_an_intent_can_be_dropped(state: Path) -> None:
 )
 def test_identities_share_nothing(state: Path, other: Identity) -> None:
     with opened(state) as journal:
-        journal.observe([record()])
-        journal.arrive([record()])
-        journal.want(wants())
-        journal.intend(Intent("a", R1, 1))
-        journal.record_cancel("j1", "Removed")
-        journal.refuse("a", R1, "bad")
-        journal.learn_echo(echoes=True)
+        journal.record_seen([record()])
+        journal.mark_settled([record()])
+        journal.wanted.record(wants())
+        journal.record_intent(Intent("a", R1, 1))
+        journal.cancels.record("j1", "Removed")
+        journal.refusals.record("a", R1, "bad")
+        journal.record_echo(echoes=True)
     with opened(state, identity=other) as journal:
         memory = journal.memory(every_backoff=True)
     assert not memory.known
@@ -191,8 +193,8 @@ def test_identities_share_nothing(state: Path, other: Identity) -> None:
 
 def test_a_run_that_began_without_memory_has_none_to_its_end(state: Path) -> None:
     with opened(state) as journal:
-        journal.observe([record()])
-        journal.arrive([record()])
+        journal.record_seen([record()])
+        journal.mark_settled([record()])
         assert not journal.memory().known
     with opened(state) as journal:
         assert journal.memory().known
@@ -200,7 +202,7 @@ def test_a_run_that_began_without_memory_has_none_to_its_end(state: Path) -> Non
 
 def test_a_refusal_counts_in_its_run_and_later_as_long_as_its_back_off(state: Path, time: Time) -> None:
     with opened(state, time) as journal:
-        journal.refuse("a", R1, "bad")
+        journal.refusals.record("a", R1, "bad")
         assert "a" in journal.memory().rejected
     with opened(state, time) as journal:
         assert journal.memory().rejected == {}, "once for each apply"
@@ -209,11 +211,11 @@ def test_a_refusal_counts_in_its_run_and_later_as_long_as_its_back_off(state: Pa
         assert "a" in journal.memory(every_backoff=True).rejected
         time.now += 2
         assert journal.memory(every_backoff=True).rejected == {}
-        journal.refuse("a", R1, "bad again")
+        journal.refusals.record("a", R1, "bad again")
     with opened(state, time) as journal:
         time.now += 119
         assert "a" in journal.memory(every_backoff=True).rejected
-        journal.refuse("a", R2, "another spec begins anew")
+        journal.refusals.record("a", R2, "another spec begins anew")
     with opened(state, time) as journal:
         time.now += 61
         assert journal.memory(every_backoff=True).rejected == {}
@@ -221,15 +223,15 @@ def test_a_refusal_counts_in_its_run_and_later_as_long_as_its_back_off(state: Pa
 
 def test_an_own_cancel_waits_until_it_is_confirmed(state: Path, time: Time) -> None:
     with opened(state, time) as journal:
-        journal.bind(record())
-        journal.record_cancel("j1", "Removed")
+        journal.record_job(record())
+        journal.cancels.record("j1", "Removed")
         assert journal.memory().cancels["j1"].waiting
-        journal.confirm_cancel("j1")
+        journal.cancels.mark_confirmed("j1")
         assert journal.memory().cancels["j1"] == OwnCancel("Removed", confirmed=True, sent_at=1000)
-        journal.void_cancel("j1")
+        journal.cancels.mark_unneeded("j1")
         assert journal.memory().cancels["j1"] == OwnCancel("Removed", counts=False, confirmed=True, sent_at=1000)
     with opened(state, time) as journal:
-        journal.record_cancel("j1", "Removed")
+        journal.cancels.record("j1", "Removed")
     with opened(state, time) as journal:
         assert not journal.memory().cancels["j1"].waiting, "once for each apply"
         assert journal.memory(every_backoff=True).cancels["j1"].waiting
@@ -242,43 +244,43 @@ def test_an_own_cancel_waits_until_it_is_confirmed(state: Path, time: Time) -> N
 def test_a_cancel_that_is_postponed_waits_in_minutes_and_what_the_server_asks(state: Path, time: Time) -> None:
     with opened(state, time) as journal:
         for minutes in (1, 2):
-            journal.record_cancel("j1", "Removed")
-            journal.postpone_cancel("j1", in_minutes=True)
+            journal.cancels.record("j1", "Removed")
+            journal.cancels.postpone("j1", in_minutes=True)
             assert journal.next_try() == time.now + 60 * minutes
             time.now += 60 * minutes
-        journal.record_cancel("j1", "Removed")
+        journal.cancels.record("j1", "Removed")
         assert journal.next_try() == time.now + 2, "what was refused before does not count as lost"
-        journal.postpone_cancel("j1", at_least=90.0, in_minutes=False)
+        journal.cancels.postpone("j1", at_least=90.0, in_minutes=False)
         assert journal.next_try() == time.now + 90
-        journal.postpone_cancel("j1", at_least=1e12, in_minutes=False)
+        journal.cancels.postpone("j1", at_least=1e12, in_minutes=False)
         assert journal.next_try() == time.now + 3600
 
 
 def test_live_jobs_of_a_fleet_that_was_renamed_are_known(state: Path) -> None:
     with opened(state) as journal:
-        journal.observe([record("j1"), record("j2", "b"), record("j3", "c", live=False)])
+        journal.record_seen([record("j1"), record("j2", "b"), record("j3", "c", live=False)])
         assert journal.memory().neighbours == {}
     elsewhere = Identity("fleet-1", "https://elsewhere/v1")
     with opened(state, identity=elsewhere) as journal:
-        journal.observe([record("j9")])
+        journal.record_seen([record("j9")])
     with opened(state, identity=replace(HERE, fleet="fleet-2")) as journal:
         assert journal.memory().neighbours == {"fleet-1": 2}
 
 
 def test_what_is_seen_changes_what_is_recorded(state: Path) -> None:
     with opened(state) as journal:
-        journal.arrive()
+        journal.mark_settled()
     with opened(state) as journal:
-        journal.observe([record("j1"), record("j2", "b", live=False)])
+        journal.record_seen([record("j1"), record("j2", "b", live=False)])
         assert journal.memory().records == {"j1": record("j1"), "j2": record("j2", "b", live=False)}
-        journal.observe([record("j1", live=False)])
+        journal.record_seen([record("j1", live=False)])
         assert journal.memory().records["j1"] == record("j1", live=False)
 
 
 def test_a_run_without_memory_cannot_say_how_a_job_ended(state: Path) -> None:
     with opened(state) as journal:
-        journal.observe([record("j1", live=False, ended_before=True), record("j2", "b")])
-        journal.observe([record("j2", "b", live=False, ended_before=True)])
+        journal.record_seen([record("j1", live=False, ended_before=True), record("j2", "b")])
+        journal.record_seen([record("j2", "b", live=False, ended_before=True)])
         records = journal.memory().records
     assert records["j1"].ended_before
     assert not records["j2"].ended_before
@@ -286,30 +288,30 @@ def test_a_run_without_memory_cannot_say_how_a_job_ended(state: Path) -> None:
 
 def test_a_cancel_that_did_not_take_does_not_count(state: Path) -> None:
     with opened(state) as journal:
-        journal.bind(record())
-        journal.record_cancel("j1", "Removed")
-        assert journal.pending_cancels() == {("j1", 1)}
-        journal.observe([record()])
+        journal.record_job(record())
+        journal.cancels.record("j1", "Removed")
+        assert journal.cancels.pending() == {("j1", 1)}
+        journal.record_seen([record()])
         assert journal.memory().cancels["j1"].counts, "a provider may take its time"
-        journal.observe([record()], void=frozenset({"j1"}))
+        journal.record_seen([record()], void=frozenset({"j1"}))
         assert not journal.memory().cancels["j1"].counts
-        assert journal.pending_cancels() == frozenset()
+        assert journal.cancels.pending() == frozenset()
 
 
 def test_a_job_that_is_seen_ended_confirms_its_cancel(state: Path) -> None:
     with opened(state) as journal:
-        journal.bind(record())
-        journal.record_cancel("j1", "Removed")
-        journal.observe([record(live=False)])
+        journal.record_job(record())
+        journal.cancels.record("j1", "Removed")
+        journal.record_seen([record(live=False)])
         assert journal.memory().cancels["j1"] == OwnCancel("Removed", confirmed=True, sent_at=1000)
 
 
 def test_once_marks_came_back_it_stays_known(state: Path) -> None:
     with opened(state) as journal:
-        journal.learn_echo(echoes=False)
+        journal.record_echo(echoes=False)
         assert journal.memory().echoes is False
-        journal.learn_echo(echoes=True)
-        journal.learn_echo(echoes=False)
+        journal.record_echo(echoes=True)
+        journal.record_echo(echoes=False)
         assert journal.memory().echoes is True
 
 
@@ -322,20 +324,20 @@ def test_the_seed_is_the_next_best_thing_that_comes_back(state: Path) -> None:
             ({"echoes": True}, (True, False)),
             ({"echoes": False, "seeds": True}, (True, False)),
         ]:
-            journal.learn_echo(**told)
+            journal.record_echo(**told)
             memory = journal.memory()
             assert (memory.echoes, memory.seeds) == known, told
 
 
 def test_nothing_is_written_when_nothing_is_new(state: Path) -> None:
     with opened(state) as journal:
-        journal.want(wants())
-        journal.observe([record()])
-        journal.learn_echo(echoes=True)
+        journal.wanted.record(wants())
+        journal.record_seen([record()])
+        journal.record_echo(echoes=True)
         before = (state / FILE).stat().st_mtime_ns
-        journal.want(wants())
-        journal.observe([record()])
-        journal.learn_echo(echoes=True)
+        journal.wanted.record(wants())
+        journal.record_seen([record()])
+        journal.record_echo(echoes=True)
         assert (state / FILE).stat().st_mtime_ns == before
 
 
@@ -344,8 +346,8 @@ def test_nothing_is_written_when_nothing_is_new(state: Path) -> None:
 
 def test_forget_drops_what_the_provider_does_not_know(state: Path) -> None:
     with opened(state) as journal:
-        journal.bind(record("j1"))
-        journal.bind(record("j2", attempt=2))
+        journal.record_job(record("j1"))
+        journal.record_job(record("j2", attempt=2))
         assert journal.forget("a", frozenset({"j1"}), intents=False) == (
             "forgotten: the record of job j1, which the provider no longer knows",
         )
@@ -354,8 +356,8 @@ def test_forget_drops_what_the_provider_does_not_know(state: Path) -> None:
 
 def test_forget_gives_up_a_cancel_that_does_not_take(state: Path) -> None:
     with opened(state) as journal:
-        journal.bind(record())
-        journal.record_cancel("j1", "Removed")
+        journal.record_job(record())
+        journal.cancels.record("j1", "Removed")
         (said,) = journal.forget("a", frozenset(), intents=False)
         assert "left alone from here on" in said
         assert journal.memory().cancels["j1"].left
@@ -364,7 +366,7 @@ def test_forget_gives_up_a_cancel_that_does_not_take(state: Path) -> None:
 
 def test_forget_drops_an_intent_only_where_no_listing_will_tell(state: Path) -> None:
     with opened(state) as journal:
-        journal.intend(Intent("a", R1, 3))
+        journal.record_intent(Intent("a", R1, 3))
         assert journal.forget("a", frozenset(), intents=False) == ()
         assert journal.forget("b", frozenset(), intents=True) == ()
         assert journal.forget("a", frozenset(), intents=True) == ("forgotten: the unresolved create of attempt 3",)
@@ -388,7 +390,7 @@ def test_what_is_no_journal_stops_everything(state: Path, content: bytes) -> Non
 def test_a_journal_cut_short_or_scribbled_over_stops_everything(state: Path) -> None:
     with opened(state) as journal:
         for i in range(200):
-            journal.bind(record(f"j{i}", f"n{i}"))
+            journal.record_job(record(f"j{i}", f"n{i}"))
     content = (state / FILE).read_bytes()
     (state / FILE).write_bytes(content[: len(content) // 2])
     with pytest.raises(JournalError):
@@ -429,20 +431,20 @@ def test_each_trouble_of_the_journal_is_told_with_its_own_way_on(
     state: Path, code: int, words: str, way_on: str
 ) -> None:
     with opened(state) as journal:
-        real, journal._db = journal._db, Broken(code, words)  # type: ignore[assignment]
+        real, journal.fence.connection = journal.fence.connection, Broken(code, words)  # type: ignore[assignment]
         with pytest.raises(JournalError, match=f"{words}; nothing was written.*{way_on}") as raised:
-            journal.intend(Intent("a", R1, 1))
-        journal._db = real
+            journal.record_intent(Intent("a", R1, 1))
+        journal.fence.connection = real
     assert not isinstance(raised.value, Locked)
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY | 1 << 8, sqlite3.SQLITE_LOCKED])
 def test_a_journal_that_another_program_holds_is_neither_damaged_nor_replaced(state: Path, code: int) -> None:
     with opened(state) as journal:
-        real, journal._db = journal._db, Broken(code, "database is locked")  # type: ignore[assignment]
+        real, journal.fence.connection = journal.fence.connection, Broken(code, "database is locked")  # type: ignore[assignment]
         with pytest.raises(Locked, match="another program holds the journal"):
             journal.memory()
-        journal._db = real
+        journal.fence.connection = real
 
 
 def test_an_error_of_our_own_is_no_reason_to_move_the_journal_aside(state: Path) -> None:
@@ -481,7 +483,7 @@ def test_a_journal_that_cannot_be_looked_at_is_not_taken_for_a_replaced_one(
         with monkeypatch.context() as patch:
             patch.setattr(Path, "stat", broken)
             with pytest.raises(JournalError, match="Input/output error") as raised:
-                journal.check_place()
+                journal.fence.check_place()
         assert not isinstance(raised.value, StateReplaced)
 
 
@@ -553,7 +555,7 @@ def knows_all_of_version_1(journal: Journal) -> bool:
     assert told.records == {"j1": record(attempt=2)}
     assert told.cancels == {"j1": OwnCancel("Removed", waiting=True), "j2": OwnCancel("Duplicate", confirmed=True)}
     assert told.rejected == {"c": Rejection(R2, "bad")}
-    assert (journal.seen_events(), journal.declared()) == ({"j1": ("e1",)}, {"a": "a.yaml"})
+    assert (journal.events.logged(), journal.manifests.paths()) == ({"j1": ("e1",)}, {"a": "a.yaml"})
     return told.wanted == {("a", R1): {"model": "m"}}
 
 
@@ -562,7 +564,7 @@ def test_a_journal_of_the_first_version_is_read_without_loss_and_goes_on(state: 
     with opened(state, time) as journal:
         assert knows_all_of_version_1(journal)
         assert not journal.moved, "it is no copy, only older"
-        journal.record_cancel("j1", "Removed")
+        journal.cancels.record("j1", "Removed")
         assert journal.next_try() == time.now + 16, "the fourth try"
     with opened(state, time) as journal:
         assert journal.memory().cancels["j1"].sent_at == 1000
@@ -587,7 +589,7 @@ def test_a_reader_of_the_first_versions_journal_changes_nothing(state: Path, tim
 def test_two_runs_that_open_the_first_versions_journal_both_go_on(state: Path) -> None:
     of_version_1(state)
     with opened(state) as one, opened(state) as other:
-        one.bind(record("j3"))
+        one.record_job(record("j3"))
         assert "j3" in other.memory().records
 
 
@@ -600,8 +602,8 @@ def test_two_runs_that_open_a_fleets_first_journal_at_once_both_go_on(state: Pat
     opened(state, identity=Identity("another", "x")).close()
     path = state / FILE
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        journal = Journal(connection, path, HERE, seal=WhileARivalOpens(path), now=Time())
-        journal.bind(record("j1"))
+        journal = Journal(Fence(connection, path, HERE, seal=WhileARivalOpens(path)), now=Time())
+        journal.record_job(record("j1"))
     with opened(state) as other:
         assert "j1" in other.memory().records
 
@@ -626,7 +628,7 @@ def test_a_write_that_fails_is_told(state: Path) -> None:
     journal = opened(state)
     journal.close()
     with pytest.raises(JournalError):
-        journal.intend(Intent("a", R1, 1))
+        journal.record_intent(Intent("a", R1, 1))
 
 
 def _in_place(copy: Path, state: Path) -> None:
@@ -656,19 +658,19 @@ def test_a_copy_that_is_restored_where_it_was_made_knows_that_it_is_one(
     state: Path, tmp_path: Path, restore: Callable[[Path, Path], None]
 ) -> None:
     with opened(state) as journal:
-        journal.arrive()
+        journal.mark_settled()
     shutil.copytree(state, tmp_path / "copy")
     with opened(state) as journal:
         assert not journal.moved
-        journal.intend(Intent("a", R1, 1))
+        journal.record_intent(Intent("a", R1, 1))
     _tick(state / FILE)
     restore(tmp_path / "copy", state)
     with opened(state) as journal:
         assert journal.moved
-        journal.intend(Intent("a", R1, 1))
+        journal.record_intent(Intent("a", R1, 1))
     with opened(state) as journal:
         assert journal.moved
-        journal.arrive()
+        journal.mark_settled()
     with opened(state) as journal:
         assert not journal.moved
 
@@ -678,33 +680,35 @@ def test_a_copy_that_is_restored_under_a_run_is_not_written_to(
     state: Path, tmp_path: Path, restore: Callable[[Path, Path], None]
 ) -> None:
     with opened(state) as journal:
-        journal.arrive()
+        journal.mark_settled()
         shutil.copytree(state, tmp_path / "copy")
-        journal.intend(Intent("a", R1, 1))
+        journal.record_intent(Intent("a", R1, 1))
         restore(tmp_path / "copy", state)
         before = (state / FILE).read_bytes()
         with pytest.raises(StateReplaced):
-            journal.intend(Intent("b", R1, 1))
+            journal.record_intent(Intent("b", R1, 1))
     assert (state / FILE).read_bytes() == before
 
 
 def test_two_runs_keep_one_seal(state: Path) -> None:
     with opened(state) as first, opened(state) as second:
-        first.arrive()
-        second.intend(Intent("a", R1, 1))
-        first.intend(Intent("b", R1, 1))
+        first.mark_settled()
+        second.record_intent(Intent("a", R1, 1))
+        first.record_intent(Intent("b", R1, 1))
     with opened(state) as journal:
         assert not journal.moved
 
 
 def test_a_write_that_failed_is_no_sign_of_a_copy(state: Path) -> None:
     with opened(state) as journal:
-        journal.arrive()
-        journal._db.execute("CREATE TRIGGER full BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'full'); END")
+        journal.mark_settled()
+        journal.fence.connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
         with pytest.raises(JournalError, match="full"):
-            journal.intend(Intent("a", R1, 1))
-        journal._db.execute("DROP TRIGGER full")
-        journal.intend(Intent("a", R1, 1))
+            journal.record_intent(Intent("a", R1, 1))
+        journal.fence.connection.execute("DROP TRIGGER full")
+        journal.record_intent(Intent("a", R1, 1))
         assert set(journal.memory().intents) == {"a"}
 
 
@@ -714,19 +718,19 @@ def test_two_runs_that_write_at_once_are_no_sign_of_a_copy(state: Path) -> None:
 
         def between(statement: str) -> None:
             if statement.startswith("BEGIN"):
-                first._db.set_trace_callback(None)
+                first.fence.connection.set_trace_callback(None)
                 for name in names:
-                    second.intend(Intent(name, R1, 1))
+                    second.record_intent(Intent(name, R1, 1))
 
-        first._db.set_trace_callback(between)
-        first.intend(Intent("a", R1, 1))
-        second.intend(Intent("d", R1, 1))
+        first.fence.connection.set_trace_callback(between)
+        first.record_intent(Intent("a", R1, 1))
+        second.record_intent(Intent("d", R1, 1))
         assert set(second.memory().intents) == set("abcd")
 
 
 def test_the_memory_of_another_fleet_beside_it_breaks_no_seal(state: Path) -> None:
     with opened(state) as journal:
-        journal.arrive()
+        journal.mark_settled()
     opened(state, identity=Identity("fleet-2", HERE.base_url)).close()
     with opened(state) as journal:
         assert not journal.moved
@@ -734,19 +738,19 @@ def test_the_memory_of_another_fleet_beside_it_breaks_no_seal(state: Path) -> No
 
 def test_a_copy_elsewhere_knows_that_it_is_one(state: Path, tmp_path: Path) -> None:
     with opened(state) as journal:
-        journal.arrive()
+        journal.mark_settled()
     shutil.copytree(state, tmp_path / "copy")
     with opened(tmp_path / "copy") as journal:
         assert journal.known
         assert journal.moved
-        journal.arrive()
+        journal.mark_settled()
     with opened(tmp_path / "copy") as journal:
         assert not journal.moved
 
 
 def test_a_rival_that_makes_it_first_wins(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(state) as journal:
-        journal.intend(Intent("a", R1, 1))
+        journal.record_intent(Intent("a", R1, 1))
     monkeypatch.setattr(Path, "exists", lambda _: False)
     with opened(state) as journal:
         assert set(journal.memory().intents) == {"a"}
@@ -873,7 +877,7 @@ def test_a_reader_sees_the_journal_as_it_was_before_the_transaction_that_a_kill_
     state: Path, tmp_path: Path
 ) -> None:
     with opened(state) as journal:
-        journal.bind(record("j1", "a"))
+        journal.record_job(record("j1", "a"))
     killed = tmp_path / "killed"
     killed_within_a_transaction(state, killed)
     before = {path: path.read_bytes() for path in killed.iterdir()}
@@ -884,15 +888,15 @@ def test_a_reader_sees_the_journal_as_it_was_before_the_transaction_that_a_kill_
 
 def test_a_refused_cancel_is_disowned_unless_an_earlier_try_may_yet_take_effect(state: Path) -> None:
     with opened(state) as journal:
-        journal.bind(record())
+        journal.record_job(record())
         for _ in range(2):
-            journal.record_cancel("j1", "Removed")
-            journal.disown_cancel("j1")
+            journal.cancels.record("j1", "Removed")
+            journal.cancels.mark_failed("j1")
             assert not journal.memory().cancels["j1"].counts, "no try has left"
-        journal.record_cancel("j1", "Removed")
+        journal.cancels.record("j1", "Removed")
     with opened(state) as journal:
-        journal.record_cancel("j1", "Removed")
-        journal.disown_cancel("j1")
+        journal.cancels.record("j1", "Removed")
+        journal.cancels.mark_failed("j1")
         assert journal.memory().cancels["j1"].counts, "the third try may have left"
 
 
@@ -912,11 +916,11 @@ def test_a_seal_that_is_being_written_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_seal_that_cannot_be_written_undoes_nothing(state: Path) -> None:
     with opened(state) as journal:
-        journal.arrive()
+        journal.mark_settled()
         seal = state / f"{FILE}.seal"
         seal.unlink()
         seal.mkdir()
-        journal.intend(Intent("a", R1, 1))
+        journal.record_intent(Intent("a", R1, 1))
         assert set(journal.memory().intents) == {"a"}
     seal.rmdir()
     with opened(state) as journal:

@@ -1,0 +1,164 @@
+"""What is tried again later, and when: creates that were refused, cancels that have not taken.
+
+`act` writes it down. Tables `refusal` and `cancel`. Times are Unix seconds; a back-off only ever delays a try, it
+never proves that one is right.
+"""
+
+import math
+from collections.abc import Callable
+
+from reconciler.core.memory import OwnCancel, Rejection
+from reconciler.core.schedule import Backoff
+from reconciler.state.rows import Rows, Statement, put
+
+# Row 14: the next try comes after 1, 2, 4 … 60 minutes.
+_REFUSED = Backoff(first=60, last=3600)
+
+# A cancel whose answer was lost, or that the server was too weak for, is sent again after 2, 4, 8 … 60 seconds: its job
+# costs money meanwhile.
+_LOST = Backoff(first=2, last=60)
+
+
+def lasts(next_at: float, now: float) -> bool:
+    """Whether a back-off until ``next_at`` goes on; one that ends too far away is from a clock that has jumped."""
+    return now < next_at <= now + 2 * _REFUSED.last
+
+
+class Refusals:
+    """The last refused create of each name; that of the name "" is of every create."""
+
+    def __init__(self, rows: Rows, now: Callable[[], float]) -> None:
+        self._rows = rows
+        self._now = now
+        self._fresh: set[str] = set()  # names refused in this run: "once for each apply"
+
+    def record(self, name: str, revision: str, message: str, *, at_least: float = 0.0) -> None:
+        """Row 14: a create was refused ("" as the name: every create is); the back-off grows.
+
+        ``at_least``: seconds that the server asked for.
+        """
+        query = "SELECT tries FROM refusal WHERE identity = :identity AND name = :name AND revision = :revision"
+        before = self._rows.read(query, name=name, revision=revision)
+        tries = (before[0]["tries"] if before else 0) + 1
+        wait = max(_REFUSED.wait(tries), min(at_least, _REFUSED.last))
+        row = {
+            "name": name,
+            "revision": revision,
+            "message": message,
+            "tries": tries,
+            "next_at": int(self._now() + wait),
+        }
+        self._rows.write(put("refusal", [row]))
+        self._fresh.add(name)
+
+    def in_force(self, *, every_backoff: bool) -> dict[str, Rejection]:
+        """By name, those of this run; with ``every_backoff`` those of any run whose back-off lasts."""
+        now = self._now()
+        rows = self._rows.read("SELECT name, revision, message, next_at FROM refusal WHERE identity = :identity")
+        return {
+            row["name"]: Rejection(row["revision"], row["message"])
+            for row in rows
+            if (lasts(row["next_at"], now) if every_backoff else row["name"] in self._fresh)
+        }
+
+    @staticmethod
+    def over(name: str) -> Statement:
+        """A create of this name was answered: the provider takes it, and so takes new jobs."""
+        return "DELETE FROM refusal WHERE identity = :identity AND name IN (:name, '')", [{"name": name}]
+
+    def ends(self) -> list[int]:
+        """When each back-off ends, or ended."""
+        return [row["next_at"] for row in self._rows.read("SELECT next_at FROM refusal WHERE identity = :identity")]
+
+
+class Cancels:
+    """The last cancel of each job that was recorded here, and whether it ended the job."""
+
+    def __init__(self, rows: Rows, now: Callable[[], float]) -> None:
+        self._rows = rows
+        self._now = now
+        self._fresh: set[str] = set()  # jobs whose cancel was sent in this run
+        self._counted: dict[str, int] = {}  # by job: whether a try before the one in this run counts
+
+    def record(self, job_id: str, reason: str) -> None:
+        """Record a cancel before it is sent; it is tried again soon, unless `postpone` says otherwise."""
+        query = "SELECT tries, counts, slow FROM cancel WHERE identity = :identity AND job_id = :job_id"
+        before = next(iter(self._rows.read(query, job_id=job_id)), {"tries": 0, "counts": 0, "slow": 0})
+        self._counted[job_id] = before["counts"]
+        tries, slow, now = before["tries"] + 1, before["slow"], self._now()
+        row = {
+            "job_id": job_id,
+            "reason": reason,
+            "tries": tries,
+            "next_at": math.ceil(now + _LOST.wait(tries - slow)),
+            "slow": slow,
+            "sent_at": int(now),
+        }
+        self._rows.write(put("cancel", [row]))
+        self._fresh.add(job_id)
+
+    def postpone(self, job_id: str, *, at_least: float = 0.0, in_minutes: bool) -> None:
+        """The next try comes no sooner than ``at_least`` seconds from now; ``in_minutes``: in 1, 2, 4 … 60 of them."""
+        query = "SELECT slow, next_at FROM cancel WHERE identity = :identity AND job_id = :job_id"
+        (before,) = self._rows.read(query, job_id=job_id)
+        slow = before["slow"] + in_minutes
+        wait = max(min(at_least, _REFUSED.last), _REFUSED.wait(slow) if in_minutes else 0)
+        next_at = max(before["next_at"], math.ceil(self._now() + wait))
+        self._set("slow = :slow, next_at = :next_at", [{"job_id": job_id, "slow": slow, "next_at": next_at}])
+
+    def mark_confirmed(self, *job_ids: str) -> None:
+        """These jobs have ended by our cancel."""
+        self._set("confirmed = 1", [{"job_id": job_id} for job_id in job_ids])
+
+    def mark_failed(self, job_id: str) -> None:
+        """This try was not sent, or was refused, so it ended nothing; but an earlier one may yet take effect."""
+        self._set("counts = :counts", [{"job_id": job_id, "counts": self._counted[job_id]}])
+
+    def mark_void(self, *job_ids: str) -> None:
+        """These jobs are live although a cancel was recorded: it did not take."""
+        self._set("counts = 0", [{"job_id": job_id} for job_id in job_ids])
+
+    def mark_unneeded(self, job_id: str) -> None:
+        """The job had ended by itself: it was not cancelled by us."""
+        self._set("counts = 0, confirmed = 1", [{"job_id": job_id}])
+
+    def mark_given_up(self, *job_ids: str) -> None:
+        """A person said so: these jobs are left alone from here on."""
+        self._set("given_up = 1, counts = 0", [{"job_id": job_id} for job_id in job_ids])
+
+    def known(self, *, every_backoff: bool) -> dict[str, OwnCancel]:
+        """By job. One is waiting until its back-off ends where ``every_backoff``, else where this run sent it."""
+        now = self._now()
+        rows = self._rows.read(
+            "SELECT job_id, reason, counts, confirmed, next_at, given_up, sent_at FROM cancel "
+            "WHERE identity = :identity"
+        )
+        return {
+            row["job_id"]: OwnCancel(
+                row["reason"],
+                counts=bool(row["counts"]),
+                waiting=not row["confirmed"]
+                and (lasts(row["next_at"], now) if every_backoff else row["job_id"] in self._fresh),
+                left=bool(row["given_up"]),
+                confirmed=bool(row["confirmed"]),
+                sent_at=row["sent_at"],
+            )
+            for row in rows
+        }
+
+    def pending(self) -> frozenset[tuple[str, int]]:
+        """Those that were recorded and have not been seen to take, by job id and number of tries."""
+        rows = self._rows.read(
+            "SELECT job_id, tries FROM cancel WHERE identity = :identity AND confirmed = 0 AND counts = 1"
+        )
+        return frozenset((row["job_id"], row["tries"]) for row in rows)
+
+    def outstanding(self) -> dict[str, int]:
+        """By job whose cancel is neither confirmed nor given up: when its back-off ends, or ended."""
+        rows = self._rows.read(
+            "SELECT job_id, next_at FROM cancel WHERE identity = :identity AND confirmed = 0 AND given_up = 0"
+        )
+        return {row["job_id"]: row["next_at"] for row in rows}
+
+    def _set(self, columns: str, rows: list[dict[str, object]]) -> None:
+        self._rows.write((f"UPDATE cancel SET {columns} WHERE identity = :identity AND job_id = :job_id", rows))  # noqa: S608 - constants

@@ -1,0 +1,55 @@
+"""The rows of one identity in an open journal: read by the names of their columns, written through the fence.
+
+The parts of a journal (`journal`, `wanted`, `backoffs`, `events`) read and write with it, each its own tables.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from reconciler.state.failures import named
+from reconciler.state.fence import Fence
+
+# SQL with named parameters, and the values for each row that it is executed for; `:identity` is added.
+Statement = tuple[str, Sequence[Mapping[str, object]]]
+
+
+def put(table: str, rows: Sequence[Mapping[str, object]], on_conflict: str = "") -> Statement:
+    """These rows, by column, in the place of those with the same key, unless ``on_conflict`` says what to do instead.
+
+    Columns that are left out, in all rows alike, get their defaults.
+    """
+    columns = ("identity", *rows[0]) if rows else ()
+    verb = "INSERT" if on_conflict else "INSERT OR REPLACE"
+    values = ", ".join(f":{column}" for column in columns)
+    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({values}) {on_conflict}", rows
+
+
+class Rows:
+    """What an identity has in the tables; nothing of another identity is ever touched."""
+
+    def __init__(self, fence: Fence) -> None:
+        self._fence = fence
+        self._identity = fence.entry.id
+
+    def read(self, query: str, **values: object) -> list[sqlite3.Row]:
+        """What one query finds, with ``:identity`` and ``values`` as its parameters.
+
+        Raises:
+            JournalError: the file cannot be read. Locked: another program holds it.
+        """
+        with named(self._fence.path):
+            cursor = self._fence.connection.execute(query, {"identity": self._identity, **values})
+            cursor.row_factory = sqlite3.Row
+            return cursor.fetchall()
+
+    def write(self, *statements: Statement) -> None:
+        """All of them in one transaction, on disk when it returns; none is made where there are no rows.
+
+        Raises: as `Fence.transaction`.
+        """
+        self._fence.check_writable()
+        due = [(sql, [{"identity": self._identity, **row} for row in rows]) for sql, rows in statements if rows]
+        if due:
+            with self._fence.transaction():
+                for sql, rows in due:
+                    self._fence.connection.executemany(sql, rows)

@@ -1,0 +1,106 @@
+"""What was asked for, and in which file: tables `wanted` and `manifest`.
+
+`reconcile` writes down each reading that it trusts. A form that was once wanted is what a job may be
+cancelled, or restored, for.
+"""
+
+import json
+from collections.abc import Callable, Container, Iterable, Mapping
+
+from reconciler.core.desired import Desired
+from reconciler.core.fields import OnRemove
+from reconciler.core.memory import Record
+from reconciler.state.rows import Rows, Statement, put
+
+
+class Wanted:
+    """Every (name, revision) that was ever wanted here."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def forms(self) -> dict[tuple[str, str], Mapping[str, object] | None]:
+        """By name and revision, the form that was hashed; None where it was never read here (`as_once_wanted`)."""
+        rows = self._rows.read("SELECT name, revision, form FROM wanted WHERE identity = :identity")
+        return {(row["name"], row["revision"]): json.loads(row["form"]) if row["form"] else None for row in rows}
+
+    def record(
+        self, desired: Mapping[str, Desired], origin: str = "", *, confirmed: Callable[[], bool] = lambda: True
+    ) -> int | None:
+        """Remember that ``origin`` asks for these now; the turn up to which this run knows what is wanted.
+
+        None, and nothing is remembered, where it is something new and not ``confirmed``: half of an edit, read
+        once, was never anybody's wish. A turn counts the times that a name was given another revision, by
+        whichever run. ``origin`` tells one checkout from another.
+        """
+        latest: dict[str, tuple[int, str]] = {}
+        for row in self._rows.read(
+            "SELECT name, revision, turn FROM wanted WHERE identity = :identity AND form IS NOT NULL"
+        ):
+            latest[row["name"]] = max(latest.get(row["name"], (-1, "")), (row["turn"], row["revision"]))
+        turn = max((at for at, _ in latest.values()), default=0)
+        new = [d for d in desired.values() if latest.get(d.name, (-1, ""))[1] != d.revision]
+        if new and not confirmed():
+            return None
+        rows = [
+            {
+                "name": d.name,
+                "revision": d.revision,
+                "form": json.dumps(d.form),
+                "turn": turn + 1,
+                "origin": origin,
+            }
+            for d in new
+        ]
+        self._rows.write(put("wanted", rows))
+        return turn + bool(new)
+
+    def overtaken(self, turn: int, origin: str) -> frozenset[str]:
+        """Names that a run over another checkout has given another revision since."""
+        query = "SELECT name FROM wanted WHERE identity = :identity AND turn > :turn AND origin != :origin"
+        return frozenset(row["name"] for row in self._rows.read(query, turn=turn, origin=origin))
+
+    @staticmethod
+    def as_once_wanted(listed: Iterable[Record]) -> Statement:
+        """The specs of these jobs as wanted at some time, where nothing more is known of them."""
+        return put("wanted", [{"name": r.name, "revision": r.revision} for r in listed], "ON CONFLICT DO NOTHING")
+
+
+class Manifests:
+    """The file in which each name was last seen, valid; "" of a name that was found gone."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def paths(self) -> dict[str, str]:
+        """By name, the file; names that are gone are not among them."""
+        rows = self._rows.read("SELECT name, path FROM manifest WHERE identity = :identity AND path != ''")
+        return {row["name"]: row["path"] for row in rows}
+
+    def gone(self) -> frozenset[str]:
+        """Names that stood here once, and did not in the last whole reading."""
+        rows = self._rows.read("SELECT name FROM manifest WHERE identity = :identity AND path = ''")
+        return frozenset(row["name"] for row in rows)
+
+    def orphans(self) -> dict[str, bool]:
+        """By name, gone or not: whether its last manifest read ``on_remove: orphan``."""
+        rows = self._rows.read("SELECT name, orphan FROM manifest WHERE identity = :identity")
+        return {row["name"]: bool(row["orphan"]) for row in rows}
+
+    def record(self, desired: Mapping[str, Desired], *, whole: bool, kept: Container[str] = ()) -> None:
+        """Remember where each name stands; a ``whole`` reading also says which are gone, but for those ``kept``."""
+        rows = self._rows.read("SELECT name, path, revision, orphan FROM manifest WHERE identity = :identity")
+        before = {row["name"]: dict(row) for row in rows}
+        new = [
+            {
+                "name": d.name,
+                "path": d.path,
+                "revision": d.revision,
+                "orphan": int(d.policy.on_remove is OnRemove.ORPHAN),
+            }
+            for d in desired.values()
+        ]
+        self._rows.write(put("manifest", [row for row in new if before.get(str(row["name"])) != row]))
+        missing = [name for name, row in before.items() if row["path"] and name not in desired] if whole else []
+        statement = "UPDATE manifest SET path = '' WHERE identity = :identity AND name = :name"
+        self._rows.write((statement, [{"name": name} for name in missing if name not in kept]))
