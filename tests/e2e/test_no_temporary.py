@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.fleets import FleetDirectory
-from tests.unit.test_journal import killed_within_a_transaction
+from tests.fakes.journals import killed_within_a_transaction
 
 # As `tempfile` finds it where nothing can be written; root, which writes everywhere, could not show it.
 NO_TMP = "import sys, tempfile; tempfile.tempdir = '/nonexistent'; from reconciler.cli import main; main(sys.argv[1:])"

@@ -1,0 +1,97 @@
+"""What is tried again later: refused creates, and cancels that have not taken."""
+
+from pathlib import Path
+
+from reconciler.core.memory import OwnCancel
+from tests.fakes.builders import R1, R2, record
+from tests.fakes.journals import Time, opened
+
+
+def test_a_refusal_counts_in_its_run_and_later_as_long_as_its_back_off(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        journal.refusals.record("a", R1, "bad")
+        assert "a" in journal.memory().rejected
+    with opened(state, time) as journal:
+        assert journal.memory().rejected == {}, "once for each apply"
+        assert "a" in journal.memory(every_backoff=True).rejected
+        time.now += 59
+        assert "a" in journal.memory(every_backoff=True).rejected
+        time.now += 2
+        assert journal.memory(every_backoff=True).rejected == {}
+        journal.refusals.record("a", R1, "bad again")
+    with opened(state, time) as journal:
+        time.now += 119
+        assert "a" in journal.memory(every_backoff=True).rejected
+        journal.refusals.record("a", R2, "another spec begins anew")
+    with opened(state, time) as journal:
+        time.now += 61
+        assert journal.memory(every_backoff=True).rejected == {}
+
+
+def test_an_own_cancel_waits_until_it_is_confirmed(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        journal.record_job(record())
+        journal.cancels.record("j1", "Removed")
+        assert journal.memory().cancels["j1"].waiting
+        journal.cancels.mark_confirmed("j1")
+        assert journal.memory().cancels["j1"] == OwnCancel("Removed", confirmed=True, sent_at=1000)
+        journal.cancels.mark_unneeded("j1")
+        assert journal.memory().cancels["j1"] == OwnCancel("Removed", counts=False, confirmed=True, sent_at=1000)
+    with opened(state, time) as journal:
+        journal.cancels.record("j1", "Removed")
+    with opened(state, time) as journal:
+        assert not journal.memory().cancels["j1"].waiting, "once for each apply"
+        assert journal.memory(every_backoff=True).cancels["j1"].waiting
+        time.now += 3
+        assert journal.memory(every_backoff=True).cancels["j1"].waiting, "the second try comes four seconds later"
+        time.now += 2
+        assert not journal.memory(every_backoff=True).cancels["j1"].waiting
+
+
+def test_a_cancel_that_is_postponed_waits_in_minutes_and_what_the_server_asks(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        for minutes in (1, 2):
+            journal.cancels.record("j1", "Removed")
+            journal.cancels.postpone("j1", in_minutes=True)
+            assert journal.next_try() == time.now + 60 * minutes
+            time.now += 60 * minutes
+        journal.cancels.record("j1", "Removed")
+        assert journal.next_try() == time.now + 2, "what was refused before does not count as lost"
+        journal.cancels.postpone("j1", at_least=90.0, in_minutes=False)
+        assert journal.next_try() == time.now + 90
+        journal.cancels.postpone("j1", at_least=1e12, in_minutes=False)
+        assert journal.next_try() == time.now + 3600
+
+
+def test_a_cancel_that_did_not_take_does_not_count(state: Path) -> None:
+    with opened(state) as journal:
+        journal.record_job(record())
+        journal.cancels.record("j1", "Removed")
+        assert journal.cancels.pending() == {("j1", 1)}
+        journal.record_seen([record()])
+        assert journal.memory().cancels["j1"].counts, "a provider may take its time"
+        journal.record_seen([record()], void=frozenset({"j1"}))
+        assert not journal.memory().cancels["j1"].counts
+        assert journal.cancels.pending() == frozenset()
+
+
+def test_a_job_that_is_seen_ended_confirms_its_cancel(state: Path) -> None:
+    with opened(state) as journal:
+        journal.record_job(record())
+        journal.cancels.record("j1", "Removed")
+        journal.record_seen([record(live=False)])
+        assert journal.memory().cancels["j1"] == OwnCancel("Removed", confirmed=True, sent_at=1000)
+
+
+def test_a_refused_cancel_is_disowned_unless_an_earlier_try_may_yet_take_effect(state: Path) -> None:
+    with opened(state) as journal:
+        journal.record_job(record())
+        for _ in range(2):
+            journal.cancels.record("j1", "Removed")
+            journal.cancels.mark_failed("j1")
+            assert not journal.memory().cancels["j1"].counts, "no try has left"
+        journal.cancels.record("j1", "Removed")
+    with opened(state) as journal:
+        journal.cancels.record("j1", "Removed")
+        journal.cancels.mark_failed("j1")
+        assert journal.memory().cancels["j1"].counts, "the third try may have left"
