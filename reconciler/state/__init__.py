@@ -1,1 +1,1 @@
-"""What outlives a process, in the state directory: the journal, its locks and seal, and the status files."""
+"""What outlives a process, in the state directory: the journal, its seal, the locks, and the status files."""

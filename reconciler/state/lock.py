@@ -1,6 +1,8 @@
-"""The locks of a state directory: passes take turns, and one daemon works there. Held until the process ends.
+"""The locks of a state directory: passes take turns, and one daemon works there.
 
-"Held by another" is said of nothing else: a file system without locks is named at once.
+`wiring` holds the first ("pass") for each pass, `run` the second ("run") as long as it lives; a process that is
+killed holds neither. `Locked` is raised only where somebody else holds one: a file system without locks is named at
+once, by JournalError.
 """
 
 import contextlib
@@ -25,7 +27,7 @@ def lock_file(directory: Path, name: str = "pass") -> Path:
 
 
 class Lock:
-    """An exclusive lock of a state directory, released by the operating system when the process ends."""
+    """An exclusive lock of a state directory. Held until `release`, or until the process ends."""
 
     def __init__(self, directory: Path, name: str = "pass", *, flock: Flock = fcntl.flock) -> None:
         self._path = lock_file(directory, name)

@@ -1,6 +1,6 @@
 """Which file a journal is: the one that was last written here, or a copy of it.
 
-`journal` asks when it is opened, and seals after each write. Nothing in here reads the journal itself.
+`fence` asks when a journal is opened, and renews the seal after each write. Nothing in here reads the journal itself.
 """
 
 import socket
@@ -14,10 +14,10 @@ _PAUSE = 0.01
 
 
 class Seal:
-    """Tells a journal that was last written here from a copy of one: moved to this machine, or restored on it.
+    """Distinguishes a journal that was last written here from a copy of one: moved to this machine, or restored on it.
 
-    Beside the journal stands which file it is and when the file system last saw it change (ctime), as of our
-    last write. Nobody can set that time, so no copy has it. The seal is not synced: losing it costs a wait.
+    Beside the journal stands on which host, which file it is, and when the file system last saw it change (ctime), as
+    of our last write. Nobody can set that time, so no copy has it. The seal is not synced: losing it costs a wait.
     """
 
     def __init__(self, journal: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -44,7 +44,7 @@ class Seal:
         return False
 
     def renew(self) -> None:
-        """The journal is as we have just written it."""
+        """The journal is as we have just written it. Raises OSError where that cannot be written down."""
         self._path.write_text(self._now())
 
     def _now(self) -> str:

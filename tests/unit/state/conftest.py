@@ -1,4 +1,4 @@
-"""Where a journal under test stands, and the time it is told."""
+"""Where a journal under test stands, and the clock it reads."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What SQLite's and the disk's errors are told as."""
+"""What a person reads of SQLite's and the disk's errors."""
 
 import sqlite3
 from pathlib import Path

@@ -151,16 +151,16 @@ def test_once_marks_came_back_it_stays_known(state: Path) -> None:
 
 def test_the_seed_is_the_next_best_thing_that_comes_back(state: Path) -> None:
     with opened(state) as journal:
-        for told, known in [
+        for seen, known in [
             ({"echoes": False}, (False, False)),
             ({"echoes": False, "seeds": True}, (False, True)),
             ({"echoes": False}, (False, True)),
             ({"echoes": True}, (True, False)),
             ({"echoes": False, "seeds": True}, (True, False)),
         ]:
-            journal.record_echo(**told)
+            journal.record_echo(**seen)
             memory = journal.memory()
-            assert (memory.echoes, memory.seeds) == known, told
+            assert (memory.echoes, memory.seeds) == known, seen
 
 
 def test_nothing_is_written_when_nothing_is_new(state: Path) -> None:

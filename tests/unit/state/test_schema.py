@@ -63,14 +63,14 @@ def of_version_1(state: Path) -> None:
 
 
 def knows_all_of_version_1(journal: Journal) -> bool:
-    told = journal.memory(every_backoff=True)
-    assert told.known
-    assert (told.echoes, told.intents) == (True, {"b": Intent("b", R2, 3, 7)})
-    assert told.records == {"j1": record(attempt=2)}
-    assert told.cancels == {"j1": OwnCancel("Removed", waiting=True), "j2": OwnCancel("Duplicate", confirmed=True)}
-    assert told.rejected == {"c": Rejection(R2, "bad")}
+    memory = journal.memory(every_backoff=True)
+    assert memory.known
+    assert (memory.echoes, memory.intents) == (True, {"b": Intent("b", R2, 3, 7)})
+    assert memory.records == {"j1": record(attempt=2)}
+    assert memory.cancels == {"j1": OwnCancel("Removed", waiting=True), "j2": OwnCancel("Duplicate", confirmed=True)}
+    assert memory.rejected == {"c": Rejection(R2, "bad")}
     assert (journal.events.logged(), journal.manifests.paths()) == ({"j1": ("e1",)}, {"a": "a.yaml"})
-    return told.wanted == {("a", R1): {"model": "m"}}
+    return memory.wanted == {("a", R1): {"model": "m"}}
 
 
 def test_a_journal_of_the_first_version_is_read_without_loss_and_goes_on(state: Path, time: Time) -> None:
