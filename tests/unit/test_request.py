@@ -1,0 +1,29 @@
+"""What may be sent twice and what may not are two types, and no call can take the one for the other."""
+
+import pytest
+
+from reconciler.provider.request import Read, Write
+from reconciler.provider.sender import Sender
+
+CREATE = Write("create", "/fine_tuning/jobs", {"model": "m"})
+LIST = Read("list", "/fine_tuning/jobs")
+
+
+def confused(sender: Sender) -> None:
+    """Called by nobody: strict mypy reads it, and fails if one of these calls is ever allowed."""
+    sender.read(CREATE, str)  # type: ignore[arg-type]
+    sender.read_sized(CREATE, str)  # type: ignore[arg-type]
+    sender._asked(CREATE)  # type: ignore[arg-type]
+    sender.write(LIST, str)  # type: ignore[arg-type]
+    sender.send_once(LIST)  # type: ignore[arg-type]
+
+
+def test_a_write_is_no_kind_of_read() -> None:
+    assert set(Read.__mro__) & set(Write.__mro__) == {object}
+
+
+@pytest.mark.parametrize(("request_", "method"), [(CREATE, "POST"), (LIST, "GET")])
+def test_a_method_follows_from_the_type(request_: Read | Write, method: str) -> None:
+    assert request_.method == method
+    with pytest.raises(TypeError, match="unexpected keyword argument 'method'"):
+        type(request_)("x", "/", method="DELETE")  # type: ignore[call-arg]
