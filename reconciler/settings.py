@@ -1,8 +1,8 @@
 """What the operator says: flags and environment. A manifest never chooses where a key is sent.
 
-`cli` makes one `Settings` a command; `cli.wiring` reads it. The environment variables are those
-of every OpenAI client (README, *Configuration*). A profile says how a provider differs from
-OpenAI before the first request is sent.
+`cli.options` makes one `Settings` a command, `cli.wiring` reads it and asks here for the `Account`. The environment
+variables are those of every OpenAI client (README, *Configuration*). How kinds of servers differ is said in
+`provider.profile`.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
+from reconciler.provider import PROFILES, REQUEST_DEADLINE, Account, Assumed, Assumption
 from reconciler.provider.key import Key, bare, key_of
 
 # Longer than any server's listing lag plus the request deadline of 10 s that has been measured (A1, A2).
@@ -23,25 +24,7 @@ SETTLE_SECONDS = 30.0
 LOCK_TIMEOUT_SECONDS = 30.0
 STATE_DIRECTORY = ".reconciler"
 SANDBOX_DIRECTORY = ".sandbox"
-_PORTS = {"http": 80, "https": 443}
 _SANDBOX_KEY = "the-sandbox-takes-any-key"
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How one kind of provider is reached. ``base_url`` None: the operator must give one."""
-
-    base_url: str | None = None
-    key_required: bool = True
-    key_header: str = "Authorization"
-
-
-PROFILES: Mapping[ProviderName, Profile] = {
-    ProviderName.OPENAI: Profile(base_url="https://api.openai.com/v1"),
-    ProviderName.AZURE: Profile(key_header="api-key"),
-    ProviderName.LITELLM: Profile(key_required=False),
-    ProviderName.COMPATIBLE: Profile(key_required=False),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +44,7 @@ class Settings:
     log_format: str = "auto"
     verbose: bool = False
     prune: bool = True
-    deadline: float = 10.0  # seconds for everything about one request
+    deadline: float = REQUEST_DEADLINE  # no option sets it: a test need not wait so long
     assume: tuple[str, ...] = ()  # what cannot be seen of the server from outside
     status_word: tuple[tuple[str, str], ...] = ()  # a server's own status words and what they mean
 
@@ -75,69 +58,34 @@ class Settings:
         return self.sandbox_dir or self.root / SANDBOX_DIRECTORY
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where requests go. ``sandbox``: the embedded one, whose address is chosen at start."""
-
-    provider: ProviderName
-    base_url: str
-    api_key: Key
-    key_header: str
-    organization: str
-    project: str
-
-    @property
-    def sandbox(self) -> bool:
-        return self.provider is ProviderName.SANDBOX
-
-    @property
-    def host(self) -> str:
-        """What a person knows the provider by; the sandbox's port changes with every run."""
-        return "sandbox" if self.sandbox else urlsplit(self.base_url).netloc
-
-    @property
-    def port(self) -> int | None:
-        """Where the host listens, said or not; None in the sandbox."""
-        parts = urlsplit(self.base_url)
-        return None if self.sandbox else parts.port or _PORTS[parts.scheme]
-
-    @property
-    def identity(self) -> str:
-        """What memory and approvals belong to: the base URL, or `sandbox`."""
-        return "sandbox" if self.sandbox else self.base_url
-
-    def __repr__(self) -> str:
-        return f"Target({self.provider}, {self.identity})"
-
-
-def target(settings: Settings, fleet: Fleet, environment: Mapping[str, str], key: Key) -> Target:
-    """Where this fleet's jobs are. The ``key`` is read only where one is sent.
+def account_of(settings: Settings, fleet: Fleet, environment: Mapping[str, str], key: Key) -> Account:
+    """Where this fleet's jobs are, and whose. The ``key`` is read only where one is sent.
 
     Raises:
         UsageError: a base URL or a key is needed and not given, or given where it has no meaning.
     """
-    provider = settings.provider or fleet.provider
-    said = bare(settings.base_url or "")
-    if provider is ProviderName.SANDBOX:
-        if said:
+    profile = PROFILES[settings.provider or fleet.provider]
+    assumed = Assumed(frozenset(map(Assumption, settings.assume)), dict(settings.status_word))
+    given = bare(settings.base_url or "")
+    if profile.name is ProviderName.SANDBOX:
+        if given:
             raise UsageError(
                 "the sandbox is embedded and takes no --base-url; use --provider compatible for a served one"
             )
-        return Target(provider, "", Key(lambda: _SANDBOX_KEY), "Authorization", "", "")
-    profile = PROFILES[provider]
-    base_url = said or bare(environment.get("OPENAI_BASE_URL", "")) or profile.base_url
+        return Account(profile, "", Key(lambda: _SANDBOX_KEY), assumed=assumed)
+    base_url = given or bare(environment.get("OPENAI_BASE_URL", "")) or profile.base_url
     if not base_url:
-        raise UsageError(f"provider {provider} needs a base URL: set --base-url or OPENAI_BASE_URL")
+        raise UsageError(f"provider {profile.name} needs a base URL: set --base-url or OPENAI_BASE_URL")
     if not key.current() and profile.key_required:
-        raise UsageError(f"provider {provider} needs a key: set OPENAI_API_KEY or --api-key-file")
+        raise UsageError(f"provider {profile.name} needs a key: set OPENAI_API_KEY or --api-key-file")
     _check_base_url(base_url)
-    return Target(
-        provider,
+    return Account(
+        profile,
         base_url.rstrip("/"),
         key,
-        profile.key_header,
-        bare(environment.get("OPENAI_ORG_ID", "")),
-        bare(environment.get("OPENAI_PROJECT_ID", "")),
+        organization=bare(environment.get("OPENAI_ORG_ID", "")),
+        project=bare(environment.get("OPENAI_PROJECT_ID", "")),
+        assumed=assumed,
     )
 
 

@@ -44,7 +44,7 @@ def plan(clock: Clock, /, directory: str, form: str, *, detailed_exitcode: bool,
     with open_house(settings, snapshot, writes=False, clock=clock) as house:
         seen = house.run.observe(snapshot)
         # The question about a first run is asked by apply; a plan shows what it is about.
-        decided = house.run.decide(seen, snapshot, Permission(first_run=house.target.sandbox))
+        decided = house.run.decide(seen, snapshot, Permission(first_run=house.account.sandbox))
         review = _review(house, decided)
         terminal.echo({"json": _json, "markdown": as_markdown}.get(form, _colourful)(review))
         if detailed_exitcode and review.changes_present:
@@ -83,16 +83,16 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
     with open_house(settings, snapshot, writes=True, clock=clock) as house:
-        permission = Permission(first_run=first_run or house.target.sandbox)
+        permission = Permission(first_run=first_run or house.account.sandbox)
         shown = False
         if approve is not None:
             permission = _approved(house, snapshot, permission, approve)
-        elif not yes and not house.target.sandbox:
+        elif not yes and not house.account.sandbox:
             if not options.terminal() or settings.stream:
                 raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
             permission, shown = _asked(house, snapshot, permission, wait=wait), True
         console = _Console(house, json_only=form == "json", shown=shown)
-        patience = Patience(wait=wait, timeout=timeout, poll=1.0 if house.target.sandbox else 10.0)
+        patience = Patience(wait=wait, timeout=timeout, poll=1.0 if house.account.sandbox else 10.0)
         listener = Listener(console.announce, console.progress.waiting, console.progress.clear, console.passed)
         try:
             result = apply_fleet(house.run, snapshot, permission, patience, listener)
@@ -162,8 +162,8 @@ def _agreed(decided: Decided, permission: Permission) -> Permission:
 
 
 def _target(house: House) -> str:
-    where = house.target
-    return f"{house.fleet.name} {where.identity} {where.organization} {where.project}"
+    where = house.account
+    return f"{house.fleet.name} {where.server} {where.organization} {where.project}"
 
 
 def _review(house: House, decided: Decided) -> Review:
@@ -172,10 +172,10 @@ def _review(house: House, decided: Decided) -> Review:
         note = f"Apply waits one settle window before it writes: {house.run.cold}."
     return Review(
         fleet=house.fleet.name,
-        provider=house.target.provider,
-        base_url=house.target.identity,
-        host=house.target.host,
-        organization=house.target.organization,
+        provider=house.account.profile.name,
+        base_url=house.account.server,
+        host=house.account.host,
+        organization=house.account.organization,
         digest=decided.plan.digest(_target(house)),
         plan=decided.gated.plan,
         verdicts=decided.gated.verdicts,

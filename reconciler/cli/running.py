@@ -162,7 +162,7 @@ def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
     settings = duty.settings
     with _only_one(duty), open_house(settings, snapshot, writes=True, patient=True, service=duty.service) as house:
         log = house.log
-        log.info("daemon.started", directory=str(settings.root), host=house.target.host, interval=duty.pace.interval)
+        log.info("daemon.started", directory=str(settings.root), host=house.account.host, interval=duty.pace.interval)
         Daemon(
             house.run,
             duty.reader.read,
@@ -170,7 +170,7 @@ def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
             log,
             fleet=house.fleet,
             pace=duty.pace,
-            first_run=duty.first_run or house.target.sandbox,
+            first_run=duty.first_run or house.account.sandbox,
             random=random.random,
             observer=duty.observer,
         ).run()

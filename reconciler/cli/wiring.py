@@ -8,7 +8,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,17 +24,15 @@ from reconciler.engine.reconcile import Ports, Reconciler
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
 from reconciler.log import configure
 from reconciler.provider import (
-    Assumed,
-    Assumption,
+    Account,
     DeadlineTransport,
-    Endpoint,
     OpenAIClient,
     Provider,
     RequestRecord,
 )
 from reconciler.provider.key import Key, KeyFile, Secrets
 from reconciler.render.review import header
-from reconciler.settings import SETTLE_SECONDS, Settings, Target, key_of_environment, target
+from reconciler.settings import SETTLE_SECONDS, Settings, account_of, key_of_environment
 from reconciler.source import fingerprint, read_training_bytes, still_standing
 from reconciler.state.journal import Journal
 from reconciler.state.lock import Lock
@@ -48,7 +46,7 @@ class House:
     """What a command works with."""
 
     fleet: Fleet
-    target: Target
+    account: Account
     run: Reconciler
     provider: Provider
     journal: Journal
@@ -101,36 +99,28 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
     fleet = snapshot.fleet
     if fleet is None:
         raise SourceError([str(problem) for problem in snapshot.problems])
-    where = target(settings, fleet, os.environ, service.key if service else key_for(settings))
+    account = account_of(settings, fleet, os.environ, service.key if service else key_for(settings))
     verdict = expectation(
         fleet.expect,
-        host=where.host,
-        port=where.port,
-        organization=where.organization or None,
-        project=where.project or None,
+        host=account.host,
+        port=account.port,
+        organization=account.organization or None,
+        project=account.project or None,
     )
     if verdict.refused:
         raise GateRefused(f"gate expect refuses: {verdict.message}")
-    secrets = where.api_key.secrets
+    secrets = account.key.secrets
     log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose).bind(fleet=fleet.name)
     with ExitStack() as stack:
-        base_url = stack.enter_context(_sandbox(settings, clock, writes=writes)) if where.sandbox else where.base_url
-        transport = stack.enter_context(DeadlineTransport(clock))
-        endpoint = Endpoint(
-            base_url,
-            where.api_key,
-            where.organization,
-            where.project,
-            where.key_header,
-            settings.deadline,
-            Assumed(frozenset(map(Assumption, settings.assume)), dict(settings.status_word)),
-        )
-        transport.prepare(base_url)  # a proxy that is none is told at the start
+        if account.sandbox:
+            account = replace(account, base_url=stack.enter_context(_sandbox(settings, clock, writes=writes)))
+        transport = stack.enter_context(DeadlineTransport(clock, deadline=settings.deadline))
+        transport.prepare(account.base_url)  # a proxy that is none is told at the start
         provider = OpenAIClient(
-            endpoint, transport=transport, clock=clock, random=random.random, on_request=_on_request(log, service)
+            account, transport=transport, clock=clock, random=random.random, on_request=_on_request(log, service)
         )
         directory = settings.state_directory
-        identity = Identity(fleet.name, where.identity, where.organization, where.project)
+        identity = identity_of(fleet, account)
         journal = stack.enter_context(open_journal(directory, identity, now=clock.time, read_only=not writes))
         status_files = StatusFiles(directory)
         ports = Ports(
@@ -146,14 +136,19 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
             follower=Follower(provider, journal, service.fan) if service else None,
             stopping=service.stopping if service else lambda: False,
         )
-        settle = settings.settle if settings.settle is not None else 0.0 if where.sandbox else SETTLE_SECONDS
+        settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
         run = Reconciler(ports, settle=settle, prune=settings.prune, patient=patient)
         try:
-            yield House(fleet, where, run, provider, journal, status_files, clock, log)
+            yield House(fleet, account, run, provider, journal, status_files, clock, log)
         except ProviderError:
             # An inherited variable may have led to the wrong provider: say where this was.
-            terminal.echo(header(fleet.name, where.host, where.organization), err=True)
+            terminal.echo(header(fleet.name, account.host, account.organization), err=True)
             raise
+
+
+def identity_of(fleet: Fleet, account: Account) -> Identity:
+    """Whose memory it is: this fleet's, at this account."""
+    return Identity(fleet.name, account.server, account.organization, account.project)
 
 
 @contextmanager

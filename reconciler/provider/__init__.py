@@ -2,17 +2,19 @@
 
 from reconciler.provider.client import OpenAIClient
 from reconciler.provider.port import Provider, is_lasting, is_not_ready, takes_no_jobs
-from reconciler.provider.profile import REQUEST_DEADLINE, Assumed, Assumption, Endpoint
+from reconciler.provider.profile import PROFILES, Account, Assumed, Assumption, Profile
 from reconciler.provider.request import RequestRecord
-from reconciler.provider.transport import DeadlineTransport
+from reconciler.provider.transport import REQUEST_DEADLINE, DeadlineTransport
 
 __all__ = [
+    "PROFILES",
     "REQUEST_DEADLINE",
+    "Account",
     "Assumed",
     "Assumption",
     "DeadlineTransport",
-    "Endpoint",
     "OpenAIClient",
+    "Profile",
     "Provider",
     "RequestRecord",
     "is_lasting",

@@ -14,7 +14,7 @@ from reconciler.core.job import Checkpoint, Event, Job, parse_checkpoint, parse_
 from reconciler.errors import Unreadable, foreign
 from reconciler.provider.files import Files
 from reconciler.provider.listing import Listings
-from reconciler.provider.profile import Endpoint
+from reconciler.provider.profile import Account
 from reconciler.provider.request import Read, RequestRecord, Write, step
 from reconciler.provider.sender import Sender
 
@@ -24,7 +24,7 @@ class OpenAIClient:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        account: Account,
         *,
         transport: httpx.BaseTransport,
         clock: Clock,
@@ -32,9 +32,9 @@ class OpenAIClient:
         on_request: Callable[[RequestRecord], None],
     ) -> None:
         """``random`` gives numbers from 0 to 1 for the jitter. The caller closes the transport."""
-        self._words = endpoint.assumed.words
-        self._sender = Sender(endpoint, transport=transport, clock=clock, random=random, on_request=on_request)
-        self._listings = Listings(self._sender, clock, endpoint.assumed.that)
+        self._words = account.assumed.words
+        self._sender = Sender(account, transport=transport, clock=clock, random=random, on_request=on_request)
+        self._listings = Listings(self._sender, clock, account.assumed.that)
         # The three operations on files are those of `Files`.
         files = Files(self._sender, self._listings, clock)
         self.find_file = files.find

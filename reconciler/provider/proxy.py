@@ -17,7 +17,7 @@ import httpcore
 
 from reconciler.errors import UsageError
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}  # where a URL of this scheme leads that says no port
 _SOCKS = frozenset({"socks", "socks4", "socks4a", "socks5", "socks5h"})
 # `host:port` and `[IPv6]:port`; a bare IPv6 address has more colons than one.
 _WITH_PORT = re.compile(r"(\[[^]]*\]|[^:]*):([0-9]{0,5})")
@@ -41,7 +41,7 @@ def proxy_for(scheme: str, host: str, port: int | None, proxies: Mapping[str, st
         UsageError: it is not an HTTP proxy.
     """
     name = scheme if proxies.get(scheme, "").strip() else "all"
-    url, port = proxies.get(name, "").strip(), port or _PORTS.get(scheme, 0)
+    url, port = proxies.get(name, "").strip(), port or PORTS.get(scheme, 0)
     if not url or _is_loopback(host) or bypasses(proxies.get("no", ""), host, port):
         return None
     if urllib.request.proxy_bypass(host):  # on macOS also what the system's settings exclude
@@ -63,11 +63,11 @@ def _parsed(url: str) -> httpcore.Proxy:
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise ValueError(wrong) from error
-    if kind not in _PORTS or port == 0 or not re.fullmatch(r"[!-~]+", host):
+    if kind not in PORTS or port == 0 or not re.fullmatch(r"[!-~]+", host):
         raise ValueError(wrong)
     named = parts.username is not None
     auth = (unquote(parts.username or "").encode(), unquote(parts.password or "").encode()) if named else None
-    return httpcore.Proxy(f"{kind}://{f'[{host}]' if ':' in host else host}:{port or _PORTS[kind]}", auth=auth)
+    return httpcore.Proxy(f"{kind}://{f'[{host}]' if ':' in host else host}:{port or PORTS[kind]}", auth=auth)
 
 
 def bypasses(no_proxy: str, host: str, port: int) -> bool:

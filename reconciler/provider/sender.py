@@ -12,7 +12,7 @@ import httpx
 from reconciler.clock import Clock
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable
 from reconciler.provider.answer import UNAUTHORIZED, Answers
-from reconciler.provider.profile import Endpoint
+from reconciler.provider.profile import Account
 from reconciler.provider.request import Read, Request, RequestRecord, Write
 from reconciler.provider.retry import TRIES, pause_before
 
@@ -26,7 +26,7 @@ class Sender:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        account: Account,
         *,
         transport: httpx.BaseTransport,
         clock: Clock,
@@ -38,13 +38,13 @@ class Sender:
         self._clock = clock
         self._random = random
         self._on_request = on_request
-        self._deadline = endpoint.deadline
-        self._key = endpoint.api_key
-        self._headers = endpoint.headers
-        self._answers = Answers(endpoint.base_url, endpoint.api_key.secrets, clock)
+        self._key = account.key
+        self._headers = account.headers
+        self._query = account.profile.query
+        self._answers = Answers(account.base_url, account.key.secrets, clock)
         self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
         self._http = httpx.Client(
-            base_url=endpoint.base_url,
+            base_url=account.base_url,
             transport=transport,
             follow_redirects=False,
             trust_env=False,
@@ -131,23 +131,20 @@ class Sender:
         )
 
     def _request(self, request: Request, key: str) -> httpx.Request:
-        sent: dict[str, Any] = {}
-        size = 0
+        query, content, seconds = self._query, dict[str, Any](), 0.0
         match request:
             case Read(params=params):
-                sent = {"params": dict(params) or None}
-            case Write(upload=(name, content)):
-                size = len(content)
-                sent = {
-                    "files": {"file": (name, content, "application/jsonl")},
-                    "data": {"purpose": "fine-tune"},
-                }
+                query = {**query, **params}
+            case Write(upload=(name, data)):
+                content = {"files": {"file": (name, data, "application/jsonl")}, "data": {"purpose": "fine-tune"}}
+                seconds = len(data) / _UPLOAD_BYTES_PER_SECOND
             case Write(body=body):
-                sent = {"json": body}
+                content = {"json": body}
         return self._http.build_request(
             request.method,
             request.path,
+            params=dict(query) or None,
             headers=self._headers(key),
-            extensions={"deadline": self._deadline + size / _UPLOAD_BYTES_PER_SECOND},
-            **sent,
+            extensions={"extra_seconds": seconds},
+            **content,
         )

@@ -24,6 +24,9 @@ from reconciler.clock import Clock
 from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, foreign
 from reconciler.provider import proxy
 
+# Seconds for everything about one request, from its first packet to the answer's last byte.
+REQUEST_DEADLINE = 10.0
+
 # 100 jobs with full metadata are about 200 KB; whatever is far beyond is not an answer.
 ANSWER_LIMIT = 4 * 1024 * 1024
 
@@ -42,14 +45,21 @@ _BEFORE_SENDING = (
 
 
 class DeadlineTransport(httpx.BaseTransport):
-    """httpcore's connection pool under a deadline; each request says its own in ``extensions["deadline"]``.
+    """httpcore's connection pool under a deadline.
 
     The deadline is a number of seconds for everything: connecting, sending, and the whole answer.
     (Resolving a host name is left to the system's resolver and its own time-outs.)
+    A request with much to send asks for more of them in ``extensions["extra_seconds"]``.
     """
 
-    def __init__(self, clock: Clock, *, proxies: Callable[[], Mapping[str, str]] = proxy.from_environment) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        deadline: float = REQUEST_DEADLINE,
+        proxies: Callable[[], Mapping[str, str]] = proxy.from_environment,
+    ) -> None:
+        self._deadline = deadline
         self._proxies = proxies
         self._current = _Deadline(clock)
         self._pools: dict[tuple[str, str, int | None], httpcore.ConnectionPool] = {}
@@ -63,7 +73,7 @@ class DeadlineTransport(httpx.BaseTransport):
             OutcomeUnknown: the connection broke, the deadline passed, or the answer is too long.
             UsageError: the environment names a proxy that is none, or certificates that cannot be read.
         """
-        seconds = float(request.extensions["deadline"])
+        seconds = self._deadline + float(request.extensions.get("extra_seconds", 0.0))
         self._current.begin(seconds)
         url = request.url
         try:

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.job import Marks
+from reconciler.core.manifest import ProviderName
 from reconciler.errors import (
     NoData,
     NotSent,
@@ -33,11 +34,13 @@ from reconciler.errors import (
 )
 from reconciler.log import configure
 from reconciler.provider import (
+    PROFILES,
+    Account,
     Assumed,
     Assumption,
     DeadlineTransport,
-    Endpoint,
     OpenAIClient,
+    Profile,
     RequestRecord,
     is_lasting,
     is_not_ready,
@@ -68,6 +71,13 @@ def a_key(key: str | Key) -> Key:
     return key if isinstance(key, Key) else Key(lambda: key)
 
 
+def an_account(base_url: str, key: Key | None = None, **account: Any) -> Account:
+    """An account of a server that is compatible, unless it says another profile."""
+    return Account(
+        **{"profile": PROFILES[ProviderName.COMPATIBLE], "key": key or a_key(KEY), **account}, base_url=base_url
+    )
+
+
 def asked(client: OpenAIClient) -> list[object]:
     """What a write, a listing and a read come to."""
     return [
@@ -80,14 +90,14 @@ def asked(client: OpenAIClient) -> list[object]:
 class House:
     """A client, its server, and everything that went over the wire."""
 
-    def __init__(self, answer: Answer, tls: Path | None = None, **endpoint: Any) -> None:
+    def __init__(self, answer: Answer, tls: Path | None = None, **account: Any) -> None:
         self.clock = SkippingClock()
         self.server = FaultyServer(answer, tls)
         self.records: list[RequestRecord] = []
-        self.transport = DeadlineTransport(self.clock, proxies=dict)
-        base_url = endpoint.pop("base_url", self.server.base_url)
+        self.transport = DeadlineTransport(self.clock, deadline=0.4, proxies=dict)
+        base_url = account.pop("base_url", self.server.base_url)
         self.client = OpenAIClient(
-            Endpoint(base_url, a_key(endpoint.pop("api_key", KEY)), deadline=0.4, **endpoint),
+            an_account(base_url, a_key(account.pop("api_key", KEY)), **account),
             transport=self.transport,
             clock=self.clock,
             random=lambda: 0.5,
@@ -268,7 +278,7 @@ def test_a_base_url_that_leads_nowhere_is_told_of(status: int) -> None:
             house.client.list_jobs()
         assert len(house.server.requests) == 1
         client = OpenAIClient(
-            Endpoint(base_url, a_key(KEY)),
+            an_account(base_url),
             transport=house.transport,
             clock=house.clock,
             random=lambda: 0.5,
@@ -996,11 +1006,13 @@ def test_the_key_is_in_no_message_and_no_record() -> None:
                 assert KEY not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')}"
             assert KEY not in repr(house.records)
             assert house.server.requests[0].headers["authorization"] == f"Bearer {KEY}"
-    assert KEY not in repr(Endpoint("http://x", a_key(KEY)))
+    assert KEY not in repr(an_account("http://x"))
 
 
 def test_headers() -> None:
-    with House(lambda _: reply(JOB), organization="org-1", project="p-1", key_header="api-key") as house:
+    with House(
+        lambda _: reply(JOB), organization="org-1", project="p-1", profile=PROFILES[ProviderName.AZURE]
+    ) as house:
         house.client.retrieve_job("ftjob-1")
         headers = house.server.requests[0].headers
     assert headers["api-key"] == KEY
@@ -1012,10 +1024,31 @@ def test_headers() -> None:
         assert not {"authorization", "openai-organization", "api-key"} & set(house.server.requests[0].headers)
 
 
+def test_a_profile_adds_to_every_request() -> None:
+    profile = Profile(
+        ProviderName.COMPATIBLE, auth=lambda key: {"x-token": key[:2]}, query={"api-version": "1"}, headers={"x-a": "b"}
+    )
+    with House(script(reply(JOB), reply(JOB), reply({"data": []})), profile=profile) as house:
+        house.client.create_job(CREATE)
+        house.client.retrieve_job("ftjob-1")
+        house.client.find_file("n", 1)
+        requests = house.server.requests
+    assert [request.headers["x-token"] for request in requests] == ["sk"] * 3
+    assert [request.headers["x-a"] for request in requests] == ["b"] * 3
+    assert [request.path.partition("?")[2] for request in requests] == [
+        *["api-version=1"] * 2,
+        "api-version=1&purpose=fine-tune&limit=100",
+    ]
+
+
+def test_every_provider_has_a_profile() -> None:
+    assert PROFILES.keys() == set(ProviderName)
+
+
 @pytest.mark.parametrize("key", ["a\nb", "a b", "é", "a\x00"])
 def test_a_key_that_no_header_may_hold_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(UsageError) as raised:
-        Endpoint("http://x", a_key(key))
+        an_account("http://x", a_key(key))
     assert key not in str(raised.value)
 
 
@@ -1206,10 +1239,10 @@ def test_a_server_that_speaks_no_tls_is_tried_once(greeting: bytes) -> None:
 
         thread = threading.Thread(target=greet, daemon=True)
         thread.start()
-        with DeadlineTransport(clock, proxies=dict) as transport:
+        with DeadlineTransport(clock, deadline=5.0, proxies=dict) as transport:
             base_url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
             client = OpenAIClient(
-                Endpoint(base_url, a_key(KEY), deadline=5.0),
+                an_account(base_url),
                 transport=transport,
                 clock=clock,
                 random=lambda: 0.5,
@@ -1223,7 +1256,10 @@ def test_a_server_that_speaks_no_tls_is_tried_once(greeting: bytes) -> None:
 
 def test_a_connection_that_ends_within_the_handshake_is_tried_again() -> None:
     clock = SkippingClock()
-    with socket.create_server(("127.0.0.1", 0)) as listener, DeadlineTransport(clock, proxies=dict) as transport:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        DeadlineTransport(clock, deadline=5.0, proxies=dict) as transport,
+    ):
 
         def hang_up() -> None:
             for _ in range(4):
@@ -1235,7 +1271,7 @@ def test_a_connection_that_ends_within_the_handshake_is_tried_again() -> None:
         thread.start()
         base_url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
         client = OpenAIClient(
-            Endpoint(base_url, a_key(KEY), deadline=5.0),
+            an_account(base_url),
             transport=transport,
             clock=clock,
             random=lambda: 0.5,

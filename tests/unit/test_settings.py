@@ -15,9 +15,9 @@ from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.log import configure
-from reconciler.provider import Endpoint
+from reconciler.provider import Account
 from reconciler.provider.key import Key, KeyFile, Secrets, read_key
-from reconciler.settings import Settings, Target, key_of_environment, target
+from reconciler.settings import Settings, account_of, key_of_environment
 
 
 def test_memory_does_not_move_away_at_a_trouble_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,17 +67,17 @@ KEY = "sk-a-key-that-must-appear-nowhere"
 HERE = Settings(root=Path(), provider=ProviderName.COMPATIBLE, base_url="http://x/v1")
 
 
-def place(settings: Settings, environment: Mapping[str, str]) -> Target:
+def place(settings: Settings, environment: Mapping[str, str]) -> Account:
     """Where requests would go."""
     key = Key(partial(key_of_environment, environment))
     if settings.api_key_file is not None:
         key = KeyFile(settings.api_key_file, Secrets(), configure(form="json", secrets=[]))
-    return target(settings, Fleet("f"), environment, key)
+    return account_of(settings, Fleet("f"), environment, key)
 
 
 def key_in(path: Path, **environment: str) -> str:
     """The key that is taken with ``--api-key-file``."""
-    return place(replace(HERE, api_key_file=path), environment).api_key.current()
+    return place(replace(HERE, api_key_file=path), environment).key.current()
 
 
 # What dotenv files, `docker --env-file`, mounted secrets and copying leave around a value.
@@ -105,7 +105,7 @@ def test_what_stands_around_a_value_is_no_part_of_it(form: str, tmp_path: Path) 
     values = (KEY, "http://y:1/v1/", "org-1", "proj-1")
     environment = {name: form.format(value) for name, value in zip(names, values, strict=True)}
     where = place(replace(HERE, base_url=None), environment)
-    assert (where.api_key.current(), where.base_url) == (KEY, "http://y:1/v1")
+    assert (where.key.current(), where.base_url) == (KEY, "http://y:1/v1")
     assert (where.organization, where.project) == ("org-1", "proj-1")
     assert place(replace(HERE, base_url=form.format("http://z/v1")), {}).base_url == "http://z/v1"
     (tmp_path / "key").write_bytes(form.format(KEY).encode())
@@ -118,12 +118,12 @@ def test_what_stands_around_a_value_is_no_part_of_it(form: str, tmp_path: Path) 
 def test_a_key_may_come_with_its_scheme(form: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(form.format(KEY))
     assert key_in(tmp_path / "key") == KEY
-    assert place(HERE, {"OPENAI_API_KEY": form.format(KEY)}).api_key.current() == KEY
+    assert place(HERE, {"OPENAI_API_KEY": form.format(KEY)}).key.current() == KEY
 
 
 def test_a_key_that_only_looks_like_a_scheme_or_an_assignment_stays_whole() -> None:
     for key in ("bearer-of-news", "sk-bearer", "QUJDS0VZ=", "abcKEY==", "sk:a=b", "it's"):
-        assert place(HERE, {"OPENAI_API_KEY": key}).api_key.current() == key
+        assert place(HERE, {"OPENAI_API_KEY": key}).key.current() == key
 
 
 NOTHING = ["", " ", "\n", '""', "' '", "Bearer", 'Bearer ""', "\ufeff", "\u00a0\r\n"]
@@ -131,7 +131,7 @@ NOTHING = ["", " ", "\n", '""', "' '", "Bearer", 'Bearer ""', "\ufeff", "\u00a0\
 
 @pytest.mark.parametrize("nothing", NOTHING)
 def test_what_holds_nothing_is_unset_in_the_environment_and_an_error_in_a_file(nothing: str, tmp_path: Path) -> None:
-    assert place(HERE, {"OPENAI_API_KEY": nothing}).api_key.current() == ""
+    assert place(HERE, {"OPENAI_API_KEY": nothing}).key.current() == ""
     with pytest.raises(UsageError, match="needs a key"):
         place(Settings(root=Path(), provider=ProviderName.OPENAI), {"OPENAI_API_KEY": nothing})
     (tmp_path / "key").write_text(nothing)
@@ -262,5 +262,5 @@ def test_a_pipe_that_does_not_end_is_not_waited_for_for_ever() -> None:
 def test_a_base_url_that_could_be_misread_is_refused_without_being_shown(url: str) -> None:
     settings = Settings(root=Path(), provider=ProviderName.COMPATIBLE, base_url=url)
     with pytest.raises(UsageError) as refused:
-        Endpoint(place(settings, {}).base_url)
+        place(settings, {})
     assert url not in str(refused.value)
