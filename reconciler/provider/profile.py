@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from reconciler import __version__
-from reconciler.core.manifest import ProviderName
+from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.provider.key import Key
 from reconciler.provider.proxy import PORTS

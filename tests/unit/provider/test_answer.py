@@ -1,0 +1,289 @@
+"""What a server says reaches the person, without the key; what it says steers nothing."""
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from reconciler.core.job import Marks
+from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
+from reconciler.provider import OpenAIClient
+from tests.fakes.faulty import Reply, reply
+from tests.fakes.servers import CREATE, JOB, KEY, House, an_account, asked, caught, script
+
+# Bodies of a 400 as servers send them, and what a person reads of each.
+COMPLAINTS: list[tuple[object, str]] = [
+    (
+        {"error": {"message": "bad file", "type": "invalid_request_error", "code": None}},
+        " invalid_request_error: bad file",
+    ),
+    (
+        {"error": {"code": "bad_thing", "message": "no", "target": "x", "details": [], "innererror": None}},
+        " bad_thing: no",
+    ),
+    (
+        {"error": {"code": "BadRequest", "message": "no", "innererror": {"code": "TooLong", "message": "suffix"}}},
+        " BadRequest: no: suffix",
+    ),
+    (
+        {"code": "InvalidPayload", "message": "no", "param": None, "type": None, "inner_error": None},
+        " InvalidPayload: no",
+    ),
+    ({"detail": "x"}, ": x"),
+    ({"detail": "Not Found"}, ": Not Found"),
+    (
+        {"detail": [{"loc": ["body", "model"], "msg": "Field required"}, {"loc": ["body", 0], "msg": "no"}]},
+        ": body.model: Field required; body.0: no",
+    ),
+    ({"detail": {"error": {"message": "deep", "code": "c"}}}, " c: deep"),
+    (
+        {"object": "error", "message": "no such model", "type": "BadRequestError", "code": 400},
+        " BadRequestError: no such model",
+    ),
+    ({"object": "error", "message": "no such model"}, ": no such model"),
+    ({"code": 3, "message": "suffix: too long", "details": []}, " 3: suffix: too long"),
+    ({"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}, " INVALID_ARGUMENT: no"),
+    ([{"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}], " INVALID_ARGUMENT: no"),
+    (
+        {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": "model is unknown"},
+        ": Bad Request: model is unknown",
+    ),
+    ({"type": "https://x.example/errors/a", "title": "Bad Request"}, ": Bad Request"),
+    ({"errors": ["one", "two"]}, ": one; two"),
+    ({"success": False, "errors": [{"code": 1000, "message": "bad"}]}, " 1000: bad"),
+    ({"errors": {"model": ["is unknown", "is empty"]}}, ": model: is unknown; is empty"),
+    ({"error": "text"}, ": text"),
+    ({"error": "invalid_grant", "error_description": "expired"}, " invalid_grant: invalid_grant: expired"),
+    ({"error": "insufficient_quota"}, " insufficient_quota"),
+    (
+        {"error": "Bad Request", "message": "model is unknown", "status": 400, "path": "/x"},
+        ": Bad Request: model is unknown",
+    ),
+    ({"error": {"message": {"error": "deeper"}}}, ": deeper"),
+    ({"message": "m"}, ": m"),
+    ({"Message": "m"}, ": m"),
+    ({"msg": "m"}, ": m"),
+    ({"errorMessage": "m"}, ": m"),
+    ({"fault": {"faultstring": "quota", "detail": {"errorcode": "x"}}}, ": quota: errorcode: x"),
+    ({"error": {"code": "bad_thing"}}, " bad_thing"),
+    ({"whatever": "stands here"}, ": whatever: stands here"),
+    ("just a text", ": just a text"),
+    ({"error": None}, ""),
+    ({"error": {}}, ""),
+    ({}, ""),
+    ([], ""),
+    (None, ""),
+    (7, ""),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), COMPLAINTS, ids=[json.dumps(body)[:60] for body, _ in COMPLAINTS])
+def test_what_a_server_says_in_an_error_reaches_the_person(body: object, said: str) -> None:
+    with House(lambda _: reply(body, 400)) as house, pytest.raises(Refused) as raised:
+        house.client.create_job(CREATE)
+    assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP 400{said}"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"upstream  request\ntimeout", ": upstream request timeout"),
+        (b"<html><head><title>Bad Gateway</title></head><body><h1>502</h1>", ": Bad Gateway"),
+        (b"<h1>no</h1> <p>title</p>", ": no title"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", ": AccessDenied"),
+        (b"\x00\x01\x02", ""),
+        (b"\xff\xfe", ": \ufffd\ufffd"),
+        (b"", ""),
+        (b"   ", ""),
+    ],
+)
+def test_an_error_that_is_no_json_is_read_too(body: bytes, said: str) -> None:
+    with House(lambda _: Reply(503, body)) as house, pytest.raises(OutcomeUnknown) as raised:
+        house.client.create_job(CREATE)
+    assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP 503{said}"
+
+
+@pytest.mark.parametrize("filler", ["", " " * 4090, "<p>" * 1500, "x" * 250, "x " * 2045])
+def test_no_error_that_is_no_json_shows_a_part_of_the_key(filler: str) -> None:
+    for body in (f"{filler}{KEY}", f"<title>{filler}{KEY}", f"<html>{filler}{KEY}"):
+        for status in (200, 400, 503):
+            with House(lambda _, body=body, status=status: Reply(status, body.encode())) as house:  # type: ignore[misc]
+                outcome = caught(lambda: house.client.create_job(CREATE))
+            assert isinstance(outcome, ProviderError)
+            assert KEY[:8] not in f"{outcome} {house.records}"
+            assert len(str(outcome)) < 700
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_base_url_that_leads_nowhere_is_told_of(status: int) -> None:
+    with House(lambda _: reply({"detail": "Not Found"}, status)) as house:
+        base_url = house.server.base_url.removesuffix("/v1")
+        with pytest.raises(ProviderError, match="Not Found .*is the base URL that of an API with fine-tuning?"):
+            house.client.list_jobs()
+        assert len(house.server.requests) == 1
+        client = OpenAIClient(
+            an_account(base_url),
+            transport=house.transport,
+            clock=house.clock,
+            random=lambda: 0.5,
+            on_request=house.records.append,
+        )
+        with pytest.raises(ProviderError, match="the base URL does not end in /v1"):
+            client.list_jobs()
+
+
+def test_an_unknown_job_says_nothing_of_the_base_url() -> None:
+    with House(lambda _: reply({"detail": "Not Found"}, 404)) as house, pytest.raises(Refused) as raised:
+        house.client.retrieve_job("j")
+    assert "base URL" not in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("https://login.example.com/start?token=s3cret#s3cret", "it redirects to https://login.example.com, which"),
+        ("https://user:s3cret@api.example.com:8443/v1", "it redirects to https://api.example.com:8443, which"),
+        ("//other.example/s3cret", "it redirects to http://other.example, which"),
+        ("/login?next=s3cret", "it redirects to the path /login of the same host, which"),
+        ("jobs/", "jobs/ of the same host, which"),
+        ("mailto:s3cret", "a redirect is not followed"),
+        ("http://[s3cret", "a redirect is not followed"),
+        ("http://x:s3cret/", "a redirect is not followed"),
+        ("", "a redirect is not followed"),
+        (f"https://{KEY}.example/{KEY}", "a redirect is not followed"),
+        (f"/{KEY}", "it redirects to the path /[redacted] of the same host, which"),
+    ],
+)
+def test_a_redirect_is_told_of_once_and_says_where_it_points(status: int, location: str, said: str) -> None:
+    with House(lambda _: Reply(status, b"", {"location": location})) as house:
+        with pytest.raises(Unreadable) as raised:
+            house.client.list_jobs()
+        assert said in str(raised.value)
+        assert "s3cret" not in str(raised.value)
+        assert KEY not in str(raised.value)
+        assert len(house.server.requests) == 1
+        with pytest.raises(OutcomeUnknown, match="redirect"):
+            house.client.create_job(CREATE)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            b"<!DOCTYPE html><html><head><title>Sign in</title>",
+            "HTTP 200, an HTML page: Sign in (a login page or a proxy's, not the API's answer; is the base URL",
+        ),
+        (
+            b"\xef\xbb\xbf\n<HTML>",
+            "HTTP 200, an HTML page (a login page or a proxy's, not the API's answer; is the base URL",
+        ),
+        (b"", "HTTP 200, an empty answer"),
+        (b"\n", "HTTP 200, an empty answer"),
+        (b"healthy", "HTTP 200, not JSON: healthy"),
+        (b'"overloaded"', "HTTP 200, a job that is not an object: overloaded"),
+        (b'{"error": {"message": "overloaded"}}', "HTTP 200, a job without an id: overloaded"),
+        (b'{"status": "running"}', "HTTP 200, a job without an id"),
+    ],
+)
+def test_a_success_that_is_none_says_what_it_is(body: bytes, said: str) -> None:
+    with House(lambda _: Reply(200, body)) as house, pytest.raises(OutcomeUnknown) as raised:
+        house.client.create_job(CREATE)
+    assert said in str(raised.value)
+    assert str(raised.value).endswith(said) or said.endswith("base URL")
+
+
+def test_the_key_is_in_no_message_and_no_record() -> None:
+    told = {"error": {"message": f"bad key {KEY}", "code": KEY}}
+    answers = [reply(told, status) for status in (400, 401, 429, 500)] + [
+        Reply(200, f'"{KEY}'.encode()),
+        reply({"id": KEY, "x": 1}),
+    ]
+    for answer in answers:
+        with House(script(answer), organization="o") as house:
+            for outcome in asked(house.client):
+                assert KEY not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')}"
+            assert KEY not in repr(house.records)
+            assert house.server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in repr(an_account("http://x"))
+
+
+def test_a_key_that_json_escapes_hide_is_found_all_the_same() -> None:
+    hidden = "".join(f"\\u{ord(ch):04x}" for ch in KEY)
+    told = {"id": "j", "status": "failed", "error": {"message": "not with KEY"}}
+    body = json.dumps(told).replace("KEY", hidden).encode()
+    with House(lambda _: Reply(200, body)) as house:
+        error = house.client.retrieve_job("j").error
+    assert error is not None
+    assert error.message == "not with [redacted]"
+
+
+@pytest.mark.parametrize("key", ["1", "test", "succeeded", "metadata", "reconciler"])
+def test_a_key_that_is_a_word_of_every_answer_alters_none(key: str) -> None:
+    marks = Marks("f", "test-bot", "0" * 16, 1)
+    told = {"id": "ftjob-1", "status": "succeeded", "fine_tuned_model": "ft:m:test", "metadata": marks.as_metadata()}
+    with House(lambda _: reply(told), api_key=key) as house:
+        job = house.client.retrieve_job("ftjob-1")
+    assert (job.succeeded, job.fine_tuned_model, job.marks) == (True, "ft:m:test", marks)
+
+
+def test_a_short_key_changes_no_header() -> None:
+    with House(script(reply({}, 429, **{"retry-after": "7"}), reply(JOB)), api_key="7") as house:
+        house.client.retrieve_job("ftjob-1")
+        assert house.clock.slept == [7.5]
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "status", "model", "suffix", "fine_tuned_model", "reconciler_job", "reconciler_fleet"]
+)
+def test_a_job_with_the_key_where_nothing_may_be_altered_is_no_answer(field: str) -> None:
+    told: dict[str, Any] = {**JOB, "metadata": Marks("f", "a", "0" * 16, 1).as_metadata()}
+    (told["metadata"] if field.startswith("reconciler_") else told)[field] = KEY
+    with House(lambda _: reply({**told, "data": [told], "has_more": False})) as house:
+        for outcome, kind in zip(asked(house.client), [OutcomeUnknown, Unreadable, Unreadable], strict=True):
+            assert isinstance(outcome, kind)
+            assert str(outcome).endswith(f"its {field} holds the API key")
+
+
+def test_events_are_shown_without_the_key() -> None:
+    told = {"id": "e", "level": KEY, "type": KEY, "message": f"with {KEY}", "data": {f"loss {KEY}": 1}}
+    with House(lambda _: reply({"data": [told], "has_more": False})) as house:
+        (event,) = house.client.list_events("j")
+    assert (event.level, event.type, event.message) == ("[redacted]", "[redacted]", "with [redacted]")
+    assert event.metrics == {"loss [redacted]": 1}
+
+
+def test_a_key_in_what_nobody_reads_is_no_matter() -> None:
+    told = {**JOB, "metadata": {**Marks("f", "a", "0" * 16, 1).as_metadata(), "note": KEY}, "echo": {"headers": [KEY]}}
+    with House(lambda _: reply(told)) as house:
+        assert house.client.retrieve_job("ftjob-1").marks == Marks("f", "a", "0" * 16, 1)
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "retry-after", "location", "set-cookie", "x-other"])
+@pytest.mark.parametrize("status", [200, 302, 400, 429, 500])
+def test_a_header_that_is_no_ascii_breaks_nothing(name: str, status: int) -> None:
+    with House(lambda _: Reply(status, json.dumps(JOB).encode(), {name: "\xe9\xff"})) as house:
+        outcome = caught(lambda: house.client.create_job(CREATE))
+        assert str(outcome).isprintable()
+        assert len(house.server.requests) == 1
+
+
+@pytest.mark.parametrize("location", ["http://x:y/", "mailto:x", "\x01", "a" * 66_000, "http://\xff"])
+def test_a_redirect_to_nowhere_is_an_unknown_outcome(location: str) -> None:
+    with House(lambda _: reply({}, 302, location=location)) as house, pytest.raises(OutcomeUnknown):
+        house.client.create_job(CREATE)
+
+
+def test_no_part_of_the_key_is_told_however_it_is_written() -> None:
+    hidden = "".join(f"\\u{ord(ch):04x}" for ch in KEY)
+    told = {"error": {"code": KEY, "message": KEY}, "id": "j", "fine_tuned_model": KEY}
+    for body in (
+        f'{{"error": {{"code": "{hidden}", "message": "{"x" * 240}{hidden}"}}}}'.encode(),
+        json.dumps(told).encode("utf-16"),
+        json.dumps(told).encode("utf-32"),
+    ):
+        for status in (200, 400, 429):
+            with House(script(Reply(status, body))) as house:
+                outcome = caught(partial(house.client.retrieve_job, "j"))
+            assert KEY[:8] not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')} {house.records}"

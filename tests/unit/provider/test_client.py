@@ -1,0 +1,166 @@
+"""The operations of the port: ids as they are, and a value or an error of ours whatever the server answers."""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.core.job import Marks
+from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
+from reconciler.provider import Assumed
+from tests.fakes.faulty import HANG, Reply, Request, reply
+from tests.fakes.servers import CREATE, JOB, House, caught, page
+from tests.fakes.strategies import bodies, headers, statuses
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_created_job(status: int) -> None:
+    with House(lambda _: reply(JOB, status)) as house:
+        job = house.client.create_job(CREATE)
+        assert house.server.requests[0].json == CREATE
+    assert (job.id, job.status) == ("ftjob-1", "running")
+    assert job.marks == Marks("f", "a", "0" * 16, 1)
+
+
+def test_a_cancel_is_sent_once() -> None:
+    with House(lambda _: HANG) as house:
+        with pytest.raises(OutcomeUnknown):
+            house.client.cancel_job("ftjob-1")
+        assert [(r.method, r.path) for r in house.server.requests] == [("POST", "/v1/fine_tuning/jobs/ftjob-1/cancel")]
+    with House(lambda _: Reply(200, b"whatever")) as house:
+        house.client.cancel_job("ftjob-1")
+
+
+def test_an_answer_about_another_job_is_no_answer() -> None:
+    with House(lambda _: reply({"id": "ftjob-2"})) as house, pytest.raises(Unreadable, match="ftjob-2"):
+        house.client.retrieve_job("ftjob-1")
+
+
+def test_an_operators_status_words_reach_every_job() -> None:
+    told = {**JOB, "status": "Finished", "data": [{**JOB, "status": "FINISHED"}], "has_more": False}
+    with House(lambda _: reply(told), assumed=Assumed(words={"finished": "succeeded"})) as house:
+        jobs = [house.client.create_job(CREATE), *house.client.list_jobs(), house.client.retrieve_job("ftjob-1")]
+    assert [job.status for job in jobs] == ["succeeded"] * 3
+
+
+def test_events_stop_when_there_are_enough() -> None:
+    def answer(request: Request) -> Reply:
+        assert "limit=2" in request.path
+        return page("e1", "e2", has_more=True)
+
+    with House(answer) as house:
+        assert [e.id for e in house.client.list_events("ftjob-1", limit=2)] == ["e1", "e2"]
+        assert len(house.server.requests) == 1
+
+
+def test_checkpoints() -> None:
+    with House(lambda _: page("c2", "c1", step_number=5)) as house:
+        assert [(c.id, c.step) for c in house.client.list_checkpoints("ftjob-1")] == [("c2", 5), ("c1", 5)]
+        assert house.server.requests[0].path.startswith("/v1/fine_tuning/jobs/ftjob-1/checkpoints?")
+
+
+CALLS = ["retrieve_job", "cancel_job", "list_events", "list_checkpoints", "wait_for_file"]
+
+
+ODD_IDS = {
+    ".": "%2E",
+    "..": "%2E%2E",
+    "...": "...",
+    "a/b": "a%2Fb",
+    "../files/x": "%2E%2E%2Ffiles%2Fx",
+    "a/../../x": "a%2F%2E%2E%2F%2E%2E%2Fx",
+    "a\\..\\b": "a%5C%2E%2E%5Cb",
+    "/": "%2F",
+    "//host/x": "%2F%2Fhost%2Fx",
+    "http://host/x": "http%3A%2F%2Fhost%2Fx",
+    "a?b": "a%3Fb",
+    "a#b": "a%23b",
+    "a;b": "a%3Bb",
+    "a b": "a%20b",
+    "é": "%C3%A9",
+    "\u202e": "%E2%80%AE",
+    "YWJj==": "YWJj%3D%3D",
+    "%2e%2e": "%252e%252e",
+    "%": "%25",
+    "a.b~c_d-e": "a.b~c_d-e",
+    "x" * 129: "x" * 129,
+    "\U0001f600" * 512: "%F0%9F%98%80" * 512,
+}
+
+
+@pytest.mark.parametrize("job_id", ["", "a\nb", "\x00", "\x7f", "\x85", "\ud800", "x" * 513])
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_no_id_is_never_asked_for(call: str, job_id: str) -> None:
+    with House(lambda _: reply(JOB)) as house:
+        with pytest.raises(Unreadable, match="cannot be used in a path"):
+            getattr(house.client, call)(job_id)
+        assert house.server.requests == []
+
+
+@pytest.mark.parametrize("job_id", ODD_IDS)
+@pytest.mark.parametrize("call", CALLS)
+def test_an_id_is_one_step_of_a_path_and_arrives_as_it_is(call: str, job_id: str) -> None:
+    told = {"id": job_id, "status": "processed", "data": [], "has_more": False}
+    start = "/v1/files/" if call == "wait_for_file" else "/v1/fine_tuning/jobs/"
+    end = {"cancel_job": "/cancel", "list_events": "/events", "list_checkpoints": "/checkpoints"}.get(call, "")
+    with House(lambda _: reply(told)) as house:
+        getattr(house.client, call)(job_id)
+        (request,) = house.server.requests
+    assert request.path.partition("?")[0] == f"{start}{ODD_IDS[job_id]}{end}"
+
+
+@given(job_id=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=512))
+def test_no_id_reaches_another_path(hostile_house: tuple["House", list[Reply]], job_id: str) -> None:
+    house, answers = hostile_house
+    house.server.requests.clear()
+    answers[:] = [reply({"id": job_id, "status": "running"}, connection="close")]
+    assert house.client.retrieve_job(job_id).id == job_id
+    house.client.cancel_job(job_id)
+    asked_for, cancelled = (request.path.split("/") for request in house.server.requests)
+    assert [*asked_for, "cancel"] == cancelled
+    assert asked_for[:4] == ["", "v1", "fine_tuning", "jobs"]
+    assert len(asked_for) == 5
+    assert unquote(asked_for[4]) == job_id
+    assert asked_for[4] not in {".", ".."}
+
+
+@pytest.fixture(scope="module")
+def hostile_house() -> Iterator[tuple[House, list[Reply]]]:
+    answers: list[Reply] = []
+    with House(lambda _: answers[0]) as house:
+        yield house, answers
+
+
+@settings(max_examples=250)
+@given(
+    status=statuses,
+    body=bodies,
+    headers=headers,
+    call=st.sampled_from(["create", "list", "retrieve", "cancel", "events", "checkpoints", "find", "upload", "wait"]),
+)
+def test_whatever_a_server_answers_ends_in_a_value_or_in_our_own_error(
+    hostile_house: tuple[House, list[Reply]], status: int, body: bytes, headers: dict[str, str], call: str
+) -> None:
+    house, answers = hostile_house
+    answers[:] = [Reply(status, b"" if status in {204, 205, 304} else body, {**headers, "connection": "close"})]
+    client = house.client
+    calls: dict[str, Callable[[], object]] = {
+        "create": lambda: client.create_job(CREATE),
+        "list": client.list_jobs,
+        "retrieve": lambda: client.retrieve_job("j"),
+        "cancel": lambda: client.cancel_job("j"),
+        "events": lambda: client.list_events("j"),
+        "checkpoints": lambda: client.list_checkpoints("j"),
+        "find": lambda: client.find_file("n", 1),
+        "upload": lambda: client.upload_file("n", b"{}"),
+        "wait": lambda: client.wait_for_file("f"),
+    }
+    outcome = caught(calls[call])
+    assert str(outcome).isprintable()
+    if call == "create" and isinstance(outcome, ProviderError):
+        # What cannot be inflated is no answer, whatever its status: nobody knows then what became of the create.
+        answered = outcome.status is not None or "content-encoding" not in headers
+        refused = answered and status in {400, 401, 403, 404, 413, 422, 429}
+        assert isinstance(outcome, Refused if refused else OutcomeUnknown)

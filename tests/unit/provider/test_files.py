@@ -1,0 +1,160 @@
+"""Training files: found by their name, uploaded once, waited for within reason."""
+
+import pytest
+
+from reconciler.errors import OutcomeUnknown, Refused, Unreadable
+from tests.fakes.faulty import Reply, reply
+from tests.fakes.servers import HTML, House, caught, script
+
+
+def file(
+    file_id: str, name: str = "n.jsonl", size: object = 3, purpose: object = "fine-tune", status: object = "processed"
+) -> dict[str, object]:
+    return {"id": file_id, "filename": name, "bytes": size, "purpose": purpose, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        ([], None),
+        ([file("file-1")], "file-1"),
+        ([file("file-0", name="m.jsonl"), file("file-1")], "file-1"),
+        ([file("file-1", size=4)], None),
+        ([file("file-1", purpose="batch")], None),
+        ([file("file-1", status="error")], None),
+        ([{"id": "file-1"}], None),
+        ([file("file-1", size="3")], "file-1"),
+        ([file("file-1", size=3.0)], "file-1"),
+        ([file("file-1", size=" 3.0 ")], "file-1"),
+        ([file("file-1", size=None)], "file-1"),
+        ([file("file-1", size="0")], "file-1"),
+        ([file("file-1", size="4")], None),
+        ([file("file-1", purpose="Fine_Tune")], "file-1"),
+        ([file("file-1", purpose=None)], "file-1"),
+        ([file("file-1", purpose="fine-tune-results")], None),
+        ([file("file-1", status="Error")], None),
+        ([file("file-1", status=None)], "file-1"),
+        ([file("file-0", status="DELETED"), file("a/b")], "a/b"),
+        ([file("x" * 282 + "==")], "x" * 282 + "=="),
+    ],
+)
+def test_a_file_is_found_by_name_size_and_purpose(there: list[dict[str, object]], found: str | None) -> None:
+    with House(lambda _: reply({"data": there, "has_more": False})) as house:
+        assert house.client.find_file("n.jsonl", 3) == found
+        assert "purpose=fine-tune" in house.server.requests[0].path
+
+
+@pytest.mark.parametrize("name", ["n.jsonl", "other.jsonl"])
+def test_a_listing_of_files_without_pages_stops_no_upload(name: str) -> None:
+    with House(lambda _: reply({"data": [file("file-1"), file("file-2", name="m.jsonl")]})) as house:
+        assert house.client.find_file(name, 3) == ("file-1" if name == "n.jsonl" else None)
+        assert all(request.method == "GET" for request in house.server.requests)
+
+
+@pytest.mark.parametrize("answer", [HTML, reply({"files": []}), reply({}, 500)], ids=["html", "no page", "500"])
+def test_a_listing_of_files_that_is_none_is_told(answer: Reply) -> None:
+    with House(lambda _: answer) as house, pytest.raises(Unreadable):
+        house.client.find_file("n.jsonl", 3)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 422, 501])
+def test_a_server_that_lists_no_files_has_none(status: int) -> None:
+    with House(lambda _: reply({"detail": "Not Found"}, status)) as house:
+        assert house.client.find_file("n.jsonl", 3) is None
+        assert len(house.server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_files_that_may_not_be_listed_are_no_absent_files(status: int) -> None:
+    with House(lambda _: reply({}, status)) as house, pytest.raises(Refused):
+        house.client.find_file("n.jsonl", 3)
+
+
+def test_an_upload() -> None:
+    with House(lambda _: reply(file("file-9"))) as house:
+        assert house.client.upload_file("n.jsonl", b"{}\n") == "file-9"
+        (request,) = house.server.requests
+        assert b'name="purpose"\r\n\r\nfine-tune' in request.body
+        assert b'name="file"; filename="n.jsonl"' in request.body
+        assert b"\r\n\r\n{}\n\r\n" in request.body
+
+
+def test_an_upload_is_sent_once() -> None:
+    with House(lambda _: reply({}, 500)) as house:
+        with pytest.raises(OutcomeUnknown):
+            house.client.upload_file("n.jsonl", b"{}\n")
+        assert len(house.server.requests) == 1
+
+
+def test_a_file_is_waited_for() -> None:
+    with House(
+        script(reply(file("f", status="pending")), reply(file("f", status="running")), reply(file("f")))
+    ) as house:
+        house.client.wait_for_file("f")
+        assert house.clock.slept == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        reply(file("f", status="uploaded")),
+        reply(file("f", status="Pending")),
+        reply(file("f", status="PROCESSING")),
+        reply({"error": {"message": "No such File object: f"}}, 404),
+    ],
+    ids=["uploaded", "Pending", "PROCESSING", "404"],
+)
+def test_a_file_that_is_not_there_yet_is_waited_for(first: Reply) -> None:
+    with House(script(first, first, first, reply(file("f")))) as house:
+        house.client.wait_for_file("f")
+        assert house.clock.slept == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "answer", [reply(file("f", status=None)), reply({"id": "f"}), reply({}), reply({}, 405), reply({}, 501)], ids=repr
+)
+def test_a_file_of_which_a_server_says_nothing_is_left_to_the_create(answer: Reply) -> None:
+    with House(lambda _: answer) as house:
+        house.client.wait_for_file("f")
+        assert len(house.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "polls"), [(reply(file("f", status="uploaded")), 20), (reply({}, 404), 10)], ids=["uploaded", "404"]
+)
+def test_what_may_be_a_servers_last_word_on_a_file_is_waited_for_once(answer: Reply, polls: int) -> None:
+    with House(lambda _: answer) as house:
+        house.client.wait_for_file("f")
+        assert len(house.server.requests) == polls
+        house.client.wait_for_file("g")
+        assert len(house.server.requests) == polls + 1
+
+
+@pytest.mark.parametrize("status", ["error", "Failed", "DELETED"])
+def test_a_file_that_the_server_cannot_use_is_a_refusal(status: str) -> None:
+    with House(lambda _: reply(file("f", status=status))) as house, pytest.raises(Refused, match="cannot be used"):
+        house.client.wait_for_file("f")
+
+
+def test_a_file_that_never_gets_ready_is_given_up() -> None:
+    with House(lambda _: reply(file("f", status="pending"))) as house:
+        with pytest.raises(Unreadable, match="still pending after 120 s"):
+            house.client.wait_for_file("f")
+        assert len(house.server.requests) == 120
+
+
+@pytest.mark.parametrize("told", [{"id": "a\nb"}, {"id": "x" * 513}, {"id": "\ud800"}, {"id": None}])
+def test_a_file_whose_id_cannot_be_used_is_no_file(told: dict[str, object]) -> None:
+    """Judged before a job is created that would be paid for."""
+    with House(lambda _: reply(told)) as house, pytest.raises(OutcomeUnknown, match="a file"):
+        house.client.upload_file("n.jsonl", b"{}\n")
+
+
+@pytest.mark.parametrize("file_id", ["\ud800", "\x00", "x" * 100_000])
+def test_a_files_id_is_checked_like_any_other(file_id: str) -> None:
+    with House(lambda _: reply({"data": [{"id": file_id}], "has_more": False})) as house:
+        outcome = caught(lambda: house.client.find_file("n", 1))
+        assert outcome is None or isinstance(outcome, Unreadable)
+    with House(lambda _: reply({"id": file_id})) as house:
+        outcome = caught(lambda: house.client.upload_file("n", b"{}"))
+        assert isinstance(outcome, OutcomeUnknown)

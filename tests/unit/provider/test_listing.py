@@ -1,0 +1,230 @@
+"""A listing is complete, or there is none."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reconciler.errors import NoData, Refused, Unreadable
+from reconciler.provider import Assumed, Assumption
+from reconciler.provider import listing as listing_module
+from tests.fakes.faulty import DROP, Answer, Reply, Request, reply
+from tests.fakes.servers import HTML, JOB, House, page, script
+
+
+def by_cursor(pages: dict[str, Reply]) -> Answer:
+    def answer(request: Request) -> Reply:
+        _, _, after = request.path.partition("after=")
+        return pages[after.partition("&")[0]]
+
+    return answer
+
+
+def listed(answer: Answer) -> list[str]:
+    with House(answer) as house:
+        return [job.id for job in house.client.list_jobs()]
+
+
+def test_pages_are_walked_to_the_last() -> None:
+    assert listed(by_cursor({"": page("a", "b", has_more=True), "b": page("c")})) == ["a", "b", "c"]
+
+
+def test_a_server_that_does_not_say_is_asked_until_a_page_is_empty() -> None:
+    assert listed(
+        by_cursor({"": page("a", has_more=None), "a": page("b", has_more=None), "b": page(has_more=None)})
+    ) == ["a", "b"]
+
+
+def test_a_server_that_always_says_more_is_asked_until_a_page_is_empty() -> None:
+    assert listed(by_cursor({"": page("a", has_more=True), "a": page(has_more=True)})) == ["a"]
+
+
+def test_jobs_that_were_pushed_down_are_counted_once_and_the_later_showing_wins() -> None:
+    first = page("a", "b", has_more=True)
+    second = reply({"data": [{"id": "b", "status": "failed"}, {"id": "c"}], "has_more": False})
+    with House(by_cursor({"": first, "b": second})) as house:
+        assert [(j.id, j.status) for j in house.client.list_jobs()] == [
+            ("a", "running"),
+            ("b", "failed"),
+            ("c", "unknown"),
+        ]
+
+
+IMPOSSIBLE: dict[str, Answer] = {
+    "repeats": lambda _: page("a", "b", has_more=True),
+    "repeats and ends": by_cursor({"": page("a", "b", has_more=True), "b": page("a")}),
+    "cursor back": by_cursor({"": page("a", "b", has_more=True), "b": page("c", "a", has_more=True), "a": page("d")}),
+    "cursor back, silently": by_cursor({"": page("a", "b", has_more=None), "b": page("c", "a", has_more=None)}),
+    "another key": lambda _: reply({"jobs": []}),
+    "an error": lambda _: reply({"error": {"message": "overloaded"}}),
+    "an error beside null": lambda _: reply({"data": None, "error": {"message": "overloaded"}}),
+    "a detail": lambda _: reply({"detail": "Not Found"}),
+    "no object": lambda _: reply("a"),
+    "a number": lambda _: reply(0),
+    "null": lambda _: reply(None),
+    "data is an object": lambda _: reply({"data": {}, "has_more": False}),
+    "data is a text": lambda _: reply({"data": "", "has_more": False}),
+    "more without data": lambda _: reply({"has_more": True}),
+    "no id": lambda _: reply({"data": [{"status": "running"}], "has_more": False}),
+    "an item that is none": lambda _: reply({"data": ["x"], "has_more": False}),
+    "an item that is null": lambda _: reply({"data": [None], "has_more": False}),
+    "odd more": lambda _: page("a", has_more="yes"),
+    "odd more, a number": lambda _: page("a", has_more=2),
+    "odd more, a list": lambda _: page("a", has_more=[]),
+    "odd more, an empty text": lambda _: page("a", has_more=""),
+    "nothing, and more": lambda _: page(has_more=True),
+    "null, and more": lambda _: reply({"data": None, "has_more": True}),
+    "nothing where more was to follow": by_cursor({"": page("a", has_more=True), "a": reply({})}),
+    "null where more was to follow": by_cursor({"": page("a", has_more=True), "a": reply({"data": None})}),
+    "500": by_cursor({"": page("a", has_more=True), "a": reply({}, 500)}),
+    "html": by_cursor({"": page("a", has_more=True), "a": HTML}),
+    "drop": by_cursor({"": page("a", has_more=True), "a": DROP}),
+}
+
+
+@pytest.mark.parametrize("answer", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_an_impossible_or_broken_listing_is_no_listing(answer: Answer) -> None:
+    with pytest.raises(Unreadable) as raised:
+        listed(answer)
+    assert not isinstance(raised.value, NoData)
+
+
+@pytest.mark.parametrize("told", [{}, {"object": "list"}, {"data": None}, {"data": None, "has_more": False}, []])
+def test_a_listing_without_data_is_told_from_an_empty_one(told: object) -> None:
+    with pytest.raises(NoData):
+        listed(lambda _: reply(told))
+    with House(lambda _: reply(told)) as house:
+        assert house.client.list_events("j") == ()
+        assert house.client.list_checkpoints("j") == ()
+        assert house.client.find_file("n", 1) is None
+
+
+def test_an_empty_page_that_says_more_is_asked_for_once_more() -> None:
+    assert listed(script(page(has_more=True), page("a"))) == ["a"]
+    with House(lambda _: page(has_more=True)) as house:
+        with pytest.raises(Unreadable, match="--assume empty-listing"):
+            house.client.list_jobs()
+        assert len(house.server.requests) == 2
+
+
+@pytest.mark.parametrize("told", [page(has_more=True), page(has_more="true"), page(has_more=1)])
+def test_an_operator_may_say_that_a_server_answers_so_where_there_is_nothing(told: Reply) -> None:
+    assumed = Assumed(frozenset({Assumption.EMPTY_LISTING}))
+    with House(lambda _: told, assumed=assumed) as house:
+        assert house.client.list_jobs() == ()
+
+
+@pytest.mark.parametrize(
+    "last", [page(has_more=True), page(), page(has_more=None), reply({"data": None, "has_more": False})]
+)
+def test_an_empty_page_ends_a_listing_that_held_items(last: Reply) -> None:
+    assert listed(by_cursor({"": page("a", has_more=True), "a": last})) == ["a"]
+
+
+@pytest.mark.parametrize(("more", "no_more"), [("true", "false"), ("True", "False"), (1, 0)])
+def test_whether_more_follows_may_be_spelt_in_another_way(more: object, no_more: object) -> None:
+    assert listed(by_cursor({"": page("a", has_more=more), "a": page("b", has_more=no_more)})) == ["a", "b"]
+
+
+@pytest.mark.parametrize("count", [1, 3, 99, 101, 150])
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_server_without_pages_shows_everything_at_once(count: int, bare: bool) -> None:
+    jobs = [{"id": f"j{i}", "status": "running"} for i in range(count)]
+    with House(lambda _: reply(jobs if bare else {"data": jobs})) as house:
+        assert [job.id for job in house.client.list_jobs()] == [f"j{i}" for i in range(count)]
+        assert len(house.server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ({"next_page_token": "t"}, "goes on by next_page_token"),
+        ({"nextPageToken": "t"}, "goes on by nextPageToken"),
+        ({"next": "https://x/?page=2"}, "goes on by next"),
+        ({"@odata.nextLink": "https://x"}, "goes on by @odata.nextLink"),
+        ({"links": {"self": "x", "next": "y"}}, "goes on by links.next"),
+        ({"meta": {"cursor": "c"}}, "goes on by meta.cursor"),
+        ({"pageInfo": {"hasNextPage": True}}, "goes on by pageInfo.hasNextPage"),
+        ({"total": 5}, "it has 5 jobs, and shows 2"),
+        ({"total_count": "5"}, "it has 5 jobs, and shows 2"),
+    ],
+)
+def test_a_listing_that_says_in_its_own_way_that_it_goes_on_is_not_whole(beside: dict[str, Any], told: str) -> None:
+    page = {"data": [JOB | {"id": "j1"}, JOB | {"id": "j2"}], **beside}
+    with House(lambda _: reply(page)) as house, pytest.raises(Unreadable, match=told):
+        house.client.list_jobs()
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"next": None, "next_page_token": "", "links": {"next": None}},
+        {"total": 2, "meta": {"page": 1}},
+        {"total": 5, "next": "x", "has_more": False},
+    ],
+)
+def test_a_listing_that_says_that_this_was_all_is_whole(beside: dict[str, Any]) -> None:
+    page = {"data": [JOB | {"id": "j1"}, JOB | {"id": "j2"}], **beside}
+    with House(lambda _: reply(page)) as house:
+        assert [job.id for job in house.client.list_jobs()] == ["j1", "j2"]
+
+
+def test_what_is_made_while_a_server_without_pages_is_listed_is_seen() -> None:
+    assert listed(script(page("a", "b", has_more=None), page("c", "a", "b", has_more=None))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("count", [20, 100])
+def test_a_page_that_may_have_been_cut_is_no_whole_listing(count: int) -> None:
+    """A server that obeys `limit` (or has the API's own) and not `after` would show the youngest jobs only."""
+    ids = [f"j{i}" for i in range(count)]
+    with pytest.raises(Unreadable, match="which may not be all .*--assume whole-listing"):
+        listed(lambda _: page(*ids, has_more=None))
+    with House(lambda _: page(*ids, has_more=None), assumed=Assumed(frozenset({Assumption.WHOLE_LISTING}))) as house:
+        assert len(house.client.list_jobs()) == count
+        assert len(house.client.list_events("j")) == count
+
+
+def test_a_server_that_begins_again_after_its_last_page_has_been_walked() -> None:
+    first, second = [f"a{i}" for i in range(100)], ["b"]
+    walked = by_cursor(
+        {"": page(*first, has_more=None), "a99": page(*second, has_more=None), "b": page(*first, has_more=None)}
+    )
+    assert listed(walked) == [*first, *second]
+
+
+def test_a_listing_that_is_refused_on_its_second_page_is_no_listing() -> None:
+    with pytest.raises(Refused):
+        listed(by_cursor({"": page("a", has_more=True), "a": reply({}, 403)}))
+
+
+def test_cursors_are_escaped() -> None:
+    with House(by_cursor({"": page("a/../b?c&d", has_more=True), "a%2F..%2Fb%3Fc%26d": page("e")})) as house:
+        assert [j.id for j in house.client.list_jobs()] == ["a/../b?c&d", "e"]
+
+
+def endless(_: Request, count: Iterator[int] = itertools.count()) -> Reply:  # noqa: B008 - one counter for all
+    return page(f"job-{next(count)}", has_more=True)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "words"),
+    [("_PAGES_LIMIT", 5, "more than 5 pages"), ("_LISTING_BYTES", 300, "more than 300 bytes")],
+)
+def test_a_listing_that_never_ends_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, words: str
+) -> None:
+    assert getattr(listing_module, limit) <= 256 * 1024 * 1024
+    monkeypatch.setattr(listing_module, limit, value)
+    with House(endless) as house:
+        with pytest.raises(Unreadable, match=words):
+            house.client.list_jobs()
+        assert len(house.server.requests) <= 6
+
+
+def test_a_listing_that_trickles_in_is_given_up_after_a_quarter_of_an_hour() -> None:
+    late = itertools.cycle([reply({}, 429, **{"retry-after": "100"}), None])
+    with House(lambda request: next(late) or endless(request)) as house:
+        with pytest.raises(Unreadable, match="no end after 900 s"):
+            house.client.list_jobs()
+        assert len(house.server.requests) < 20

@@ -1,0 +1,319 @@
+"""A write is sent once, and its outcome classified; a read is asked again, within reason, with the key of the moment."""
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable
+from reconciler.log import configure
+from reconciler.provider import OpenAIClient, takes_no_jobs
+from reconciler.provider.key import KeyFile, Secrets
+from reconciler.provider.transport import ANSWER_LIMIT
+from tests.fakes.faulty import DROP, HANG, FaultyServer, Reply, Request, reply
+from tests.fakes.servers import CREATE, HTML, JOB, KEY, House, caught, script
+
+UNKNOWN = {
+    "dropped": DROP,
+    "hanging": HANG,
+    "cut": Reply(200, json.dumps(JOB).encode(), how="cut"),
+    "dripping": Reply(200, json.dumps(JOB).encode(), how="drip"),
+    "html": HTML,
+    "no id": reply({"status": "running"}),
+    "a list": reply([1]),
+    "empty": Reply(200, b""),
+    "deep": Reply(200, b"[" * 100_000),
+    "408": reply({}, 408),
+    "409": reply({"error": {"message": "lock"}}, 409),
+    "500": reply({}, 500),
+    "502": Reply(502, b"<html>", {}),
+    "503": reply({}, 503),
+    "redirect": reply({}, 307, location="/v1/elsewhere"),
+    "405": reply({}, 405),
+    "too long": Reply(200, b" " * (ANSWER_LIMIT + 1)),
+    "bomb": Reply(200, gzip.compress(b" " * (ANSWER_LIMIT + 1)), {"content-encoding": "gzip"}),
+    "bad gzip": Reply(200, b"not gzip", {"content-encoding": "gzip"}),
+    "cut gzip": Reply(200, gzip.compress(b"{}" * 5000)[:40], {"content-encoding": "gzip"}),
+    "brotli": Reply(200, b"x", {"content-encoding": "br"}),
+}
+
+
+@pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_an_unknown_outcome_is_posted_once(answer: Reply) -> None:
+    with House(lambda _: answer) as house:
+        with pytest.raises(OutcomeUnknown):
+            house.client.create_job(CREATE)
+        assert len(house.server.requests) == 1
+        assert house.clock.slept == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+def test_a_refusal_says_that_nothing_was_created(status: int) -> None:
+    told = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "bad_thing"}}
+    with House(lambda _: reply(told, status, **{"x-request-id": "req-7"})) as house:
+        with pytest.raises(Refused) as raised:
+            house.client.create_job(CREATE)
+        assert len(house.server.requests) == 1
+    assert (raised.value.status, raised.value.code, raised.value.request_id) == (status, "bad_thing", "req-7")
+    assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP {status} bad_thing: no"
+
+
+def test_a_429_on_a_create_is_told_and_not_repeated() -> None:
+    with House(lambda _: reply({"error": {"code": "rate_limit_exceeded"}}, 429, **{"retry-after": "3"})) as house:
+        with pytest.raises(RateLimited) as raised:
+            house.client.create_job(CREATE)
+        assert len(house.server.requests) == 1
+    assert raised.value.retry_after == 3
+    assert not takes_no_jobs(raised.value)
+
+
+def test_no_connection_means_not_sent() -> None:
+    with House(lambda _: reply(JOB)) as house:
+        gone = house.server.base_url
+    with House(lambda _: reply(JOB), base_url=gone) as house, pytest.raises(NotSent):
+        house.client.create_job(CREATE)
+
+
+def test_an_unknown_host_means_not_sent() -> None:
+    with House(lambda _: reply(JOB), base_url="http://no-such-host.invalid/v1") as house, pytest.raises(NotSent):
+        house.client.create_job(CREATE)
+
+
+def test_a_server_that_is_weak_may_say_how_long() -> None:
+    with House(lambda _: reply({}, 503, **{"retry-after": "9"})) as house:
+        with pytest.raises(OutcomeUnknown) as raised:
+            house.client.upload_file("x.jsonl", b"{}")
+        with pytest.raises(OutcomeUnknown):
+            house.client.create_job(CREATE)
+    assert raised.value.retry_after == 9
+
+
+@pytest.mark.parametrize("fault", [DROP, HANG, HTML, reply({}, 500), reply({}, 409), Reply(200, b"{", {})], ids=repr)
+def test_a_read_is_asked_again(fault: Reply) -> None:
+    with House(script(fault, fault, reply(JOB))) as house:
+        assert house.client.retrieve_job("ftjob-1").id == "ftjob-1"
+        assert len(house.server.requests) == 3
+        assert house.clock.slept == [0.5, 1.0], "half of what the jitter allows"
+
+
+def test_a_read_is_given_up_after_four_tries() -> None:
+    with House(lambda _: reply({}, 503)) as house:
+        with pytest.raises(Unreadable, match="HTTP 503"):
+            house.client.retrieve_job("ftjob-1")
+        assert len(house.server.requests) == 4
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422])
+def test_a_refused_read_is_not_repeated(status: int) -> None:
+    with House(lambda _: reply({}, status)) as house:
+        with pytest.raises(Refused) as raised:
+            house.client.retrieve_job("ftjob-1")
+        assert len(house.server.requests) == 1
+    assert raised.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "waited"),
+    [
+        ({"retry-after": "7"}, 7.5),
+        ({"retry-after": "1.5"}, 2.0),
+        ({"retry-after-ms": "2500", "retry-after": "60"}, 3.0),
+        ({"retry-after": "soon"}, 0.5),
+        ({}, 0.5),
+    ],
+)
+def test_retry_after_is_obeyed(headers: dict[str, str], waited: float) -> None:
+    with House(script(reply({}, 429, **headers), reply(JOB))) as house:
+        house.client.retrieve_job("ftjob-1")
+        assert house.clock.slept == [waited]
+
+
+def test_retry_after_may_be_a_date() -> None:
+    with House(lambda _: reply(JOB)) as house:
+        date = formatdate(house.clock.time() + 30, usegmt=True)
+        house.server.answer = script(reply({}, 429, **{"retry-after": date}), reply(JOB))
+        house.client.retrieve_job("ftjob-1")
+        assert 28 < house.clock.slept[0] <= 31
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply({}, 429, **{"retry-after": "121"}),
+        reply({"error": {"code": "insufficient_quota"}}, 429),
+        reply({"error": {"code": "SpendLimitReached"}}, 429),
+        reply({"message": "pay first", "type": "insufficient_quota"}, 429),
+        reply({"error": "insufficient_quota"}, 429),
+        reply({"error": {"code": "daily_rate_limit_exceeded"}}, 429, **{"retry-after": "5"}),
+    ],
+    ids=["too long", "quota", "camel case", "flat", "a text", "daily"],
+)
+def test_a_limit_that_will_not_pass_is_told_at_once(answer: Reply) -> None:
+    with House(lambda _: answer) as house:
+        with pytest.raises(RateLimited):
+            house.client.list_jobs()
+        assert len(house.server.requests) == 1
+
+
+def test_no_redirect_is_followed_and_the_key_goes_nowhere_else() -> None:
+    with FaultyServer(lambda _: reply(JOB)) as other:
+        with (
+            House(lambda _: reply({}, 302, location=f"{other.base_url}/fine_tuning/jobs/ftjob-1")) as house,
+            pytest.raises(Unreadable),
+        ):
+            house.client.retrieve_job("ftjob-1")
+        assert other.requests == []
+
+
+ROTATED = "sk-the-key-that-came-after-it"
+
+
+def a_file(path: Path, key: str = KEY) -> KeyFile:
+    """A key file that was read once."""
+    path.write_text(key)
+    file = KeyFile(path, Secrets(), configure(form="json", secrets=[], stream=io.StringIO()))
+    file.current()
+    return file
+
+
+def sent_keys(house: House) -> list[str]:
+    return [request.headers["authorization"].removeprefix("Bearer ") for request in house.server.requests]
+
+
+def test_a_key_file_that_changed_counts_from_the_next_request(tmp_path: Path) -> None:
+    with House(lambda _: reply(JOB), api_key=a_file(tmp_path / "key")) as house:
+        house.client.retrieve_job("ftjob-1")
+        (tmp_path / "key").write_text(ROTATED)
+        house.client.cancel_job("ftjob-1")
+    assert sent_keys(house) == [KEY, ROTATED]
+
+
+class Unseen(KeyFile):
+    """A file system that does not show yet that the file changed."""
+
+    def current(self) -> str:
+        return KEY
+
+
+def unseen(path: Path) -> Unseen:
+    file = Unseen(path, Secrets(), configure(form="json", secrets=[], stream=io.StringIO()))
+    path.write_text(KEY)
+    KeyFile.current(file)
+    path.write_text(ROTATED)
+    return file
+
+
+def by_key(request: Request) -> Reply:
+    """An answer that refuses the old key, and echoes both."""
+    refused = request.headers["authorization"] != f"Bearer {ROTATED}"
+    return reply({"error": {"message": f"not {KEY}, {ROTATED}"}}, 401) if refused else reply(JOB)
+
+
+def test_a_read_that_met_a_401_is_asked_once_more_with_another_key(tmp_path: Path) -> None:
+    with House(by_key, api_key=unseen(tmp_path / "key")) as house:
+        house.client.retrieve_job("ftjob-1")
+    assert sent_keys(house) == [KEY, ROTATED]
+    assert [record.status for record in house.records] == [401, 200]
+
+
+def test_a_read_is_asked_once_more_only(tmp_path: Path) -> None:
+    with House(lambda _: reply({}, 401), api_key=unseen(tmp_path / "key")) as house, pytest.raises(Refused):
+        house.client.retrieve_job("ftjob-1")
+    assert sent_keys(house) == [KEY, ROTATED]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["the same key", "no file"])
+def test_a_401_for_the_only_key_there_is_ends_the_read(tmp_path: Path, *, gone: bool) -> None:
+    with House(lambda _: reply({}, 401), api_key=a_file(tmp_path / "key")) as house:
+        if gone:
+            (tmp_path / "key").unlink()
+        with pytest.raises(Refused, match="HTTP 401"):
+            house.client.list_jobs()
+    assert sent_keys(house) == [KEY]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda client: client.create_job(CREATE),
+        lambda client: client.cancel_job("ftjob-1"),
+        lambda client: client.upload_file("f.jsonl", b"{}"),
+    ],
+    ids=["create", "cancel", "upload"],
+)
+def test_a_write_that_met_a_401_is_refused_and_not_repeated(
+    tmp_path: Path, write: Callable[[OpenAIClient], object]
+) -> None:
+    def answer(request: Request) -> Reply:
+        (tmp_path / "key").write_text(ROTATED)  # rotated while the request is under way
+        return by_key(request)
+
+    with House(answer, api_key=a_file(tmp_path / "key")) as house:
+        with pytest.raises(Refused, match="HTTP 401"):
+            write(house.client)
+        assert sent_keys(house) == [KEY]
+        house.client.retrieve_job("ftjob-1")
+    assert sent_keys(house) == [KEY, ROTATED]
+
+
+def test_a_read_asked_once_more_ends_as_that_answer_says(tmp_path: Path) -> None:
+    with House(script(reply({}, 401), reply({}, 500), reply(JOB)), api_key=unseen(tmp_path / "key")) as house:
+        house.client.retrieve_job("ftjob-1")
+    assert [record.status for record in house.records] == [401, 500, 200]
+
+
+def test_every_key_ever_held_is_in_no_message(tmp_path: Path) -> None:
+    told = {"error": {"message": f"neither {KEY} nor {ROTATED}"}, "id": "j", "status": "running"}
+    with House(lambda _: reply(told), api_key=a_file(tmp_path / "key")) as house:
+        (tmp_path / "key").write_text(ROTATED)
+        job = house.client.retrieve_job("j")
+        assert job.error is not None
+        assert job.error.message == "neither [redacted] nor [redacted]"
+        house.server.answer = lambda _: reply(told, 401)
+        outcome = caught(lambda: house.client.create_job(CREATE))
+    assert str(outcome).endswith(": neither [redacted] nor [redacted]")
+    assert not any(key in repr(house.records) for key in (KEY, ROTATED))
+
+
+def test_no_empty_key_is_sent_while_the_file_is_rotated(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    with House(lambda _: reply(JOB), api_key=a_file(path)) as house:
+        for rotate in (path.unlink, lambda: path.write_text(""), lambda: path.write_text(f"{ROTATED}\n")):
+            rotate()
+            house.client.retrieve_job("ftjob-1")
+    assert sent_keys(house) == [KEY, KEY, ROTATED]
+
+
+def test_every_request_is_recorded() -> None:
+    with House(script(reply({}, 500, **{"x-request-id": "r1"}), reply(JOB))) as house:
+        house.client.retrieve_job("ftjob-1")
+    assert [(r.operation, r.method, r.path, r.status) for r in house.records] == [
+        ("retrieve", "GET", "/fine_tuning/jobs/ftjob-1", 500),
+        ("retrieve", "GET", "/fine_tuning/jobs/ftjob-1", 200),
+    ]
+    assert house.records[0].request_id == "r1"
+    assert house.records[0].error.startswith("GET /fine_tuning/jobs/ftjob-1: HTTP 500")
+    assert all(r.duration >= 0 for r in house.records)
+
+
+def test_a_429_slows_every_request_down_not_only_the_one_that_met_it() -> None:
+    answers = iter([Reply(429, b"{}", {"retry-after": "20"})])
+    with House(lambda _: next(answers, reply({"id": "j", "status": "running"}))) as house:
+        slept: list[float] = []
+        house.clock.sleep = slept.append  # type: ignore[method-assign, assignment]
+        house.client.retrieve_job("j")
+        assert slept[0] == pytest.approx(20.5)
+        house.client.retrieve_job("j")
+        assert len(slept) == 3, "on a clock that stood still, the retry and the next request waited as well"
+        assert slept[1:] == [pytest.approx(20.5, abs=0.5)] * 2
+
+
+def test_a_cookie_is_not_kept() -> None:
+    with House(lambda _: reply(JOB, 200, **{"set-cookie": "a=b; Path=/"})) as house:
+        house.client.retrieve_job("ftjob-1")
+        house.client.retrieve_job("ftjob-1")
+        assert all("cookie" not in request.headers for request in house.server.requests)
