@@ -1,9 +1,11 @@
 """A fleet directory or a stream of manifests, read into a `Snapshot`."""
 
-from reconciler.source.directory import fingerprint, read_directory, read_stream, read_training_bytes
+from reconciler.source.directory import read_directory, read_stream
 from reconciler.source.files import real_path
+from reconciler.source.fingerprint import fingerprint
 from reconciler.source.reader import DirectoryReader
 from reconciler.source.standing import still_standing
+from reconciler.source.training_files import read_training_bytes
 
 __all__ = [
     "DirectoryReader",

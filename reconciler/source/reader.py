@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.snapshot import Snapshot
-from reconciler.source.directory import fingerprint, read_directory
+from reconciler.source.directory import read_directory
 from reconciler.source.files import Unfit, real_path
+from reconciler.source.fingerprint import fingerprint
 from reconciler.source.tree import survey
 
 # A file changed in the same tick of the clock as it was read keeps its times (as in git's "racy" index).

@@ -1,0 +1,53 @@
+"""The manifest files under a directory, as bytes.
+
+Nothing in here knows what a document says.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.source.envelope import held_by, is_ours
+from reconciler.source.files import TooLong, Unfit, read_bounded, real_path
+from reconciler.source.tree import JSON_SUFFIX, Tree
+from reconciler.source.yaml_text import BYTES_LIMIT
+
+
+def read_files(root: Path, tree: Tree) -> Iterator[tuple[str, bytes | Unfit]]:
+    """Each manifest's bytes, or why there are none; JSON that is not ours is no manifest."""
+    real = real_path(root)
+    for relative, found in tree.files:
+        content = found if isinstance(found, Unfit) else _manifest_bytes(found, real)
+        if is_json(relative) and not isinstance(content, Unfit) and not _may_be_ours(content):
+            continue
+        yield relative, content
+
+
+def _manifest_bytes(path: Path, real_root: Path) -> bytes | Unfit:
+    try:
+        content = read_bounded(path, real_root, BYTES_LIMIT)
+    except Unfit as unfit:
+        # Longer than any manifest: a file of data, where it is JSON.
+        return b"{}" if is_json(path.name) and isinstance(unfit, TooLong) else unfit
+    if not content.strip():
+        # Between an editor's truncate and its write every manifest looks like this.
+        return Unfit("empty: a save under way looks like this; delete the file if nothing is wanted of it")
+    return content
+
+
+def is_json(path: str) -> bool:
+    return path.lower().endswith(JSON_SUFFIX)
+
+
+def _may_be_ours(content: bytes) -> bool:
+    """Whether a JSON file is a manifest: its apiVersion says so, or it was cut short before anyone could tell.
+
+    One in UTF-16 is none that can be read, as `read_documents` says.
+    """
+    if b'"apiVersion"' not in content.replace(b"\0", b""):
+        return False
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return True
+    return any(is_ours(held) for held in held_by(value))

@@ -1,0 +1,208 @@
+"""What is gathered of the files of one reading, document by document."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from reconciler.core.complaints import ERRORS_LIMIT, problems_of
+from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocument, TrainingFile
+from reconciler.core.fields import ONE_MODEL, is_file_id
+from reconciler.core.snapshot import Problem
+from reconciler.errors import foreign
+from reconciler.source.envelope import Belongs, belongs, described, is_of_others, is_ours, listed, name_of, objections
+from reconciler.source.files import Unfit
+from reconciler.source.fingerprint import digest
+from reconciler.source.manifest_files import is_json
+from reconciler.source.training_files import TrainingFiles
+from reconciler.source.yaml_text import Document, read_documents
+from reconciler.source.yaml_text import Path as Keys
+
+STREAM_NAME = "-"
+
+_PATH_LIMIT = 256  # as the schema has it
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is gathered while files are read, one after the other."""
+
+    root: Path
+    own: frozenset[Path] = frozenset()
+    seen: int = 0
+    fleet_seen: bool = False  # a Fleet document stands there, valid or not
+    entries: list[Entry] = field(default_factory=list)
+    fleets: list[tuple[FleetDocument, str, int]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    gaps: list[Problem] = field(default_factory=list)
+    holding: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
+    digests: list[tuple[str, str]] = field(default_factory=list)
+    documents: dict[str, Document] = field(default_factory=dict)
+    training: TrainingFiles = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.training = TrainingFiles(self.root)
+
+    def problem(self, path: str, position: tuple[int, int], keys: str, message: str) -> None:
+        self.problems.append(Problem(path, *position, keys, message))
+
+    def take(self, relative: str, content: bytes | Unfit) -> None:
+        """Take one file."""
+        self.digests.append((relative, digest(content)))
+        if isinstance(content, Unfit) and is_json(relative):
+            # Whether it is a manifest at all nobody can see.
+            self.gaps.append(Problem(relative, 1, 1, "", str(content)))
+            return
+        self.seen += 1
+        if isinstance(content, Unfit):
+            self.unreadable.add(relative)
+            self.problem(relative, (1, 1), "", str(content))
+            return
+        before = len(self.problems)
+        # JSON may be indented with tabs, which YAML refuses; inside of its texts they are escaped.
+        read = read_documents(content.replace(b"\t", b" ") if is_json(relative) else content)
+        if not read.whole:
+            self.unreadable.add(relative)
+        elif not read.documents and relative != STREAM_NAME:
+            self.gaps.append(Problem(relative, 1, 1, "", _NO_DOCUMENT))
+        # What another tool's document may hold (anchors, tags) is that tool's affair.
+        theirs = {document.number for document in read.documents if document.flawed and is_of_others(document.value)}
+        for flaw in (flaw for flaw in read.flaws if flaw.document not in theirs):
+            self.problem(relative, (flaw.line, flaw.column), dotted(flaw.path), flaw.message)
+        for document in read.documents:
+            self._document(relative, document)
+            if len(self.problems) - before > ERRORS_LIMIT:
+                self.unreadable.add(relative)
+                return
+
+    def _document(self, relative: str, document: Document) -> None:
+        value = document.value
+        if isinstance(value, list) and any(is_ours(item) for item in value):
+            self.problem(relative, document.position(()), "", _A_LIST)
+        elif isinstance(value, list):
+            self._leave_out(relative, document)
+        elif not isinstance(value, Mapping):
+            self.problem(relative, document.position(()), "", "a document must be a mapping of fields")
+        else:
+            self._mapping(relative, document, value)
+
+    def _mapping(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
+        whose = belongs(value)
+        if whose is Belongs.ELSEWHERE:
+            self._leave_out(relative, document)
+        elif whose is Belongs.LIST:
+            items = tuple(_items(document))
+            if not items:
+                self.gaps.append(Problem(relative, *document.position(()), "", _NO_DOCUMENT))
+            for item in items:
+                self._document(relative, item)
+        elif whose is Belongs.MISSPELT:
+            self.broken.add(name_of(value))
+            for key, message in objections(value):
+                self.problem(relative, document.position((key,)), key, message)
+        elif whose is Belongs.OURS:
+            self.holding.add(relative)
+            take = self._fleet_document if value["kind"] == "Fleet" else self._job_document
+            take(relative, document, value)
+
+    def _leave_out(self, relative: str, document: Document) -> None:
+        """Name what is not ours; of a file's later ones only how many they are."""
+        self.left_out[relative] += 1
+        if self.left_out[relative] <= ERRORS_LIMIT:
+            self.warnings.append(Problem(relative, *document.position(()), "", described(document.value)))
+
+    def _fleet_document(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
+        self.fleet_seen = True
+        try:
+            fleet = FleetDocument.model_validate(value)
+        except ValidationError as error:
+            self._invalid(relative, document, error)
+        else:
+            self.fleets.append((fleet, relative, document.position(())[0]))
+
+    def _job_document(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
+        try:
+            job = FineTuningJobDocument.model_validate(value)
+        except ValidationError as error:
+            self.broken.add(name_of(value))
+            told = self._invalid(relative, document, error)
+            self._rest(relative, document, value, models_told=ONE_MODEL in told or document.flawed)
+            return
+        if document.flawed:
+            self.broken.add(name_of(value))
+        else:
+            self._job(relative, document, job)
+
+    def _invalid(self, relative: str, document: Document, error: ValidationError) -> frozenset[str]:
+        """Tell what is wrong with a document's fields; returns the sentences."""
+        # In the place of a key that is no text stands one of ours; that flaw was told already.
+        told = [(keys, message) for keys, message in problems_of(error) if not any(_is_stand_in(key) for key in keys)]
+        for keys, message in told:
+            self.problem(relative, document.position(keys), dotted(keys), message)
+        return frozenset(message for _, message in told)
+
+    def _rest(self, relative: str, document: Document, value: Mapping[str, object], *, models_told: bool) -> None:
+        """What else is wrong with a job whose fields are: every error is told in one run, once."""
+        spec = value.get("spec")
+        if not isinstance(spec, Mapping):
+            return
+        for key in ("training_file", "validation_file"):
+            given = spec.get(key)
+            if isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and not is_file_id(given):
+                self._file(relative, document, key, given)
+        unset: tuple[object, ...] = (None, {})
+        if not models_told and (spec.get("model") in unset) == (spec.get("model_from") in unset):
+            self.problem(relative, document.position(("spec",)), "spec", ONE_MODEL)
+
+    def _file(self, relative: str, document: Document, key: str, given: str) -> TrainingFile | None:
+        """A local training file, or the problem with it."""
+        found = self.training.training_file((self.root / relative).parent, given)
+        if isinstance(found, TrainingFile):
+            return found
+        keys: Keys = ("spec", key)
+        self.problem(relative, document.position(keys), dotted(keys), f"{foreign(given)}: {found}")
+        return None
+
+    def _job(self, relative: str, document: Document, job: FineTuningJobDocument) -> None:
+        files: dict[str, TrainingFile | None] = {}
+        for key, given in (("training_file", job.spec.training_file), ("validation_file", job.spec.validation_file)):
+            files[key] = None
+            if given is None or is_file_id(given):
+                continue
+            files[key] = self._file(relative, document, key, given)
+            if files[key] is None:
+                self.broken.add(job.metadata.name)
+        line = document.position(())[0]
+        self.documents.setdefault(job.metadata.name, document)
+        self.entries.append(Entry(job, relative, line, files["training_file"], files["validation_file"]))
+
+
+_A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
+_NO_DOCUMENT = (
+    "holds no document: a save under way looks like this; delete it if nothing is wanted of it, "
+    "or name it in .reconcilerignore"
+)
+
+
+def _items(document: Document) -> Iterator[Document]:
+    """The documents of a `kind: List`, each with its own positions."""
+    below: dict[int, dict[Keys, tuple[int, int]]] = {}
+    for path, position in document.positions.items():
+        if len(path) > 1 and path[0] == "items" and isinstance(path[1], int):
+            below.setdefault(path[1], {})[path[2:]] = position
+    for index, value in enumerate(listed(document.value)):
+        yield Document(value, below[index], document.flawed)
+
+
+def _is_stand_in(key: str | int) -> bool:
+    return isinstance(key, str) and key.startswith("\0")
+
+
+def dotted(keys: Iterable[str | int]) -> str:
+    return ".".join(str(key) for key in keys)
