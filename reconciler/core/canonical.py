@@ -1,6 +1,6 @@
 """Canonical JSON (RFC 8785): the one sequence of bytes that a value is hashed as.
 
-Pure. `manifest` calls `canonical` to compute revisions. Our own code, because a revision decides
+Pure. `revision` calls `canonical` to compute revisions. Our own code, because a revision decides
 whether a job is trained again and must therefore never change with a library's release; the
 tests judge it by an independent implementation.
 """

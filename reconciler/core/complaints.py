@@ -1,6 +1,7 @@
 """Validation errors in a person's words, with the path of the field.
 
-Pure.
+Pure. `source` calls `problems_of` for a document that pydantic refused; pydantic's own words and paths do not leave
+this module. Where a field stands in its file is not known here.
 """
 
 import difflib
@@ -17,19 +18,17 @@ from reconciler.core.placeholder import name_fault
 from reconciler.core.scalars import NAME_PATTERN, Strict
 from reconciler.errors import foreign
 
-# A file, and a document, with more errors than a person reads is told to hold more.
+# More errors than a person reads: the others of a document, and of a file, are only counted.
 ERRORS_LIMIT = 100
 
 
 def problems_of(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
-    """Each error as the keys that lead to it and a sentence; pydantic's own words stay in here."""
+    """Each error as the keys that lead to it and a sentence."""
     found = error.errors()
-    told = [(_path(one["loc"]), _sentence(one)) for one in found[:ERRORS_LIMIT]]
-    return (
-        [*told, ((), f"errors beyond the first {ERRORS_LIMIT}: {len(found) - ERRORS_LIMIT}")]
-        if len(found) > ERRORS_LIMIT
-        else told
-    )
+    problems = [(_path(one["loc"]), _sentence(one)) for one in found[:ERRORS_LIMIT]]
+    if len(found) > ERRORS_LIMIT:
+        problems.append(((), f"errors beyond the first {ERRORS_LIMIT}: {len(found) - ERRORS_LIMIT}"))
+    return problems
 
 
 def _path(location: Sequence[str | int]) -> tuple[str | int, ...]:
@@ -75,9 +74,9 @@ def _shown(given: object) -> str:
 
 
 def _nearest(name: str) -> str:
-    """The field that was meant, perhaps; of a name that is right elsewhere nothing is known."""
-    known = _field_names()
-    close = [] if name in known else difflib.get_close_matches(name, known, n=1)
+    """The field that was meant, perhaps; none where ``name`` is a field, but of another place."""
+    names = _field_names()
+    close = [] if name in names else difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -1,6 +1,7 @@
 """What decisions read: the fleet and its jobs as values, made of valid documents; and the graph between the jobs.
 
-Pure.
+Pure. `source` calls `fleet_of` and `desire` once a reading, and every decision reads what they return. What is wrong
+with one document alone is refused before (`documents`); nothing here reads a file.
 """
 
 from collections import Counter
@@ -101,7 +102,7 @@ class Fault:
 def fleet_of(document: FleetDocument) -> Fleet:
     """The fleet that a document describes."""
     spec = document.spec
-    # Copied whole: a field that `Fleet` does not know is a TypeError, and never dropped.
+    # Every field is copied: one that `Fleet` does not have is a TypeError, and never dropped.
     fields = dict(spec) | {
         "expect": Expect(**dict(spec.expect)) if spec.expect else None,
         "limits": Limits(**dict(spec.limits)),
@@ -174,7 +175,7 @@ def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
         training=entry.training,
         validation=entry.validation,
         model_from=entry.upstream,
-        # Copied whole, as the fleet's fields are.
+        # Every field is copied, as the fleet's are.
         policy=Policy(**dict(policy) | {"adopt": Adopt(**dict(policy.adopt)) if policy.adopt else None}),
         path=entry.path,
         line=entry.line,

@@ -1,6 +1,9 @@
-"""The documents a person writes, strict: `kind: Fleet` and `kind: FineTuningJob`, and where a job's document stands.
+"""The documents a person writes, strict: `kind: Fleet` and `kind: FineTuningJob`; and a job's with its place and files.
 
-Pure.
+Pure. `source` validates parsed YAML with the two documents, and says in an `Entry` where one stands and what its
+local files hold; `desired` and `revision` read them; `cli` prints their JSON Schema. An unknown field is refused, but
+for those that a cluster adds. The fields of a job's ``spec`` stand in `fields`; what is wrong between documents is
+found in `desired`.
 """
 
 import re
@@ -29,8 +32,6 @@ class ProviderName(StrEnum):
 
 
 _Percent = re.compile(r"(\d{1,3})%")
-
-
 _CLUSTERS = "What a cluster adds; ignored."
 
 

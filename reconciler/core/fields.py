@@ -1,10 +1,20 @@
 """The job's spec, field by field: each with its bounds and its fate (sent? hashed? ours?), declared where the field is.
 
-Pure.
+Pure. `documents` puts `JobSpec` under ``spec``; `desired` and `revision` ask each field's fate, and read what the
+manifest sets by `as_written`. Nothing here knows of another document, or of a file's bytes. Methods and graders,
+which are large, stand in `methods`.
+
+To add a field, declare it in `JobSpec` with its bounds and its `Fate`. The body, the revision, the JSON Schema and
+what `extra_body` may not hold follow. Besides that:
+
+* one that is hashed ``AS_NAMED`` says in `revision.form` what is hashed in its place (a KeyError until it does);
+* one of ``policy`` is a field of `desired.Policy` too (a TypeError until it is), and one that is neither sent nor
+  hashed needs a reader: a field that changes nothing fails a test;
+* tests/unit/test_fields.py asks for a job with it and one without; `revision` says in words what is hashed.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -158,10 +168,10 @@ class JobSpec(Strict):
 
     @field_validator("extra_body")
     @classmethod
-    def _foreign_fields(cls, extra: dict[str, Any] | None) -> dict[str, Any] | None:
-        known = sorted(set(extra or {}) & set(BODY_FIELDS))
-        if known:
-            raise ValueError(f"{known[0]} is a field of the API: write it as spec.{known[0]}")
+    def _not_of_the_api(cls, extra: dict[str, Any] | None) -> dict[str, Any] | None:
+        misplaced = sorted(set(extra or {}) & set(BODY_FIELDS))
+        if misplaced:
+            raise ValueError(f"{misplaced[0]} is a field of the API: write it as spec.{misplaced[0]}")
         all_filled(extra)
         return extra
 
@@ -176,7 +186,7 @@ class JobSpec(Strict):
 
 
 def fates_of(spec: type[BaseModel]) -> Mapping[str, Fate]:
-    """The fate of each field. Raises TypeError for a field that declares none: it would be dropped without a word."""
+    """The fate of each field. Raises TypeError for a field that does not declare one: it would silently be dropped."""
     fates = {name: [m for m in info.metadata if isinstance(m, Fate)] for name, info in spec.model_fields.items()}
     for name, found in fates.items():
         if len(found) != 1:
@@ -194,10 +204,10 @@ def is_file_id(value: str) -> bool:
     return re.fullmatch(r"file-[A-Za-z0-9_-]+", value) is not None
 
 
-def as_written(spec: JobSpec, fields: set[str]) -> dict[str, object]:
-    """What the manifest sets of ``fields``; maps that hold nothing are unset, except in foreign fields."""
-    told = spec.model_dump(include=fields, exclude_unset=True)
-    kept = {key: value if key == "extra_body" else _without_empty(value) for key, value in told.items()}
+def as_written(spec: JobSpec, fields: Iterable[str]) -> dict[str, object]:
+    """What the manifest sets of ``fields``; maps that hold nothing are unset, except within ``extra_body``."""
+    written = spec.model_dump(include=set(fields), exclude_unset=True)
+    kept = {key: value if key == "extra_body" else _without_empty(value) for key, value in written.items()}
     return {key: value for key, value in kept.items() if value != {}}
 
 

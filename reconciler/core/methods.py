@@ -1,7 +1,7 @@
 """How a model is trained, as a person may write it: methods, hyperparameters and graders, with documented bounds.
 
-Pure. `fields` puts these models under ``spec``. Bounds are those of the official OpenAPI document (schemas
-CreateFineTuningJobRequest, FineTune…Method, Grader…). A null and an empty map mean unset, everywhere.
+Pure. `fields` puts `Method` and `Hyperparameters` under ``spec``. Bounds are those of the official OpenAPI document
+(schemas CreateFineTuningJobRequest, FineTune…Method, Grader…). A null and an empty map mean unset, everywhere.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,13 +21,13 @@ class _Auto:
 
     words: str
     check: Callable[[float], bool]
-    whole: bool = False
+    integer: bool = False
 
     def validate(self, value: Any) -> Any:
         if value == "auto":
             return value
         number = integral(value)
-        kinds = (int,) if self.whole else (int, float)
+        kinds = (int,) if self.integer else (int, float)
         if isinstance(number, bool) or not isinstance(number, kinds) or not self.check(number):
             raise ValueError(f"must be auto or {self.words}")
         return number
@@ -36,17 +36,17 @@ class _Auto:
         return core_schema.no_info_plain_validator_function(self.validate)
 
     def __get_pydantic_json_schema__(self, _schema: Any, _handler: Any) -> dict[str, Any]:
-        kind = "integer" if self.whole else "number"
+        kind = "integer" if self.integer else "number"
         return {"anyOf": [{"const": "auto"}, {"type": kind}], "description": f"auto, or {self.words}"}
 
 
 # The bounds are those of the API reference; None is "not set", as everywhere.
-_Epochs = Annotated[Any, _Auto("a whole number from 1 to 50", lambda n: 1 <= n <= 50, whole=True)]  # noqa: PLR2004
-_Batch = Annotated[Any, _Auto("a whole number from 1 to 256", lambda n: 1 <= n <= 256, whole=True)]  # noqa: PLR2004
+_Epochs = Annotated[Any, _Auto("a whole number from 1 to 50", lambda n: 1 <= n <= 50, integer=True)]  # noqa: PLR2004
+_Batch = Annotated[Any, _Auto("a whole number from 1 to 256", lambda n: 1 <= n <= 256, integer=True)]  # noqa: PLR2004
 _Rate = Annotated[Any, _Auto("a number above 0", lambda n: 0 < n < float("inf"))]
 _Beta = Annotated[Any, _Auto("a number above 0, at most 2", lambda n: 0 < n <= 2)]  # noqa: PLR2004
 _Compute = Annotated[Any, _Auto("a number above 0.00001, at most 10", lambda n: 1e-05 < n <= 10)]  # noqa: PLR2004
-_Count = Annotated[Any, _Auto("a whole number from 1", lambda n: 1 <= n < 2**31, whole=True)]
+_Count = Annotated[Any, _Auto("a whole number from 1", lambda n: 1 <= n < 2**31, integer=True)]
 
 
 class Hyperparameters(Strict):
@@ -151,8 +151,8 @@ class LabelModelGrader(Strict):
 
 def _grader_type(value: Any) -> str:
     """Empty where it says none: only of a text does pydantic say which would fit here."""
-    told = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
-    return told if isinstance(told, str) else ""
+    given = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    return given if isinstance(given, str) else ""
 
 
 _Single = (

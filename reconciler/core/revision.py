@@ -1,6 +1,8 @@
-"""A job's revision.
+"""A job's revision: the form that is hashed, and its digest.
 
-Pure.
+Pure. `desired` calls `form` and `revision_of` for each job. Which fields are hashed, and how, each field declares
+itself (`fields`); how a value becomes bytes is `canonical`'s. This docstring is the specification, and
+tests/unit/test_revision.py holds it against another implementation.
 
 **The revision** is the first 16 hex digits of SHA-256 over the RFC 8785 form of the object that
 `form` builds: of ``model``, ``suffix``, ``seed``, ``method``, ``hyperparameters``, ``extra_body`` and
@@ -24,7 +26,7 @@ _AS_NAMED = frozenset(name for name, fate in FATES.items() if fate.hashed is Has
 def form(entry: Entry, upstream_revision: str | None) -> dict[str, object]:
     """The object whose canonical form is hashed into the revision (see the module's docstring)."""
     spec = entry.document.spec
-    hashed = as_written(spec, set(_AS_WRITTEN))
+    hashed = as_written(spec, _AS_WRITTEN)
     if hashed.get("rerun") == 0:
         del hashed["rerun"]
     source = spec.model_from

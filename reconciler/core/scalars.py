@@ -1,7 +1,7 @@
 """Texts and numbers with their bounds, and the strict base of every model: what fields are made of.
 
-Pure. The models of what a person writes are built on it. It refuses a text that is a template which nobody filled
-in, by the rules of `placeholder`. Which field has which bounds is not said here.
+Pure. `methods`, `fields` and `documents` are built on it. A text that is a template which nobody filled in is
+refused here, by the rules of `placeholder`. What a field means is not known here.
 """
 
 from collections.abc import Callable, Mapping
