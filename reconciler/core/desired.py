@@ -89,6 +89,11 @@ class Desired:
     path: str = ""
     line: int = 1
 
+    @property
+    def local_files(self) -> tuple[TrainingFile, ...]:
+        """The local files that it is trained and validated with."""
+        return tuple(file for file in (self.training, self.validation) if file is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

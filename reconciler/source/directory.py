@@ -1,8 +1,8 @@
 """A fleet directory, or a stream, → a `Snapshot`: every job it wants and every error it holds.
 
-`cli` and `daemon` call `read_directory` and `read_stream`; `reconcile` asks `fingerprint` whether what
-was read still stands there, and `read_training_bytes` for the bytes to upload. Nothing in here
-decides about jobs, and no foreign exception leaves.
+`cli` calls `read_directory` and `read_stream`, `reader` the former for the daemon. What is wrong between documents is
+found here; what one file holds is gathered in `reading`. Nothing in here decides about jobs, and what a file system
+or a library raises does not leave.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -14,9 +14,9 @@ from reconciler.core.desired import Fleet, desire, fleet_of
 from reconciler.core.documents import Entry
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import foreign
-from reconciler.source.fingerprint import contents_of, digest_of_all, training_files
-from reconciler.source.manifest_files import read_files
-from reconciler.source.reading import STREAM_NAME, Reading, dotted
+from reconciler.source.fingerprint import digest_of_manifests, fingerprint_of
+from reconciler.source.manifest_files import read_manifests
+from reconciler.source.reading import STREAM_NAME, Reading
 from reconciler.source.tree import survey
 
 # A directory that changes faster than this is read at the next pass; two equal readings are needed anyway.
@@ -54,7 +54,7 @@ def _read_directory(root: Path, own: frozenset[Path]) -> Snapshot:
     tree = survey(root, own)
     reading = Reading(root, own)
     reading.gaps = [Problem(place, 1, 1, "", why) for place, why in tree.gaps]
-    for relative, content in read_files(root, tree):
+    for relative, content in read_manifests(root, tree):
         reading.take(relative, content)
     reading.digests += tree.gaps
     if not reading.seen:
@@ -74,25 +74,24 @@ def read_stream(content: bytes, root: Path) -> Snapshot:
 
 
 def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
-    """Everything together: what only shows between documents is found here."""
+    """What was gathered, and what is wrong between documents."""
     fleet = _fleet(reading)
     single = _without_doubles(reading)
     broken = frozenset(reading.broken - {""})
     desired, faults = desire([e for e in single if e.name not in broken], broken)
     paths = {entry.name: entry.path for entry in single}
     for fault in faults:
-        document = reading.documents[fault.name]
-        reading.problem(paths[fault.name], document.position(fault.path), dotted(fault.path), fault.message)
-    contents = contents_of(reading.digests)
-    files = sorted({(f.path, f.sha256) for f in training_files(desired.values())})
+        reading.problem_in(reading.documents[fault.name], paths[fault.name], fault.path, fault.message)
+    contents = digest_of_manifests(reading.digests)
+    files = {(file.path, file.sha256) for one in desired.values() for file in one.local_files}
     return Snapshot(
         root=reading.root,
         fleet=fleet,
         desired=desired,
         broken=broken | {fault.name for fault in faults},
-        problems=tuple(_told(sorted(reading.problems), reading.unreadable)),
+        problems=tuple(_first_of_each_file(sorted(reading.problems), reading.unreadable)),
         unreadable=frozenset(reading.unreadable),
-        fingerprint=digest_of_all(contents, files),
+        fingerprint=fingerprint_of(contents, sorted(files)),
         stream=stream,
         contents=contents,
         warnings=tuple(sorted([*reading.warnings, *_more_left_out(reading)])),
@@ -103,6 +102,7 @@ def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
 
 
 def _more_left_out(reading: Reading) -> Iterator[Problem]:
+    """How many more of a file's documents are not ours than are named."""
     for relative, count in reading.left_out.items():
         if count > ERRORS_LIMIT:
             yield Problem(
@@ -111,6 +111,7 @@ def _more_left_out(reading: Reading) -> Iterator[Problem]:
 
 
 def _fleet(reading: Reading) -> Fleet | None:
+    """The one fleet; None, and a problem, where none or several are described."""
     if len(reading.fleets) == 1:
         return fleet_of(reading.fleets[0][0])
     if reading.seen and not reading.fleet_seen:
@@ -123,6 +124,7 @@ def _fleet(reading: Reading) -> Fleet | None:
 
 
 def _without_doubles(reading: Reading) -> list[Entry]:
+    """The first entry of each name; a name that is taken again is broken."""
     first: dict[str, Entry] = {}
     for entry in reading.entries:
         other = first.setdefault(entry.name, entry)
@@ -133,8 +135,8 @@ def _without_doubles(reading: Reading) -> list[Entry]:
     return list(first.values())
 
 
-def _told(problems: Iterable[Problem], unreadable: Container[str]) -> Iterable[Problem]:
-    """The first of each file's problems, and how many more were found."""
+def _first_of_each_file(problems: Iterable[Problem], unreadable: Container[str]) -> Iterator[Problem]:
+    """The first of each file's problems, which are sorted, and how many more were found."""
     for path, of_file in groupby(problems, key=lambda problem: problem.path):
         found = list(of_file)
         yield from found[:ERRORS_LIMIT]

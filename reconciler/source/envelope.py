@@ -1,7 +1,7 @@
 """Whose document is it? Ours, this program's own output, a list of documents, somebody else's, or ours misspelt.
 
-Pure. `directory` asks for every document that it reads, `standing` for those of files that are not read. A
-document that could be ours misspelt is never left out: its job would look removed.
+Pure. `reading` asks for every document of a manifest, `manifest_files` for JSON that may be none, `standing` for
+files that are not read. A document that could be ours misspelt is never left out: its job would look removed.
 """
 
 import difflib
@@ -62,7 +62,7 @@ def is_of_others(value: object) -> bool:
     return isinstance(value, Mapping) and belongs(value) in {Belongs.ELSEWHERE, Belongs.OUTPUT}
 
 
-def held_by(value: object) -> list[object]:
+def documents_in(value: object) -> list[object]:
     """The documents that a value may stand for: itself, or the items of an array or of a `kind: List`."""
     return value if isinstance(value, list) else [value, *listed(value)]
 

@@ -1,8 +1,8 @@
 """A training file's lines, each found to be one example; and what a file is instead that has none.
 
-`directory` passes every training and validation file through `checked_lines`. It reads the file once, line by line,
-with one call of Python's parser a line; only a line that this refuses is looked at again (`json_text`), to say what is
-wrong and where. Whether the examples are good ones is not asked here, and no byte is changed: what was checked
+`training_files` passes every training and validation file through `checked_lines`. It reads the file once, line by
+line, with one call of Python's parser a line; only a line that this refuses is looked at again (`json_text`), to say
+what is wrong and where. Whether the examples are good ones is not asked here, and no byte is changed: what was checked
 is what is hashed and uploaded.
 """
 
@@ -150,6 +150,6 @@ def _not_an_object(text: str, value: object, number: int, *, first: bool) -> str
 
 
 def _suspect(text: str) -> str:
-    """What a file is whose first line this is; "" where nothing is known."""
+    """What a file is whose first line this is; "" where it is none of these."""
     begun = text.lstrip()
     return next((words for pattern, words in _TEXTS if re.match(pattern, begun)), "")

@@ -1,7 +1,7 @@
 """Files under one directory: found, opened and read without ever leaving it or blocking.
 
-`directory` reads manifests and training files through here. A link counts as what it leads to, and
-must lead to a regular file under the fleet directory; a FIFO or a device is refused unopened.
+Manifests, ignore files and training files are opened here alone. A link counts as what it leads to, and must lead to
+a regular file under the fleet directory; a FIFO or a device is refused, and never waited for.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ def unnamed() -> Unfit:
 
 
 def real_path(path: Path) -> Path:
-    """Where it really stands; the path itself where its links go in a circle, which whoever reads there is told."""
+    """Where it really stands; the path itself where its links go in a circle, as whoever reads there will find."""
     try:
         return path.resolve()
     except (OSError, RuntimeError):

@@ -164,8 +164,8 @@ class _Walk:
             self._stranger("a value is missing: {} stands here")
 
     def _finite(self, number: str) -> None:
-        whole = number.lstrip("-").isdigit()
-        if (whole and len(number) > DIGITS_LIMIT) or (not whole and float(number) in (float("inf"), -float("inf"))):
+        integer = number.lstrip("-").isdigit()
+        if (integer and len(number) > DIGITS_LIMIT) or (not integer and float(number) in (float("inf"), -float("inf"))):
             self._fail("a number too large to be read as one: write a smaller one, or a text")
 
     def _string(self) -> str:

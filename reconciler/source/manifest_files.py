@@ -1,19 +1,20 @@
-"""The manifest files under a directory, as bytes.
+"""The manifests that a survey found, as bytes; or why a file has none.
 
-Nothing in here knows what a document says.
+`directory` and `fingerprint` read them with `read_manifests`. Of a JSON file it is asked here whether it is a manifest
+at all, since other tools' JSON stands beside ours; what a manifest says is not.
 """
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler.source.envelope import held_by, is_ours
+from reconciler.source.envelope import documents_in, is_ours
 from reconciler.source.files import TooLong, Unfit, read_bounded, real_path
 from reconciler.source.tree import JSON_SUFFIX, Tree
 from reconciler.source.yaml_text import BYTES_LIMIT
 
 
-def read_files(root: Path, tree: Tree) -> Iterator[tuple[str, bytes | Unfit]]:
+def read_manifests(root: Path, tree: Tree) -> Iterator[tuple[str, bytes | Unfit]]:
     """Each manifest's bytes, or why there are none; JSON that is not ours is no manifest."""
     real = real_path(root)
     for relative, found in tree.files:
@@ -50,4 +51,4 @@ def _may_be_ours(content: bytes) -> bool:
         value = json.loads(content)
     except (ValueError, RecursionError):
         return True
-    return any(is_ours(held) for held in held_by(value))
+    return any(is_ours(document) for document in documents_in(value))

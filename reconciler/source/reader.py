@@ -1,7 +1,7 @@
 """A fleet directory that is read again and again: parsed only when something changed.
 
-`daemon` reads through one `DirectoryReader`. What is unchanged by `stat` is not opened again; that
-decides how often a directory is parsed and nothing else: before a write, `fingerprint` reads every byte.
+`cli` makes one `DirectoryReader`, through which the daemon reads. What is unchanged by `stat` is not opened again;
+that decides how often a directory is parsed and nothing else: before a write, `fingerprint` reads every byte.
 """
 
 import os
@@ -34,8 +34,8 @@ class DirectoryReader:
     def read(self) -> Snapshot:
         """The directory as it is now, in one generation."""
         if self._last is not None:
-            known, snapshot = self._last
-            if _signature(self.root, snapshot) == known:
+            signature, snapshot = self._last
+            if _signature(self.root, snapshot) == signature:
                 return snapshot
         snapshot = read_directory(self.root, self.own)
         signature = _signature(self.root, snapshot)
@@ -58,7 +58,7 @@ def _signature(root: Path, snapshot: Snapshot) -> _Signature:
     real, tree = real_path(root), survey(root, snapshot.own)
     paths = [(name, real / name if isinstance(found, Unfit) else found) for name, found in tree.files]
     paths += [(f"{name}: {why}", real / name) for name, why in tree.gaps]
-    training = {f.path for d in snapshot.desired.values() for f in (d.training, d.validation) if f is not None}
+    training = {file.path for desired in snapshot.desired.values() for file in desired.local_files}
     paths += [(path, real / path) for path in sorted(training)]
     return tuple((name, *_times(path)) for name, path in paths)
 

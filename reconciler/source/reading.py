@@ -1,4 +1,8 @@
-"""What is gathered of the files of one reading, document by document."""
+"""What one reading gathers, file by file and document by document: entries, fleets, and every problem where it stands.
+
+`directory` gives a `Reading` the bytes of each file, and makes a `Snapshot` of what it gathered. What only shows
+between documents (a doubled name, a missing fleet, a job built on no other) is not looked for here.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +18,7 @@ from reconciler.core.snapshot import Problem
 from reconciler.errors import foreign
 from reconciler.source.envelope import Belongs, belongs, described, is_of_others, is_ours, listed, name_of, objections
 from reconciler.source.files import Unfit
-from reconciler.source.fingerprint import digest
+from reconciler.source.fingerprint import digest_of_manifest
 from reconciler.source.manifest_files import is_json
 from reconciler.source.training_files import TrainingFiles
 from reconciler.source.yaml_text import Document, read_documents
@@ -23,40 +27,53 @@ from reconciler.source.yaml_text import Path as Keys
 STREAM_NAME = "-"
 
 _PATH_LIMIT = 256  # as the schema has it
+_A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
+_NO_DOCUMENT = (
+    "holds no document: a save under way looks like this; delete it if nothing is wanted of it, "
+    "or name it in .reconcilerignore"
+)
 
 
 @dataclass(slots=True)
 class Reading:
-    """What is gathered while files are read, one after the other."""
+    """What is gathered while files are read, one after the other.
+
+    Files are named by their path relative to ``root``. ``unreadable``, ``gaps``, ``holding`` and ``own`` are as in
+    `Snapshot`; ``broken`` are names whose document is, "" where it has none that can be read.
+    """
 
     root: Path
     own: frozenset[Path] = frozenset()
-    seen: int = 0
+    seen: int = 0  # how many files are manifests, readable or not
     fleet_seen: bool = False  # a Fleet document stands there, valid or not
     entries: list[Entry] = field(default_factory=list)
-    fleets: list[tuple[FleetDocument, str, int]] = field(default_factory=list)
+    fleets: list[tuple[FleetDocument, str, int]] = field(default_factory=list)  # each with its file and line
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)  # how many documents of a file are not ours
     gaps: list[Problem] = field(default_factory=list)
     holding: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
-    digests: list[tuple[str, str]] = field(default_factory=list)
-    documents: dict[str, Document] = field(default_factory=dict)
-    training: TrainingFiles = field(init=False)
+    digests: list[tuple[str, str]] = field(default_factory=list)  # of each file, in their order
+    documents: dict[str, Document] = field(default_factory=dict)  # of each entry, by its name
+    _training: TrainingFiles = field(init=False)
 
     def __post_init__(self) -> None:
-        self.training = TrainingFiles(self.root)
+        self._training = TrainingFiles(self.root)
 
     def problem(self, path: str, position: tuple[int, int], keys: str, message: str) -> None:
         self.problems.append(Problem(path, *position, keys, message))
 
+    def problem_in(self, document: Document, path: str, keys: Keys, message: str) -> None:
+        """Something wrong in a document of the file ``path``, where ``keys`` lead."""
+        self.problem(path, document.position(keys), _dotted(keys), message)
+
     def take(self, relative: str, content: bytes | Unfit) -> None:
-        """Take one file."""
-        self.digests.append((relative, digest(content)))
+        """Gather what one file holds; or why it cannot be read."""
+        self.digests.append((relative, digest_of_manifest(content)))
         if isinstance(content, Unfit) and is_json(relative):
-            # Whether it is a manifest at all nobody can see.
+            # Nobody can see whether it is a manifest at all.
             self.gaps.append(Problem(relative, 1, 1, "", str(content)))
             return
         self.seen += 1
@@ -67,14 +84,14 @@ class Reading:
         before = len(self.problems)
         # JSON may be indented with tabs, which YAML refuses; inside of its texts they are escaped.
         read = read_documents(content.replace(b"\t", b" ") if is_json(relative) else content)
-        if not read.whole:
+        if read.unreadable:
             self.unreadable.add(relative)
         elif not read.documents and relative != STREAM_NAME:
             self.gaps.append(Problem(relative, 1, 1, "", _NO_DOCUMENT))
         # What another tool's document may hold (anchors, tags) is that tool's affair.
         theirs = {document.number for document in read.documents if document.flawed and is_of_others(document.value)}
         for flaw in (flaw for flaw in read.flaws if flaw.document not in theirs):
-            self.problem(relative, (flaw.line, flaw.column), dotted(flaw.path), flaw.message)
+            self.problem(relative, (flaw.line, flaw.column), _dotted(flaw.path), flaw.message)
         for document in read.documents:
             self._document(relative, document)
             if len(self.problems) - before > ERRORS_LIMIT:
@@ -84,11 +101,11 @@ class Reading:
     def _document(self, relative: str, document: Document) -> None:
         value = document.value
         if isinstance(value, list) and any(is_ours(item) for item in value):
-            self.problem(relative, document.position(()), "", _A_LIST)
+            self.problem_in(document, relative, (), _A_LIST)
         elif isinstance(value, list):
             self._leave_out(relative, document)
         elif not isinstance(value, Mapping):
-            self.problem(relative, document.position(()), "", "a document must be a mapping of fields")
+            self.problem_in(document, relative, (), "a document must be a mapping of fields")
         else:
             self._mapping(relative, document, value)
 
@@ -105,11 +122,11 @@ class Reading:
         elif whose is Belongs.MISSPELT:
             self.broken.add(name_of(value))
             for key, message in objections(value):
-                self.problem(relative, document.position((key,)), key, message)
+                self.problem_in(document, relative, (key,), message)
         elif whose is Belongs.OURS:
             self.holding.add(relative)
-            take = self._fleet_document if value["kind"] == "Fleet" else self._job_document
-            take(relative, document, value)
+            gather = self._fleet_document if value["kind"] == "Fleet" else self._job_document
+            gather(relative, document, value)
 
     def _leave_out(self, relative: str, document: Document) -> None:
         """Name what is not ours; of a file's later ones only how many they are."""
@@ -131,8 +148,8 @@ class Reading:
             job = FineTuningJobDocument.model_validate(value)
         except ValidationError as error:
             self.broken.add(name_of(value))
-            told = self._invalid(relative, document, error)
-            self._rest(relative, document, value, models_told=ONE_MODEL in told or document.flawed)
+            messages = self._invalid(relative, document, error)
+            self._beside_invalid(relative, document, value, no_model=ONE_MODEL in messages or document.flawed)
             return
         if document.flawed:
             self.broken.add(name_of(value))
@@ -140,15 +157,20 @@ class Reading:
             self._job(relative, document, job)
 
     def _invalid(self, relative: str, document: Document, error: ValidationError) -> frozenset[str]:
-        """Tell what is wrong with a document's fields; returns the sentences."""
-        # In the place of a key that is no text stands one of ours; that flaw was told already.
-        told = [(keys, message) for keys, message in problems_of(error) if not any(_is_stand_in(key) for key in keys)]
-        for keys, message in told:
-            self.problem(relative, document.position(keys), dotted(keys), message)
-        return frozenset(message for _, message in told)
+        """Report what is wrong with a document's fields; returns the messages."""
+        # In the place of a key that is no text stands one of ours; that flaw is reported as such.
+        found = [(keys, message) for keys, message in problems_of(error) if not any(_is_stand_in(key) for key in keys)]
+        for keys, message in found:
+            self.problem_in(document, relative, keys, message)
+        return frozenset(message for _, message in found)
 
-    def _rest(self, relative: str, document: Document, value: Mapping[str, object], *, models_told: bool) -> None:
-        """What else is wrong with a job whose fields are: every error is told in one run, once."""
+    def _beside_invalid(
+        self, relative: str, document: Document, value: Mapping[str, object], *, no_model: bool
+    ) -> None:
+        """Report what else is wrong with a job whose fields are invalid: one run reports every error, once.
+
+        ``no_model`` says that the missing or doubled model is reported already, or cannot be judged.
+        """
         spec = value.get("spec")
         if not isinstance(spec, Mapping):
             return
@@ -157,16 +179,15 @@ class Reading:
             if isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and not is_file_id(given):
                 self._file(relative, document, key, given)
         unset: tuple[object, ...] = (None, {})
-        if not models_told and (spec.get("model") in unset) == (spec.get("model_from") in unset):
-            self.problem(relative, document.position(("spec",)), "spec", ONE_MODEL)
+        if not no_model and (spec.get("model") in unset) == (spec.get("model_from") in unset):
+            self.problem_in(document, relative, ("spec",), ONE_MODEL)
 
     def _file(self, relative: str, document: Document, key: str, given: str) -> TrainingFile | None:
-        """A local training file, or the problem with it."""
-        found = self.training.training_file((self.root / relative).parent, given)
+        """A local training file; None, and a problem, where it cannot be used."""
+        found = self._training.find((self.root / relative).parent, given)
         if isinstance(found, TrainingFile):
             return found
-        keys: Keys = ("spec", key)
-        self.problem(relative, document.position(keys), dotted(keys), f"{foreign(given)}: {found}")
+        self.problem_in(document, relative, ("spec", key), f"{foreign(given)}: {found}")
         return None
 
     def _job(self, relative: str, document: Document, job: FineTuningJobDocument) -> None:
@@ -183,13 +204,6 @@ class Reading:
         self.entries.append(Entry(job, relative, line, files["training_file"], files["validation_file"]))
 
 
-_A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
-_NO_DOCUMENT = (
-    "holds no document: a save under way looks like this; delete it if nothing is wanted of it, "
-    "or name it in .reconcilerignore"
-)
-
-
 def _items(document: Document) -> Iterator[Document]:
     """The documents of a `kind: List`, each with its own positions."""
     below: dict[int, dict[Keys, tuple[int, int]]] = {}
@@ -204,5 +218,5 @@ def _is_stand_in(key: str | int) -> bool:
     return isinstance(key, str) and key.startswith("\0")
 
 
-def dotted(keys: Iterable[str | int]) -> str:
+def _dotted(keys: Iterable[str | int]) -> str:
     return ".".join(str(key) for key in keys)

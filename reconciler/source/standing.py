@@ -1,7 +1,7 @@
 """Whether a name that is not read any more may still stand somewhere: a file that nobody has deleted.
 
-`reconcile` asks before it believes that a manifest is gone. Nothing in here is an error, and nothing is read that is
-not under the fleet directory.
+`cli` hands `still_standing` to the engine, which asks before it believes that a manifest is gone. Nothing in here is
+an error, and nothing is read that is not under the fleet directory.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.core.documents import API_VERSION
 from reconciler.core.snapshot import Snapshot
 from reconciler.errors import foreign
-from reconciler.source.envelope import Belongs, belongs, held_by, name_of
+from reconciler.source.envelope import Belongs, belongs, documents_in, name_of
 from reconciler.source.files import Unfit, read_bounded, real_path
 from reconciler.source.tree import others
 from reconciler.source.yaml_text import BYTES_LIMIT, is_unicode, read_documents
@@ -54,6 +54,6 @@ def _names_in(path: Path, real: Path) -> frozenset[str]:
         return frozenset()
     if API_VERSION.encode() not in content:
         return frozenset()
-    held = (value for document in read_documents(content).documents for value in held_by(document.value))
-    ours = (value for value in held if isinstance(value, Mapping) and belongs(value) is Belongs.OURS)
+    values = (value for document in read_documents(content).documents for value in documents_in(document.value))
+    ours = (value for value in values if isinstance(value, Mapping) and belongs(value) is Belongs.OURS)
     return frozenset(map(name_of, ours))

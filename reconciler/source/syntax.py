@@ -88,12 +88,12 @@ def syntax_flaw(text: str, error: yaml.MarkedYAMLError) -> Found:
         return 1, 1, f"not YAML: {foreign(str(error.problem))}"
     begun = error.context_mark or stopped
     slip = _Slip(_BREAK.split(text), stopped.line, stopped.column, (begun.line, begun.column), str(error.problem))
-    for known in (_conflict, _tab, _byte_order_mark, _template):
-        if found := known(slip):
+    for look_for in (_conflict, _tab, _byte_order_mark, _template):
+        if found := look_for(slip):
             return found
-    for words, told in _COMPLAINTS:
+    for words, explain in _COMPLAINTS:
         if words in slip.problem:
-            return told(slip)
+            return explain(slip)
     context = f", {error.context}" if error.context else ""
     return slip.stopped(f"not YAML: {foreign(slip.problem + context)}")
 

@@ -1,4 +1,9 @@
-"""Training files by their content."""
+"""Training and validation files by their content: found for a manifest, and read once more to be uploaded.
+
+`reading` asks `TrainingFiles` for each file that a job names; `cli` hands `read_training_bytes` to the engine, which
+calls it right before an upload. Nothing outside of the fleet directory is read, and no byte of it is changed but
+CRLF, read as LF.
+"""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -29,11 +34,13 @@ def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
 
 @dataclass(slots=True)
 class TrainingFiles:
-    root: Path
-    training: dict[Path, TrainingFile | Unfit] = field(default_factory=dict)
+    """The local files of one reading; each is read once, however many jobs use it."""
 
-    def training_file(self, base: Path, given: str) -> TrainingFile | Unfit:
-        """A training file by its content; read once, however many jobs use it."""
+    root: Path
+    _read: dict[Path, TrainingFile | Unfit] = field(default_factory=dict)
+
+    def find(self, base: Path, given: str) -> TrainingFile | Unfit:
+        """The file that a manifest in the directory ``base`` names; or why it cannot be used."""
         real = real_path(self.root)
         if given.startswith("/") or "\0" in given:
             return Unfit("must be a path relative to its manifest")
@@ -43,13 +50,18 @@ class TrainingFiles:
             return unnamed()
         except (OSError, RuntimeError) as error:
             return Unfit(f"cannot be read ({type(error).__name__})")
-        if path not in self.training:
-            try:
-                open_regular(path, real).close()
-                sha256, size = digest_of(checked_lines(training_lines(path, real)))
-                relative = path.relative_to(real).as_posix()
-                known = TrainingFile(relative, sha256, size) if is_unicode(relative) else None
-                self.training[path] = known or Unfit("leads to a file whose name is not UTF-8")
-            except Unfit as unfit:
-                self.training[path] = unfit
-        return self.training[path]
+        if path not in self._read:
+            self._read[path] = _training_file(path, real)
+        return self._read[path]
+
+
+def _training_file(path: Path, real_root: Path) -> TrainingFile | Unfit:
+    try:
+        open_regular(path, real_root).close()
+        sha256, size = digest_of(checked_lines(training_lines(path, real_root)))
+    except Unfit as unfit:
+        return unfit
+    relative = path.relative_to(real_root).as_posix()
+    if not is_unicode(relative):
+        return Unfit("leads to a file whose name is not UTF-8")
+    return TrainingFile(relative, sha256, size)

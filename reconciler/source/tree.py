@@ -1,6 +1,6 @@
 """What stands under a fleet directory: its manifests, and the places that prove nothing by being empty.
 
-`directory` and `reader` call `survey` for each reading; `standing` asks `others` before it lets a name be gone.
+`directory`, `fingerprint` and `reader` call `survey` for each look; `standing` asks for the `others`.
 A name can vanish from a reading although nobody deleted it: a mount that went away and a submodule that was
 not cloned leave an empty directory, a link leads nowhere, git leaves files out. Such a place is a *gap*: it is
 no error, and it is no evidence of a removal either. Nothing in here reads a manifest.
@@ -140,7 +140,7 @@ class _Walk:
             self._file(entry, relative)
 
     def _file(self, entry: os.DirEntry[str], relative: str) -> None:
-        if not self.written or _identity(entry) not in self.written:
+        if not self.written or _inode(entry) not in self.written:
             self.tree.files.append((relative, Path(entry.path)))
 
     def _descend(self, entry: os.DirEntry[str]) -> bool | str | None:
@@ -235,7 +235,7 @@ def _open_file(number: int) -> os.stat_result | None:
     return found if stat.S_ISREG(found.st_mode) else None
 
 
-def _identity(entry: os.DirEntry[str]) -> tuple[int, int] | None:
+def _inode(entry: os.DirEntry[str]) -> tuple[int, int] | None:
     try:
         found = entry.stat()
     except OSError:  # gone by now, as whoever opens it will say
@@ -281,7 +281,7 @@ def _holds_something(directory: Path) -> bool:
 
 
 def _is_sparse(repository: Path) -> bool:
-    """Whether git was told to leave files out (``core.sparseCheckout``, gitrepository-layout)."""
+    """Whether git leaves files out (``core.sparseCheckout``, gitrepository-layout)."""
     git = repository / ".git"
     link = _text(git) if git.is_file() else ""
     if link.startswith("gitdir:"):

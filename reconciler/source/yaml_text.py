@@ -1,8 +1,8 @@
 """Bytes → YAML documents with positions, in YAML 1.2's core schema and nothing beyond it.
 
-`directory` calls `read_documents` for each file. PyYAML (libyaml where it is there) only splits the
-text into events; the values are built here, because its constructors follow YAML 1.1, lose positions
-and let foreign exceptions escape. Anchors, aliases, tags, merge keys and keys that are not text are
+`reading` calls `read_documents` for each manifest, `standing` for files that may be one. PyYAML (libyaml where it
+is there) only splits the text into events; the values are built here, because its constructors follow YAML 1.1, lose
+positions and let exceptions of any kind escape. Anchors, aliases, tags, merge keys and keys that are not text are
 refused: what is written is what is meant.
 """
 
@@ -76,11 +76,11 @@ class Flaw:
 
 @dataclass(slots=True)
 class Read:
-    """What a file came to. ``whole`` is False where its text could not be read to the end."""
+    """What a file came to. ``unreadable`` says that its text could not be read to the end."""
 
     documents: list[Document] = field(default_factory=list)
     flaws: list[Flaw] = field(default_factory=list)
-    whole: bool = True
+    unreadable: bool = False
 
 
 def read_documents(content: bytes) -> Read:
@@ -115,7 +115,7 @@ def read_documents(content: bytes) -> Read:
 
 def _unreadable(read: Read, line: int, column: int, message: str) -> Read:
     read.flaws.append(Flaw(line, column, (), message))
-    read.whole = False
+    read.unreadable = True
     return read
 
 

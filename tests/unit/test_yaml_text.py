@@ -263,12 +263,12 @@ def test_bytes_that_are_no_utf_8() -> None:
     assert flaws("é: 1\rb: ".encode() + b"\xff") == [(2, 4, said)]
     for encoding in ("utf-16-le", "utf-16-be"):
         assert flaws("\ufeffa: 1\n".encode(encoding)) == [(1, 1, f"UTF-16, {said}")]
-    assert not read_documents(b"a: \xff").whole
+    assert read_documents(b"a: \xff").unreadable
 
 
 def test_a_document_with_a_flaw_is_still_read_as_far_as_it_goes() -> None:
     read = read_documents(b"a: 1\na: 2\nb: 3\n")
-    assert read.whole
+    assert not read.unreadable
     assert read.documents[0].value == {"a": 2, "b": 3}
 
 
