@@ -1,10 +1,7 @@
 """The commands as a user calls them: what they print, what they leave behind, and how they exit."""
 
 import json
-import os
-import pty
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +18,7 @@ from reconciler.cli import main
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.state.opening import FILE
 from tests.fakes.clocks import SkippingClock
+from tests.fakes.commands import at_a_terminal, in_a_shell
 from tests.fakes.faulty import Proxy, Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job
 
@@ -753,39 +751,6 @@ def test_logs_are_json_lines_with_facts_as_keys(shell: Shell, fleet: FleetDirect
 # ── at a terminal ────────────────────────────────────────────────────────────────────────────
 
 
-def at_a_terminal(
-    arguments: list[str], keys: bytes, *, interrupt_at: bytes | None = None, **environment: str
-) -> tuple[int, str]:
-    """Run the command in a process of its own, on a terminal at which ``keys`` are typed.
-
-    ``interrupt_at``: send SIGINT once this is on the screen, as Ctrl-C does in a shell.
-    """
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reconciler", *arguments],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env={**os.environ, "TERM": "xterm", **environment},
-    )
-    os.close(follower)
-    os.write(leader, keys)
-    seen = bytearray()
-    while True:
-        try:
-            chunk = os.read(leader, 4096)
-        except OSError:  # the terminal is gone: the process has ended
-            break
-        if not chunk:
-            break
-        seen += chunk
-        if interrupt_at is not None and interrupt_at in seen:
-            process.send_signal(signal.SIGINT)
-            interrupt_at = None
-    os.close(leader)
-    return process.wait(), seen.decode()
-
-
 @pytest.mark.parametrize(("answer", "code", "made"), [(b"n\n", 1, 0), (b"\n", 1, 0), (b"y\n", 0, 1)])
 def test_a_person_is_asked_and_the_answer_counts(
     fleet: FleetDirectory, server: Proxy, answer: bytes, code: int, made: int
@@ -837,14 +802,6 @@ def test_a_reader_that_goes_away_is_no_traceback(fleet: FleetDirectory) -> None:
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait()
-
-
-def in_a_shell(script: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    """A line of bash; `$R` is the program and `$D` the directory."""
-    place = {"R": f"{sys.executable} -m reconciler", "D": str(directory)}
-    return subprocess.run(
-        ["bash", "-c", script], env=os.environ | place, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 @pytest.mark.parametrize("reader", ["| true", ">/dev/full", ">&-"])

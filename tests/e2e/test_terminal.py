@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import EmbeddedSandbox
-from tests.e2e.test_cli import at_a_terminal, in_a_shell
+from tests.fakes.commands import at_a_terminal, in_a_shell
 from tests.fakes.faulty import Proxy, Reply, Request
 from tests.fakes.fleets import FleetDirectory
 
