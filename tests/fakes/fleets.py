@@ -18,6 +18,7 @@ from reconciler.engine.reconcile import Decided, Pass
 from reconciler.settings import Settings
 from reconciler.source import read_directory
 from tests.fakes.clocks import SkippingClock
+from tests.fakes.manifests import as_json
 
 BEGIN = Permission(first_run=True)
 SILENT = Listener(
@@ -55,9 +56,7 @@ class FleetDirectory:
         (self.root / f"{name}.yaml").unlink()
 
     def _write(self, path: str, kind: str, name: str, spec: dict[str, Any]) -> None:
-        document = {"apiVersion": "reconciler/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-        # JSON is YAML; what is not here to be read need not be pretty.
-        (self.root / path).write_text(json.dumps(document, indent=1))
+        (self.root / path).write_text(as_json(kind, name, spec, indent=1))
 
     def times(self) -> dict[str, int]:
         """When each file was last changed, in nanoseconds."""

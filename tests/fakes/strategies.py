@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from reconciler.core.job import Marks
+from tests.fakes.manifests import as_yaml
 
 MANIFEST = Path(__file__).parent.parent.parent / "examples" / "03-fleet" / "quiz.yaml"
 
@@ -98,7 +99,7 @@ _FIELDS += ["metadata", "model_from", "extra_body", "rerun", "policy", "provider
 
 def _document(kind: str, name: str, spec: dict[str, str]) -> str:
     lines = "".join(f"  {key}: {value}\n" for key, value in spec.items())
-    return f"apiVersion: reconciler/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n{lines}"
+    return as_yaml(kind, name, f"\n{lines}".removesuffix("\n"))
 
 
 # A fleet and two jobs, each with fields that were changed into a trap.

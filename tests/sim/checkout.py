@@ -16,6 +16,7 @@ from greenlet import getcurrent, greenlet
 from reconciler.core.revision import revision_of
 from reconciler.core.snapshot import Snapshot
 from reconciler.source import files
+from tests.fakes.manifests import as_json
 from tests.sim.engine import Engine
 from tests.sim.server import FLEET
 
@@ -151,8 +152,7 @@ def _job_text(name: str, job: JobWish, depth: int) -> bytes:
 
 
 def _text(kind: str, name: str, spec: dict[str, Any]) -> bytes:
-    document = {"apiVersion": "reconciler/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-    return json.dumps(document).encode()
+    return as_json(kind, name, spec).encode()
 
 
 @lru_cache(maxsize=4096)

@@ -24,21 +24,17 @@ from reconciler.cli import main
 from reconciler.core.job import Marks
 from reconciler.core.snapshot import Snapshot, held
 from reconciler.source import read_directory, read_stream, yaml_text
+from tests.fakes import manifests
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import FaultyServer, Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory
+from tests.fakes.manifests import manifest
 from tests.fakes.strategies import MANIFEST, changed_bytes, hostile, jobs, trapped_streams, yaml_like
 
 KEY = "sk-a-key-that-must-appear-nowhere"
-FLEET = "apiVersion: reconciler/v1\nkind: Fleet\nmetadata: {name: f}\nspec: {provider: sandbox}\n---\n"
-HEAD = (
-    "apiVersion: reconciler/v1\nkind: FineTuningJob\nmetadata: {name: a}\nspec:\n  model: m\n  training_file: file-1\n"
-)
+FLEET = manifests.FLEET + "---\n"
+HEAD = manifest("a", "\n  model: m\n  training_file: file-1")
 MEGABYTE = 1024 * 1024
-
-
-def manifest(name: str, spec: str = "{model: m, training_file: file-1}") -> str:
-    return f"apiVersion: reconciler/v1\nkind: FineTuningJob\nmetadata: {{name: {name}}}\nspec: {spec}\n"
 
 
 @pytest.fixture

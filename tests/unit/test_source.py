@@ -13,14 +13,10 @@ import pytest
 from reconciler.core.snapshot import Snapshot
 from reconciler.errors import SourceError
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_stream, read_training_bytes
+from tests.fakes.manifests import FLEET, manifest
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-FLEET = "apiVersion: reconciler/v1\nkind: Fleet\nmetadata: {name: f}\nspec: {provider: sandbox}\n"
 LINE = '{"messages": []}\n'
-
-
-def manifest(name: str, spec: str = "{model: m, training_file: file-1}") -> str:
-    return f"apiVersion: reconciler/v1\nkind: FineTuningJob\nmetadata: {{name: {name}}}\nspec: {spec}\n"
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.source import fingerprint, read_directory, read_stream, still_standing
-from tests.unit.test_source import FLEET, manifest, root
-
-__all__ = ["root"]
+from tests.fakes import manifests
+from tests.fakes.manifests import FLEET, manifest
 
 
 def git(directory: Path, *arguments: str) -> None:
@@ -36,13 +35,15 @@ def names(root: Path) -> list[str]:
 
 
 def as_json(name: str) -> str:
-    document = {
-        "apiVersion": "reconciler/v1",
-        "kind": "FineTuningJob",
-        "metadata": {"name": name},
-        "spec": {"model": "m", "training_file": "file-1"},
-    }
-    return json.dumps(document, indent="\t")
+    return manifests.as_json("FineTuningJob", name, {"model": "m", "training_file": "file-1"}, indent="\t")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    fleet = tmp_path / "fleet"
+    fleet.mkdir()
+    (fleet / "fleet.yaml").write_text(FLEET)
+    return fleet
 
 
 # ── which files are read ──
