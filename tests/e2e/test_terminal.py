@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.sandbox import EmbeddedSandbox
-from tests.fakes.commands import at_a_terminal, in_a_shell
+from tests.fakes.commands import Ended, Program, at_a_terminal, in_a_shell, started
 from tests.fakes.faulty import Proxy, Reply, Request
 from tests.fakes.fleets import FleetDirectory
 
@@ -26,16 +27,15 @@ def fleet(tmp_path: Path) -> FleetDirectory:
     return directory
 
 
-def ran(arguments: list[str], environment: dict[str, str], *, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """The command in a process of its own, whose output is bytes."""
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", *arguments],
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | environment,
-        input=stdin,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+def program(environment: dict[str, str]) -> AbstractContextManager[Program]:
+    """The program in this environment, whose output is bytes."""
+    return started({k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | environment)
+
+
+def ran(arguments: list[str], environment: dict[str, str]) -> Ended:
+    """One command of it."""
+    with program(environment) as run:
+        return run(*arguments)
 
 
 def encoding(environment: dict[str, str]) -> str:
@@ -47,7 +47,7 @@ def test_every_command_ends_as_it_would_in_utf_8(fleet: FleetDirectory, environm
     fleet.job("a", model="gpt-4o-mini", suffix="\u8266\u968a-\u00f6")
     fleet.job("b", model="sandbox-fast", suffix="fail-file")
     root, fast = str(fleet.root), ["--sandbox-speed", "100000"]
-    for arguments, code in (
+    commands = (
         (["validate", root], 0),
         (["plan", root], 0),
         (["apply", root, "--wait", "--log-format", "text", *fast], 5),
@@ -58,23 +58,26 @@ def test_every_command_ends_as_it_would_in_utf_8(fleet: FleetDirectory, environm
         (["status", root, "\u8266", *fast], 1),
         (["plan", root, "-o", "markdown", *fast], 0),
         (["run", "--help"], 0),
-    ):
-        done = ran(arguments, environment)
-        told = done.stdout.decode(encoding(environment)), done.stderr.decode(encoding(environment))
-        assert (done.returncode, "Traceback" in told[1]) == (code, False), (arguments, told)
-    fleet.job("a", model="gpt-4o-mini", suffix="\u00fc")
-    assert ran(["plan", root, *fast], environment).returncode == 0
+    )
+    with program(environment) as run:
+        for arguments, code in commands:
+            done = run(*arguments)
+            told = done.stdout.decode(encoding(environment)), done.stderr.decode(encoding(environment))
+            assert (done.returncode, "Traceback" in told[1]) == (code, False), (arguments, told)
+        fleet.job("a", model="gpt-4o-mini", suffix="\u00fc")
+        assert run("plan", root, *fast).returncode == 0
 
 
 @pytest.mark.parametrize("environment", [ENCODINGS[0], C_LOCALE], ids=str)
 def test_what_is_wrong_is_told_in_any_encoding(fleet: FleetDirectory, environment: dict[str, str]) -> None:
     wrong: dict[str, object] = {"training_file": "data/x.jsonl", "\u00fcber": 1, "suffix": "\u201cx\u201d"}
     fleet.job("a", **wrong)
-    for form in ("text", "json", "github"):
-        done = ran(["validate", str(fleet.root), "-o", form], environment)
-        assert (done.returncode, done.stderr) == (1, b""), form
-        assert b"no such file" in done.stdout
-    done = ran(["apply", str(fleet.root)], environment)
+    with program(environment) as run:
+        for form in ("text", "json", "github"):
+            done = run("validate", fleet.root, "-o", form)
+            assert (done.returncode, done.stderr) == (1, b""), form
+            assert b"no such file" in done.stdout
+        done = run("apply", fleet.root)
     assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
 
 
@@ -89,17 +92,17 @@ def test_whatever_a_server_says_is_told(fleet: FleetDirectory, tmp_path: Path, e
     fleet.job("a", model="sandbox-fast", suffix="fail-file")
     with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
         proxy.fault = fault
-        place = environment | {"OPENAI_BASE_URL": proxy.base_url}
-        for arguments in (
-            ["apply", "--yes", "--first-run", "--settle", "0", "--wait"],
-            ["status", "a"],
-            ["status", "a", "-o", "json"],
-            ["apply", "--yes", "--settle", "0", "-v", "--log-format", "text"],
-        ):
-            done = ran([arguments[0], str(fleet.root), *arguments[1:]], place)
-            assert b"Traceback" not in done.stderr
-            assert b"Gr" in done.stdout + done.stderr
-            assert done.returncode == (5 if "--wait" in arguments else 0)
+        with program(environment | {"OPENAI_BASE_URL": proxy.base_url}) as run:
+            for command, *options in (
+                ["apply", "--yes", "--first-run", "--settle", "0", "--wait"],
+                ["status", "a"],
+                ["status", "a", "-o", "json"],
+                ["apply", "--yes", "--settle", "0", "-v", "--log-format", "text"],
+            ):
+                done = run(command, fleet.root, *options)
+                assert b"Traceback" not in done.stderr
+                assert b"Gr" in done.stdout + done.stderr
+                assert done.returncode == (5 if "--wait" in options else 0)
 
 
 @pytest.mark.parametrize(
@@ -116,14 +119,14 @@ def test_a_file_whose_name_the_locale_cannot_write(
 ) -> None:
     (fleet.root / "data" / "train.jsonl").rename(fleet.root / "data" / "caf\u00e9.jsonl")
     fleet.job("a", training_file="data/caf\u00e9.jsonl")
-    for command in ("validate", "apply"):
-        done = ran([command, str(fleet.root)], environment)
-        assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
-        assert words in done.stdout + done.stderr
-    fleet.job("a")
-    (fleet.root / "a.yaml").rename(fleet.root / "\u00e9.yaml")
-    done = ran(["validate", str(fleet.root)], environment)
-    assert words in done.stdout
+    with program(environment) as run:
+        for command in ("validate", "apply"):
+            done = run(command, fleet.root)
+            assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
+            assert words in done.stdout + done.stderr
+        fleet.job("a")
+        (fleet.root / "a.yaml").rename(fleet.root / "\u00e9.yaml")
+        assert words in run("validate", fleet.root).stdout
 
 
 def test_a_name_that_is_no_text_is_told(fleet: FleetDirectory) -> None:
@@ -141,13 +144,12 @@ def test_a_directory_whose_name_is_no_text_is_one(
     fleet.job("a")
     odd = os.fsdecode(b"\xe9")
     root = fleet.root.rename(tmp_path / odd)
-    for command in ("apply", "status", "plan", "apply"):
-        for arguments in (
-            [],
-            ["--state-dir", str(tmp_path / f"{odd}{odd}"), "--sandbox-dir", str(tmp_path / (odd * 3))],
-        ):
-            done = ran([command, str(root), *arguments], environment)
-            assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done
+    places = ["--state-dir", tmp_path / f"{odd}{odd}", "--sandbox-dir", tmp_path / (odd * 3)]
+    with program(environment) as run:
+        for command in ("apply", "status", "plan", "apply"):
+            for arguments in ([], places):
+                done = run(command, root, *arguments)
+                assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done
 
 
 def test_a_handler_that_raises_for_nothing_is_kept(tmp_path: Path) -> None:

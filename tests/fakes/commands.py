@@ -1,11 +1,90 @@
-"""The program in a process of its own: at a terminal, in a line of bash."""
+"""The program in a process of its own: with streams of any kind, at a terminal, in a line of bash."""
 
+import contextlib
+import json
 import os
 import pty
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+
+# Starting Python and importing the program takes ten times what a command does. So it is started once, and each
+# command is a child of it: its streams were made by this environment, its file descriptors are its own.
+_FORKING = """
+import json, os, sys
+requests, answers = map(int, sys.argv[1:3])
+from reconciler.cli import main
+import reconciler.cli.reading, reconciler.cli.reconciling
+import anyio._backends._asyncio, httpx, uvicorn.loops.asyncio, uvicorn.protocols.http.h11_impl
+import reconciler.sandbox
+for line in os.fdopen(requests):
+    request = json.loads(line)
+    child = os.fork()
+    if not child:
+        for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+            os.dup2(os.open(request[name], os.O_RDONLY if number == 0 else os.O_WRONLY), number)
+        main([os.fsdecode(argument.encode("latin-1")) for argument in request["arguments"]])
+    os.write(answers, b"%d\\n" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a command came to; its output is bytes."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Program:
+    """The program as it was started in one environment; call it with the arguments of a command."""
+
+    def __init__(self, directory: Path, requests: int, answers: int) -> None:
+        self._directory = directory
+        self._requests = os.fdopen(requests, "w")
+        self._answers = os.fdopen(answers)
+
+    def __call__(self, *arguments: object) -> Ended:
+        files = {"stdin": os.devnull} | {name: str(self._directory / name) for name in ("stdout", "stderr")}
+        out, err = Path(files["stdout"]), Path(files["stderr"])
+        out.write_bytes(b"")
+        err.write_bytes(b"")
+        # A command line is bytes, which the locale over there decodes; latin-1 carries each of them.
+        told = [os.fsencode(str(argument)).decode("latin-1") for argument in arguments]
+        self._requests.write(json.dumps({"arguments": told, **files}) + "\n")
+        self._requests.flush()
+        return Ended(int(self._answers.readline()), out.read_bytes(), err.read_bytes())
+
+    def close(self) -> None:
+        self._requests.close()
+        self._answers.close()
+
+
+@contextlib.contextmanager
+def started(environment: Mapping[str, str], *, prelude: str = "") -> Iterator[Program]:
+    """The program in exactly this environment; ``prelude`` is Python that comes before its first import."""
+    theirs, ours = os.pipe(), os.pipe()
+    with tempfile.TemporaryDirectory() as directory:
+        process = subprocess.Popen(
+            [sys.executable, "-c", prelude + _FORKING, str(theirs[0]), str(ours[1])],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs[0], ours[1]],
+        )
+        os.close(theirs[0])
+        os.close(ours[1])
+        program = Program(Path(directory), theirs[1], ours[0])
+        try:
+            yield program
+        finally:
+            program.close()
+            process.wait()
 
 
 def at_a_terminal(
