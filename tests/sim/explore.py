@@ -14,9 +14,15 @@ from tests.sim.world import REAL, Program, scratch
 Faults = tuple[tuple[int, str], ...]
 
 
-def plans(name: str, most: int, *, program: Program = REAL) -> Iterator[tuple[Faults, Played]]:
-    """Each plan of at most ``most`` faults, and what it came to."""
-    yield from _beneath(name, (), most, program)
+def plans(name: str, most: int, *, program: Program = REAL, first: str = "") -> Iterator[tuple[Faults, Played]]:
+    """Each plan of at most ``most`` faults, and what it came to; ``first``: those alone that begin with this fault."""
+    if not first:
+        yield from _beneath(name, (), most, program)
+        return
+    effects = play(name, {}, program=program).effects
+    for number in range(len(effects)):
+        if first in options(effects, number):
+            yield from _beneath(name, ((number, first),), most, program)
 
 
 def _beneath(name: str, faults: Faults, most: int, program: Program) -> Iterator[tuple[Faults, Played]]:

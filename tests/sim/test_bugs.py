@@ -27,7 +27,8 @@ def test_a_planted_bug_is_caught(bug: Bug) -> None:
 def _verdicts(bug: Bug) -> Iterator[set[str]]:
     """The oracles that object, schedule after schedule."""
     if bug.scenario:
-        yield from ({o for o, _ in played.violations} for _, played in plans(bug.scenario, 2, program=bug.program))
+        found = plans(bug.scenario, 2, program=bug.program, first=bug.fault)
+        yield from ({o for o, _ in played.violations} for _, played in found)
     else:
         yield from (
             {o for o, _ in play(seed, program=bug.program).violations}
