@@ -15,12 +15,13 @@ from pathlib import Path
 # Starting Python and importing the program takes ten times what a command does. So it is started once, and each
 # command is a child of it: its streams were made by this environment, its file descriptors are its own.
 _FORKING = """
-import json, os, sys
+import gc, json, os, sys
 requests, answers = map(int, sys.argv[1:3])
 from reconciler.cli import main
-import reconciler.cli.reading, reconciler.cli.reconciling
+import reconciler.cli.reading, reconciler.cli.reconciling, reconciler.cli.running
 import anyio._backends._asyncio, httpx, uvicorn.loops.asyncio, uvicorn.protocols.http.h11_impl
 import reconciler.sandbox
+gc.freeze()
 for line in os.fdopen(requests):
     request = json.loads(line)
     child = os.fork()
