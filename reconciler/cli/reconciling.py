@@ -17,7 +17,8 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.core.status import Details, statuses
 from reconciler.engine.apply import Listener, Patience, Result
 from reconciler.engine.apply import apply as apply_fleet
-from reconciler.engine.reconcile import Decided, Pass, timestamp
+from reconciler.engine.report import timestamp
+from reconciler.engine.steps import Decided, Pass
 from reconciler.errors import ProviderError, ReconcilerError, StalePlan, UsageError
 from reconciler.provider import Provider
 from reconciler.render.report import status_table
@@ -115,11 +116,11 @@ def _approved(house: House, snapshot: Snapshot, permission: Permission, digest: 
     """The permission that a digest gives, if the plan now is the plan it was made of."""
     decided = _preview(house, snapshot, permission)
     _compare(house, decided, digest)
-    if decided.plan.writes and house.run.cold and not decided.seen.settled:
+    if decided.plan.writes and house.run.watch.cold and not decided.seen.settled:
         # The plan must still be the same when the first write may be sent.
         with Progress(house.log) as progress:
-            seconds = max(0.0, house.run.settled_at - house.clock.monotonic())
-            progress.waiting(seconds, f"the settle window: {house.run.cold}")
+            seconds = max(0.0, house.run.watch.settled_at - house.clock.monotonic())
+            progress.waiting(seconds, f"the settle window: {house.run.watch.cold}")
             house.clock.sleep(seconds)
         decided = _preview(house, snapshot, permission)
         _compare(house, decided, digest)
@@ -168,8 +169,8 @@ def _target(house: House) -> str:
 
 def _review(house: House, decided: Decided) -> Review:
     note = ""
-    if house.run.cold and decided.gated.plan.writes and not decided.seen.settled:
-        note = f"Apply waits one settle window before it writes: {house.run.cold}."
+    if house.run.watch.cold and decided.gated.plan.writes and not decided.seen.settled:
+        note = f"Apply waits one settle window before it writes: {house.run.watch.cold}."
     return Review(
         fleet=house.fleet.name,
         provider=house.account.profile.name,

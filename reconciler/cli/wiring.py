@@ -20,7 +20,8 @@ from reconciler.core.desired import Fleet
 from reconciler.core.gates import expectation
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.follow import Fan, Follower
-from reconciler.engine.reconcile import Ports, Reconciler
+from reconciler.engine.ports import Ports
+from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
 from reconciler.log import configure
 from reconciler.provider import (

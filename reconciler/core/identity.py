@@ -6,7 +6,7 @@ or, on a server that drops metadata, by its seed. Nothing in here says what to d
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.body import alike, derived_seed, same_suffix
 from reconciler.core.desired import Desired
@@ -196,3 +196,37 @@ def _suspects(listing: Listing, strangers: Iterable[Job], traces: Mapping[int, _
         if seed is not None:
             suspects[name] += (job for job in by_seed[seed] if alike(desired.body, job))
     return suspects
+
+
+# ── how this provider lets a job be known ────────────────────────────────────────────────────
+
+
+def learned(memory: Memory, listed: Iterable[Job], fleet: str) -> Memory:
+    """With what these jobs say of how this provider lets a job be known again."""
+    jobs = tuple(listed)
+    echoes = _echoes(memory, jobs, fleet)
+    return replace(memory, echoes=echoes, seeds=not echoes and _returns_seeds(memory, jobs, fleet))
+
+
+def _echoes(memory: Memory, listed: Iterable[Job], fleet: str) -> bool | None:
+    """Whether this provider returns our marks; once seen it stays: one lost pair proves nothing.
+
+    Those of another fleet prove nothing either: its jobs may have been made by another way than ours.
+    """
+    if memory.echoes:
+        return True
+    if any(job.belongs_to(fleet) for job in listed):
+        return True
+    # Attempt 0 is an adopted job, which somebody else made without our marks.
+    if any(job.id in memory.records and memory.records[job.id].attempt > 0 for job in listed):
+        return False
+    return memory.echoes
+
+
+def _returns_seeds(memory: Memory, listed: Iterable[Job], fleet: str) -> bool:
+    """Whether this provider's listing shows a job of ours with the seed that was sent; once seen it stays."""
+    if memory.seeds:
+        return True
+    records = ((memory.records.get(job.id), job.seed) for job in listed)
+    # 0 is what some servers show whatever was sent. Attempt 0 is an adopted job, which somebody else made.
+    return any(r and r.attempt > 0 and seed and seed == sent_seed(memory, fleet, r) for r, seed in records)

@@ -14,6 +14,9 @@ from types import MappingProxyType
 
 from reconciler.core.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole
 
+# Words for "a cancel is under way" (they are in Azure's list of statuses).
+_ENDING = frozenset({"canceling", "cancelling"})
+
 # The words that end a job; every other word, known or not, is live.
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
 
@@ -90,6 +93,11 @@ class Job:
     suffix: str | None = None
     error: JobError | None = None
     marks: Marks | None = None
+
+    @property
+    def ending(self) -> bool:
+        """Whether a cancel of it is under way."""
+        return self.status in _ENDING
 
     @property
     def live(self) -> bool:

@@ -3,7 +3,7 @@
 Pure. `engine` asks in here before it decides; `plan` asks for the job of a create whose answer was lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from reconciler.core.identity import Known
 from reconciler.core.job import Job
@@ -71,3 +71,42 @@ def job_of_intent(case: Case) -> Known | None:
 
 def _made_by(known: Known, intent: Intent) -> bool:
     return known.adopted or known.attempt == intent.attempt
+
+
+# ── what is written down of a look ───────────────────────────────────────────────────────────
+
+
+def newly_ended(world: World, resolved: Mapping[str, str | None]) -> dict[tuple[str, str], Job]:
+    """Jobs that have ended, by name and id, which the journal has as live or, made since its last look, not at all."""
+    found = frozenset(resolved.values())
+    return {
+        (name, k.job.id): k.job
+        for name, case in world.cases.items()
+        for k in case.known
+        if not k.live and (k.job.id in found or _was_live(world, k))
+    }
+
+
+def _was_live(world: World, known: Known) -> bool:
+    """Whether the journal has it as live; or, made since its last look or this run's first, not at all."""
+    record = world.memory.records.get(known.job.id)
+    if record is not None:
+        return record.live
+    came_since = world.memory.known or known.job.id not in world.seen_first
+    return came_since and known.ours and not known.adopted
+
+
+def records_of(world: World) -> Iterator[Record]:
+    """Every job that stands for a name, as the journal is to know it."""
+    gone, first, known = world.memory.gone, world.seen_first, world.memory.known
+    for name, case in world.cases.items():
+        for k in case.known:
+            ended_before = not known and not k.live and k.job.id in first
+            stranger = case.desired is None and name in gone
+            yield Record(k.job.id, name, k.revision, k.attempt, k.live, ended_before=ended_before, stranger=stranger)
+
+
+def seen_at_first(world: World) -> Iterator[Record]:
+    """What a run without memory may call its own: what a rival made since, somebody who knows more wanted."""
+    if not world.memory.known:
+        yield from (record for record in records_of(world) if record.job_id in world.seen_first)

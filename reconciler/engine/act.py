@@ -22,9 +22,6 @@ from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimite
 from reconciler.provider import Provider, is_lasting, is_not_ready, takes_no_jobs
 from reconciler.state.journal import Journal
 
-# Words for "a cancel is under way" (they are in Azure's list of statuses).
-ENDING = frozenset({"canceling", "cancelling"})
-
 # HTTP statuses of a server that may do another time what it did not do now; from the second on it is broken.
 _WEAK = frozenset({408, 409, 425, 429})
 _BROKEN = 500
@@ -34,7 +31,7 @@ _BROKEN = 500
 class Outcome:
     """What came of one write. ``job`` is the job as the provider showed it afterwards.
 
-    ``unknown``: it may have happened; the journal's intent stays until a listing tells.
+    ``unknown``: it may have happened; the journal's intent, which ``token`` names, stays until a listing tells.
     ``stop``: no further create is worth sending in this pass. ``sent``: the create or the cancel itself has left.
     ``put_off``: the provider wants this create later, after so many seconds (0 where it does not say how many).
     """
@@ -47,13 +44,14 @@ class Outcome:
     message: str
     job: Job | None = None
     unknown: bool = False
+    token: str = ""
     stop: bool = False
     sent: bool = True
     put_off: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class WriteTools:
     """What a write needs at hand. ``training_bytes`` reads a file again and refuses it if it changed.
 
     ``may_wait``: whether a create whose file is not ready yet may be put off once more.
@@ -70,22 +68,22 @@ class Desk:
 # ── create ───────────────────────────────────────────────────────────────────────────────────
 
 
-def create(desk: Desk, change: Create, desired: Desired) -> Outcome:
+def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
     """Upload what is needed, record the intent, post once, record the answer.
 
     Raises:
         JournalError: the intent could not be made durable; nothing was sent.
     """
     orphan = desired.policy.on_remove is OnRemove.ORPHAN
-    marks = Marks(desk.fleet, desired.name, desired.revision, change.attempt, orphan=orphan)
-    log = desk.log.bind(job=desired.name, revision=desired.revision, attempt=change.attempt, reason=change.reason)
+    marks = Marks(tools.fleet, desired.name, desired.revision, change.attempt, orphan=orphan)
+    log = tools.log.bind(job=desired.name, revision=desired.revision, attempt=change.attempt, reason=change.reason)
     try:
-        training = _uploaded(desk, desired.training, log)
-        validation = _uploaded(desk, desired.validation, log)
+        training = _uploaded(tools, desired.training, log)
+        validation = _uploaded(tools, desired.validation, log)
     except SourceError as error:
         return _failed(change, f"nothing was sent: {error}")
     except Refused as error:
-        return _refused(desk, change, error, log, sent=False)
+        return _refused(tools, change, error, log, sent=False)
     except ProviderError as error:
         if error.retry_after is not None:
             return _put_off(change, error, log, sent=False)
@@ -93,30 +91,32 @@ def create(desk: Desk, change: Create, desired: Desired) -> Outcome:
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
     seed = body["seed"]
-    desk.journal.record_intent(
+    token = tools.journal.record_intent(
         Intent(desired.name, desired.revision, change.attempt, seed=seed if isinstance(seed, int) else None)
     )
     log.info("create.recorded")
     try:
-        job = _own(desk.provider.create_job(body), marks)
+        job = _own(tools.provider.create_job(body), marks)
     except NotSent as error:
-        desk.journal.drop_intent(desired.name)
+        tools.journal.drop_intent(desired.name)
         log.warning("create.not_sent", error=str(error))
         return _failed(change, f"not sent: {error}", stop=True)
     except Refused as error:
-        desk.journal.drop_intent(desired.name)
-        return _refused(desk, change, error, log)
+        tools.journal.drop_intent(desired.name)
+        return _refused(tools, change, error, log)
     except OutcomeUnknown as error:
         log.warning("create.unresolved", error=str(error), http_status=error.status, request_id=error.request_id)
         message = f"sent, and the answer was lost ({error}); it is looked for before anything else is done"
-        return Outcome(desired.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True)
+        return Outcome(
+            desired.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True, token=token
+        )
     # Said before it is recorded: a kill between the two is made good by the intent. Live until a pass has told its end.
     log.info("job.created", job_id=job.id, status=job.status)
-    desk.journal.record_job(Record(job.id, desired.name, desired.revision, change.attempt, live=True))
+    tools.journal.record_job(Record(job.id, desired.name, desired.revision, change.attempt, live=True))
     if job.marks is None:
-        desk.journal.record_echo(echoes=False)
+        tools.journal.record_echo(echoes=False)
     # What a listing shows, and so what identity rests on, only the next one can tell.
-    stop = job.marks is None and not desk.journal.memory().seeds
+    stop = job.marks is None and not tools.journal.memory().seeds
     if stop:
         log.warning("metadata.not_echoed", job_id=job.id)
     return Outcome(
@@ -131,33 +131,35 @@ def _own(job: Job, marks: Marks) -> Job:
     return job
 
 
-def _uploaded(desk: Desk, file: TrainingFile | None, log: FilteringBoundLogger) -> str | None:
+def _uploaded(tools: WriteTools, file: TrainingFile | None, log: FilteringBoundLogger) -> str | None:
     """The provider's id of a local file: found there by name and size, else uploaded."""
     if file is None:
         return None
-    file_id = desk.provider.find_file(file.upload_name, file.size)
+    file_id = tools.provider.find_file(file.upload_name, file.size)
     if file_id is None:
-        content = desk.training_bytes(file)
+        content = tools.training_bytes(file)
         log.info("file.upload_started", path=file.path, filename=file.upload_name, size=file.size)
-        file_id = desk.provider.upload_file(file.upload_name, content)
+        file_id = tools.provider.upload_file(file.upload_name, content)
         log.info("file.uploaded", path=file.path, file_id=file_id)
-    desk.provider.wait_for_file(file_id)
+    tools.provider.wait_for_file(file_id)
     return file_id
 
 
-def _refused(desk: Desk, change: Create, error: Refused, log: FilteringBoundLogger, *, sent: bool = True) -> Outcome:
+def _refused(
+    tools: WriteTools, change: Create, error: Refused, log: FilteringBoundLogger, *, sent: bool = True
+) -> Outcome:
     """Row 14: the provider said no, to this create or to every create. Where it only says "later", it is put off."""
     if isinstance(error, RateLimited) and not is_lasting(error):
         return _put_off(change, error, log, sent=sent)
     none_at_all = takes_no_jobs(error)
-    if not none_at_all and is_not_ready(error) and desk.may_wait(change):
+    if not none_at_all and is_not_ready(error) and tools.may_wait(change):
         return _put_off(change, error, log, sent=sent, alone=True)
     reason = Reason.CREATE_REFUSED if none_at_all else Reason.CREATE_REJECTED
     wait = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
     name, revision = ("", "") if none_at_all else (change.name, change.revision)
     # Every other job waits for this one's refusal, and must not be shown as if it had been its own.
     text = f"it refused job {change.name} ({error})" if none_at_all else str(error)
-    desk.journal.refusals.record(name, revision, text, at_least=wait)
+    tools.journal.refusals.record(name, revision, text, at_least=wait)
     log.error(
         "create.refused", error=str(error), http_status=error.status, code=error.code, request_id=error.request_id
     )
@@ -193,17 +195,17 @@ def _failed(change: Write, message: str, *, stop: bool = False, sent: bool = Fal
 # ── cancel ───────────────────────────────────────────────────────────────────────────────────
 
 
-def cancel(desk: Desk, change: Cancel) -> Outcome:
+def cancel(tools: WriteTools, change: Cancel) -> Outcome:
     """Look at the job, and at the one that is kept; record; cancel; read the job back.
 
     Raises:
         JournalError: the cancel could not be recorded; nothing was sent.
     """
-    log = desk.log.bind(job=change.name, job_id=change.job_id, revision=change.revision, reason=change.reason)
+    log = tools.log.bind(job=change.name, job_id=change.job_id, revision=change.revision, reason=change.reason)
     job_id = change.job_id
     try:
-        job = desk.provider.retrieve_job(job_id)
-        objection = _objection(desk, change, job)
+        job = tools.provider.retrieve_job(job_id)
+        objection = _objection(tools, change, job)
     except ProviderError as error:
         log.warning("cancel.not_sent", error=str(error), http_status=error.status, request_id=error.request_id)
         return _failed(change, f"not cancelled: a fresh look at it was not possible ({error})")
@@ -222,63 +224,63 @@ def cancel(desk: Desk, change: Cancel) -> Outcome:
     if objection:
         log.warning("cancel.not_sent", error=objection)
         return _failed(change, f"not cancelled: {objection}")
-    desk.journal.cancels.record(job_id, change.reason)
+    tools.journal.cancels.record(job_id, change.reason)
     log.info("cancel.recorded")
     trouble: ProviderError | None = None
     try:
-        desk.provider.cancel_job(job_id)
+        tools.provider.cancel_job(job_id)
     except NotSent as error:
-        desk.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
+        tools.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
         log.warning("cancel.not_sent", error=str(error))
         return _failed(change, f"not sent: {error}")
     except ProviderError as error:
         trouble = error
         log.warning("cancel.unconfirmed", error=str(error), http_status=error.status, request_id=error.request_id)
-    outcome = _read_back(desk, change, str(trouble or ""), log)
+    outcome = _read_back(tools, change, str(trouble or ""), log)
     if outcome.job is None or outcome.job.live:
-        _postpone(desk, job_id, trouble, under_way=outcome.ok)
+        _postpone(tools, job_id, trouble, under_way=outcome.ok)
     return outcome
 
 
-def _postpone(desk: Desk, job_id: str, trouble: ProviderError | None, *, under_way: bool) -> None:
+def _postpone(tools: WriteTools, job_id: str, trouble: ProviderError | None, *, under_way: bool) -> None:
     """A cancel has not taken: it is sent again in seconds, or later where that would be no use."""
     if isinstance(trouble, Refused):
-        desk.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
+        tools.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
     status = trouble.status if trouble else None
     refused = status is not None and status not in _WEAK and status < _BROKEN
     wait = (trouble.retry_after if trouble else None) or 0.0
     # One that is under way gains nothing by being asked for again.
     if refused or under_way or wait:
-        desk.journal.cancels.postpone(job_id, at_least=wait, in_minutes=refused or under_way)
+        tools.journal.cancels.postpone(job_id, at_least=wait, in_minutes=refused or under_way)
 
 
-def _objection(desk: Desk, change: Cancel, job: Job) -> str:
+def _objection(tools: WriteTools, change: Cancel, job: Job) -> str:
     """Why this job may not be cancelled after all; "" where nothing speaks against it."""
-    if not job.belongs_to(desk.fleet):
+    if not job.belongs_to(tools.fleet):
         return "it does not carry this fleet's marks"
     if change.keeper is None or not job.live:
         return ""
-    keeper = desk.provider.retrieve_job(change.keeper)
+    keeper = tools.provider.retrieve_job(change.keeper)
     return "" if keeper.live or keeper.succeeded else f"job {keeper.id}, which was to stay, is {keeper.status} by now"
 
 
-def _read_back(desk: Desk, change: Cancel, trouble: str, log: FilteringBoundLogger) -> Outcome:
+def _read_back(tools: WriteTools, change: Cancel, trouble: str, log: FilteringBoundLogger) -> Outcome:
     job_id = change.job_id
     try:
-        job = desk.provider.retrieve_job(job_id)
+        job = tools.provider.retrieve_job(job_id)
     except ProviderError as error:
         return _failed(change, f"cancel sent; whether it took could not be read ({error})", sent=True)
     if job.cancelled:
         log.info("job.cancelled")  # before it is confirmed: one that is not is told by the next pass
-        desk.journal.cancels.mark_confirmed(job_id)
+        tools.journal.cancels.mark_confirmed(job_id)
         return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"cancelled job {job_id}", job)
     if not job.live:
-        desk.journal.cancels.mark_unneeded(job_id)
+        tools.journal.cancels.mark_unneeded(job_id)
         log.info("cancel.unneeded", status=job.status)
         return Outcome(
             change.name, Action.CANCEL, change.reason, job_id, True, f"it ended by itself ({job.status})", job
         )
-    if job.status in ENDING:
+    if job.ending:
         return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"job {job_id} is being cancelled", job)
     log.warning("cancel.without_effect", status=job.status, error=trouble)
     why = f" ({trouble})" if trouble else ""

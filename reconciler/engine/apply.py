@@ -7,18 +7,21 @@ decides nothing about jobs.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from reconciler.clock import Clock
-from reconciler.core.change import Action, Adopt, Change, Keep, Wait
+from reconciler.core.change import Action, Change
 from reconciler.core.ending import ended_by_us
 from reconciler.core.gates import Permission
-from reconciler.core.reason import EndedBy, Reason, Trouble
+from reconciler.core.reason import Trouble
+from reconciler.core.schedule import Due, Next, under_way
 from reconciler.core.snapshot import Snapshot
+from reconciler.core.watch import PutOff
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
-from reconciler.engine.reconcile import Decided, Pass, Reconciler
+from reconciler.engine.reconcile import Reconciler
+from reconciler.engine.steps import Decided, Pass
 from reconciler.errors import ProviderError, ReconcilerError
 
 # A create whose answer is lost twice in one run is looked for by the next one.
@@ -116,7 +119,8 @@ def apply(
                 raise
             if not (isinstance(error, ProviderError) and patience.wait and failures <= _PATIENCE):
                 return Result(tuple(outcomes), last, failure=str(error))
-            following: _Next | None = _Next(clock.monotonic() + patience.poll * failures, f"the provider ({error})")
+            at = clock.monotonic() + patience.poll * failures
+            following: Next | None = Next(at, Due.BACKOFF, f"the provider ({error})")
         else:
             failures, announce = 0, _silent
             listener.passed(last)
@@ -131,44 +135,35 @@ def apply(
         _pause(clock, following.at if end is None else min(following.at, end), following.why, listener)
 
 
-@dataclass(frozen=True, slots=True)
-class _Next:
-    """When (monotonic) another pass is worth making, and what it waits for."""
-
-    at: float
-    why: str
-
-
-def _next(run: Reconciler, last: Pass, outcomes: list[Outcome], patience: Patience) -> _Next | None:
+def _next(run: Reconciler, last: Pass, outcomes: list[Outcome], patience: Patience) -> Next | None:
     """The next pass; None where nothing more can come of one."""
     now = run.clock.monotonic()
-    if last.postponed:
-        return _Next(run.settled_at, f"the settle window: {last.postponed}")
-    if any(o.ok and o.sent for o in last.outcomes):
-        return _Next(now, "")  # what was done may have made more possible
+    passes = run.next_passes(last)
+    work = next((n for n in passes if n.due is Due.WORK), None)
+    if work is not None:
+        return work
     if max(Counter(o.name for o in outcomes if o.unknown).values(), default=0) >= _LOST_ANSWERS_LIMIT:
         return None
-    following = [*_looks(run), *_later(run, last, patience)]
+    later = patience.wait or _is_soon(run.watch.next_create, now)
+    waits_for = {Due.COLD, Due.LOOK, *([Due.LATER] if later and last.after.gated.plan.put_off else [])}
+    following = [n for n in passes if n.due in waits_for]
     if following:
         return min(following, key=lambda n: n.at)
     busy = _busy(last.after) if patience.wait else ()
-    return _Next(now + patience.poll, ", ".join(busy)) if busy else None
+    return Next(now + patience.poll, Due.JOBS, ", ".join(busy)) if busy else None
 
 
-def _looks(run: Reconciler) -> Iterator[_Next]:
-    if run.next_look is not None:
-        at, what = run.next_look
-        yield _Next(at, f"the settle window, to look for {what}")
+def _is_soon(later: PutOff | None, now: float) -> bool:
+    """Whether what the provider wants later is waited for without ``wait``."""
+    if later is None:
+        return False
+    return later.until - now <= _PUT_OFF_LONGEST and now - later.since < _PUT_OFF_PATIENCE
 
 
-def _later(run: Reconciler, last: Pass, patience: Patience) -> Iterator[_Next]:
-    """The creates that the provider wants a moment later."""
-    now, told = run.clock.monotonic(), run.put_off
-    if told is None or not last.after.gated.plan.put_off:
-        return
-    soon = told.until - now <= _PUT_OFF_LONGEST and now - told.since < _PUT_OFF_PATIENCE
-    if patience.wait or soon:
-        yield _Next(told.until, f"the next create: {told.why}")
+def _busy(after: Decided) -> tuple[str, ...]:
+    world = after.seen.world
+    upstream = {name: desired.model_from for name, desired in world.desired.items() if desired.model_from}
+    return under_way(after.gated.plan, {job.id: job for job in world.jobs if job.live}, upstream)
 
 
 def _merged(before: list[Outcome], now: Iterable[Outcome]) -> list[Outcome]:
@@ -187,29 +182,6 @@ def _pause(clock: Clock, until: float, why: str, listener: Listener) -> None:
     listener.waiting(seconds, why)
     clock.sleep(seconds)
     listener.waited()
-
-
-def _busy(after: Decided) -> tuple[str, ...]:
-    """What is still under way: live jobs, and creates that wait for something that is."""
-    live = {job.id: job for job in after.seen.world.jobs if job.live}
-    running = [
-        f"{c.name} ({live[c.job_id].status})"
-        for c in after.gated.plan.changes
-        if isinstance(c, Keep | Adopt) and c.job_id in live
-    ]
-    queued = [f"{c.name} ({c.reason})" for c in after.gated.plan.changes if _moves(c, after)]
-    return (*running, *queued)
-
-
-def _moves(change: Change, after: Decided) -> bool:
-    """Whether a wait will end by itself: what it waits for is under way, or has ended and names no model yet."""
-    if not isinstance(change, Wait):
-        return False
-    if change.reason is not Reason.WAITING_FOR_JOB:
-        return change.reason.ended_by is EndedBy.PROVIDER
-    upstream = after.seen.world.desired[change.name].model_from
-    waited_for = [c for c in after.gated.plan.changes if c.name == upstream]
-    return any(isinstance(c, Keep | Adopt) or _moves(c, after) for c in waited_for)
 
 
 def _watched(done: Pass) -> set[str]:

@@ -5,7 +5,7 @@ coalesce: an event and a timer both only mean "look". What a pass may believe is
 does in `reconcile`; in here is the clockwork, and the only broad `except` of the program.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
@@ -13,14 +13,16 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.core.desired import Fleet
 from reconciler.core.evidence import Evidence
 from reconciler.core.gates import Permission
+from reconciler.core.schedule import Backoff, Due, Next
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.engine.reconcile import Pass, Reconciler
+from reconciler.engine.reconcile import Reconciler
+from reconciler.engine.steps import Pass
 from reconciler.engine.wakeups import Wakeups
 from reconciler.errors import ProviderError, ReconcilerError, StateReplaced, Stopped
 from reconciler.provider import RequestRecord
 
 # A failing pass is tried again after a random part of 1, 2, 4 … 300 seconds (full jitter).
-_BACKOFF_FIRST, _BACKOFF_LAST = 1.0, 300.0
+_FAILING = Backoff(first=1, last=300)
 # A server may ask for any wait, to the end of time; after an hour it is asked again.
 _ASKED_LAST = 3600.0
 # However long nothing is to be done, the loop turns this often: a sign of life, and a look at the files.
@@ -130,7 +132,7 @@ class Daemon:
     def _look(self) -> Snapshot:
         snapshot = self._read()
         now, run = self._clock.monotonic(), self._run
-        self._evidence = self._evidence.after(snapshot, now, told=run.declared, live=run.live_names)
+        self._evidence = self._evidence.after(snapshot, now, told=run.reading.names_read, live=run.reading.names_live)
         self._observer.looked(snapshot)
         self._complain(snapshot.problems)
         self._name_left_out(snapshot.warnings)
@@ -194,28 +196,28 @@ class Daemon:
 
     def _next(self, done: Pass, now: float) -> float:
         """Seconds after which another pass is worth making."""
-        if any(outcome.ok and outcome.sent for outcome in done.outcomes):
-            return 0.0  # what was done may have made more possible: a replacement's cancel follows its create
-        jittered = self._pace.interval * (1 + _JITTER * (2 * self._random() - 1))
+        passes = self._run.next_passes(done)
+        if any(n.due is Due.WORK for n in passes):
+            return 0.0
+        interval = self._pace.interval * (1 + _JITTER * (2 * self._random() - 1))
+        passes = (Next(now + interval, Due.JOBS), *passes, *self._proof(done, now))
+        return max(0.0, min(n.at for n in passes) - now)
+
+    def _proof(self, done: Pass, now: float) -> Iterator[Next]:
+        """The reading that proves what a gate waits for."""
+        if all(verdict.gate not in {"evidence", "removal_evidence"} for verdict in done.after.gated.refusals):
+            return
         proof = self._evidence.next_proof(now, self._pace.stability, self._pace.absence)
         if self._evidence.fingerprint is None:
             proof = now + self._pace.stability  # the proof begins anew: nobody knows yet what it is about
-        waits_for_proof = any(v.gate in {"evidence", "removal_evidence"} for v in done.after.gated.refusals)
-        ends = [
-            now + jittered,
-            *([self._run.settled_at] if done.postponed else []),
-            *([self._run.next_look[0]] if self._run.next_look else []),
-            *([proof] if waits_for_proof and proof is not None else []),
-            *([self._run.next_try] if self._run.next_try is not None else []),
-        ]
-        return max(0.0, min(ends) - now)
+        if proof is not None:
+            yield Next(proof, Due.PROOF)
 
     def _failed(self, error: Exception, start: float) -> None:
         now = self._clock.monotonic()
         self._failures += 1
-        limit = min(_BACKOFF_LAST, _BACKOFF_FIRST * 2.0 ** min(self._failures - 1, 10))
         asked = min(error.retry_after or 0.0, _ASKED_LAST) if isinstance(error, ProviderError) else 0.0
-        wait = max(self._random() * limit, asked)
+        wait = max(self._random() * _FAILING.wait(self._failures), asked)
         self._due = now + wait
         self._acted_on = self._evidence.fingerprint  # a change is worth a try at once; the same files are not
         text = str(error)

@@ -23,7 +23,7 @@ from reconciler.clock import Clock
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import Observer
-from reconciler.engine.reconcile import Pass
+from reconciler.engine.steps import Pass
 from reconciler.errors import UsageError
 from reconciler.provider import RequestRecord
 

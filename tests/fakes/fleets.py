@@ -14,7 +14,7 @@ from reconciler.clock import Clock
 from reconciler.core.documents import ProviderName
 from reconciler.core.gates import Permission
 from reconciler.engine.apply import Listener, Patience, Result, apply
-from reconciler.engine.reconcile import Decided, Pass
+from reconciler.engine.steps import Decided, Pass
 from reconciler.settings import Settings
 from reconciler.source import read_directory
 from tests.fakes.clocks import SkippingClock

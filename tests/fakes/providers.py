@@ -17,7 +17,8 @@ from reconciler.core.job import Checkpoint, Event, Job, marks_of
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import Daemon, Observer, Pace
 from reconciler.engine.follow import Follower
-from reconciler.engine.reconcile import Ports, Reconciler
+from reconciler.engine.ports import Ports
+from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import ProviderError, Refused
 from reconciler.log import configure
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing

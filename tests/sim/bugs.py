@@ -17,7 +17,8 @@ from reconciler.core.job import TERMINAL, Job, Marks
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
-from reconciler.engine.reconcile import Decided, Reconciler, Seen
+from reconciler.engine.reconcile import Reconciler
+from reconciler.engine.steps import Decided, Seen
 from reconciler.errors import JournalError, OutcomeUnknown
 from reconciler.source import read_directory
 from reconciler.state.fence import Fence
@@ -125,7 +126,7 @@ class PartOfAList(SimProvider):
 class WarmStart(Reconciler):
     """No cold-start wait."""
 
-    def _why_cold(self) -> str:
+    def why_cold(self) -> str:
         return ""
 
 
@@ -275,9 +276,9 @@ class NoMarks(SimProvider):
 class AnybodysMarks(Reconciler):
     """Another fleet's marks prove that ours come back."""
 
-    def _memory(self, listed: Iterable[Job], fleet: Fleet) -> Memory:
+    def memory(self, listed: Iterable[Job], fleet: Fleet) -> Memory:
         listed = tuple(listed)
-        memory = super()._memory(listed, fleet)
+        memory = super().memory(listed, fleet)
         return replace(memory, echoes=True) if any(job.marks for job in listed) else memory
 
 
@@ -286,11 +287,11 @@ class RecordedBeforeTold(Reconciler):
 
     _untold: Callable[[], None] = staticmethod(lambda: None)
 
-    def _tell(self, *ends: Any) -> None:
-        self._untold = partial(super()._tell, *ends)
+    def log_ends(self, *ends: Any) -> None:
+        self._untold = partial(super().log_ends, *ends)
 
-    def _remember(self, *seen: Any) -> None:
-        super()._remember(*seen)
+    def remember(self, *seen: Any) -> None:
+        super().remember(*seen)
         self._untold()
 
 

@@ -17,7 +17,8 @@ from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Listener, Patience, apply
 from reconciler.engine.daemon import Daemon, Observer, Pace
 from reconciler.engine.follow import Follower
-from reconciler.engine.reconcile import Ports, Reconciler
+from reconciler.engine.ports import Ports
+from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
 from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
 from reconciler.state.fence import Fence

@@ -22,7 +22,8 @@ from reconciler.core.gates import Permission
 from reconciler.core.job import Job, Marks
 from reconciler.engine.apply import Patience, Result, apply
 from reconciler.engine.daemon import Observer, Pace
-from reconciler.engine.reconcile import Pass, Reconciler
+from reconciler.engine.reconcile import Reconciler
+from reconciler.engine.steps import Pass
 from reconciler.engine.wakeups import ThreadWakeups
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, StateReplaced, Unreadable
 from reconciler.log import configure

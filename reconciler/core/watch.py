@@ -1,0 +1,200 @@
+"""What a run has seen of its provider so far, and when another look will tell it more.
+
+Pure. `engine` keeps one `Watch` a run and replaces it after each listing and each write, as it does with `Evidence` for
+files. All times are monotonic seconds: a wall clock proves nothing, and a new process begins anew.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from reconciler.core.job import Job
+from reconciler.core.memory import Intent
+from reconciler.core.schedule import Backoff, Due, Next
+from reconciler.core.world import World
+
+# A create that is told to wait, and not how long, is sent again after 1, 2, 4 … 60 seconds; however long a server
+# asks for, it is asked again after an hour.
+_PUT_OFF, _ASKED_LAST = Backoff(first=1, last=60), 3600.0
+# Seconds for which a file that was just uploaded may be "not ready"; after that its create is rejected like any other.
+_NOT_READY_LAST = 120.0
+
+# Name and revision of a create that the provider wants later; EVERY_CREATE: it takes none now.
+Wanted = tuple[str, str]
+EVERY_CREATE: Wanted = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """A create, or every create, that is wanted later: how often in a row, since when, until when, and why."""
+
+    tries: int
+    since: float
+    until: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LostCreate:
+    """A create whose answer was lost. ``until``: a listing begun from then on shows its job, if there is one."""
+
+    token: str  # the journal's: the same create, sent again, has another
+    until: float
+
+
+_NONE: Mapping[str, LostCreate] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """``settle`` is the settle window in seconds; ``started`` when the run began.
+
+    ``cold`` says why it has to wait before its first write; "" where it need not (any more).
+    ``seen_first`` are the job ids of its first listing; None before it. ``lost`` are its unresolved creates by name,
+    ``in_vain`` those of them that no further look resolves by waiting. ``doubted`` are recorded cancels, by job and
+    number of tries, whose job is still live: when a look will say that they did not take; ``void`` are the jobs of
+    which one has said so. ``ended`` are jobs that were seen ended: a listing that shows one live is doubted.
+    ``created_at``: the last create, until it was looked at again. ``put_off`` are creates that were told to wait;
+    ``looked_at`` the moment of the last decision.
+    """
+
+    settle: float
+    started: float
+    cold: str = ""
+    seen_first: frozenset[str] | None = None
+    lost: Mapping[str, LostCreate] = field(default_factory=lambda: _NONE)
+    in_vain: frozenset[str] = frozenset()
+    doubted: Mapping[tuple[str, int], float] = field(default_factory=lambda: MappingProxyType({}))
+    void: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
+    created_at: float | None = None
+    put_off: Mapping[Wanted, PutOff] = field(default_factory=lambda: MappingProxyType({}))
+    looked_at: float = 0.0
+
+    # ── a listing ──
+
+    @property
+    def settled_at(self) -> float:
+        """From when on a listing shows all that happened before this run began."""
+        return self.started + self.settle
+
+    def listed(self, jobs: Iterable[Job], intents: Mapping[str, Intent], at: float) -> "Watch":
+        """A listing that began ``at`` is there, and these creates are without an answer."""
+        first = self.seen_first if self.seen_first is not None else frozenset(job.id for job in jobs)
+        # Another run on this state directory may have resolved one and sent the next.
+        fresh = {
+            name: LostCreate(intent.token, at + self.settle)
+            for name, intent in intents.items()
+            if name not in self.lost or self.lost[name].token != intent.token
+        }
+        return replace(self, seen_first=first, lost={**self.lost, **fresh})
+
+    def looked_long_enough(self, at: float) -> frozenset[str]:
+        """Names whose lost create a listing begun ``at`` would show."""
+        return frozenset(name for name, lost in self.lost.items() if at >= lost.until)
+
+    def after(self, world: World, pending: AbstractSet[tuple[str, int]], at: float) -> "Watch":
+        """All of a listing that began ``at`` is in ``world``. ``pending`` are recorded cancels not yet seen to take.
+
+        A provider may take its time to cancel: one has failed where its job is live a settle window after it was
+        first seen so.
+        """
+        intents = world.memory.intents
+        going_on = {job.id for job in world.jobs if job.live and not job.ending}
+        doubted = {key: self.doubted.get(key, at + self.settle) for key in pending if key[0] in going_on}
+        over = self.created_at is not None and at >= self.created_at + self.settle
+        return replace(
+            self,
+            lost={name: lost for name, lost in self.lost.items() if name in intents},
+            in_vain=world.settled & intents.keys(),
+            doubted={key: until for key, until in doubted.items() if at < until},
+            void=frozenset(job_id for (job_id, _), until in doubted.items() if at >= until),
+            ended=self.ended.union(job.id for job in world.jobs if not job.live and job.id in world.memory.records),
+            created_at=None if over else self.created_at,
+        )
+
+    # ── writes ──
+
+    def created(self, at: float) -> "Watch":
+        """A create was sent: a rival may have made the same job at the same moment."""
+        return replace(self, created_at=at)
+
+    def lost_answer(self, name: str, token: str, at: float) -> "Watch":
+        return replace(self, lost={**self.lost, name: LostCreate(token, at + self.settle)}, created_at=at)
+
+    def read_back(self, job: Job) -> "Watch":
+        """A job that has ended is looked at again while listings still show it live."""
+        return self if job.live else replace(self, ended=self.ended | {job.id})
+
+    def went_through(self, create: Wanted) -> "Watch":
+        """A create that was answered ends what it, and every create, was told before."""
+        return replace(self, put_off={k: v for k, v in self.put_off.items() if k not in {EVERY_CREATE, create}})
+
+    def told_to_wait(self, create: Wanted, asked: float, why: str, at: float) -> "Watch":
+        """A create (`EVERY_CREATE`: each of them) is wanted later: after ``asked`` seconds, where that is above 0."""
+        before = self.put_off.get(create)
+        tries, since = (before.tries + 1, before.since) if before else (1, at)
+        until = at + min(max(asked, _PUT_OFF.first) if asked else _PUT_OFF.wait(tries), _ASKED_LAST)
+        if create != EVERY_CREATE:
+            until = min(until, since + _NOT_READY_LAST)
+        return replace(self, put_off={**self.put_off, create: PutOff(tries, since, until, why)})
+
+    def may_wait(self, create: Wanted, at: float) -> bool:
+        """Whether a create whose file is not ready yet may be put off once more."""
+        first = self.put_off.get(create)
+        return first is None or at < first.since + _NOT_READY_LAST
+
+    # ── when next ──
+
+    def at(self, moment: float) -> "Watch":
+        """What holds at this moment is what the next decision hears."""
+        return replace(self, looked_at=moment)
+
+    @property
+    def put_off_now(self) -> Mapping[Wanted, PutOff]:
+        """The creates that the last decision left waiting for the provider's moment."""
+        return {create: later for create, later in self.put_off.items() if self.looked_at < later.until}
+
+    @property
+    def next_create(self) -> PutOff | None:
+        """What the next of them waits for; None where there is none."""
+        return min(self.put_off_now.values(), key=lambda later: later.until, default=None)
+
+    def next_passes(self, *, worked: bool, postponed: str, tried_again: float | None, now: float) -> tuple[Next, ...]:
+        """Everything another pass is worth making for, after one that ended ``now``.
+
+        ``worked``: something was sent and took. ``postponed``: why nothing could be sent yet. ``tried_again``: when a
+        back-off ends.
+        """
+        later = self.next_create
+        return (
+            *([Next(now, Due.WORK)] if worked else []),
+            *([Next(self.settled_at, Due.COLD, f"the settle window: {postponed}")] if postponed else []),
+            *(Next(at, Due.LOOK, f"the settle window, to look for {what}") for at, what in self._looks()),
+            *([Next(later.until, Due.LATER, f"the next create: {later.why}")] if later else []),
+            *([Next(tried_again, Due.BACKOFF)] if tried_again is not None else []),
+        )
+
+    def _looks(self) -> Iterator[tuple[float, str]]:
+        """When a look will tell more although nothing can be sent now, and of what."""
+        for name, lost in self.lost.items():
+            if name not in self.in_vain:
+                yield lost.until, f"the job of {name}, whose answer was lost"
+        for (job_id, _), until in self.doubted.items():
+            yield until, f"the cancel of job {job_id} to take effect"
+        if self.created_at is not None:
+            yield self.created_at + self.settle, "jobs that another run may have made at the same moment"
+
+
+def why_cold(*, settled: bool, moved: bool, lost: bool) -> str:
+    """Why a run must wait one settle window before its first write; "" where it need not.
+
+    ``settled``: a run on this state directory has waited out such a window. ``moved``: it is a copy. ``lost``: a
+    create has no known outcome.
+    """
+    if not settled:
+        return "this state directory is new, and an earlier run may have just created jobs"
+    if moved:
+        return "this state directory was last written elsewhere, or is a copy"
+    return "an earlier create has no known outcome" if lost else ""

@@ -1,0 +1,63 @@
+"""Looking: the provider's listing, the jobs beside it, and the files that may still hold a name.
+
+`reconcile` calls these at the begin of a pass. They only read, and decide nothing about jobs.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.desired import Fleet
+from reconciler.core.job import Job
+from reconciler.core.lookup import lookups
+from reconciler.core.snapshot import Snapshot
+from reconciler.core.world import World
+from reconciler.engine.ports import Ports
+from reconciler.errors import NoData, NotSent, ProviderError, RateLimited, Unreadable, foreign
+from reconciler.provider import Provider
+
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What GETs beside the listing came to, by job id."""
+
+    found: tuple[Job, ...]
+    missing: frozenset[str]
+    unseen: frozenset[str]
+
+
+def listing(ports: Ports, snapshot: Snapshot, fleet: Fleet) -> tuple[Job, ...]:
+    """Every job of the account. Raises Unreadable where it has no `data` although some job ought to be in it."""
+    try:
+        return ports.provider.list_jobs()
+    except NoData as error:
+        expected = lookups(World(fleet, snapshot.desired, (), ports.journal.memory()))
+        if expected:
+            raise Unreadable(f"{error}, although job {foreign(expected[0])} ought to be in it") from error
+        return ()
+
+
+def look_up(provider: Provider, job_ids: Iterable[str]) -> LookedUp:
+    """GET each job that the listing may not tell truly. One that cannot be read holds its own name and no other."""
+    found: list[Job] = []
+    missing: set[str] = set()
+    unseen: set[str] = set()
+    for job_id in sorted(job_ids):
+        try:
+            found.append(provider.retrieve_job(job_id))
+        except (NotSent, RateLimited):
+            raise  # the next one would fail alike
+        except ProviderError as error:
+            (missing if error.status == _NOT_FOUND else unseen).add(job_id)
+    return LookedUp(tuple(found), frozenset(missing), frozenset(unseen))
+
+
+def standing(ports: Ports, snapshot: Snapshot, listed: Iterable[Job], fleet: Fleet) -> Mapping[str, str]:
+    """Names without a manifest whose file may still stand there; a stream has no files."""
+    last_seen = ports.journal.manifests.paths()
+    live = {job.marks.name for job in listed if job.live and job.marks and job.belongs_to(fleet.name)}
+    gone = (last_seen.keys() | live) - snapshot.desired.keys()
+    if snapshot.stream or not gone:
+        return {}
+    return ports.standing(snapshot, {name: last_seen.get(name, "") for name in gone})

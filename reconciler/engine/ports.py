@@ -1,0 +1,41 @@
+"""Everything a run touches outside itself, in one value.
+
+`cli` fills it for the real program and the simulation for its own: there is no other seam.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from reconciler.clock import Clock
+from reconciler.core.documents import TrainingFile
+from reconciler.core.snapshot import Snapshot
+from reconciler.engine.follow import Follower
+from reconciler.provider import Provider
+from reconciler.state.journal import Journal
+from reconciler.state.status_files import StatusFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a run touches outside itself.
+
+    ``unchanged`` reads manifests and training files again: are they still what the snapshot was made of?
+    ``standing`` looks for files that may still hold names without a manifest (as `still_standing`). ``turn``
+    is the lock that the passes on one state directory take in turn. ``follower`` is for a daemon, which
+    reads the events of live jobs; ``stopping`` says whether nothing more should be sent.
+    """
+
+    provider: Provider
+    journal: Journal
+    status_files: StatusFiles
+    clock: Clock
+    log: FilteringBoundLogger
+    training_bytes: Callable[[TrainingFile], bytes]
+    unchanged: Callable[[Snapshot], bool]
+    standing: Callable[[Snapshot, Mapping[str, str]], Mapping[str, str]]
+    turn: Callable[[], AbstractContextManager[None]]
+    follower: Follower | None = None
+    stopping: Callable[[], bool] = lambda: False

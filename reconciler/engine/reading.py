@@ -1,0 +1,70 @@
+"""What one run has read of its manifests, and whether another run on the same state directory has read newer ones.
+
+`reconcile` keeps one `Reading` a run. It writes down what is wanted; what to do about it is decided in `core`.
+"""
+
+import os
+import uuid
+from collections.abc import Callable
+
+from reconciler.core.desired import Fleet
+from reconciler.core.snapshot import Snapshot
+from reconciler.core.world import World
+from reconciler.errors import SourceError
+from reconciler.state.journal import Journal
+
+
+class Reading:
+    """The fleet as it was last read, and the last reading that the journal has written down for this run."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._stream = f"- {uuid.uuid4().hex}"
+        self._fleet: Fleet | None = None
+        self._recorded: tuple[str, int] | None = None  # a fingerprint, and the turn of `Wanted.record`
+
+    @property
+    def names_read(self) -> frozenset[str]:
+        """Names that a run on this state directory has read, and none since has read a whole directory without."""
+        return frozenset(self._journal.manifests.paths())
+
+    @property
+    def names_live(self) -> frozenset[str]:
+        """Names with jobs that were live when a pass on this state directory last looked."""
+        return frozenset(self._journal.live_names())
+
+    def fleet(self, snapshot: Snapshot) -> Fleet:
+        """What its document says, or said while it was whole. Raises SourceError where it never was."""
+        self._fleet = snapshot.fleet or self._fleet
+        if self._fleet is None:
+            raise SourceError([str(problem) for problem in snapshot.problems])
+        return self._fleet
+
+    def is_recorded(self, snapshot: Snapshot) -> bool:
+        """Whether this reading is the one that the journal has written down for this run."""
+        return self._recorded is not None and self._recorded[0] == snapshot.fingerprint
+
+    def record(self, snapshot: Snapshot, world: World, unchanged: Callable[[Snapshot], bool]) -> None:
+        """Write down what the manifests want and where they stand, but for what cannot be trusted now."""
+        trusted = {name: desired for name, desired in snapshot.desired.items() if name not in world.broken}
+        if not self.is_recorded(snapshot):
+            origin = self._origin(snapshot)
+            turn = self._journal.wanted.record(trusted, origin, confirmed=lambda: unchanged(snapshot))
+            self._recorded = None if turn is None else (snapshot.fingerprint, turn)
+        whole = not snapshot.problems and not snapshot.gaps
+        self._journal.manifests.record(trusted, whole=whole, kept=world.standing)
+
+    def overtaken(self, snapshot: Snapshot) -> frozenset[str]:
+        """Names that a run over another checkout has wanted otherwise, here, since this reading was first made.
+
+        (A run over the same one read it later, or sees at its write that the files are others.)
+        """
+        if self._recorded is None or not self.is_recorded(snapshot):
+            return frozenset()
+        return self._journal.wanted.overtaken(self._recorded[1], self._origin(snapshot))
+
+    def _origin(self, snapshot: Snapshot) -> str:
+        """Which checkout it is; every stream is one of its own. A path need not be text, and the journal holds text."""
+        if snapshot.stream:
+            return self._stream
+        return os.fsencode(snapshot.root.absolute()).decode(errors="backslashreplace")

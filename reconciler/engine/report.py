@@ -1,0 +1,99 @@
+"""What a pass says: ends and refusals into the log, the status of every name into its file.
+
+`reconcile` calls these; whoever reads a status gets it from `core.status`.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from structlog.typing import FilteringBoundLogger
+
+from reconciler.clock import Clock
+from reconciler.core.change import Adopt, Plan
+from reconciler.core.ending import By, end_of
+from reconciler.core.gates import Gated, Verdict
+from reconciler.core.job import Checkpoint, Job
+from reconciler.core.memory import Memory
+from reconciler.core.status import Details, statuses
+from reconciler.core.world import World
+from reconciler.engine.follow import Followed
+from reconciler.engine.ports import Ports
+from reconciler.engine.steps import Decided
+from reconciler.errors import ProviderError
+from reconciler.provider import Provider
+
+
+def timestamp(clock: Clock) -> str:
+    """Now, in ISO 8601 and UTC, to the second."""
+    return datetime.fromtimestamp(clock.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def follow(ports: Ports, world: World, log: FilteringBoundLogger) -> tuple[Followed, ...]:
+    """What a daemon reads of live jobs beside the listing."""
+    if ports.follower is None or ports.stopping():
+        return ()
+    jobs = {k.job.id: (name, k.job) for name, case in world.cases.items() for k in case.known}
+    return ports.follower.follow(jobs, log)
+
+
+def write_statuses(
+    ports: Ports, log: FilteringBoundLogger, after: Decided, ended: Iterable[Job], followed: tuple[Followed, ...]
+) -> None:
+    """Write the status of every name whose status differs from the last one. ``ended``: jobs that have just ended."""
+    read = {one.job_id: one.checkpoints for one in followed if one.checkpoints is not None}
+    unread = [job for job in ended if job.id not in read]
+    report = statuses(
+        after.seen.world,
+        after.gated.plan,
+        now=timestamp(ports.clock),
+        previous=ports.status_files.read(),
+        details=Details(
+            _checkpoints(ports.provider, unread, log) | read,
+            {one.job_id: one.progress for one in followed if one.progress is not None},
+        ),
+    )
+    ports.status_files.write(report)
+
+
+def _checkpoints(
+    provider: Provider, ended: Iterable[Job], log: FilteringBoundLogger
+) -> dict[str, tuple[Checkpoint, ...]]:
+    """The checkpoints of jobs that have just ended; a server without them costs a line in the log."""
+    read: dict[str, tuple[Checkpoint, ...]] = {}
+    for job in ended:
+        try:
+            read[job.id] = provider.list_checkpoints(job.id)
+        except ProviderError as error:
+            log.info("checkpoints.unavailable", job_id=job.id, error=str(error), http_status=error.status)
+    return read
+
+
+def log_end(log: FilteringBoundLogger, job: Job, memory: Memory) -> None:
+    """One line for a job that has ended: how, and whether it was our own doing."""
+    end, own = end_of(memory, job), memory.cancels.get(job.id)
+    if job.succeeded:
+        log.info("job.succeeded", fine_tuned_model=job.fine_tuned_model, trained_tokens=job.trained_tokens)
+    elif job.failed:
+        log.error("job.failed", error=job.error.message if job.error else "", code=job.error.code if job.error else "")
+    elif end.by is By.RECONCILER:
+        if own is None or not own.confirmed:  # else `act` has told it
+            log.info("job.cancelled", reason=end.reason)
+    else:
+        log.warning("job.ended", ended_by=end.by or "not known here")
+
+
+def log_adopted(plan: Plan, log: FilteringBoundLogger) -> None:
+    """One line for each job that stands for its name from now on."""
+    for change in plan.changes:
+        if isinstance(change, Adopt):
+            log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
+
+
+def log_refusals(gated: Gated, before: frozenset[Verdict], log: FilteringBoundLogger) -> frozenset[Verdict]:
+    """What gates refuse, for the next pass; each that was not refused ``before`` gets a line."""
+    for verdict in gated.refusals:
+        if verdict not in before:
+            log.warning(
+                "pass.blocked", gate=verdict.gate, limit=verdict.limit, count=verdict.count, why=verdict.message
+            )
+    return frozenset(gated.refusals)

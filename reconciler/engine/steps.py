@@ -1,0 +1,49 @@
+"""What a pass has in hand at each step, as frozen values: seen, decided, done.
+
+`reconcile` makes them, in this order; `apply`, `daemon`, `telemetry` and `cli` read them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.core.change import Plan
+from reconciler.core.gates import Gated, Permission
+from reconciler.core.world import World
+from reconciler.engine.act import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A complete look at the provider, and what it says about the creates whose answer was lost.
+
+    ``void`` are jobs that are live although a cancel was recorded a settle window ago or longer.
+    ``settled``: the listing began after this run's settle window.
+    """
+
+    world: World
+    resolved: Mapping[str, str | None]
+    void: frozenset[str]
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What to do about what was seen; ``plan`` is ungated, since an approval names its digest.
+
+    ``permission`` is what the gates were asked with: what they were told stays true for the whole pass.
+    """
+
+    seen: Seen
+    plan: Plan
+    gated: Gated
+    permission: Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass decided, did, and left behind; ``postponed`` says why it did not write yet."""
+
+    decided: Decided
+    outcomes: tuple[Outcome, ...]
+    after: Decided
+    postponed: str = ""
