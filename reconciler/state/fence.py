@@ -16,6 +16,15 @@ from reconciler.state.failures import named
 from reconciler.state.schema import Identity
 from reconciler.state.seal import Seal
 
+_ENTER = """
+INSERT OR IGNORE INTO identity (fleet, base_url, organization, project)
+VALUES (:fleet, :base_url, :organization, :project)
+"""
+_FIND = """
+SELECT id, begun, settled, writes FROM identity
+WHERE (fleet, base_url, organization, project) = (:fleet, :base_url, :organization, :project)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -116,16 +125,6 @@ class Fence:
 
     def _replaced(self) -> StateReplaced:
         return StateReplaced(f"{self.path}: the state directory was replaced while it was in use; nothing was written")
-
-
-_ENTER = """
-INSERT OR IGNORE INTO identity (fleet, base_url, organization, project)
-VALUES (:fleet, :base_url, :organization, :project)
-"""
-_FIND = """
-SELECT id, begun, settled, writes FROM identity
-WHERE (fleet, base_url, organization, project) = (:fleet, :base_url, :organization, :project)
-"""
 
 
 def _entry(connection: sqlite3.Connection, identity: Identity) -> Entry | None:

@@ -64,22 +64,27 @@ class Journal:
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
         """What the decision may know. ``every_backoff``: also those that `apply` ignores once."""
+        # Before the records: a create whose answer another run records between the two is seen twice, not missed.
+        intents = self._intents()
         records = self._records()
+        wanted = self.wanted.forms()
+        cancels = self.cancels.known(every_backoff=every_backoff)
         rejected = self.refusals.in_force(every_backoff=every_backoff)
         none_at_all = rejected.pop("", None)
+        last_seen = self.manifests.last_seen()
         echoes = self._echoes()
         return Memory(
             known=self.known,
-            intents=self._intents(),
+            intents=intents,
             records=records,
-            wanted=self.wanted.forms(),
-            cancels=self.cancels.known(every_backoff=every_backoff),
+            wanted=wanted,
+            cancels=cancels,
             rejected=rejected,
             refused=none_at_all.message if none_at_all else "",
             echoes=None if echoes is None else echoes == _MARKS_RETURNED,
             seeds=echoes == _SEEDS_RETURNED,
-            gone=self.manifests.gone(),
-            orphans=self.manifests.orphans(),
+            gone=frozenset(name for name, manifest in last_seen.items() if not manifest.path),
+            orphans={name: manifest.orphan for name, manifest in last_seen.items()},
             # Only a fleet of which nothing is known may be one that was renamed.
             neighbours={} if records else self._neighbours(),
         )

@@ -6,6 +6,7 @@ cancelled, or restored, for.
 
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import asdict, dataclass
 
 from reconciler.core.desired import Desired
 from reconciler.core.fields import OnRemove
@@ -66,41 +67,37 @@ class Wanted:
         return put("wanted", [{"name": r.name, "revision": r.revision} for r in listed], "ON CONFLICT DO NOTHING")
 
 
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """A name's manifest when it was last seen, valid; ``path`` is "" since a whole reading did not have it."""
+
+    path: str
+    revision: str
+    orphan: bool  # it read ``on_remove: orphan``
+
+
 class Manifests:
-    """The file in which each name was last seen, valid; "" of a name that was found gone."""
+    """Where each name stands, or stood before it was gone."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
+    def last_seen(self) -> dict[str, LastSeen]:
+        """By name, gone or not."""
+        rows = self._rows.read("SELECT name, path, revision, orphan FROM manifest WHERE identity = :identity")
+        return {row["name"]: LastSeen(row["path"], row["revision"], bool(row["orphan"])) for row in rows}
+
     def paths(self) -> dict[str, str]:
-        """By name, the file; names that are gone are not among them."""
+        """By name, the file in which it was last seen; names that are gone are not among them."""
         rows = self._rows.read("SELECT name, path FROM manifest WHERE identity = :identity AND path != ''")
         return {row["name"]: row["path"] for row in rows}
 
-    def gone(self) -> frozenset[str]:
-        """Names that stood here once, and did not in the last whole reading."""
-        rows = self._rows.read("SELECT name FROM manifest WHERE identity = :identity AND path = ''")
-        return frozenset(row["name"] for row in rows)
-
-    def orphans(self) -> dict[str, bool]:
-        """By name, gone or not: whether its last manifest read ``on_remove: orphan``."""
-        rows = self._rows.read("SELECT name, orphan FROM manifest WHERE identity = :identity")
-        return {row["name"]: bool(row["orphan"]) for row in rows}
-
     def record(self, desired: Mapping[str, Desired], *, whole: bool, kept: Container[str] = ()) -> None:
         """Remember where each name stands; a ``whole`` reading also says which are gone, but for those ``kept``."""
-        rows = self._rows.read("SELECT name, path, revision, orphan FROM manifest WHERE identity = :identity")
-        before = {row["name"]: dict(row) for row in rows}
-        new = [
-            {
-                "name": d.name,
-                "path": d.path,
-                "revision": d.revision,
-                "orphan": int(d.policy.on_remove is OnRemove.ORPHAN),
-            }
-            for d in desired.values()
-        ]
-        self._rows.write(put("manifest", [row for row in new if before.get(str(row["name"])) != row]))
-        missing = [name for name, row in before.items() if row["path"] and name not in desired] if whole else []
+        before = self.last_seen()
+        now = {d.name: LastSeen(d.path, d.revision, d.policy.on_remove is OnRemove.ORPHAN) for d in desired.values()}
+        changed = [{"name": name, **asdict(seen)} for name, seen in now.items() if before.get(name) != seen]
+        self._rows.write(put("manifest", changed))
+        missing = [name for name, seen in before.items() if seen.path and name not in desired] if whole else []
         statement = "UPDATE manifest SET path = '' WHERE identity = :identity AND name = :name"
         self._rows.write((statement, [{"name": name} for name in missing if name not in kept]))

@@ -69,6 +69,21 @@ def test_a_recorded_intent_is_known_by_its_token(state: Path) -> None:
         assert journal.record_intent(Intent("a", R1, 1)) != first, "the same create, sent again"
 
 
+def test_a_create_that_another_run_records_meanwhile_is_not_missed(state: Path) -> None:
+    with opened(state) as reader, opened(state) as other:
+        other.record_intent(Intent("a", R1, 1))
+        reads = iter(range(20))
+
+        def between(statement: str) -> None:
+            if statement.startswith("SELECT") and next(reads) == 1:
+                other.record_job(record())
+
+        reader.fence.connection.set_trace_callback(between)
+        memory = reader.memory()
+    assert memory.intents.keys() == {"a"}
+    assert memory.records.keys() == {"j1"}
+
+
 def test_an_intent_can_be_dropped(state: Path) -> None:
     with opened(state) as journal:
         journal.record_intent(Intent("a", R1, 1))
