@@ -220,9 +220,12 @@ attempt = excluded.attempt, live = excluded.live, stranger = stranger AND exclud
 
 def _same(before: Record | None, now: Record) -> bool:
     """Whether a recorded job is as it was, in what `_AS_SEEN_LAST` would change."""
-    if before is None:
-        return False
-    return before == replace(now, ended_before=before.ended_before, stranger=before.stranger and now.stranger)
+    return (
+        before is not None
+        and (before.name, before.revision, before.attempt, before.live)
+        == (now.name, now.revision, now.attempt, now.live)
+        and (now.stranger or not before.stranger)
+    )
 
 
 def _own(columns: str, **values: object) -> Statement:
