@@ -1,6 +1,7 @@
 """Time, as a port: what the real program and a simulated one agree on.
 
-Only `monotonic` may measure (a wall clock jumps); `time` is for what people read.
+The shell gets one by constructor; the core gets times as values. Only `monotonic` may measure (a wall clock jumps);
+`time` is for what people read, and for what outlives a process: the back-offs in the journal.
 """
 
 import time

@@ -19,7 +19,7 @@
     └── Stopped                      the daemon was asked to stop         exit 0
 
 `cli` turns the ``exit_code`` of what nobody caught into the process's. A library's own
-exceptions never pass the module that owns it.
+exceptions never pass the module that owns it. Beside them stands what makes another's text fit for a message.
 """
 
 from typing import TYPE_CHECKING, ClassVar
@@ -111,7 +111,10 @@ class Untrusted(NotSent):
 
 
 class Refused(ProviderError):
-    """The server read the request and said no (400, 401, 403, 404, 413, 422): nothing was created."""
+    """The server read the request and said no: nothing was created.
+
+    A write is refused by 400, 401, 403, 404, 413 and 422, a read by any 4xx but 408, 409 and 425.
+    """
 
 
 class RateLimited(Refused):
@@ -129,7 +132,7 @@ class RateLimited(Refused):
 
 
 class OutcomeUnknown(ProviderError):
-    """Time-out, reset, 408, 409, 5xx or an answer that cannot be read: the request may have taken effect."""
+    """No answer to a write, one that cannot be read, or one that is no refusal: it may have taken effect."""
 
 
 class Unreadable(ProviderError):

@@ -1,7 +1,8 @@
 """Structured logs on stderr: one JSON object a line, or readable lines at a terminal.
 
-`cli` calls `configure` once. Event names are constant, dotted and in the past tense; facts are
-keys. Every line passes `redact`, so that a key gets into no log whatever a server echoes.
+The commands that talk to a provider call `configure`: `cli.wiring` for each opening of a fleet and for a key file,
+`cli.running` for the daemon's own lines. Event names are constant and dotted; facts are keys. Every line passes
+`redact`, so that a key gets into no log whatever a server echoes.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from reconciler.errors import printable, scrub
 def configure(
     *, form: str, secrets: Iterable[str], verbose: bool = False, stream: TextIO | None = None
 ) -> FilteringBoundLogger:
-    """The logger of this process. ``form`` is ``json``, ``text`` or ``auto`` (text at a terminal).
+    """A logger. ``form`` is ``json``, ``text`` or ``auto`` (text at a terminal); ``stream`` None is stderr.
 
     ``secrets`` may grow: they are gone through for each line.
     """

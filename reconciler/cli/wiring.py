@@ -24,13 +24,7 @@ from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
 from reconciler.log import configure
-from reconciler.provider import (
-    Account,
-    DeadlineTransport,
-    OpenAIClient,
-    Provider,
-    RequestRecord,
-)
+from reconciler.provider import Account, DeadlineTransport, OpenAIClient, Provider, RequestRecord
 from reconciler.provider.key import Key, KeyFile, Secrets
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, account_of, key_of_environment
@@ -101,22 +95,14 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
     if fleet is None:
         raise SourceError([str(problem) for problem in snapshot.problems])
     account = account_of(settings, fleet, os.environ, service.key if service else key_for(settings))
-    verdict = expectation(
-        fleet.expect,
-        host=account.host,
-        port=account.port,
-        organization=account.organization or None,
-        project=account.project or None,
-    )
-    if verdict.refused:
-        raise GateRefused(f"gate expect refuses: {verdict.message}")
+    _check_expected(fleet, account)
     secrets = account.key.secrets
     log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose).bind(fleet=fleet.name)
     with ExitStack() as stack:
         if account.sandbox:
             account = replace(account, base_url=stack.enter_context(_sandbox(settings, clock, writes=writes)))
         transport = stack.enter_context(DeadlineTransport(clock, deadline=settings.deadline))
-        transport.prepare(account.base_url)  # a proxy that is none is told at the start
+        transport.prepare(account.base_url)  # a proxy that is none is an error at the start
         provider = OpenAIClient(
             account, transport=transport, clock=clock, random=random.random, on_request=_on_request(log, service)
         )
@@ -145,6 +131,19 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
             # An inherited variable may have led to the wrong provider: say where this was.
             terminal.echo(header(fleet.name, account.host, account.organization), err=True)
             raise
+
+
+def _check_expected(fleet: Fleet, account: Account) -> None:
+    """Raises GateRefused where this is not the provider that the fleet expects."""
+    verdict = expectation(
+        fleet.expect,
+        host=account.host,
+        port=account.port,
+        organization=account.organization or None,
+        project=account.project or None,
+    )
+    if verdict.refused:
+        raise GateRefused(f"gate expect refuses: {verdict.message}")
 
 
 def identity_of(fleet: Fleet, account: Account) -> Identity:

@@ -1,4 +1,12 @@
-"""The provider's side: the six operations and files, over one HTTP client; every error classified."""
+"""The provider's side: the six operations and files over HTTP, every outcome a value or a classified error.
+
+client   the operations                     port       what others may ask of it, and what its refusals mean
+files    training files                     listing    a listing to its end        page   one page of it
+sender   reads until answered, writes once  request    the values Read and Write   retry  the pauses
+answer   what an answer means               complaint  what a server says in it
+transport  one request under one deadline   proxy      what stands between
+profile  kinds of servers, one Account      key        the API key
+"""
 
 from reconciler.provider.client import OpenAIClient
 from reconciler.provider.port import Provider, is_lasting, is_not_ready, takes_no_jobs

@@ -108,11 +108,11 @@ class Answers:
         return page_hint(self._base_url) if page else ""
 
     def _named(self, request: Request) -> str:
-        """The request, as it may be told."""
+        """The request, as a message may show it."""
         return f"{request.method} {foreign(self._clean(request.path))}"
 
     def _shown(self, text: object) -> str:
-        """What a server said, as it may be told: without the key, which a cut could leave half of."""
+        """What a server said, as a message may show it: without the key, which a cut could leave half of."""
         return foreign(self._clean(text)) if isinstance(text, str) else ""
 
     def _clean(self, text: str) -> str:

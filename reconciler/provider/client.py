@@ -1,8 +1,7 @@
 """The six operations and files over HTTP, for one account of one server.
 
-`reconcile` and `act` call it through the `Provider` port. Reads are retried with jitter and obey
-`Retry-After`; a write is sent once, whatever comes back. Every answer becomes a value of `job`
-or an error of `errors`, and none of them holds the key.
+The engine and the commands call it through the `Provider` port. It says what each operation asks, and as which type: a
+`Read`, which may be sent again, or a `Write`, which may not. Sending, judging and walking pages is left to its parts.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """What a server says is wrong, whatever the shape of its answer.
 
-`client` asks about every answer that is no success, or that it cannot use, and says what it may mean. What comes
-back holds the server's own text: whoever shows it takes the key out of it, then escapes and cuts it.
+`answer` asks about every answer that is no success, or that cannot be used. What comes back holds
+the server's own text: whoever shows it takes the key out of it, then escapes and cuts it.
 """
 
 import json
@@ -24,7 +24,7 @@ _LONGEST_CODE, _CODE_LIMIT = 64, 10**9
 _SNAKE = re.compile(r"[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+")
 _DEEPEST, _WIDEST = 5, 5
 
-# A page is told by its title; a long one is not read to its end.
+# A page is known by its title; a long one is not read to its end.
 _HEAD = 4096
 _HTML = re.compile(r"\s*<(?:!--|!doctype html|html|head|body)", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^<>]{0,200}>([^<>]{1,300})", re.IGNORECASE)
@@ -88,36 +88,36 @@ def redirect_hint(base_url: str, location: str) -> str:
     return f"it redirects to {where}, which is not followed: if that is the API, set --base-url to its address"
 
 
-def _sentence(told: object, deeper: int) -> str:
-    """What one value says; ``deeper``: how many levels below it are looked at."""
-    if isinstance(told, str):
-        return " ".join(told.split())
+def _sentence(node: object, deeper: int) -> str:
+    """What one value of the answer says; ``deeper``: how many levels below it are looked at."""
+    if isinstance(node, str):
+        return " ".join(node.split())
     if not deeper:
         return ""
-    if isinstance(told, list):
-        return "; ".join(_distinct(_sentence(item, deeper - 1) for item in told[:_WIDEST]))
-    if not isinstance(told, Mapping):
+    if isinstance(node, list):
+        return "; ".join(_distinct(_sentence(item, deeper - 1) for item in node[:_WIDEST]))
+    if not isinstance(node, Mapping):
         return ""
-    fields = _lowered(told)
+    fields = _lowered(node)
     said = ": ".join(_distinct(_sentence(fields.get(key), deeper - 1) for key in _SENTENCES))
     place = _place(fields.get("loc") or fields.get("field"))
     if said:
         return f"{place}: {said}" if place else said
     others = [
-        (key, _sentence(value, deeper - 1)) for key, value in told.items() if str(key).lower() not in _NO_SENTENCE
+        (key, _sentence(value, deeper - 1)) for key, value in node.items() if str(key).lower() not in _NO_SENTENCE
     ]
     return "; ".join([f"{key}: {text}" for key, text in others if text][:_WIDEST])
 
 
-def _code(told: object, deeper: int) -> str:
+def _code(node: object, deeper: int) -> str:
     """What names the complaint: a word before a number. A text is one where it is written like one."""
-    if isinstance(told, str):
-        return told if len(told) <= _LONGEST_CODE and _SNAKE.fullmatch(told) else ""
-    if deeper and isinstance(told, list):
-        return next(filter(None, (_code(item, deeper - 1) for item in told[:_WIDEST])), "")
-    if not deeper or not isinstance(told, Mapping):
+    if isinstance(node, str):
+        return node if len(node) <= _LONGEST_CODE and _SNAKE.fullmatch(node) else ""
+    if deeper and isinstance(node, list):
+        return next(filter(None, (_code(item, deeper - 1) for item in node[:_WIDEST])), "")
+    if not deeper or not isinstance(node, Mapping):
         return ""
-    fields = _lowered(told)
+    fields = _lowered(node)
     words = [value for key in _CODES if isinstance(value := fields.get(key), str)]
     word = next((word for word in words if 0 < len(word) <= _LONGEST_CODE and ":" not in word), "")
     inner = (_code(fields.get(key), deeper - 1) for key in _WITHIN)
@@ -127,11 +127,11 @@ def _code(told: object, deeper: int) -> str:
     )
 
 
-def _place(told: object) -> str:
+def _place(node: object) -> str:
     """Where in the request it is, as FastAPI has it: a list of names and numbers."""
-    if isinstance(told, list):
-        return ".".join(str(step) for step in told[:_WIDEST] if isinstance(step, str | int))
-    return told if isinstance(told, str) else ""
+    if isinstance(node, list):
+        return ".".join(str(step) for step in node[:_WIDEST] if isinstance(step, str | int))
+    return node if isinstance(node, str) else ""
 
 
 def _lowered(fields: Mapping[object, object]) -> dict[str, object]:

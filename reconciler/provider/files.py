@@ -59,7 +59,7 @@ class Files:
         """Ask until the server has taken the file in, for two minutes at most.
 
         A server that shows no single file, or never says more than `uploaded`, is asked for some seconds, once: what
-        it makes of the file is told by the create.
+        it makes of the file shows in the answer to the create.
         """
         read = Read("retrieve_file", f"/files/{step(file_id)}")
         polls = 1

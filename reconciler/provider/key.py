@@ -1,6 +1,6 @@
 """The API key, as people and platforms hand it over: an environment variable, or a file that is rotated.
 
-`cli.wiring` makes the `Key`, the client asks it before each request. What quoting, line ends and encodings leave around
+`cli.wiring` makes the `Key`, `sender` asks it before each request. What quoting, line ends and encodings leave around
 a key is taken off; what can be no key is refused with what it seems to be. No message shows a key, or a path that may
 be one.
 """
@@ -49,7 +49,7 @@ class Secrets:
         return iter(self._held)
 
     def add(self, secret: str) -> None:
-        """Before it is used anywhere."""
+        """Remember one, before it is used anywhere."""
         with self._lock:
             self._held = tuple(sorted({*self._held, secret} - {""}, key=len, reverse=True))
 

@@ -1,6 +1,6 @@
 """One page of a listing, in the shapes that servers send.
 
-`client` walks pages and decides what a page means beside the others; here is only what one says.
+`listing` walks pages and decides what a page means beside the others; here is only what one says.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ _ENVELOPE = frozenset({"object", "data", "has_more", "first_id", "last_id", "tot
 _TOTALS = ("total", "total_count")
 _ABOUT_PAGES = frozenset({"links", "meta", "metadata", "pagination", "paging", "pageinfo", "page"})
 _CURSORS = frozenset({"cursor", "continuationtoken", "pagetoken", "odatanextlink", "hasnextpage", "hasnext"})
-_SAID = {"true": True, "1": True, "false": False, "0": False}
+_WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ def parse_page(answer: object, parse: Callable[[object], _T]) -> Page[_T]:
         return Page([parse(item) for item in answer], None, silent=not answer)
     if not isinstance(answer, Mapping):
         raise ValueError("not a page of a listing")  # noqa: TRY004 - one error for every unreadable answer
-    has_more, told = _has_more(answer.get("has_more")), answer.get("data")
-    if isinstance(told, list):
-        return Page([parse(item) for item in told], has_more, total=_total(answer), goes_on=_way_on(answer))
+    has_more, items = _has_more(answer.get("has_more")), answer.get("data")
+    if isinstance(items, list):
+        return Page([parse(item) for item in items], has_more, total=_total(answer), goes_on=_way_on(answer))
     left_out = "data" not in answer
-    if told is not None or answer.keys() - _ENVELOPE or (left_out and has_more):
+    if items is not None or answer.keys() - _ENVELOPE or (left_out and has_more):
         raise ValueError("not a page of a listing")
     return Page([], has_more, silent=True)
 
@@ -76,8 +76,8 @@ def _total(answer: Mapping[str, object]) -> int | None:
     return next((number for key in _TOTALS if (number := whole(answer.get(key))) is not None), None)
 
 
-def _has_more(told: object) -> bool | None:
-    key = str(told).strip().lower()
-    if told is not None and key not in _SAID:
+def _has_more(value: object) -> bool | None:
+    key = str(value).strip().lower()
+    if value is not None and key not in _WORDS:
         raise ValueError("a page that does not say whether it is the last")
-    return _SAID.get(key)
+    return _WORDS.get(key)

@@ -1,4 +1,7 @@
-"""What the rest of the program asks of a provider. `OpenAIClient` is the real one; a simulation is another."""
+"""What the rest of the program asks of a provider, and what a refusal of its means for other creates.
+
+`client` is the real one; the simulation and the tests have others. Nothing here sends anything.
+"""
 
 import re
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from reconciler.provider.port import is_lasting
 
 TRIES = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-_RETRY_AFTER_LIMIT = 120.0  # seconds; a server that asks for more is told of, and not waited for
+_RETRY_AFTER_LIMIT = 120.0  # seconds; where a server asks for more, the person hears of it at once
 
 # What no asking again changes: no such route, a redirect.
 _LASTING_ANSWERS = frozenset({501, *range(300, 400)})
@@ -26,7 +26,7 @@ def pause_before(error: ProviderError, tried: int, random: Callable[[], float]) 
         if is_lasting(error):
             return None
         if error.retry_after is not None:
-            # Everyone was told the same moment: a little later each.
+            # Everyone got the same moment: a little later each.
             wait = error.retry_after + random()
             return wait if error.retry_after <= _RETRY_AFTER_LIMIT else None
     return random() * float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tried))

@@ -1,6 +1,6 @@
 """One request, one total deadline, one bounded answer; nothing is ever sent twice.
 
-`OpenAIClient` sends every request through here. httpx's own time-outs are for each read: a server
+`sender` sends every request through here. httpx's own time-outs are for each read: a server
 that sends a byte now and then holds it for ever, and a small answer may inflate to gigabytes. So
 this transport clamps every socket operation to what is left of the request's deadline, and reads
 the whole answer, raw and inflated, within a limit. It never retries, and raises `NotSent` where
