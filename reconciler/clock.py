@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where every module that waits or measures gets its time from; all values are seconds."""
+    """The time of whoever waits or measures; all values are seconds."""
 
     def time(self) -> float:
         """Unix time."""

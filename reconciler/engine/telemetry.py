@@ -7,7 +7,7 @@ controller-runtime where the thing is the same. Imported only with `--listen`.
 import threading
 from collections import Counter as Count
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 
 import uvicorn
@@ -29,7 +29,7 @@ from reconciler.provider import RequestRecord
 
 # Seconds: from a pass over nothing to one that waits for a slow server.
 _BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)
-_START_SECONDS, _STOP_SECONDS = 10.0, 5.0
+_STOP_SECONDS = 5.0
 
 
 class Telemetry(Observer):
@@ -143,40 +143,24 @@ def serving(telemetry: Telemetry, host: str, port: int, announce: Callable[[int]
     Raises:
         UsageError: the address cannot be listened on.
     """
-    started = threading.Event()
-    server = _Server(telemetry.app(), host, port, started)
+    quiet = {"log_config": None, "access_log": False, "log_level": "critical", "lifespan": "off"}
+    server = uvicorn.Server(uvicorn.Config(telemetry.app(), host=host, port=port, **quiet))  # type: ignore[arg-type]
     try:
         listener = server.config.bind_socket()
+        listener.listen()  # whoever connects from here on is answered, if the thread needs a moment to start
     except (OSError, SystemExit) as error:
         why = error.__context__ or error  # uvicorn turns an OSError into an exit
         raise UsageError(f"--listen: cannot listen on {host} port {port}: {why}") from error
+    # In a thread uvicorn leaves the signals alone.
     thread = threading.Thread(target=server.run, args=([listener],), name="endpoints", daemon=True)
     thread.start()
     try:
-        if not started.wait(_START_SECONDS):
-            raise UsageError(f"--listen: the endpoints did not start within {_START_SECONDS:g} s")
         announce(listener.getsockname()[1])
         yield
     finally:
         server.should_exit = True
         thread.join(_STOP_SECONDS)
         listener.close()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn in a thread: no signal handlers, no logs, and it says when it has started."""
-
-    def __init__(self, app: Starlette, host: str, port: int, started: threading.Event) -> None:
-        quiet = {"log_config": None, "access_log": False, "log_level": "critical", "lifespan": "off"}
-        super().__init__(uvicorn.Config(app, host=host, port=port, **quiet))  # type: ignore[arg-type]
-        self._started = started
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
-        self._started.set()
-
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
-        return nullcontext()
 
 
 def _word(status: str) -> str:
