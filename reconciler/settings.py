@@ -17,7 +17,7 @@ from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.provider import PROFILES, REQUEST_DEADLINE, Account, Assumed, Assumption
-from reconciler.provider.key import Key, bare, key_of
+from reconciler.provider.key import Key, bare
 
 # Longer than any server's listing lag plus the request deadline of 10 s that has been measured (A1, A2).
 SETTLE_SECONDS = 30.0
@@ -128,11 +128,3 @@ def _check_base_url(url: str) -> None:
         raise UsageError("the base URL must start with http:// or https:// and name a host")
     if parts.username is not None or parts.query or parts.fragment:
         raise UsageError("the base URL must hold no user, password, query or fragment")
-
-
-def key_of_environment(environment: Mapping[str, str]) -> str:
-    """The key where no file holds it; "" where there is none. Raises UsageError where it cannot be one."""
-    try:
-        return key_of(environment.get("OPENAI_API_KEY", ""))
-    except ValueError as error:
-        raise UsageError(f"OPENAI_API_KEY: {error}") from error

@@ -25,9 +25,9 @@ from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
 from reconciler.log import configure
 from reconciler.provider import Account, DeadlineTransport, OpenAIClient, Provider, RequestRecord
-from reconciler.provider.key import Key, KeyFile, Secrets
+from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment
 from reconciler.render.review import header
-from reconciler.settings import SETTLE_SECONDS, Settings, account_of, key_of_environment
+from reconciler.settings import SETTLE_SECONDS, Settings, account_of
 from reconciler.source import fingerprint, read_training_bytes, still_standing
 from reconciler.state.journal import Journal
 from reconciler.state.lock import Lock

@@ -11,7 +11,7 @@ import select
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -182,6 +182,14 @@ def key_of(value: str) -> str:
         if found:
             raise ValueError(fault)
     return text
+
+
+def key_of_environment(environment: Mapping[str, str]) -> str:
+    """The key where no file holds it; "" where there is none. Raises UsageError where it cannot be one."""
+    try:
+        return key_of(environment.get("OPENAI_API_KEY", ""))
+    except ValueError as error:
+        raise UsageError(f"OPENAI_API_KEY: {error}") from error
 
 
 def read_key(path: Path, *, patience: float = _PIPE_SECONDS) -> _Found:

@@ -16,8 +16,8 @@ from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.log import configure
 from reconciler.provider import Account
-from reconciler.provider.key import Key, KeyFile, Secrets, read_key
-from reconciler.settings import Settings, account_of, key_of_environment
+from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment, read_key
+from reconciler.settings import Settings, account_of
 
 
 def test_memory_does_not_move_away_at_a_trouble_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
