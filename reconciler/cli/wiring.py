@@ -101,11 +101,7 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
     with ExitStack() as stack:
         if account.sandbox:
             account = replace(account, base_url=stack.enter_context(_sandbox(settings, clock, writes=writes)))
-        transport = stack.enter_context(DeadlineTransport(clock, deadline=settings.deadline))
-        transport.prepare(account.base_url)  # a proxy that is none is an error at the start
-        provider = OpenAIClient(
-            account, transport=transport, clock=clock, random=random.random, on_request=_on_request(log, service)
-        )
+        provider = stack.enter_context(_client(account, clock, settings.deadline, _on_request(log, service)))
         directory = settings.state_directory
         identity = identity_of(fleet, account)
         journal = stack.enter_context(open_journal(directory, identity, now=clock.time, read_only=not writes))
@@ -149,6 +145,15 @@ def _check_expected(fleet: Fleet, account: Account) -> None:
 def identity_of(fleet: Fleet, account: Account) -> Identity:
     """Whose memory it is: this fleet's, at this account."""
     return Identity(fleet.name, account.server, account.organization, account.project)
+
+
+@contextmanager
+def _client(
+    account: Account, clock: Clock, deadline: float, on_request: Callable[[RequestRecord], None]
+) -> Iterator[OpenAIClient]:
+    with DeadlineTransport(clock, deadline=deadline) as transport:
+        transport.prepare(account.base_url)  # a proxy that is none is an error at the start
+        yield OpenAIClient(account, transport=transport, clock=clock, random=random.random, on_request=on_request)
 
 
 @contextmanager

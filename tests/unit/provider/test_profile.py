@@ -50,3 +50,17 @@ def test_a_key_that_no_header_may_hold_is_refused_without_showing_it(key: str) -
     with pytest.raises(UsageError) as raised:
         an_account("http://x", a_key(key))
     assert key not in str(raised.value)
+
+
+def test_the_sandbox_is_known_by_its_name_whatever_port_it_gets() -> None:
+    sandbox = an_account("http://127.0.0.1:4711/v1", profile=PROFILES[ProviderName.SANDBOX])
+    assert (sandbox.server, sandbox.host, sandbox.port) == ("sandbox", "sandbox", None)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host", "port"),
+    [("https://x/v1", "x", 443), ("http://x/v1", "x", 80), ("http://x:8080/v1", "x:8080", 8080)],
+)
+def test_any_other_server_is_known_by_its_base_url(base_url: str, host: str, port: int) -> None:
+    account = an_account(base_url)
+    assert (account.server, account.host, account.port) == (base_url, host, port)
