@@ -81,7 +81,7 @@ def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
     desired, faults = desire([e for e in single if e.name not in broken], broken)
     paths = {entry.name: entry.path for entry in single}
     for fault in faults:
-        reading.problem_in(reading.documents[fault.name], paths[fault.name], fault.path, fault.message)
+        reading.problem_in(paths[fault.name], reading.documents[fault.name], fault.path, fault.message)
     contents = digest_of_manifests(reading.digests)
     files = {(file.path, file.sha256) for one in desired.values() for file in one.local_files}
     return Snapshot(

@@ -65,9 +65,9 @@ class Reading:
     def problem(self, path: str, position: tuple[int, int], keys: str, message: str) -> None:
         self.problems.append(Problem(path, *position, keys, message))
 
-    def problem_in(self, document: Document, path: str, keys: Keys, message: str) -> None:
-        """Something wrong in a document of the file ``path``, where ``keys`` lead."""
-        self.problem(path, document.position(keys), _dotted(keys), message)
+    def problem_in(self, relative: str, document: Document, keys: Keys, message: str) -> None:
+        """Something wrong in a document of the file ``relative``, where ``keys`` lead."""
+        self.problem(relative, document.position(keys), _dotted(keys), message)
 
     def take(self, relative: str, content: bytes | Unfit) -> None:
         """Gather what one file holds; or why it cannot be read."""
@@ -101,32 +101,34 @@ class Reading:
     def _document(self, relative: str, document: Document) -> None:
         value = document.value
         if isinstance(value, list) and any(is_ours(item) for item in value):
-            self.problem_in(document, relative, (), _A_LIST)
+            self.problem_in(relative, document, (), _A_LIST)
         elif isinstance(value, list):
             self._leave_out(relative, document)
         elif not isinstance(value, Mapping):
-            self.problem_in(document, relative, (), "a document must be a mapping of fields")
+            self.problem_in(relative, document, (), "a document must be a mapping of fields")
         else:
             self._mapping(relative, document, value)
 
     def _mapping(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
-        whose = belongs(value)
-        if whose is Belongs.ELSEWHERE:
-            self._leave_out(relative, document)
-        elif whose is Belongs.LIST:
-            items = tuple(_items(document))
-            if not items:
-                self.gaps.append(Problem(relative, *document.position(()), "", _NO_DOCUMENT))
-            for item in items:
-                self._document(relative, item)
-        elif whose is Belongs.MISSPELT:
-            self.broken.add(name_of(value))
-            for key, message in objections(value):
-                self.problem_in(document, relative, (key,), message)
-        elif whose is Belongs.OURS:
-            self.holding.add(relative)
-            gather = self._fleet_document if value["kind"] == "Fleet" else self._job_document
-            gather(relative, document, value)
+        match belongs(value):
+            case Belongs.OURS:
+                self.holding.add(relative)
+                gather = self._fleet_document if value["kind"] == "Fleet" else self._job_document
+                gather(relative, document, value)
+            case Belongs.MISSPELT:
+                self.broken.add(name_of(value))
+                for key, message in objections(value):
+                    self.problem_in(relative, document, (key,), message)
+            case Belongs.LIST:
+                items = tuple(_items(document))
+                if not items:
+                    self.gaps.append(Problem(relative, *document.position(()), "", _NO_DOCUMENT))
+                for item in items:
+                    self._document(relative, item)
+            case Belongs.ELSEWHERE:
+                self._leave_out(relative, document)
+            case Belongs.OUTPUT:  # what this program wrote wants nothing
+                pass
 
     def _leave_out(self, relative: str, document: Document) -> None:
         """Name what is not ours; of a file's later ones only how many they are."""
@@ -161,7 +163,7 @@ class Reading:
         # In the place of a key that is no text stands one of ours; that flaw is reported as such.
         found = [(keys, message) for keys, message in problems_of(error) if not any(_is_stand_in(key) for key in keys)]
         for keys, message in found:
-            self.problem_in(document, relative, keys, message)
+            self.problem_in(relative, document, keys, message)
         return frozenset(message for _, message in found)
 
     def _beside_invalid(
@@ -180,14 +182,14 @@ class Reading:
                 self._file(relative, document, key, given)
         unset: tuple[object, ...] = (None, {})
         if not no_model and (spec.get("model") in unset) == (spec.get("model_from") in unset):
-            self.problem_in(document, relative, ("spec",), ONE_MODEL)
+            self.problem_in(relative, document, ("spec",), ONE_MODEL)
 
     def _file(self, relative: str, document: Document, key: str, given: str) -> TrainingFile | None:
         """A local training file; None, and a problem, where it cannot be used."""
         found = self._training.find((self.root / relative).parent, given)
         if isinstance(found, TrainingFile):
             return found
-        self.problem_in(document, relative, ("spec", key), f"{foreign(given)}: {found}")
+        self.problem_in(relative, document, ("spec", key), f"{foreign(given)}: {found}")
         return None
 
     def _job(self, relative: str, document: Document, job: FineTuningJobDocument) -> None:
