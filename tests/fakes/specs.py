@@ -1,4 +1,4 @@
-"""Specs of jobs as a person writes them, and what is read of them."""
+"""Specs as a person writes them, and what the core makes of each: a document, an entry, a desired job, complaints."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from reconciler.core.desired import Desired, Fleet, desire, fleet_of
 from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocument, TrainingFile
 
 MODEL = {"model": "m", "training_file": "file-1"}
-WHOLE = {
+ALL_FIELDS = {
     **MODEL,
     "validation_file": "file-2",
     "suffix": "s",
@@ -23,8 +23,8 @@ OLD_FORM = {**MODEL, "hyperparameters": {"n_epochs": 3}}
 
 
 def document(spec: dict[str, Any], name: str = "a") -> FineTuningJobDocument:
-    told = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": {"name": name}, "spec": spec}
-    return FineTuningJobDocument.model_validate(told)
+    envelope = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": {"name": name}, "spec": spec}
+    return FineTuningJobDocument.model_validate(envelope)
 
 
 def entry(spec: dict[str, Any], name: str = "a", **files: TrainingFile) -> Entry:
@@ -32,23 +32,26 @@ def entry(spec: dict[str, Any], name: str = "a", **files: TrainingFile) -> Entry
 
 
 def fleet(spec: dict[str, Any]) -> Fleet:
-    told = {"apiVersion": "reconciler/v1", "kind": "Fleet", "metadata": {"name": "f"}, "spec": spec}
-    return fleet_of(FleetDocument.model_validate(told))
+    envelope = {"apiVersion": "reconciler/v1", "kind": "Fleet", "metadata": {"name": "f"}, "spec": spec}
+    return fleet_of(FleetDocument.model_validate(envelope))
 
 
 def only(*entries: Entry) -> Desired:
+    """The first of them as decisions read it, where nothing is wrong with any."""
     made, faults = desire(entries)
     assert faults == []
     return made[entries[0].name]
 
 
-def said(spec: dict[str, Any]) -> list[tuple[str, str]]:
+def complaints(spec: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with a spec that is refused: the path of each field, and a sentence."""
     with pytest.raises(ValidationError) as raised:
         document(spec)
     return [(".".join(map(str, path)), message) for path, message in problems_of(raised.value)]
 
 
 def reinforcement(grader: object, **hyperparameters: object) -> dict[str, Any]:
+    """The spec of a job that is trained by this grader."""
     return {
         **MODEL,
         "method": {"type": "reinforcement", "reinforcement": {"grader": grader, "hyperparameters": hyperparameters}},

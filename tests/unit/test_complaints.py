@@ -9,7 +9,7 @@ from reconciler.core.complaints import problems_of
 from reconciler.core.documents import FineTuningJobDocument
 from tests.fakes.specs import (
     MODEL,
-    said,
+    complaints,
 )
 
 HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
@@ -80,7 +80,7 @@ HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
     ],
 )
 def test_refusals(spec: dict[str, Any], field: str, words: str) -> None:
-    assert any(path == field and words in message for path, message in said(spec)), said(spec)
+    assert any(path == field and words in message for path, message in complaints(spec)), complaints(spec)
 
 
 A_FIELD_TOO_MANY = {
@@ -119,11 +119,11 @@ SEVENS = 7 * 10**59  # 60 digits
     ],
 )
 def test_what_is_said_of_a_field(spec: dict[str, Any], field: str, sentence: str) -> None:
-    assert (f"spec.{field}".removesuffix("."), sentence) in said(spec)
+    assert (f"spec.{field}".removesuffix("."), sentence) in complaints(spec)
 
 
-def test_every_error_is_told_at_once() -> None:
-    assert len(said({"model": 1, "seed": "x", "suffix": "", "nope": 1})) == 5
+def test_every_error_is_reported_at_once() -> None:
+    assert len(complaints({"model": 1, "seed": "x", "suffix": "", "nope": 1})) == 5
 
 
 @pytest.mark.parametrize(
@@ -131,15 +131,20 @@ def test_every_error_is_told_at_once() -> None:
     [(100, "unknown field"), (101, "errors beyond the first 100: 1"), (350, "errors beyond the first 100: 250")],
 )
 def test_errors_beyond_the_first_hundred_are_counted(errors: int, last: str) -> None:
-    told = said({**MODEL, **{f"x{number:03}": 1 for number in range(errors)}})
-    assert len(told) == min(errors, 101)
-    assert told[-1][1] == last
+    found = complaints({**MODEL, **{f"x{number:03}": 1 for number in range(errors)}})
+    assert len(found) == min(errors, 101)
+    assert found[-1][1] == last
 
 
 @pytest.mark.parametrize("field", ["uuid", "creationTimestmp", "finaliser", "creation_timestamp", "nam"])
 def test_what_a_cluster_adds_is_never_suggested(field: str) -> None:
-    told = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": {"name": "a", field: 1}, "spec": MODEL}
+    envelope = {
+        "apiVersion": "reconciler/v1",
+        "kind": "FineTuningJob",
+        "metadata": {"name": "a", field: 1},
+        "spec": MODEL,
+    }
     with pytest.raises(ValidationError) as raised:
-        FineTuningJobDocument.model_validate(told)
+        FineTuningJobDocument.model_validate(envelope)
     suggested = "; did you mean name?" if field == "nam" else ""
     assert problems_of(raised.value) == [(("metadata", field), f"unknown field{suggested}")]

@@ -16,9 +16,9 @@ from reconciler.core.fields import (
     State,
 )
 from tests.fakes.specs import (
+    ALL_FIELDS,
     MODEL,
     OLD_FORM,
-    WHOLE,
     entry,
     fleet,
     only,
@@ -35,9 +35,9 @@ def built_on(upstream: str, name: str) -> Entry:
 
 def test_one_existing_job_stands_for_one_name_only() -> None:
     adopting = {**MODEL, "policy": {"adopt": {"job_id": "ftjob-1", "revision": "0" * 16}}}
-    told = faults(entry(adopting, "a"), entry(adopting, "b"), entry(MODEL, "c"))
+    messages = faults(entry(adopting, "a"), entry(adopting, "b"), entry(MODEL, "c"))
     message = "job ftjob-1 is adopted more than once: it can stand for one name only"
-    assert told == {"a": message, "b": message}
+    assert messages == {"a": message, "b": message}
     built = faults(built_on("a", "down"), entry(adopting, "a"), entry(adopting, "b"))
     assert set(built) == {"a", "b", "down"}, "and what is built on one of them has no model"
 
@@ -45,8 +45,8 @@ def test_one_existing_job_stands_for_one_name_only() -> None:
 @pytest.mark.parametrize("job_id", ["a/../b", "..", "YWJj==", "é", "x" * 512])
 def test_whatever_a_server_may_call_a_job_can_be_adopted(job_id: str) -> None:
     adopting = {**MODEL, "policy": {"adopt": {"job_id": job_id, "revision": "0" * 16}}}
-    found, told = desire([entry(adopting, "a")])
-    assert told == []
+    found, wrong = desire([entry(adopting, "a")])
+    assert wrong == []
     assert found["a"].policy.adopt is not None
     assert found["a"].policy.adopt.job_id == job_id
 
@@ -85,16 +85,16 @@ def test_a_fleet_by_default() -> None:
     assert fleet({"provider": "openai"}) == Fleet("f", ProviderName.OPENAI)
 
 
-def test_a_whole_fleet() -> None:
-    told = {
+def test_a_fleet_with_every_field() -> None:
+    written = {
         "provider": "compatible",
         "state": "suspended",
         "prune": False,
         "expect": {"host": "h", "organization": "o", "project": "p"},
         "limits": {"max_creates": 0, "max_cancels": 3.0, "max_active": 2},
     }
-    whole = fleet(told)
-    assert whole == Fleet(
+    described = fleet(written)
+    assert described == Fleet(
         "f", ProviderName.COMPATIBLE, State.SUSPENDED, prune=False, expect=Expect("h", "o", "p"), limits=Limits(0, 3, 2)
     )
 
@@ -107,8 +107,8 @@ def test_the_cancel_limit(limit: int | str, live: int, allowed: int) -> None:
     assert Limits(max_cancels=limit).cancel_limit(live) == allowed
 
 
-def test_a_whole_policy() -> None:
-    told = {
+def test_a_policy_with_every_field() -> None:
+    written = {
         "state": "cancelled",
         "on_change": "wait",
         "on_remove": "orphan",
@@ -116,7 +116,7 @@ def test_a_whole_policy() -> None:
         "retries": 2,
         "adopt": {"job_id": "ftjob-1", "revision": "0" * 16},
     }
-    assert only(entry({**MODEL, "policy": told})).policy == Policy(
+    assert only(entry({**MODEL, "policy": written})).policy == Policy(
         State.CANCELLED, OnChange.WAIT, OnRemove.ORPHAN, OnCancelled.RECREATE, 2, Adopt("ftjob-1", "0" * 16)
     )
     assert only(entry(MODEL)).policy == Policy()
@@ -125,7 +125,7 @@ def test_a_whole_policy() -> None:
 
 
 def test_every_field_of_the_api_goes_into_the_body() -> None:
-    assert only(entry(WHOLE)).body == WHOLE
+    assert only(entry(ALL_FIELDS)).body == ALL_FIELDS
     assert only(entry(OLD_FORM)).body == OLD_FORM
 
 

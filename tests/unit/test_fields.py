@@ -15,6 +15,7 @@ from reconciler.core.fields import (
     is_file_id,
 )
 from tests.fakes.specs import (
+    ALL_FIELDS,
     MODEL,
     MULTI,
     OLD_FORM,
@@ -22,18 +23,17 @@ from tests.fakes.specs import (
     SCORE,
     SIMILAR,
     STRING,
-    WHOLE,
+    complaints,
     document,
     entry,
     only,
-    said,
 )
 
 
-@pytest.mark.parametrize("field", [*WHOLE, "hyperparameters"])
+@pytest.mark.parametrize("field", [*ALL_FIELDS, "hyperparameters"])
 def test_no_field_of_the_api_goes_into_extra_body(field: str) -> None:
     message = f"{field} is a field of the API: write it as spec.{field}"
-    assert said({**MODEL, "extra_body": {field: 1}}) == [("spec.extra_body", message)]
+    assert complaints({**MODEL, "extra_body": {field: 1}}) == [("spec.extra_body", message)]
 
 
 def test_a_field_without_a_fate_cannot_be_declared() -> None:
@@ -119,7 +119,7 @@ def test_every_nested_field_is_sent_and_hashed_as_it_stands() -> None:
         "e": label,
     }
     rewarded = {**epochs, "reasoning_effort": "low", "compute_multiplier": 2, "eval_interval": 1, "eval_samples": 5}
-    whole = {
+    methods = {
         "supervised": {"hyperparameters": epochs},
         "dpo": {"hyperparameters": {**epochs, "beta": 0.1}},
         "reinforcement": {"grader": {**MULTI, "graders": graders}, "hyperparameters": rewarded},
@@ -127,7 +127,7 @@ def test_every_nested_field_is_sent_and_hashed_as_it_stands() -> None:
     wandb = {"project": "p", "name": "n", "entity": "e", "tags": ["t"]}
     seen: set[tuple[type[BaseModel], str]] = set()
     specs: list[dict[str, Any]] = [
-        *({**MODEL, "method": {"type": kind, kind: fields}} for kind, fields in whole.items()),
+        *({**MODEL, "method": {"type": kind, kind: fields}} for kind, fields in methods.items()),
         {**OLD_FORM, "hyperparameters": epochs, "integrations": [{"type": "wandb", "wandb": wandb}]},
     ]
     for spec in specs:
@@ -156,7 +156,7 @@ def test_file_ids(value: str, is_id: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"seed": 2**31 - 1},
         {"suffix": "x" * 64},
@@ -167,5 +167,5 @@ def test_file_ids(value: str, is_id: bool) -> None:
         {"metadata": {"k": ""}},
     ],
 )
-def test_what_is_just_within_bounds(told: dict[str, Any]) -> None:
-    assert document(MODEL | told).spec.model_dump(exclude_unset=True, mode="json") == MODEL | told
+def test_what_is_just_within_bounds(fields: dict[str, Any]) -> None:
+    assert document(MODEL | fields).spec.model_dump(exclude_unset=True, mode="json") == MODEL | fields

@@ -11,10 +11,10 @@ from tests.fakes.specs import (
     SCORE,
     SIMILAR,
     STRING,
+    complaints,
     entry,
     only,
     reinforcement,
-    said,
 )
 
 SINGLE = "'string_check', 'text_similarity', 'python', 'score_model'"
@@ -46,13 +46,13 @@ def test_the_five_graders(grader: dict[str, Any]) -> None:
     ],
 )
 def test_graders_are_refused_by_field(grader: object, field: str, words: str) -> None:
-    found = said(reinforcement(grader))
+    found = complaints(reinforcement(grader))
     prefix = "spec.method.reinforcement."
     assert any(path == prefix + field and words in message for path, message in found), found
 
 
 def test_a_grader_is_required() -> None:
-    found = said({**MODEL, "method": {"type": "reinforcement"}})
+    found = complaints({**MODEL, "method": {"type": "reinforcement"}})
     assert any("reinforcement" in path or "reinforcement" in message for path, message in found), found
 
 
@@ -62,4 +62,4 @@ def test_dpo_has_a_beta(beta: object, fits: bool) -> None:
     if fits:
         assert only(entry(spec)).body["method"] == spec["method"]
     else:
-        assert said(spec)[0][0] == "spec.method.dpo.hyperparameters.beta"
+        assert complaints(spec)[0][0] == "spec.method.dpo.hyperparameters.beta"

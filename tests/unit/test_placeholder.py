@@ -14,12 +14,12 @@ from tests.fakes.specs import (
     PYTHON,
     SCORE,
     STRING,
+    complaints,
     document,
     entry,
     fleet,
     only,
     reinforcement,
-    said,
 )
 
 
@@ -53,16 +53,16 @@ def quoted(quote: str) -> str:
 )
 def test_a_template_that_was_not_filled_in_is_no_name(template: str) -> None:
     for text in (template, f"ft:{template}", f"{template}/x"):
-        assert said({**MODEL, "model": text}) == [("spec.model", unfilled(template))]
-        assert said({**MODEL, "suffix": text}) == [("spec.suffix", unfilled(template))]
-        assert said({**MODEL, "training_file": text}) == [("spec.training_file", unfilled(template))]
+        assert complaints({**MODEL, "model": text}) == [("spec.model", unfilled(template))]
+        assert complaints({**MODEL, "suffix": text}) == [("spec.suffix", unfilled(template))]
+        assert complaints({**MODEL, "training_file": text}) == [("spec.training_file", unfilled(template))]
 
 
 @pytest.mark.parametrize(
     "template", ["__MODEL__", "@MODEL@", "@project.version@", "$model", "[[ x ]]", "%(x)s", "{x}", "<your model>"]
 )
 def test_what_may_stand_in_a_name_is_a_template_where_it_is_all_of_it(template: str) -> None:
-    assert said({**MODEL, "model": template}) == [("spec.model", unfilled(template))]
+    assert complaints({**MODEL, "model": template}) == [("spec.model", unfilled(template))]
     assert document({**MODEL, "model": f"ft:{template}:x"}).spec.model == f"ft:{template}:x"
 
 
@@ -90,7 +90,7 @@ RUN = {"type": "wandb", "wandb": {"project": "p"}}
     ],
 )
 def test_a_template_is_found_in_every_field(spec: dict[str, Any], field: str) -> None:
-    assert said({**MODEL, **spec}) == [(f"spec.{field}", unfilled("${X}"))]
+    assert complaints({**MODEL, **spec}) == [(f"spec.{field}", unfilled("${X}"))]
 
 
 def test_a_template_is_found_in_the_envelope_and_in_a_fleet() -> None:
@@ -117,9 +117,9 @@ def test_what_a_free_text_holds_is_meant(text: str, field: str) -> None:
 def test_a_free_text_that_is_a_placeholder_from_end_to_end_is_refused(text: str) -> None:
     message = unfilled(text.strip())
     item = {"role": "user", "content": [{"type": "input_text", "text": text}]}
-    assert said(reinforcement({**STRING, "reference": text}))[0][1] == message
-    assert said(reinforcement({**PYTHON, "source": text}))[0][1] == message
-    assert said(reinforcement({**SCORE, "input": [item]}))[0][1] == message
+    assert complaints(reinforcement({**STRING, "reference": text}))[0][1] == message
+    assert complaints(reinforcement({**PYTHON, "source": text}))[0][1] == message
+    assert complaints(reinforcement({**SCORE, "input": [item]}))[0][1] == message
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ def test_a_free_text_that_is_a_placeholder_from_end_to_end_is_refused(text: str)
 )
 def test_typographic_quotes_are_no_part_of_a_name(text: str, quote: str) -> None:
     for key in ("model", "suffix"):
-        assert said({**MODEL, key: text}) == [(f"spec.{key}", quoted(quote))]
-    assert said({**MODEL, "seed": text}) == [("spec.seed", quoted(quote))]
+        assert complaints({**MODEL, key: text}) == [(f"spec.{key}", quoted(quote))]
+    assert complaints({**MODEL, "seed": text}) == [("spec.seed", quoted(quote))]
 
 
 @pytest.mark.parametrize("text", ["“a/b.jsonl”", "‘file-1’", "«x»", "„x“"])
 def test_typographic_quotes_do_not_hold_a_path_or_a_value(text: str) -> None:
-    assert said({**MODEL, "training_file": text}) == [("spec.training_file", quoted(text[0]))]
-    assert said({**MODEL, "metadata": {"k": text}}) == [("spec.metadata.k", quoted(text[0]))]
+    assert complaints({**MODEL, "training_file": text}) == [("spec.training_file", quoted(text[0]))]
+    assert complaints({**MODEL, "metadata": {"k": text}}) == [("spec.metadata.k", quoted(text[0]))]
 
 
 @pytest.mark.parametrize("text", ["l’été.jsonl", "the “best” one", "data/100%/a.jsonl", "a$b", "x{1}.jsonl", "“"])
@@ -163,4 +163,4 @@ def test_what_a_name_may_hold(text: str) -> None:
 @pytest.mark.parametrize("character", ["\ufeff", "\u200b", "\u00a0", "\u202e", "\u2028"])
 def test_a_character_that_nobody_sees_is_no_part_of_a_name(character: str) -> None:
     message = f"the character U+{ord(character):04X}, which nobody sees, stands in it: remove it"
-    assert said({**MODEL, "model": f"gpt{character}"}) == [("spec.model", message)]
+    assert complaints({**MODEL, "model": f"gpt{character}"}) == [("spec.model", message)]

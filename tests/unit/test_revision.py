@@ -67,8 +67,8 @@ def test_what_changes_a_revision(change: dict[str, Any], changes_it: bool) -> No
 
 def test_labels_annotations_and_namespace_do_not_change_it() -> None:
     metadata = {"name": "a", "labels": {"x": "y"}, "annotations": {"x": "y"}, "namespace": "n"}
-    told = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": metadata, "spec": MODEL}
-    assert only(Entry(FineTuningJobDocument.model_validate(told), "a", 1)).revision == only(entry(MODEL)).revision
+    envelope = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": metadata, "spec": MODEL}
+    assert only(Entry(FineTuningJobDocument.model_validate(envelope), "a", 1)).revision == only(entry(MODEL)).revision
 
 
 def test_three_and_three_point_zero_are_the_same() -> None:
