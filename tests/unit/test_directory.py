@@ -1,11 +1,8 @@
 """A directory or a stream → a snapshot: every error of every file, and nothing outside of the directory."""
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -19,16 +16,19 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 LINE = '{"messages": []}\n'
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    fleet = tmp_path / "fleet"
-    fleet.mkdir()
-    (fleet / "fleet.yaml").write_text(FLEET)
-    return fleet
-
-
 def problems(root: Path) -> list[str]:
     return [str(p) for p in read_directory(root).problems]
+
+
+def with_file(root: Path, content: bytes | None, given: str = "train.jsonl") -> list[str]:
+    if content is not None:
+        (root / "train.jsonl").write_bytes(content)
+    (root / "a.yaml").write_text(manifest("a", f"{{model: m, training_file: {given}}}"))
+    return problems(root)
+
+
+def changed(root: Path, snapshot: Snapshot) -> bool:
+    return fingerprint(snapshot) != snapshot.fingerprint
 
 
 # ── what is read ──
@@ -184,111 +184,6 @@ def test_a_metadata_that_is_none(root: Path, metadata: str) -> None:
     assert len(problems(root)) >= 1
 
 
-# ── training files ──
-
-
-def with_file(root: Path, content: bytes | None, given: str = "train.jsonl") -> list[str]:
-    if content is not None:
-        (root / "train.jsonl").write_bytes(content)
-    (root / "a.yaml").write_text(manifest("a", f"{{model: m, training_file: {given}}}"))
-    return problems(root)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "no such file"),
-        (b"", "one JSON object a line"),
-        (b"\n  \n", "one JSON object a line"),
-        (b"{}\n\n{,}\n", "line 3, column 2: a key in double quotes is missing: , stands here"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
-    ],
-    ids=["missing", "empty", "blank", "broken", "lfs"],
-)
-def test_training_files_that_cannot_be_used(root: Path, content: bytes | None, words: str) -> None:
-    (problem,) = with_file(root, content)
-    assert problem.startswith("a.yaml:4:18: spec.training_file: train.jsonl: ")
-    assert problem.endswith(words)
-    assert read_directory(root).broken == {"a"}
-
-
-@pytest.mark.parametrize("given", ["/etc/hostname", "../outside.jsonl", "sub/../../outside.jsonl", '"a\\0b"'])
-def test_nothing_outside_is_read(root: Path, given: str) -> None:
-    (root.parent / "outside.jsonl").write_text(LINE)
-    (problem,) = with_file(root, None, given)
-    assert "outside" in problem.rpartition(": ")[2] or "relative to its manifest" in problem
-
-
-def test_a_link_out_of_the_directory_is_refused_and_one_inside_is_followed(root: Path) -> None:
-    (root.parent / "outside.jsonl").write_text(LINE)
-    (root / "train.jsonl").symlink_to(root.parent / "outside.jsonl")
-    assert "leads outside the fleet directory" in with_file(root, None)[0]
-    (root / "train.jsonl").unlink()
-    (root / "real.jsonl").write_text(LINE)
-    (root / "train.jsonl").symlink_to("real.jsonl")
-    assert with_file(root, None) == []
-
-
-def test_a_fifo_a_directory_and_a_loop_are_refused_at_once(root: Path) -> None:
-    os.mkfifo(root / "train.jsonl")
-    assert "not a regular file" in with_file(root, None)[0]
-    (root / "train.jsonl").unlink()
-    (root / "train.jsonl").mkdir()
-    assert "not a regular file" in with_file(root, None)[0]
-    (root / "train.jsonl").rmdir()
-    (root / "train.jsonl").symlink_to("train.jsonl")
-    assert len(with_file(root, None)) == 1
-
-
-def test_paths_are_relative_to_the_manifest(root: Path) -> None:
-    (root / "sub").mkdir()
-    (root / "train.jsonl").write_text(LINE)
-    (root / "sub" / "a.yaml").write_text(manifest("a", "{model: m, training_file: ../train.jsonl}"))
-    snapshot = read_directory(root)
-    assert snapshot.problems == ()
-    assert snapshot.desired["a"].training is not None
-    assert snapshot.desired["a"].training.path == "train.jsonl"
-
-
-@pytest.mark.parametrize("key", ["training_file", "validation_file"])
-def test_both_files_of_a_job_are_checked(root: Path, key: str) -> None:
-    (root / "train.jsonl").write_bytes(b'{"a": NaN}\n')
-    spec = {"model": "m", "training_file": "file-1", key: "train.jsonl"}
-    (root / "a.yaml").write_text(manifest("a", json.dumps(spec)))
-    (problem,) = problems(root)
-    where = f"spec.{key}: train.jsonl: line 1, column 7, in a"
-    assert problem.endswith(f"{where}: NaN is not JSON: write a finite number, or null")
-
-
-def test_a_byte_order_mark_is_part_of_what_is_hashed_and_uploaded(root: Path) -> None:
-    content = b'\xef\xbb\xbf{"a": 1}\n'
-    assert with_file(root, content) == []
-    training = read_directory(root).desired["a"].training
-    assert training is not None
-    assert training.sha256 == hashlib.sha256(content).hexdigest()
-    assert read_training_bytes(root, training) == content
-
-
-def test_crlf_is_read_as_lf(root: Path) -> None:
-    with_file(root, b'{"a": 1}\r\n{"b": 2}\r\n')
-    training = read_directory(root).desired["a"].training
-    assert training is not None
-    assert training.size == len(b'{"a": 1}\n{"b": 2}\n')
-    assert read_training_bytes(root, training) == b'{"a": 1}\n{"b": 2}\n'
-
-
-def test_what_is_uploaded_is_what_was_hashed_or_nothing(root: Path) -> None:
-    with_file(root, b'{"a": 1}\n')
-    training = read_directory(root).desired["a"].training
-    assert training is not None
-    (root / "train.jsonl").write_bytes(b'{"a": 2}\n')
-    with pytest.raises(SourceError, match="it has changed since"):
-        read_training_bytes(root, training)
-    (root / "train.jsonl").unlink()
-    with pytest.raises(SourceError, match="no such file"):
-        read_training_bytes(root, training)
-
-
 # ── manifests that are no plain files ──
 
 
@@ -350,33 +245,6 @@ def test_a_symlinked_root_and_a_kubernetes_volume(tmp_path: Path) -> None:
         assert sorted(snapshot.desired) == ["a"]
 
 
-# ── the fingerprint ──
-
-
-def changed(root: Path, snapshot: Snapshot) -> bool:
-    return fingerprint(snapshot) != snapshot.fingerprint
-
-
-def test_the_fingerprint_stands_for_every_byte(root: Path) -> None:
-    with_file(root, LINE.encode())
-    snapshot = read_directory(root)
-    assert not changed(root, snapshot)
-    (root / "train.jsonl").write_text(LINE + LINE)
-    assert changed(root, snapshot)
-    (root / "train.jsonl").write_text(LINE)
-    assert not changed(root, snapshot)
-    (root / "fleet.yaml").write_text(FLEET + "# more\n")
-    assert changed(root, snapshot)
-    (root / "fleet.yaml").write_text(FLEET)
-    (root / "b.yaml").write_text(manifest("b"))
-    assert changed(root, snapshot)
-    (root / "b.yaml").unlink()
-    (root / "train.jsonl").unlink()
-    assert changed(root, snapshot)
-    shutil.rmtree(root)
-    assert changed(root, snapshot)
-
-
 # ── a stream ──
 
 
@@ -428,16 +296,3 @@ def test_every_error_of_a_job_is_told_in_one_run(root: Path) -> None:
 def test_a_directory_that_is_named_like_a_manifest_is_an_error(root: Path) -> None:
     (root / "a.yaml").mkdir()
     assert "a directory where a manifest" in problems(root)[0]
-
-
-def test_what_stands_in_the_working_directory_is_not_taken_for_a_manifest(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (root / "sub").mkdir()
-    (root / "sub" / "a.yaml").write_text(manifest("a"))
-    reader = DirectoryReader(root, lambda: time.time() + 10)
-    assert reader.read().problems == ()
-    (root / "sub").rename(tmp_path / "sub")
-    (root / "sub" / "a.yaml").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    assert len(reader.read().problems) == 1
