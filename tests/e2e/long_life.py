@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.fakes.daemons import DaemonHarness
 from tests.fakes.fleets import FleetDirectory
-from tests.fakes.providers import World
 
 INTERVAL = 60.0
 
@@ -37,7 +37,7 @@ def lives(
     fleet.fleet(limits={"max_creates": manifests, "max_cancels": manifests})
     for number in range(manifests):
         fleet.job(f"n{number}", seed=number)
-    world = World(fleet)
+    world = DaemonHarness(fleet)
     measured: list[tuple[int, int, int]] = []
 
     def step(number: int) -> None:

@@ -9,8 +9,8 @@ import pytest
 from reconciler.core.gates import Permission, approval_key
 from reconciler.engine.apply import Result
 from reconciler.sandbox import EmbeddedSandbox
+from tests.fakes.daemons import DaemonHarness
 from tests.fakes.fleets import FleetDirectory, apply_once, jobs_at, live
-from tests.fakes.providers import World
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_state_directory_among_the_manifests_is_no_part_of_them(fleet: FleetDi
 def test_a_mount_that_goes_away_costs_waiting_and_its_end_is_believed_once_it_is_deleted(
     fleet: FleetDirectory, tmp_path: Path
 ) -> None:
-    world = World(fleet, elsewhere=tmp_path / "state")
+    world = DaemonHarness(fleet, elsewhere=tmp_path / "state")
     world.live(60)
     assert sorted(world.provider.live()) == ["j1", "j2"]
     start = world.clock.now
@@ -179,7 +179,7 @@ def test_a_mount_that_goes_away_costs_waiting_and_its_end_is_believed_once_it_is
 
 
 def test_what_comes_back_is_as_it_was(fleet: FleetDirectory, tmp_path: Path) -> None:
-    world = World(fleet, elsewhere=tmp_path / "state")
+    world = DaemonHarness(fleet, elsewhere=tmp_path / "state")
     content = (fleet.root / "team" / "b.yaml").read_text()
     world.at(100, lambda: emptied(fleet.root))
     world.at(500, lambda: (fleet.root / "team" / "b.yaml").write_text(content))
@@ -189,7 +189,7 @@ def test_what_comes_back_is_as_it_was(fleet: FleetDirectory, tmp_path: Path) -> 
 
 def test_a_document_that_is_left_out_is_logged_once(fleet: FleetDirectory, tmp_path: Path) -> None:
     (fleet.root / "compose.yaml").write_text("services: {}\n")
-    world = World(fleet, elsewhere=tmp_path / "state")
+    world = DaemonHarness(fleet, elsewhere=tmp_path / "state")
     world.live(600)
     (line,) = world.lines("source.left_out")
     assert line["document"].startswith("compose.yaml:1:1: a document is left out")

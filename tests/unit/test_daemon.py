@@ -33,9 +33,9 @@ from reconciler.source import DirectoryReader, read_directory
 from reconciler.state.opening import open_journal
 from reconciler.state.schema import Identity
 from tests.fakes.clocks import SkippingClock
+from tests.fakes.daemons import DaemonHarness
 from tests.fakes.fan import one_by_one
 from tests.fakes.fleets import SILENT, FleetDirectory
-from tests.fakes.providers import World
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ def fleet(tmp_path: Path) -> FleetDirectory:
 
 
 @pytest.fixture
-def world(fleet: FleetDirectory) -> World:
-    return World(fleet)
+def world(fleet: FleetDirectory) -> DaemonHarness:
+    return DaemonHarness(fleet)
 
 
 @pytest.fixture
-def settled(world: World) -> World:
+def settled(world: DaemonHarness) -> DaemonHarness:
     """Two jobs are live, and the daemon has stopped."""
     world.fleet.job("a")
     world.fleet.job("b", seed=2)
@@ -62,14 +62,14 @@ def settled(world: World) -> World:
 # ── when ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_save_is_acted_on_when_it_has_been_at_rest_for_the_stability_window(world: World) -> None:
+def test_a_save_is_acted_on_when_it_has_been_at_rest_for_the_stability_window(world: DaemonHarness) -> None:
     world.at(30, lambda: world.fleet.job("a"))
     world.live(40)
     (created,) = world.provider.times("create")
     assert created == pytest.approx(31, abs=0.01)
 
 
-def test_a_file_that_keeps_changing_is_not_acted_on(world: World) -> None:
+def test_a_file_that_keeps_changing_is_not_acted_on(world: DaemonHarness) -> None:
     for n in range(20):
         world.at(30 + n * 0.5, partial(world.fleet.job, "a", seed=n))
     world.live(60)
@@ -77,21 +77,21 @@ def test_a_file_that_keeps_changing_is_not_acted_on(world: World) -> None:
     assert created == pytest.approx(40.5, abs=0.01)
 
 
-def test_a_change_without_an_event_is_acted_on_within_the_interval(world: World) -> None:
+def test_a_change_without_an_event_is_acted_on_within_the_interval(world: DaemonHarness) -> None:
     world.at(70, lambda: world.fleet.job("a"))
     world.live(300, deaf=True)
     (created,) = world.provider.times("create")
     assert 70 < created < 70 + 60 + 2
 
 
-def test_polling_does_without_events_and_without_waiting_for_the_interval(world: World) -> None:
+def test_polling_does_without_events_and_without_waiting_for_the_interval(world: DaemonHarness) -> None:
     world.at(30, lambda: world.fleet.job("a"))
     world.live(50, deaf=True, pace=Pace(poll=2.0))
     (created,) = world.provider.times("create")
     assert 31 <= created <= 34
 
 
-def test_a_day_without_changes_is_a_listing_a_minute_and_nothing_else(settled: World) -> None:
+def test_a_day_without_changes_is_a_listing_a_minute_and_nothing_else(settled: DaemonHarness) -> None:
     before = settled.fleet.times()
     settled.live(24 * 3600)
     assert 1400 <= len(settled.provider.times("list")) <= 1480
@@ -99,14 +99,14 @@ def test_a_day_without_changes_is_a_listing_a_minute_and_nothing_else(settled: W
     assert settled.fleet.times() == before
 
 
-def test_the_interval_varies_by_a_tenth(world: World) -> None:
+def test_the_interval_varies_by_a_tenth(world: DaemonHarness) -> None:
     world.live(1000)
     listed = world.provider.times("list")
     gaps = {round(b - a, 3) for a, b in pairwise(listed)}
     assert all(54 <= gap <= 66 for gap in gaps)
 
 
-def test_a_replacement_is_finished_at_once(settled: World) -> None:
+def test_a_replacement_is_finished_at_once(settled: DaemonHarness) -> None:
     settled.at(settled.clock.now + 5, lambda: settled.fleet.job("a", seed=9))
     settled.live(10)
     assert [o for _, o, _ in settled.provider.calls if o in {"create", "cancel"}] == ["create", "cancel"]
@@ -115,7 +115,7 @@ def test_a_replacement_is_finished_at_once(settled: World) -> None:
 # ── faults are waited out ────────────────────────────────────────────────────────────────────
 
 
-def test_a_failing_pass_is_tried_again_later_and_later_and_said_once(world: World) -> None:
+def test_a_failing_pass_is_tried_again_later_and_later_and_said_once(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fail_next("list", *(Unreadable("not JSON") for _ in range(12)))
     world.live(2000)
@@ -127,14 +127,14 @@ def test_a_failing_pass_is_tried_again_later_and_later_and_said_once(world: Worl
     assert len(world.provider.live()) == 1
 
 
-def test_what_a_server_asks_to_wait_is_waited(world: World) -> None:
+def test_what_a_server_asks_to_wait_is_waited(world: DaemonHarness) -> None:
     world.fail_next("list", RateLimited("slow down", retry_after=400.0))
     world.live(600)
     first, second = world.provider.times("list")[:2]
     assert second - first == pytest.approx(400, abs=1)
 
 
-def test_a_bug_in_a_pass_is_logged_with_its_trace_and_the_daemon_goes_on(world: World) -> None:
+def test_a_bug_in_a_pass_is_logged_with_its_trace_and_the_daemon_goes_on(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fail_next("list", ZeroDivisionError("a bug"))
     world.live(100)
@@ -144,14 +144,14 @@ def test_a_bug_in_a_pass_is_logged_with_its_trace_and_the_daemon_goes_on(world: 
     assert len(world.provider.live()) == 1
 
 
-def test_a_save_during_a_back_off_is_tried_at_once(world: World) -> None:
+def test_a_save_during_a_back_off_is_tried_at_once(world: DaemonHarness) -> None:
     world.fail_next("list", *(NotSent("no connection") for _ in range(9)))
     world.at(100, lambda: world.fleet.job("a"))
     world.live(102)
     assert any(100 < at <= 101.1 for at in world.provider.times("list"))
 
 
-def test_a_lost_answer_is_looked_for_after_the_settle_window(world: World) -> None:
+def test_a_lost_answer_is_looked_for_after_the_settle_window(world: DaemonHarness) -> None:
     world.settle = 30.0
     world.fleet.job("a")
     world.live(40)
@@ -165,7 +165,7 @@ def test_a_lost_answer_is_looked_for_after_the_settle_window(world: World) -> No
 # ── what is believed ─────────────────────────────────────────────────────────────────────────
 
 
-def test_a_removed_name_is_believed_after_ten_seconds(settled: World) -> None:
+def test_a_removed_name_is_believed_after_ten_seconds(settled: DaemonHarness) -> None:
     start = settled.clock.now
     settled.at(start + 20, lambda: settled.fleet.remove("a"))
     settled.live(60)
@@ -175,7 +175,7 @@ def test_a_removed_name_is_believed_after_ten_seconds(settled: World) -> None:
     assert [line["gate"] for line in settled.lines("pass.blocked")] == ["removal_evidence"]
 
 
-def test_a_name_that_comes_back_in_time_is_never_missed(settled: World) -> None:
+def test_a_name_that_comes_back_in_time_is_never_missed(settled: DaemonHarness) -> None:
     start = settled.clock.now
     settled.at(start + 20, lambda: settled.fleet.remove("a"))
     settled.at(start + 28, lambda: settled.fleet.job("a"))
@@ -234,7 +234,7 @@ def test_whatever_happens_to_the_files_nothing_is_cancelled_while_it_lasts_and_w
     tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
     fleet = FleetDirectory(tmp_path / "fleet")
-    world = World(fleet, elsewhere=tmp_path / "state")
+    world = DaemonHarness(fleet, elsewhere=tmp_path / "state")
     fleet.job("a")
     fleet.job("b", seed=2)
     kept = tmp_path / "kept"
@@ -257,7 +257,7 @@ def test_whatever_happens_to_the_files_nothing_is_cancelled_while_it_lasts_and_w
     assert sorted(world.provider.live()) == ["j1", "j3"]
 
 
-def test_a_broken_file_holds_its_name_and_the_others_go_on(settled: World) -> None:
+def test_a_broken_file_holds_its_name_and_the_others_go_on(settled: DaemonHarness) -> None:
     start = settled.clock.now
     settled.at(start + 10, lambda: (settled.fleet.root / "a.yaml").write_text("kind: ["))
     settled.at(start + 20, lambda: settled.fleet.job("c", seed=3))
@@ -268,14 +268,16 @@ def test_a_broken_file_holds_its_name_and_the_others_go_on(settled: World) -> No
     assert len(settled.lines("source.invalid")) == 1, "once a change, not once a pass"
 
 
-def test_a_held_name_is_held_after_a_restart_too(settled: World) -> None:
+def test_a_held_name_is_held_after_a_restart_too(settled: DaemonHarness) -> None:
     (settled.fleet.root / "a.yaml").write_text("kind: [")
     settled.live(100)
     assert "reason: SourceInvalid" in (settled.state / "status" / "a.yaml").read_text()
     assert settled.provider.times("cancel") == []
 
 
-def test_a_branch_and_back_again_cancels_what_the_branch_lacks_only_after_it_lacked_it_long(settled: World) -> None:
+def test_a_branch_and_back_again_cancels_what_the_branch_lacks_only_after_it_lacked_it_long(
+    settled: DaemonHarness,
+) -> None:
     start = settled.clock.now
     for n in range(20):
         settled.at(start + 10 + n * 15, lambda: settled.fleet.remove("a"))
@@ -285,7 +287,7 @@ def test_a_branch_and_back_again_cancels_what_the_branch_lacks_only_after_it_lac
     assert settled.provider.times("create") == []
 
 
-def _applied(world: World, name: str) -> Desired:
+def _applied(world: DaemonHarness, name: str) -> Desired:
     """What an apply on the same state directory remembers of a name that it has just read."""
     wanted = {name: read_directory(world.fleet.root).desired[name]}
     journal = open_journal(world.state, Identity(world.fleet.name, "http://memory/v1"), now=world.clock.time)
@@ -295,7 +297,7 @@ def _applied(world: World, name: str) -> Desired:
     return wanted[name]
 
 
-def test_a_name_that_only_an_apply_here_has_seen_must_be_gone_for_as_long(settled: World) -> None:
+def test_a_name_that_only_an_apply_here_has_seen_must_be_gone_for_as_long(settled: DaemonHarness) -> None:
     start = settled.clock.now
 
     def somebody_applies() -> None:
@@ -311,12 +313,12 @@ def test_a_name_that_only_an_apply_here_has_seen_must_be_gone_for_as_long(settle
     assert start + 210 <= cancelled < start + 312
 
 
-def _away(world: World) -> Path:
+def _away(world: DaemonHarness) -> Path:
     """A place outside of the fleet directory: a file that only has another suffix still stands."""
     return world.fleet.root.with_name("a.away")
 
 
-def test_a_name_that_an_apply_has_read_again_must_be_gone_for_as_long_from_then_on(settled: World) -> None:
+def test_a_name_that_an_apply_has_read_again_must_be_gone_for_as_long_from_then_on(settled: DaemonHarness) -> None:
     start = settled.clock.now
 
     def back() -> None:
@@ -334,7 +336,7 @@ def test_a_name_that_an_apply_has_read_again_must_be_gone_for_as_long_from_then_
     assert start + 136 <= cancelled < start + 170
 
 
-def test_a_name_that_came_back_under_a_pass_must_be_gone_for_as_long_from_then_on(settled: World) -> None:
+def test_a_name_that_came_back_under_a_pass_must_be_gone_for_as_long_from_then_on(settled: DaemonHarness) -> None:
     start = settled.clock.now
     file, aside = settled.fleet.root / "a.yaml", _away(settled)
     listing = settled.provider.list_jobs
@@ -370,7 +372,7 @@ def test_a_volume_swap_is_one_change(tmp_path: Path) -> None:
     for name in ("fleet.yaml", "a.yaml", "data"):
         (root / name).symlink_to(f"..data/{name}")
     fleet.root = root
-    world = World(fleet)
+    world = DaemonHarness(fleet)
 
     def swap() -> None:
         (root / "..new").symlink_to("..2")
@@ -390,7 +392,7 @@ def test_a_retargeted_root_is_followed(tmp_path: Path) -> None:
     fleet.root = tmp_path / "two"
     fleet.job("b", seed=1)
     fleet.root = link
-    world = World(fleet, elsewhere=tmp_path / "state")
+    world = DaemonHarness(fleet, elsewhere=tmp_path / "state")
 
     def retarget() -> None:
         link.unlink()
@@ -401,7 +403,7 @@ def test_a_retargeted_root_is_followed(tmp_path: Path) -> None:
     assert world.provider.live() == ["j1", "j2"]
 
 
-def test_a_state_directory_that_was_swapped_is_noticed_before_the_next_write(settled: World) -> None:
+def test_a_state_directory_that_was_swapped_is_noticed_before_the_next_write(settled: DaemonHarness) -> None:
     start = settled.clock.now
 
     def swap() -> None:
@@ -417,7 +419,7 @@ def test_a_state_directory_that_was_swapped_is_noticed_before_the_next_write(set
     assert len(settled.provider.live("c")) == 1
 
 
-def test_another_fleet_name_ends_the_daemon_so_that_its_memory_is_opened_anew(settled: World) -> None:
+def test_another_fleet_name_ends_the_daemon_so_that_its_memory_is_opened_anew(settled: DaemonHarness) -> None:
     start = settled.clock.now
 
     def rename() -> None:
@@ -472,13 +474,13 @@ def test_a_trouble_that_comes_back_is_told_again(fleet: FleetDirectory, *, swapp
     assert events == ["daemon.not_started", *(["state.replaced"] if swapped else []), "daemon.not_started"]
 
 
-def test_limits_apply_from_the_next_pass_on(settled: World) -> None:
+def test_limits_apply_from_the_next_pass_on(settled: DaemonHarness) -> None:
     settled.at(settled.clock.now + 5, lambda: settled.fleet.fleet(state="cancelled"))
     settled.live(60)
     assert settled.provider.live() == []
 
 
-def test_a_stop_between_two_writes_leaves_the_second(world: World) -> None:
+def test_a_stop_between_two_writes_leaves_the_second(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fleet.job("b", seed=2)
     stopped: list[bool] = []
@@ -500,7 +502,7 @@ def test_a_stop_between_two_writes_leaves_the_second(world: World) -> None:
 # ── following ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_event_is_logged_once_also_across_restarts(settled: World) -> None:
+def test_every_event_is_logged_once_also_across_restarts(settled: DaemonHarness) -> None:
     start = settled.clock.now
     settled.provider.tell("j1", "created", "queued")
     settled.at(start + 100, lambda: settled.provider.tell("j1", "running"))
@@ -524,7 +526,7 @@ def test_every_event_is_logged_once_also_across_restarts(settled: World) -> None
     assert len(settled.provider.times("events")) > calls
 
 
-def test_a_long_story_is_read_to_its_beginning_once(settled: World) -> None:
+def test_a_long_story_is_read_to_its_beginning_once(settled: DaemonHarness) -> None:
     settled.provider.tell("j1", *(f"n{n}" for n in range(450)))
     settled.live(70)
     settled.provider.tell("j1", *(f"m{n}" for n in range(150)))
@@ -533,7 +535,9 @@ def test_a_long_story_is_read_to_its_beginning_once(settled: World) -> None:
     assert told == [*(f"n{n}" for n in range(450)), *(f"m{n}" for n in range(150))]
 
 
-def test_a_job_whose_events_cannot_be_read_is_left_out_of_more_and_more_passes_and_loses_none(settled: World) -> None:
+def test_a_job_whose_events_cannot_be_read_is_left_out_of_more_and_more_passes_and_loses_none(
+    settled: DaemonHarness,
+) -> None:
     settled.provider.tell("j1", "hello")
     settled.fail_next("events", *(Unreadable("no") for _ in range(8)))
     settled.live(3000)
@@ -541,7 +545,7 @@ def test_a_job_whose_events_cannot_be_read_is_left_out_of_more_and_more_passes_a
     assert len(settled.lines("events.unavailable")) == 2, "once a job"
 
 
-def test_the_last_events_of_a_job_are_read_although_its_end_came_first(settled: World) -> None:
+def test_the_last_events_of_a_job_are_read_although_its_end_came_first(settled: DaemonHarness) -> None:
     settled.live(100)
     settled.provider.tell("j1", "the end")
     settled.provider.end("j1", "failed")
@@ -554,7 +558,7 @@ def test_the_last_events_of_a_job_are_read_although_its_end_came_first(settled: 
 # ── beside CI ────────────────────────────────────────────────────────────────────────────────
 
 
-def ci_applies(world: World, directory: FleetDirectory) -> Result:
+def ci_applies(world: DaemonHarness, directory: FleetDirectory) -> Result:
     """`reconciler apply --yes` of another checkout, with a state directory of its own, at the same provider."""
     journal = open_journal(
         directory.root / ".reconciler", Identity(directory.name, "http://memory/v1"), now=world.clock.time
@@ -566,7 +570,7 @@ def ci_applies(world: World, directory: FleetDirectory) -> Result:
 
 
 def test_a_daemon_a_commit_behind_undoes_nothing_trains_nothing_twice_and_agrees_when_it_has_caught_up(
-    settled: World, tmp_path: Path
+    settled: DaemonHarness, tmp_path: Path
 ) -> None:
     newer = FleetDirectory(tmp_path / "ci")
     newer.job("a", seed=77)
@@ -591,7 +595,7 @@ def test_a_daemon_a_commit_behind_undoes_nothing_trains_nothing_twice_and_agrees
 # ── a long life ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_refused_create_is_tried_again_after_1_2_4_minutes(world: World) -> None:
+def test_a_refused_create_is_tried_again_after_1_2_4_minutes(world: DaemonHarness) -> None:
     """Found by a reader: what was refused in this run was never tried again by a run that does not end."""
     world.fleet.job("a")
     world.fail_next("create", *(RateLimited("no money", code="insufficient_quota") for _ in range(3)))
@@ -601,7 +605,7 @@ def test_a_refused_create_is_tried_again_after_1_2_4_minutes(world: World) -> No
     assert len(world.provider.live()) == 1
 
 
-def test_a_refused_create_waits_as_long_as_the_server_asks(world: World) -> None:
+def test_a_refused_create_waits_as_long_as_the_server_asks(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fail_next("create", RateLimited("tomorrow", code="daily_rate_limit_exceeded", retry_after=600.0))
     world.live(1000)
@@ -610,7 +614,7 @@ def test_a_refused_create_waits_as_long_as_the_server_asks(world: World) -> None
 
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "slow_down", ""])
-def test_a_create_that_is_told_to_wait_goes_on_after_what_the_server_asked_for(world: World, code: str) -> None:
+def test_a_create_that_is_told_to_wait_goes_on_after_what_the_server_asked_for(world: DaemonHarness, code: str) -> None:
     """Found in the field: one server's `Retry-After: 1` held a whole fleet for 1, 2, 4 … minutes."""
     world.fleet.job("a")
     world.fleet.job("b", seed=2)
@@ -621,7 +625,7 @@ def test_a_create_that_is_told_to_wait_goes_on_after_what_the_server_asked_for(w
     assert len(world.provider.live()) == 2
 
 
-def test_where_the_server_does_not_say_how_long_to_wait_it_is_1_2_4_to_60_seconds(world: World) -> None:
+def test_where_the_server_does_not_say_how_long_to_wait_it_is_1_2_4_to_60_seconds(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fail_next("create", *(RateLimited("slow down", retry_after=wait) for wait in [None, 0.0] * 4))
     world.live(1000)
@@ -630,7 +634,7 @@ def test_where_the_server_does_not_say_how_long_to_wait_it_is_1_2_4_to_60_second
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(0.2, 1), (600.0, 600), (1e9, 3600)])
-def test_a_server_is_asked_neither_at_once_nor_after_days(world: World, asked: float, waited: int) -> None:
+def test_a_server_is_asked_neither_at_once_nor_after_days(world: DaemonHarness, asked: float, waited: int) -> None:
     world.fleet.job("a")
     world.fail_next("create", RateLimited("slow down", retry_after=asked))
     world.live(4000)
@@ -638,7 +642,7 @@ def test_a_server_is_asked_neither_at_once_nor_after_days(world: World, asked: f
     assert round(second - first) == waited
 
 
-def test_a_create_that_is_put_off_says_so_in_its_status_and_is_not_blocked(world: World) -> None:
+def test_a_create_that_is_put_off_says_so_in_its_status_and_is_not_blocked(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fail_next("create", RateLimited("HTTP 429: slow down", retry_after=600.0))
     world.live(30)
@@ -647,7 +651,7 @@ def test_a_create_that_is_put_off_says_so_in_its_status_and_is_not_blocked(world
     assert "Blocked" not in status
 
 
-def test_a_file_that_is_not_ready_yet_is_waited_for_for_two_minutes(world: World) -> None:
+def test_a_file_that_is_not_ready_yet_is_waited_for_for_two_minutes(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fleet.job("b", seed=2)
     not_ready = [Refused("the file is not ready, try again", status=400) for _ in range(100)]
@@ -660,7 +664,7 @@ def test_a_file_that_is_not_ready_yet_is_waited_for_for_two_minutes(world: World
     assert world.provider.live("b"), "one file delays nobody else"
 
 
-def test_a_file_that_becomes_ready_is_trained(world: World) -> None:
+def test_a_file_that_becomes_ready_is_trained(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fail_next("create", *(Refused("file-1 is pending", status=400) for _ in range(3)))
     world.live(20)
@@ -673,7 +677,7 @@ def test_a_file_that_becomes_ready_is_trained(world: World) -> None:
     assert world.provider.live("a"), "another create has patience of its own"
 
 
-def test_one_jobs_refusal_is_not_shown_as_anothers(world: World) -> None:
+def test_one_jobs_refusal_is_not_shown_as_anothers(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fleet.job("b", seed=2)
     world.fail_next("create", Refused("HTTP 403: no access to model x", status=403))
@@ -705,7 +709,7 @@ def test_one_jobs_refusal_is_not_shown_as_anothers(world: World) -> None:
     ids=["lost", "not sent", "409", "408", "503", "429", "429 says", "503 says", "400", "403", "404", "405", "307"],
 )
 def test_a_cancel_that_does_not_take_is_tried_again_in_seconds_and_a_refused_one_in_minutes(
-    settled: World, error: ProviderError, pauses: list[int]
+    settled: DaemonHarness, error: ProviderError, pauses: list[int]
 ) -> None:
     """Found in the field: a job that nobody wanted cost money for minutes because one answer was a 409."""
     start = settled.clock.now
@@ -717,7 +721,7 @@ def test_a_cancel_that_does_not_take_is_tried_again_in_seconds_and_a_refused_one
     assert settled.provider.live("a") == []
 
 
-def test_a_cancel_that_was_accepted_and_does_not_take_is_tried_again_in_seconds(settled: World) -> None:
+def test_a_cancel_that_was_accepted_and_does_not_take_is_tried_again_in_seconds(settled: DaemonHarness) -> None:
     end, left = settled.provider.end, [3]
 
     def ignore(job_id: str, status: str) -> None:
@@ -732,7 +736,7 @@ def test_a_cancel_that_was_accepted_and_does_not_take_is_tried_again_in_seconds(
     assert settled.provider.live("a") == []
 
 
-def test_a_cancel_that_is_under_way_is_not_sent_every_other_second(settled: World) -> None:
+def test_a_cancel_that_is_under_way_is_not_sent_every_other_second(settled: DaemonHarness) -> None:
     end = settled.provider.end
     settled.provider.end = lambda job_id, status: end(job_id, "cancelling")  # type: ignore[method-assign]
     start = settled.clock.now
@@ -742,7 +746,7 @@ def test_a_cancel_that_is_under_way_is_not_sent_every_other_second(settled: Worl
     assert len(settled.provider.times("cancel")) == 1
 
 
-def test_a_job_that_outlives_its_cancel_is_told_when_it_succeeds(settled: World) -> None:
+def test_a_job_that_outlives_its_cancel_is_told_when_it_succeeds(settled: DaemonHarness) -> None:
     start = settled.clock.now
     settled.fail_next("cancel", Refused("not now", status=400))
     settled.at(start + 10, lambda: settled.fleet.job("a", policy={"state": "cancelled"}))
@@ -774,7 +778,7 @@ class Deadly(io.StringIO):
     ("status", "event"), [("succeeded", "job.succeeded"), ("failed", "job.failed"), ("cancelled", "job.ended")]
 )
 def test_an_end_is_told_although_the_process_is_killed_before_it_can_tell_it(
-    settled: World, status: str, event: str
+    settled: DaemonHarness, status: str, event: str
 ) -> None:
     """Found by a reader: it was recorded first, so a kill between the two lost it for ever."""
     settled.provider.end("j1", status)
@@ -785,7 +789,7 @@ def test_an_end_is_told_although_the_process_is_killed_before_it_can_tell_it(
     assert [line["job_id"] for line in settled.lines(event)] == ["j1"]
 
 
-def test_our_own_cancel_is_told_although_the_process_is_killed_before_it_can_tell_it(settled: World) -> None:
+def test_our_own_cancel_is_told_although_the_process_is_killed_before_it_can_tell_it(settled: DaemonHarness) -> None:
     settled.fleet.remove("a")
     settled.logged = Deadly("job.cancelled")
     with pytest.raises(Killed):
@@ -794,7 +798,7 @@ def test_our_own_cancel_is_told_although_the_process_is_killed_before_it_can_tel
     assert [(line["job_id"], line["reason"]) for line in settled.lines("job.cancelled")] == [("j1", "Removed")]
 
 
-def test_our_own_cancel_is_told_when_it_takes_later(settled: World) -> None:
+def test_our_own_cancel_is_told_when_it_takes_later(settled: DaemonHarness) -> None:
     cancel = settled.provider.cancel_job
 
     def unread(job_id: str) -> None:
@@ -808,7 +812,7 @@ def test_our_own_cancel_is_told_when_it_takes_later(settled: World) -> None:
     assert not settled.lines("job.ended")
 
 
-def test_a_created_job_is_told_although_the_process_is_killed_before_it_can_tell_it(world: World) -> None:
+def test_a_created_job_is_told_although_the_process_is_killed_before_it_can_tell_it(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.logged = Deadly("job.created")
     with pytest.raises(Killed):
@@ -818,7 +822,7 @@ def test_a_created_job_is_told_although_the_process_is_killed_before_it_can_tell
     assert len(world.provider.jobs) == 1
 
 
-def test_a_job_that_ends_at_once_is_told_too(world: World) -> None:
+def test_a_job_that_ends_at_once_is_told_too(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fleet.job("b", seed=2)
     create = world.provider.create_job
@@ -834,7 +838,7 @@ def test_a_job_that_ends_at_once_is_told_too(world: World) -> None:
 
 
 @pytest.mark.parametrize("marked", [True, False], ids=["with marks", "known by its seed"])
-def test_a_lost_create_whose_job_has_ended_meanwhile_is_told(settled: World, *, marked: bool) -> None:
+def test_a_lost_create_whose_job_has_ended_meanwhile_is_told(settled: DaemonHarness, *, marked: bool) -> None:
     create = settled.provider.create_job
 
     def lost(body: Mapping[str, object]) -> Job:
@@ -851,7 +855,7 @@ def test_a_lost_create_whose_job_has_ended_meanwhile_is_told(settled: World, *, 
     assert [line["job_id"] for line in settled.lines("job.succeeded")] == ["j3"]
 
 
-def test_a_job_that_came_and_ended_between_two_looks_is_told_by_a_run_without_memory_too(world: World) -> None:
+def test_a_job_that_came_and_ended_between_two_looks_is_told_by_a_run_without_memory_too(world: DaemonHarness) -> None:
     world.fleet.job("a")
 
     def rival() -> None:
@@ -863,7 +867,7 @@ def test_a_job_that_came_and_ended_between_two_looks_is_told_by_a_run_without_me
     assert [line["job_id"] for line in world.lines("job.succeeded")] == ["j2"]
 
 
-def test_what_a_lost_create_says_of_the_provider_is_written_with_it(world: World) -> None:
+def test_what_a_lost_create_says_of_the_provider_is_written_with_it(world: DaemonHarness) -> None:
     create, written = world.provider.create_job, list[bytes]()
 
     def lost(body: Mapping[str, object]) -> Job:
@@ -883,7 +887,7 @@ def test_what_a_lost_create_says_of_the_provider_is_written_with_it(world: World
     assert len(set(written)) == 1, "a pass over an unchanged world writes nothing"
 
 
-def test_an_end_that_cannot_be_recorded_is_told_once_a_process(settled: World) -> None:
+def test_an_end_that_cannot_be_recorded_is_told_once_a_process(settled: DaemonHarness) -> None:
     settled.provider.end("j1", "succeeded")
     state = settled.state / "journal.sqlite3"
     with contextlib.closing(sqlite3.connect(state)) as rival:
@@ -894,7 +898,7 @@ def test_an_end_that_cannot_be_recorded_is_told_once_a_process(settled: World) -
     assert len(settled.lines("job.succeeded")) == 1
 
 
-def test_a_provider_that_limits_the_rate_is_asked_no_more_in_that_pass(settled: World) -> None:
+def test_a_provider_that_limits_the_rate_is_asked_no_more_in_that_pass(settled: DaemonHarness) -> None:
     settled.fleet.job("b", seed=1)
     settled.live(100)
     for job_id in settled.provider.live():
@@ -915,7 +919,7 @@ class Outcomes(Observer):
         self.told += [(o.ok, o.sent, o.message) for o in done.outcomes]
 
 
-def test_a_cancel_that_was_not_sent_says_so_and_is_not_looked_for(settled: World) -> None:
+def test_a_cancel_that_was_not_sent_says_so_and_is_not_looked_for(settled: DaemonHarness) -> None:
     start, outcomes = settled.clock.now, Outcomes()
     settled.fail_next("cancel", NotSent("no connection"))
     settled.at(start + 10, lambda: settled.fleet.remove("a"))
@@ -927,7 +931,7 @@ def test_a_cancel_that_was_not_sent_says_so_and_is_not_looked_for(settled: World
 
 
 @pytest.mark.parametrize("error", [OutcomeUnknown("reset"), Refused("no", status=409)], ids=["lost", "refused"])
-def test_a_cancel_without_effect_was_sent(settled: World, error: ProviderError) -> None:
+def test_a_cancel_without_effect_was_sent(settled: DaemonHarness, error: ProviderError) -> None:
     start, outcomes = settled.clock.now, Outcomes()
     settled.fail_next("cancel", error)
     settled.at(start + 10, lambda: settled.fleet.remove("a"))
@@ -941,7 +945,9 @@ def test_a_cancel_without_effect_was_sent(settled: World, error: ProviderError) 
     [(NotSent("no connection"), False), (Refused("no", status=400), True)],
     ids=["not sent", "refused"],
 )
-def test_a_create_is_sent_where_the_server_has_seen_it(world: World, error: ProviderError, *, sent: bool) -> None:
+def test_a_create_is_sent_where_the_server_has_seen_it(
+    world: DaemonHarness, error: ProviderError, *, sent: bool
+) -> None:
     outcomes = Outcomes()
     world.fail_next("create", error)
     world.fleet.job("a")
@@ -949,7 +955,7 @@ def test_a_create_is_sent_where_the_server_has_seen_it(world: World, error: Prov
     assert outcomes.told[0][:2] == (False, sent)
 
 
-def test_a_wait_without_end_is_cut_and_the_loop_shows_signs_of_life(world: World) -> None:
+def test_a_wait_without_end_is_cut_and_the_loop_shows_signs_of_life(world: DaemonHarness) -> None:
     beats: list[float] = []
 
     class Watcher(Observer):
@@ -962,7 +968,7 @@ def test_a_wait_without_end_is_cut_and_the_loop_shows_signs_of_life(world: World
     assert max(b - a for a, b in pairwise(beats)) <= 31
 
 
-def test_an_error_while_looking_is_waited_out_too(world: World) -> None:
+def test_an_error_while_looking_is_waited_out_too(world: DaemonHarness) -> None:
     world.fleet.job("a")
     trouble = [OSError("no more open files"), ZeroDivisionError("a bug")]
     world.before_reading = lambda: (_ for _ in ()).throw(trouble.pop()) if trouble else None
@@ -971,14 +977,14 @@ def test_an_error_while_looking_is_waited_out_too(world: World) -> None:
     assert len(world.provider.live()) == 1
 
 
-def test_a_server_without_checkpoints_tells_events_all_the_same(settled: World) -> None:
+def test_a_server_without_checkpoints_tells_events_all_the_same(settled: DaemonHarness) -> None:
     settled.provider.tell("j1", "hello")
     settled.fail_next("checkpoints", *(Refused("no such thing", status=404) for _ in range(9)))
     settled.live(200)
     assert [line["message"] for line in settled.lines("job.event")] == ["hello"]
 
 
-def test_a_fleet_directory_that_is_gone_is_not_made_again(settled: World) -> None:
+def test_a_fleet_directory_that_is_gone_is_not_made_again(settled: DaemonHarness) -> None:
     away = settled.fleet.root.with_name("away")
     settled.at(settled.clock.now + 10, lambda: settled.fleet.root.rename(away))
     with pytest.raises(StateReplaced):
@@ -986,7 +992,7 @@ def test_a_fleet_directory_that_is_gone_is_not_made_again(settled: World) -> Non
     assert not settled.fleet.root.exists()
 
 
-def test_a_file_whose_name_is_no_text_is_an_error_like_any_other(settled: World) -> None:
+def test_a_file_whose_name_is_no_text_is_an_error_like_any_other(settled: DaemonHarness) -> None:
     path = os.fsencode(settled.fleet.root) + b"/caf\xe9.yaml"
     settled.at(settled.clock.now + 10, lambda: Path(os.fsdecode(path)).write_text("kind: Fleet\n"))
     settled.live(100)

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from reconciler.sandbox import Store, create_app
 from reconciler.sandbox.job import Job, Method
+from tests.fakes.clocks import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,17 +22,9 @@ START = 1_700_000_000.0
 A_LIFE = 30.0
 
 
-class Clock:
-    """Stands still until a test turns it."""
-
-    def __init__(self, now: float = START) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
+def a_clock() -> ManualClock:
+    """At START, in Unix time."""
+    return ManualClock(START, epoch=0.0)
 
 
 def examples(count: int = 12) -> bytes:
@@ -61,7 +54,7 @@ def a_job(*, n_epochs: int = 3, batch_size: int = 1, count: int = 12, **fields: 
 class Api:
     """The sandbox without a socket; `clock` turns its time."""
 
-    def __init__(self, http: TestClient, clock: Clock) -> None:
+    def __init__(self, http: TestClient, clock: ManualClock) -> None:
         self.http = http
         self.clock = clock
 
@@ -94,12 +87,12 @@ class Api:
         return self.get(f"{JOBS}/{job_id}")
 
     def after_a_life(self, job_id: str) -> dict[str, Any]:
-        self.clock.advance(A_LIFE)
+        self.clock.sleep(A_LIFE)
         return self.job(job_id)
 
 
 @contextmanager
-def an_api(directory: Path, clock: Clock | None = None, *, speed: float = 1.0) -> Iterator[Api]:
-    clock = clock or Clock()
-    with Store(directory) as store, TestClient(create_app(store, clock=clock, speed=speed)) as http:
+def an_api(directory: Path, clock: ManualClock | None = None, *, speed: float = 1.0) -> Iterator[Api]:
+    clock = clock or a_clock()
+    with Store(directory) as store, TestClient(create_app(store, clock=clock.time, speed=speed)) as http:
         yield Api(http, clock)

@@ -99,7 +99,7 @@ def test_unknown_model_is_refused(api: Api, model: str) -> None:
 
 def test_fine_tuned_model_can_be_trained_again_once_it_exists(api: Api) -> None:
     first = api.create(suffix="one")
-    api.clock.advance(1)
+    api.clock.sleep(1)
     job = api.after_a_life(first["id"])
     saved = api.get(f"{JOBS}/{first['id']}/checkpoints")["data"][1]["fine_tuned_model_checkpoint"]
     again = api.create(model=job["fine_tuned_model"], suffix="two")

@@ -10,17 +10,19 @@ import pytest
 
 from reconciler.sandbox import EmbeddedSandbox
 
-from .builders import A_LIFE, Clock, examples
+from .builders import A_LIFE, a_clock, examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.fakes.clocks import ManualClock
+
 
 @contextmanager
-def _client(directory: Path, clock: Clock) -> Iterator[openai.OpenAI]:
+def _client(directory: Path, clock: ManualClock) -> Iterator[openai.OpenAI]:
     with (
-        EmbeddedSandbox(directory, clock=clock) as sandbox,
+        EmbeddedSandbox(directory, clock=clock.time) as sandbox,
         openai.OpenAI(base_url=sandbox.base_url, api_key="sk-any", max_retries=0) as client,
     ):
         yield client
@@ -31,7 +33,7 @@ def _upload(client: openai.OpenAI, count: int = 12) -> str:
 
 
 def test_job_is_created_and_retrieved_as_it_was_sent(tmp_path: Path) -> None:
-    with _client(tmp_path, Clock()) as client:
+    with _client(tmp_path, a_clock()) as client:
         created = client.fine_tuning.jobs.create(
             model="gpt-4o-mini",
             training_file=_upload(client),
@@ -55,10 +57,10 @@ def test_job_is_created_and_retrieved_as_it_was_sent(tmp_path: Path) -> None:
 
 
 def test_finished_job_names_its_model(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with _client(tmp_path, clock) as client:
         job = client.fine_tuning.jobs.create(model="gpt-4.1", training_file=_upload(client), suffix="weather")
-        clock.advance(A_LIFE)
+        clock.sleep(A_LIFE)
         job = client.fine_tuning.jobs.retrieve(job.id)
         names = {model.id for model in client.models.list()}
     assert job.status == "succeeded"
@@ -69,7 +71,7 @@ def test_finished_job_names_its_model(tmp_path: Path) -> None:
 
 
 def test_listing_walks_over_every_page_newest_first(tmp_path: Path) -> None:
-    with _client(tmp_path, Clock()) as client:
+    with _client(tmp_path, a_clock()) as client:
         training_file = _upload(client)
         created = [
             client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=training_file).id for _ in range(23)
@@ -79,7 +81,7 @@ def test_listing_walks_over_every_page_newest_first(tmp_path: Path) -> None:
 
 
 def test_listing_is_filtered_by_metadata(tmp_path: Path) -> None:
-    with _client(tmp_path, Clock()) as client:
+    with _client(tmp_path, a_clock()) as client:
         training_file = _upload(client)
         client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=training_file)
         job = client.fine_tuning.jobs.create(
@@ -90,12 +92,12 @@ def test_listing_is_filtered_by_metadata(tmp_path: Path) -> None:
 
 
 def test_cancelled_job_stays_cancelled_and_cannot_be_cancelled_again(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with _client(tmp_path, clock) as client:
         job = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=_upload(client))
-        clock.advance(3)
+        clock.sleep(3)
         cancelled = client.fine_tuning.jobs.cancel(job.id)
-        clock.advance(A_LIFE)
+        clock.sleep(A_LIFE)
         later = client.fine_tuning.jobs.retrieve(job.id)
         with pytest.raises(openai.BadRequestError, match="cancelled already"):
             client.fine_tuning.jobs.cancel(job.id)
@@ -105,25 +107,25 @@ def test_cancelled_job_stays_cancelled_and_cannot_be_cancelled_again(tmp_path: P
 
 
 def test_paused_job_waits_until_it_is_resumed(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with _client(tmp_path, clock) as client:
         job = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=_upload(client))
-        clock.advance(3)
+        clock.sleep(3)
         client.fine_tuning.jobs.pause(job.id)
-        clock.advance(A_LIFE)
+        clock.sleep(A_LIFE)
         waiting = client.fine_tuning.jobs.retrieve(job.id)
         resumed = client.fine_tuning.jobs.resume(job.id)
-        clock.advance(A_LIFE)
+        clock.sleep(A_LIFE)
         finished = client.fine_tuning.jobs.retrieve(job.id)
     assert str(waiting.status) == "paused"
     assert (resumed.status, finished.status) == ("running", "succeeded")
 
 
 def test_events_are_walked_newest_first_without_gap_or_repeat(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with _client(tmp_path, clock) as client:
         job = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=_upload(client))
-        clock.advance(A_LIFE)
+        clock.sleep(A_LIFE)
         events = list(client.fine_tuning.jobs.list_events(job.id, limit=7))
     assert len(events) > 100
     assert len({event.id for event in events}) == len(events)
@@ -133,12 +135,12 @@ def test_events_are_walked_newest_first_without_gap_or_repeat(tmp_path: Path) ->
 
 
 def test_checkpoints_are_the_last_three_and_the_highest_is_the_model(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with _client(tmp_path, clock) as client:
         job = client.fine_tuning.jobs.create(
             model="gpt-4o-mini", training_file=_upload(client), hyperparameters={"n_epochs": 4}
         )
-        clock.advance(A_LIFE)
+        clock.sleep(A_LIFE)
         model = client.fine_tuning.jobs.retrieve(job.id).fine_tuned_model
         saved = list(client.fine_tuning.jobs.checkpoints.list(job.id, limit=2))
     assert [checkpoint.step_number for checkpoint in saved] == [48, 36, 24]
@@ -151,7 +153,7 @@ def test_checkpoints_are_the_last_three_and_the_highest_is_the_model(tmp_path: P
 
 
 def test_file_is_uploaded_listed_read_and_deleted(tmp_path: Path) -> None:
-    with _client(tmp_path, Clock()) as client:
+    with _client(tmp_path, a_clock()) as client:
         other = client.files.create(file=("notes.txt", b"notes"), purpose="assistants")
         file = client.files.create(file=("../train.jsonl", examples()), purpose="fine-tune")
         listed = [found.id for found in client.files.list(purpose="fine-tune")]
@@ -170,7 +172,7 @@ def test_file_is_uploaded_listed_read_and_deleted(tmp_path: Path) -> None:
 
 
 def test_refusals_reach_the_client_as_its_own_errors(tmp_path: Path) -> None:
-    with _client(tmp_path, Clock()) as client:
+    with _client(tmp_path, a_clock()) as client:
         training_file = _upload(client)
         with pytest.raises(openai.RateLimitError) as quota:
             client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=training_file, suffix="refuse-quota")

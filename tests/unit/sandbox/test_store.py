@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.sandbox import SandboxError, Store
 
-from .builders import A_LIFE, JOBS, Api, Clock, an_api, examples
+from .builders import A_LIFE, JOBS, Api, a_clock, an_api, examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +24,12 @@ def _state(directory: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def test_restart_keeps_jobs_and_files(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with an_api(tmp_path, clock) as api:
         job = api.create(metadata={"team": "maps"})
         file = api.get(f"/v1/files/{job['training_file']}")
         api.http.post(f"{JOBS}/{job['id']}/pause")
-    clock.advance(A_LIFE)
+    clock.sleep(A_LIFE)
     with an_api(tmp_path, clock) as api:
         assert api.job(job["id"])["status"] == "paused"
         api.http.post(f"{JOBS}/{job['id']}/resume")
@@ -41,16 +41,16 @@ def test_restart_keeps_jobs_and_files(tmp_path: Path) -> None:
 
 
 def test_job_keeps_the_speed_it_was_created_with(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with an_api(tmp_path, clock, speed=1.0) as api:
         job = api.create()
-    clock.advance(3)
+    clock.sleep(3)
     with an_api(tmp_path, clock, speed=1000.0) as api:
         assert api.job(job["id"])["status"] == "running"
 
 
 def test_reading_writes_nothing(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with an_api(tmp_path, clock) as api:
         job = api.create()
         before = _state(tmp_path)
@@ -60,7 +60,7 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
             api.get("/v1/files")
             api.http.get(f"/v1/files/{job['training_file']}/content")
             api.get("/v1/models")
-            clock.advance(4)
+            clock.sleep(4)
         assert _state(tmp_path) == before
         # The state would show a write.
         api.upload()
@@ -77,7 +77,7 @@ def test_reopening_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_two_sandboxes_on_one_directory_see_the_same_jobs(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with an_api(tmp_path, clock) as one, an_api(tmp_path, clock) as other:
         first = one.create()["id"]
         second = other.create(training_file=one.upload())["id"]
@@ -87,7 +87,7 @@ def test_two_sandboxes_on_one_directory_see_the_same_jobs(tmp_path: Path) -> Non
 
 
 def test_writes_of_two_sandboxes_wait_for_each_other(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = a_clock()
     with an_api(tmp_path, clock) as one, an_api(tmp_path, clock) as other:
         training_file = one.upload()
 
@@ -100,7 +100,7 @@ def test_writes_of_two_sandboxes_wait_for_each_other(tmp_path: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        clock.advance(A_LIFE)
+        clock.sleep(A_LIFE)
         statuses = [job["status"] for job in one.get(JOBS, limit=100)["data"]]
     assert sorted(statuses) == ["failed", *["succeeded"] * 19]
 
