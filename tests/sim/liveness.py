@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from tests.sim.checkout import JobWish, Wish
 from tests.sim.server import FLEET, SimJob
-from tests.sim.world import Site, World
+from tests.sim.world import SimWorld, Site
 
 
-def l1_converges(world: World) -> Iterator[str]:
+def l1_converges(world: SimWorld) -> Iterator[str]:
     """L1: within settle window + 3 passes, for every name exactly one job of its revision, live or succeeded (or held or waiting, with a status that says why), no other live job of ours but those that rows 4, 5, 15 and `Ahead` leave."""
     if world.calm_at is None:
         return
@@ -23,7 +23,7 @@ def l1_converges(world: World) -> Iterator[str]:
             yield from _may_live(_Name(world, wish, found.marks.name, wish.get(found.marks.name)), found)
 
 
-def l2_unknowns_resolved(world: World) -> Iterator[str]:
+def l2_unknowns_resolved(world: SimWorld) -> Iterator[str]:
     """L2: every unknown outcome is resolved without a human within settle window + 2 passes."""
     if world.calm_at is None or not _marks_seen(world):
         return
@@ -40,7 +40,7 @@ _TOLD_AS: Mapping[str, frozenset[str]] = {
 }
 
 
-def l3b_ends_told(world: World) -> Iterator[str]:
+def l3b_ends_told(world: SimWorld) -> Iterator[str]:
     """L3b: every end of a job is told at least once, also when the process is killed between learning it and telling it.
 
     By each state directory that once recorded the job as live; of what it found ended, by it or a rival.
@@ -74,7 +74,7 @@ def _made_here(site: Site) -> set[str]:
 class _Name:
     """One name at the end; ``job`` is None where no manifest names it."""
 
-    world: World
+    world: SimWorld
     wish: Wish
     name: str
     job: JobWish | None
@@ -108,11 +108,11 @@ class _Name:
         return any(reason in EXCUSES and EXCUSES[reason](self) for reason in self.told)
 
 
-def _counts(world: World, job: SimJob) -> bool:
+def _counts(world: SimWorld, job: SimJob) -> bool:
     return job.marks is not None and job.marks.fleet == FLEET and job.gone_at is None
 
 
-def _marks_seen(world: World) -> bool:
+def _marks_seen(world: SimWorld) -> bool:
     """Whether this provider shows marks that prove it echoes them: without, no create is sent again."""
     return world.server.echoes and any(_counts(world, job) for job in world.server.jobs.values())
 

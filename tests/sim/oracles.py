@@ -1,6 +1,6 @@
 """What must never happen and what must always happen, judged from the ledger and the disk alone.
 
-Each oracle is one pure function over a finished `World`; its docstring quotes its property. None of
+Each oracle is one pure function over a finished `SimWorld`; its docstring quotes its property. None of
 them asks the program why it did something: only what was done, and what could be known then.
 """
 
@@ -13,17 +13,17 @@ from tests.sim.checkout import JobWish, Version, data_sha
 from tests.sim.engine import Process
 from tests.sim.liveness import l1_converges, l2_unknowns_resolved, l3b_ends_told
 from tests.sim.server import FLEET, Post, SimJob
-from tests.sim.world import Site, World
+from tests.sim.world import SimWorld, Site
 
 # Slack for the time between a look and what follows from it, beside the look itself.
 _MOMENT = 0.001
 
 
-def _ours(world: World) -> list[SimJob]:
+def _ours(world: SimWorld) -> list[SimJob]:
     return [j for j in world.server.jobs.values() if j.post is not None and j.marks is not None]
 
 
-def _same(world: World, job: SimJob) -> list[SimJob]:
+def _same(world: SimWorld, job: SimJob) -> list[SimJob]:
     """The other jobs of its name and revision, in the order in which they were made."""
     mine = job.marks
     return [
@@ -36,15 +36,15 @@ def _same(world: World, job: SimJob) -> list[SimJob]:
     ]
 
 
-def _site(world: World, process: Process) -> Site:
+def _site(world: SimWorld, process: Process) -> Site:
     return next(s for s in world.sites if s.name == process.site)
 
 
-def _process(world: World, name: str) -> Process | None:
+def _process(world: SimWorld, name: str) -> Process | None:
     return next((p for s in world.sites for p in s.processes if p.name == name), None)
 
 
-def _version(world: World, post: Post, number: int) -> Version:
+def _version(world: SimWorld, post: Post, number: int) -> Version:
     """A version of the directory, as whoever made this write could know it.
 
     That a manifest still stands in another shape where it was read before, only those know who remember where.
@@ -58,15 +58,15 @@ def _version(world: World, post: Post, number: int) -> Version:
     return replace(version, wish=version.wish.having(name, None), hurt=version.hurt - {name})
 
 
-def _wish(world: World, post: Post, name: str) -> JobWish | None:
+def _wish(world: SimWorld, post: Post, name: str) -> JobWish | None:
     return _version(world, post, post.version).wish.get(name)
 
 
-def _revision(world: World, post: Post, name: str) -> str | None:
+def _revision(world: SimWorld, post: Post, name: str) -> str | None:
     return _version(world, post, post.version).wish.revisions().get(name)
 
 
-def _cancels(world: World) -> Iterator[tuple[Post, SimJob]]:
+def _cancels(world: SimWorld) -> Iterator[tuple[Post, SimJob]]:
     for post in world.server.posts:
         if post.kind == "cancel":
             yield post, world.server.jobs[post.job_id]
@@ -79,7 +79,7 @@ def _says(job: SimJob) -> str:
 # ── safety ───────────────────────────────────────────────────────────────────────────────────
 
 
-def s1_one_live_job(world: World) -> Iterator[str]:
+def s1_one_live_job(world: SimWorld) -> Iterator[str]:
     """S1: at most one live job of ours per (name, revision).
 
     Without a common lock S1b bounds the surplus; but a run without memory waits, and sees what stood before it.
@@ -97,7 +97,7 @@ def s1_one_live_job(world: World) -> Iterator[str]:
                 yield f"{_says(job)} was made while {other.id} was live"
 
 
-def s1b_bounded_surplus(world: World) -> Iterator[str]:
+def s1b_bounded_surplus(world: SimWorld) -> Iterator[str]:
     """S1b: with k writers and no common lock, at most k-1 surplus creates per (revision, attempt); all keep the same one."""
     groups: defaultdict[tuple[str, str, int], list[SimJob]] = defaultdict(list)
     for job in _ours(world):
@@ -125,11 +125,11 @@ def s1b_bounded_surplus(world: World) -> Iterator[str]:
             yield f"{_says(job)} was cancelled although it is the oldest; {', '.join(k.id for k in kept)} stayed"
 
 
-def _fleet_state(world: World, post: Post) -> str:
+def _fleet_state(world: SimWorld, post: Post) -> str:
     return _site(world, post.writer).checkout.versions[post.version].wish.state
 
 
-def s1c_nobody_undoes_others(world: World) -> Iterator[str]:
+def s1c_nobody_undoes_others(world: SimWorld) -> Iterator[str]:
     """S1c: no job is cancelled by a run that never wanted it; a run without memory retires what its first listing showed."""
     for post, job in _cancels(world):
         if post.took is None or job.marks is None or job.marks.fleet != FLEET:
@@ -153,18 +153,18 @@ def _remembered(site: Site, post: Post, run: Process) -> bool:
     return site.state.remembers(post.generation, run.generation, run.started)
 
 
-def _taken_over(world: World, site: Site, post: Post, job: SimJob, *, by_name: bool) -> bool:
+def _taken_over(world: SimWorld, site: Site, post: Post, job: SimJob, *, by_name: bool) -> bool:
     """A journal that begins empty takes what its first settled listing shows as once wanted."""
     witnesses = [p.started for p in site.processes if _remembered(site, post, p) and p.known_at_start]
     alike = [job, *(_of_name(world, job) if by_name else _same(world, job))]
     return bool(witnesses) and any(k.committed <= min(witnesses) for k in alike)
 
 
-def _of_name(world: World, job: SimJob) -> list[SimJob]:
+def _of_name(world: SimWorld, job: SimJob) -> list[SimJob]:
     return [k for k in world.server.jobs.values() if _stands(world, job, k)]
 
 
-def s2_nothing_trained_twice(world: World) -> Iterator[str]:
+def s2_nothing_trained_twice(world: SimWorld) -> Iterator[str]:
     """S2: what succeeded is never created again; what failed only as `retries` allow; what somebody else cancelled only as `on_cancelled` allows."""
     for job in _ours(world):
         post = job.post
@@ -177,7 +177,7 @@ def s2_nothing_trained_twice(world: World) -> Iterator[str]:
         yield from found
 
 
-def _trained_twice(world: World, job: SimJob, post: Post, since: float) -> Iterator[str]:
+def _trained_twice(world: SimWorld, job: SimJob, post: Post, since: float) -> Iterator[str]:
     """What speaks against a create that could see everything up to ``since``."""
     if job.marks is None:
         return
@@ -197,7 +197,7 @@ def _trained_twice(world: World, job: SimJob, post: Post, since: float) -> Itera
         yield f"{_says(job)} was made although {latest.cancelled_by} had cancelled {latest.id}"
 
 
-def _ours_to_restore(world: World, latest: SimJob, post: Post) -> bool:
+def _ours_to_restore(world: SimWorld, latest: SimJob, post: Post) -> bool:
     """Row 10: this state directory asked for the cancel, or nobody can know who did and it looks like a replacement."""
     site = _site(world, post.writer)
     asked = any(
@@ -225,7 +225,7 @@ def _ours_to_restore(world: World, latest: SimJob, post: Post) -> bool:
     return unwitnessed and latest.marks.attempt == 1 and younger
 
 
-def s2b_nothing_lost_to_a_replacement(world: World) -> Iterator[str]:
+def s2b_nothing_lost_to_a_replacement(world: SimWorld) -> Iterator[str]:
     """S2b: a running job is never lost to a replacement that could not be created; nor to a keeper that is gone."""
     for post, job in _cancels(world):
         if job.marks is None or post.took is None:
@@ -240,7 +240,7 @@ def s2b_nothing_lost_to_a_replacement(world: World) -> Iterator[str]:
             yield f"{_says(job)} was cancelled and nothing was seen to take its place"
 
 
-def _stands(world: World, job: SimJob, other: SimJob) -> bool:
+def _stands(world: SimWorld, job: SimJob, other: SimJob) -> bool:
     return (
         other.marks is not None
         and job.marks is not None
@@ -249,14 +249,14 @@ def _stands(world: World, job: SimJob, other: SimJob) -> bool:
     )
 
 
-def s3_only_ours(world: World) -> Iterator[str]:
+def s3_only_ours(world: SimWorld) -> Iterator[str]:
     """S3: nothing that is not ours is ever cancelled: unmarked, another fleet's, same suffix, same name."""
     for post, job in _cancels(world):
         if job.marks is None or job.marks.fleet != FLEET:
             yield f"{_says(job)} is not ours and was cancelled by {post.writer.name}"
 
 
-def s4_evidence(world: World) -> Iterator[str]:
+def s4_evidence(world: SimWorld) -> Iterator[str]:
     """S4: every write needs manifests that were whole, and equal in two reads; every cancel a fresh GET that says live."""
     for post in world.server.posts:
         read = _version(world, post, post.version)
@@ -271,7 +271,7 @@ def s4_evidence(world: World) -> Iterator[str]:
                 yield f"{post.writer.name} cancelled {post.job_id} without a fresh look that says live"
 
 
-def _changed(world: World, post: Post, again: Version, read: Version) -> bool:
+def _changed(world: SimWorld, post: Post, again: Version, read: Version) -> bool:
     """Whether the second read was of something else.
 
     A directory that hides a manifest hides no create, and a fleet document that ends every job ends it too.
@@ -285,14 +285,14 @@ def _changed(world: World, post: Post, again: Version, read: Version) -> bool:
 _ABSENCE = 10.0
 
 
-def _name_of(world: World, post: Post) -> str:
+def _name_of(world: SimWorld, post: Post) -> str:
     """The name that a write is for; "" where it carries no marks, and its job none either."""
     job = world.server.jobs.get(post.job_id)
     marks = post.marks or (job.marks if job else None)
     return marks.name if marks else ""
 
 
-def _trusted(world: World, post: Post) -> Iterator[str]:
+def _trusted(world: SimWorld, post: Post) -> Iterator[str]:
     """What was read when this write was decided must have been fit for it."""
     versions = [_version(world, post, number) for number in range(_site(world, post.writer).checkout.version + 1)]
     read = versions[post.version]
@@ -330,7 +330,7 @@ def _must_wait(read: Version, post: Post, name: str, *, removal: bool) -> bool:
     return gone or (removal and read.waits == "removals")
 
 
-def s5_no_job_lost(world: World) -> Iterator[str]:
+def s5_no_job_lost(world: SimWorld) -> Iterator[str]:
     """S5: each job that the ledger holds for us is in the journal, or named by an unresolved intent, or findable by its marks."""
     yield from (f"nothing leads to {job_id}" for job_id in world.unfindable)
     for job in world.server.jobs.values():
@@ -338,14 +338,14 @@ def s5_no_job_lost(world: World) -> Iterator[str]:
             yield f"{job.id} carries no marks of ours"
 
 
-def s6_intent_first(world: World) -> Iterator[str]:
+def s6_intent_first(world: SimWorld) -> Iterator[str]:
     """S6: the intent is durable before the first byte of the POST leaves."""
     for post in world.server.posts:
         if post.kind == "create" and not post.intent_durable:
             yield f"{post.writer.name} posted {post.marks.name if post.marks else '?'} before its intent was durable"
 
 
-def s7_nothing_torn(world: World) -> Iterator[str]:
+def s7_nothing_torn(world: SimWorld) -> Iterator[str]:
     """S7: status and journal are never torn; a corrupt journal stops writes and is never read as an empty one."""
     for site in world.sites:
         yield from (f"a reader of {site.name} found {name} torn" for name in site.state.status.torn)
@@ -355,7 +355,7 @@ def s7_nothing_torn(world: World) -> Iterator[str]:
             yield f"{post.writer.name} wrote although its journal is corrupt"
 
 
-def s9_posted_as_hashed(world: World) -> Iterator[str]:
+def s9_posted_as_hashed(world: SimWorld) -> Iterator[str]:
     """S9: what is posted is exactly what its revision was computed from: one read of one file."""
     for job in _ours(world):
         post = job.post
@@ -378,13 +378,13 @@ def s9_posted_as_hashed(world: World) -> Iterator[str]:
             yield f"{_says(job)} was not built on a model of {wish.model_from}'s revision"
 
 
-def s11_no_foreign_exception(world: World) -> Iterator[str]:
+def s11_no_foreign_exception(world: SimWorld) -> Iterator[str]:
     """S11: never a crash of our own making."""
     for process, error in world.engine.foreign:
         yield f"{process.name} died of {type(error).__name__}: {error}"
 
 
-ORACLES: dict[str, Callable[[World], Iterator[str]]] = {
+ORACLES: dict[str, Callable[[SimWorld], Iterator[str]]] = {
     "S1": s1_one_live_job,
     "S1b": s1b_bounded_surplus,
     "S1c": s1c_nobody_undoes_others,
@@ -403,6 +403,6 @@ ORACLES: dict[str, Callable[[World], Iterator[str]]] = {
 }
 
 
-def judge(world: World) -> list[tuple[str, str]]:
+def judge(world: SimWorld) -> list[tuple[str, str]]:
     """Every violation, by oracle. S8 was judged while it could be seen."""
     return [*world.found, *((name, message) for name, oracle in ORACLES.items() for message in oracle(world))]

@@ -12,7 +12,7 @@ from reconciler.engine.daemon import Pace
 from tests.sim.chance import Effect, Plan
 from tests.sim.checkout import JobWish, Wish
 from tests.sim.oracles import judge
-from tests.sim.world import REAL, Program, Site, World
+from tests.sim.world import REAL, Program, SimWorld, Site
 
 _BASE = JobWish()
 _OTHER = JobWish(seed=1)
@@ -24,7 +24,7 @@ Step = Callable[["Stage"], None]
 class Stage:
     """A world in which a scenario plays."""
 
-    world: World
+    world: SimWorld
 
     @property
     def site(self) -> Site:
@@ -230,7 +230,7 @@ def play(name: str, faults: Mapping[int, str], *, program: Program = REAL, trace
     """One scenario under one plan."""
     scenario = SCENARIOS[name]
     plan = Plan(faults)
-    world = World(plan, settle=30.0, lag=9.5, late=10.0, sites=scenario.sites, program=program, trace=trace)
+    world = SimWorld(plan, settle=30.0, lag=9.5, late=10.0, sites=scenario.sites, program=program, trace=trace)
     try:
         stage = Stage(world)
         plan.on = False

@@ -18,7 +18,7 @@ from tests.sim.engine import EPOCH, Process
 from tests.sim.liveness import l1_converges
 from tests.sim.oracles import judge
 from tests.sim.server import DEADLINE, FLEET, SimJob
-from tests.sim.world import REAL, Program, Site, World
+from tests.sim.world import REAL, Program, SimWorld, Site
 
 _NAMES = ("a", "b", "c")
 _PROCESS_LIMIT = 14
@@ -64,7 +64,7 @@ class _Story:
         # Without marks a second state directory cannot know the first one's job: one site, and it is never lost.
         self.echoes = not chance.happens(0.06)
         lag = chance.between(0.0, room)
-        self.world = World(
+        self.world = SimWorld(
             chance,
             settle=settle,
             lag=lag,

@@ -13,7 +13,7 @@ from tests.sim.checkout import ELSEWHERE, JobWish, Wish
 from tests.sim.shrink import in_words, shrunk
 from tests.sim.story import play
 from tests.sim.workers import pool
-from tests.sim.world import World, scratch
+from tests.sim.world import SimWorld, scratch
 
 # Coverage counts what the tests of each module reach; tracing thousands of schedules would triple their time.
 pytestmark = pytest.mark.no_cover
@@ -31,7 +31,7 @@ def _files() -> Iterator[None]:
 @pytest.mark.parametrize("place", ["team/{}.yaml", *ELSEWHERE])
 def test_a_manifest_is_read_the_same_wherever_it_stands(place: str) -> None:
     wish = Wish((("a", JobWish()), ("b", JobWish(seed=1, model_from="a"))), moved=("a", place.format("a")))
-    world = World(Chance(0))
+    world = SimWorld(Chance(0))
     checkout = world.sites[0].checkout
     checkout.set(Wish())
     checkout.set(wish)

@@ -101,7 +101,7 @@ class _Watcher(Observer):
 class Site:
     """A directory and its state directory: where runs take place."""
 
-    world: "World"
+    world: "SimWorld"
     name: str
     checkout: Checkout
     state: StateDirectory
@@ -122,7 +122,7 @@ class Site:
         return journal
 
 
-class World:
+class SimWorld:
     """Server, sites and history. ``close`` removes its files."""
 
     def __init__(
@@ -385,4 +385,4 @@ def scratch() -> Iterator[None]:
             shutil.rmtree(_roots.pop(), ignore_errors=True)
 
 
-__all__ = ["REAL", "Outcome", "Program", "Site", "Wish", "World", "scratch"]
+__all__ = ["REAL", "Outcome", "Program", "SimWorld", "Site", "Wish", "scratch"]
