@@ -97,7 +97,7 @@ def test_foreground_server_announces_itself_and_stops_on_a_signal(tmp_path: Path
             url = process.stdout.readline().strip()
             assert httpx.get(f"{url}/fine_tuning/jobs").status_code == 200
             process.send_signal(number)
-            rest, errors = process.communicate(timeout=10)
+            rest, errors = process.communicate(timeout=60)
         finally:
             process.kill()
     assert (rest, errors, process.returncode) == ("stopped\n", "", 0)
