@@ -17,6 +17,7 @@ from reconciler.core.job import TERMINAL, Job, Marks
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
+from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Decided, Seen
 from reconciler.errors import JournalError, OutcomeUnknown
@@ -24,6 +25,7 @@ from reconciler.source import read_directory
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
+from reconciler.state.status_files import Files, StatusFiles
 from tests.sim.disk import EMPTY, JsonStatusFiles
 from tests.sim.engine import SimClock
 from tests.sim.server import FLEET, SimProvider
@@ -130,12 +132,23 @@ class WarmStart(Reconciler):
         return ""
 
 
-class TornStatus(JsonStatusFiles):
-    """Torn status: written in place."""
+class InPlace:
+    """Files that are written where they stand, not beside it."""
 
-    def _replace(self, name: str, text: bytes) -> bool:
-        self._files.write(self._directory / f"{name}.yaml", text)
-        return True
+    def __init__(self, files: Files) -> None:
+        self.reports, self.read, self.remove = files.reports, files.read, files.remove
+        self._files = files
+
+    def write(self, path: Path, content: bytes) -> None:
+        self._files.write(path.with_name(f"{path.stem.removeprefix('.')}.yaml"), content)
+
+    def replace(self, old: Path, new: Path) -> None:
+        """It is there already."""
+
+
+def torn_status(state_directory: Path, files: Files) -> StatusFiles:
+    """Torn status: written in place."""
+    return JsonStatusFiles(state_directory, InPlace(files))
 
 
 class NoTerminalJobs(SimProvider):
@@ -251,12 +264,11 @@ def empty_where_corrupt(connection: sqlite3.Connection, path: Path) -> None:
         connection.deserialize(EMPTY)
 
 
-class WithoutASecondRead(_OtherPlan):
+class WithoutASecondRead(Reconciler):
     """The files are not read again before a write."""
 
-    def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
-        self._ports = replace(self._ports, unchanged=lambda _: True)
-        return super().decide(seen, snapshot, permission)
+    def __init__(self, ports: Ports, **settings: Any) -> None:
+        super().__init__(replace(ports, unchanged=lambda _: True), **settings)
 
 
 class HurriedDaemon(_OtherPlan):
@@ -326,7 +338,7 @@ BUGS: Mapping[str, Bug] = {
     "partial list trusted": _bug("S1", "S1b", provider=PartOfAList, scenario=_KNOWN, fault=_LOST),
     "no lock": _bug("S1", locks=False),
     "no cold-start wait": _bug("S1", "S1b", reconciler=WarmStart, first=200),
-    "torn status": _bug("S7", status_files=TornStatus),
+    "torn status": _bug("S7", status_files=torn_status),
     "keep-newest for duplicates": _bug("S1b", reconciler=KeepNewest, first=120),
     "terminal taken for missing": _bug("S2", provider=NoTerminalJobs, journal=ForgetfulJournal),
     "unknown status taken for terminal": _bug("S1", "S2", provider=WordsItKnows),
