@@ -19,11 +19,15 @@ from reconciler.core.gates import Permission
 from reconciler.core.memory import Intent
 from reconciler.core.reason import Reason
 from reconciler.engine.apply import Patience, apply
+from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import JournalError, ProviderError
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.source import read_directory
 from reconciler.state.lock import Lock
+from reconciler.state.opening import open_journal
+from reconciler.state.schema import Identity
 from tests.fakes.clocks import SkippingClock
+from tests.fakes.daemons import DaemonHarness
 from tests.fakes.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
 from tests.fakes.fleets import BEGIN, SILENT, FleetDirectory, apply_once, house, jobs_at, live, make_job
 
@@ -614,15 +618,18 @@ def test_a_file_that_changes_between_reading_and_writing_stops_every_write(
     assert [v.gate for v in result.last.after.gated.refusals] == ["evidence"]
 
 
-def test_what_a_gate_refused_stays_refused_when_the_pass_looks_back(fleet: FleetDirectory, server: Proxy) -> None:
+def test_what_a_gate_refused_stays_refused_when_the_pass_looks_back(fleet: FleetDirectory) -> None:
     fleet.job("a")
-    apply_once(fleet, server.base_url)
+    harness = DaemonHarness(fleet)
+    harness.live(10)
     shutil.rmtree(fleet.root / ".reconciler")
     fleet.job("b", seed=1)
-    with house(fleet, server.base_url, settle=0) as running:
+    journal = open_journal(harness.state, Identity(fleet.name, "http://memory/v1"), now=harness.clock.time)
+    assert journal is not None
+    with journal:
         reads = itertools.chain([True], itertools.repeat(False))
-        running.run._ports = replace(running.run._ports, unchanged=lambda _: next(reads))
-        done = running.run.one_pass(read_directory(fleet.root), BEGIN)
+        ports = replace(harness.ports(journal, fleet.root), unchanged=lambda _: next(reads))
+        done = Reconciler(ports, settle=0).one_pass(read_directory(fleet.root), BEGIN)
     assert [(c.name, c.action) for c in done.decided.plan.changes] == [("a", Action.ADOPT), ("b", Action.CREATE)]
     assert [v.gate for v in done.after.gated.refusals] == ["evidence"]
 
