@@ -22,8 +22,8 @@ from reconciler.core.world import World
 from reconciler.source.yaml_text import read_documents
 from reconciler.state.status_files import StatusFiles, as_item
 from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.fakes.situations import TABLE
 from tests.fakes.worlds import worlds
-from tests.unit.test_plan import TABLE
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
