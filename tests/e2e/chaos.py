@@ -36,7 +36,7 @@ def program(command: str, root: Path, base_url: str, settle: float) -> list[str]
 
 
 @dataclass
-class Provider:
+class ProviderProcess:
     """The other process."""
 
     process: subprocess.Popen[str]
@@ -53,7 +53,7 @@ class Provider:
 
 
 @contextmanager
-def provider(directory: Path, seed: int, rate: float) -> Iterator[Provider]:
+def provider(directory: Path, seed: int, rate: float) -> Iterator[ProviderProcess]:
     """A faulty provider for the length of a block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.e2e.faulty_provider", directory, "--seed", str(seed), "--rate", str(rate)],
@@ -64,7 +64,7 @@ def provider(directory: Path, seed: int, rate: float) -> Iterator[Provider]:
     assert process.stdout is not None
     faulty, honest = process.stdout.readline().split()
     try:
-        yield Provider(process, faulty, honest)
+        yield ProviderProcess(process, faulty, honest)
     finally:
         process.kill()
         process.communicate()
@@ -161,7 +161,7 @@ class Chaos:
     """One run of it."""
 
     scratch: Path
-    server: Provider
+    server: ProviderProcess
     dice: random.Random
     kills: int = 0
     applies: int = 0

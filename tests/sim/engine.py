@@ -170,7 +170,10 @@ class Engine:
 
 
 class SimClock:
-    """A process's clock: its monotonic zero is its own, its wall clock jumps."""
+    """A process's clock: its monotonic zero is its own, its wall clock jumps.
+
+    Not one of `tests.fakes.clocks`: a sleep here lets the other processes go on, and may be where this one is killed.
+    """
 
     def __init__(self, process: Process) -> None:
         self._process = process

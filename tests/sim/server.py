@@ -184,7 +184,11 @@ _STATUS_OF = {
 
 
 class SimProvider:
-    """One process's connection to the server: `reconciler.provider.Provider`."""
+    """One process's connection to the server: `reconciler.provider.Provider`.
+
+    Not the one of `tests.fakes.provider`, which does at once what it is asked: here every call takes time in which the
+    other processes go on, may be struck by a fault, and leaves behind what the oracles ask for.
+    """
 
     def __init__(self, process: Process, server: Server, has_intent: Any, recorded: Any) -> None:
         self._process = process
