@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from reconciler.core.change import Cancel, Change, Create, Plan, Wait, Write
 from reconciler.core.desired import Expect
-from reconciler.core.plan import kept_meanwhile
 from reconciler.core.reason import Reason
+from reconciler.core.retirement import kept_meanwhile
 from reconciler.core.world import World
 from reconciler.errors import foreign
 

@@ -9,8 +9,9 @@ from reconciler.core.change import Action, Cancel
 from reconciler.core.desired import Expect
 from reconciler.core.fields import State
 from reconciler.core.gates import Gated, Permission, Verdict, approval_key, expectation, gate
-from reconciler.core.plan import kept_meanwhile, plan
+from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
+from reconciler.core.retirement import kept_meanwhile
 from reconciler.core.world import World
 from tests.fakes.builders import R2, desired, fleet, job, memory, record, world
 from tests.fakes.worlds import worlds

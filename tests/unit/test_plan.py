@@ -11,8 +11,9 @@ from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import Job, JobError
 from reconciler.core.lookup import lookups, resolved_intents
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
-from reconciler.core.plan import STANDING, Decision, plan
+from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
+from reconciler.core.standing import STANDING, Decision
 from reconciler.core.status import Details, statuses
 from reconciler.core.world import World
 from tests.fakes.builders import CURABLE, FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
