@@ -5,7 +5,7 @@ whether a write is right; it looks once more, records, sends once, and says what
 No function in here sends the same request twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
@@ -90,38 +90,48 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
         log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
+    return _post_once(tools, change, body, marks, log)
+
+
+def _post_once(
+    tools: WriteTools, change: Create, body: Mapping[str, object], marks: Marks, log: FilteringBoundLogger
+) -> Outcome:
+    """Recorded, sent, and then bound, refused or lost: nothing in here sends a second time."""
     seed = body["seed"]
     token = tools.journal.record_intent(
-        Intent(desired.name, desired.revision, change.attempt, seed=seed if isinstance(seed, int) else None)
+        Intent(change.name, change.revision, change.attempt, seed=seed if isinstance(seed, int) else None)
     )
     log.info("create.recorded")
     try:
         job = _own(tools.provider.create_job(body), marks)
     except NotSent as error:
-        tools.journal.drop_intent(desired.name)
+        tools.journal.drop_intent(change.name)
         log.warning("create.not_sent", error=str(error))
         return _failed(change, f"not sent: {error}", stop=True)
     except Refused as error:
-        tools.journal.drop_intent(desired.name)
+        tools.journal.drop_intent(change.name)
         return _refused(tools, change, error, log)
     except OutcomeUnknown as error:
         log.warning("create.unresolved", error=str(error), http_status=error.status, request_id=error.request_id)
         message = f"sent, and the answer was lost ({error}); it is looked for before anything else is done"
         return Outcome(
-            desired.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True, token=token
+            change.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True, token=token
         )
+    return _bound(tools, change, job, log)
+
+
+def _bound(tools: WriteTools, change: Create, job: Job, log: FilteringBoundLogger) -> Outcome:
+    """The create was answered with its job."""
     # Said before it is recorded: a kill between the two is made good by the intent. Live until a pass has told its end.
     log.info("job.created", job_id=job.id, status=job.status)
-    tools.journal.record_job(Record(job.id, desired.name, desired.revision, change.attempt, live=True))
+    tools.journal.record_job(Record(job.id, change.name, change.revision, change.attempt, live=True))
     if job.marks is None:
         tools.journal.record_echo(echoes=False)
     # What a listing shows, and so what identity rests on, only the next one can tell.
     stop = job.marks is None and not tools.journal.memory().seeds
     if stop:
         log.warning("metadata.not_echoed", job_id=job.id)
-    return Outcome(
-        desired.name, Action.CREATE, change.reason, job.id, True, f"created job {job.id}", job=job, stop=stop
-    )
+    return Outcome(change.name, Action.CREATE, change.reason, job.id, True, f"created job {job.id}", job=job, stop=stop)
 
 
 def _own(job: Job, marks: Marks) -> Job:
@@ -211,16 +221,8 @@ def cancel(tools: WriteTools, change: Cancel) -> Outcome:
         return _failed(change, f"not cancelled: a fresh look at it was not possible ({error})")
     if not job.live:
         log.info("cancel.unneeded", status=job.status)
-        return Outcome(
-            change.name,
-            Action.CANCEL,
-            change.reason,
-            job_id,
-            True,
-            f"it had ended already ({job.status})",
-            job,
-            sent=False,
-        )
+        message = f"it had ended already ({job.status})"
+        return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, message, job, sent=False)
     if objection:
         log.warning("cancel.not_sent", error=objection)
         return _failed(change, f"not cancelled: {objection}")

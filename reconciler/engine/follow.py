@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.core.job import Checkpoint, Event, Job
+from reconciler.core.schedule import Backoff
 from reconciler.core.status import Progress
 from reconciler.errors import ProviderError, foreign
 from reconciler.provider import Provider
@@ -19,6 +20,9 @@ from reconciler.state.journal import Journal
 # One page of events that holds a known one tells all the new ones, if more than a page is remembered.
 _PAGE = 100
 _REMEMBERED = 2 * _PAGE
+
+# Passes that leave out a job whose events could not be read.
+_LEFT_OUT = Backoff(first=1, last=32)
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -101,7 +105,7 @@ class Follower:
         if not trouble.failures:
             log.info("events.unavailable", error=str(one.error), http_status=one.error.status)
         trouble.failures += 1
-        trouble.skip = 2 ** min(trouble.failures - 1, 5)
+        trouble.skip = int(_LEFT_OUT.wait(trouble.failures))
 
     def _read(self, job: Job, seen: Sequence[str]) -> Followed:
         known = frozenset(seen)

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
+from reconciler.core.schedule import Backoff
 from reconciler.errors import ProviderError, RateLimited, Untrusted
 from reconciler.provider.port import is_lasting
 
 TRIES = 4
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
+_PAUSE = Backoff(first=1, last=8)
 _RETRY_AFTER_LIMIT = 120.0  # seconds; where a server asks for more, the person hears of it at once
 
 # What no asking again changes: no such route, a redirect.
@@ -29,7 +30,7 @@ def pause_before(error: ProviderError, tried: int, random: Callable[[], float]) 
             # Everyone got the same moment: a little later each.
             wait = error.retry_after + random()
             return wait if error.retry_after <= _RETRY_AFTER_LIMIT else None
-    return random() * float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tried))
+    return random() * _PAUSE.wait(tried)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -11,7 +11,7 @@ from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, 
 from reconciler.core.documents import TrainingFile
 from reconciler.core.gates import Verdict
 from reconciler.core.job import Job
-from reconciler.core.reason import EndedBy
+from reconciler.core.schedule import goes_on
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
 from reconciler.errors import foreign, printable
@@ -91,9 +91,7 @@ class Review:
         if self.plan.writes:
             return 0
         live = {job.id for job in self.world.jobs if job.live}
-        moving = any(
-            c.reason.ended_by in {EndedBy.TIME, EndedBy.PROVIDER} or c.job_id in live for c in self.plan.changes
-        )
+        moving = any(goes_on(change, live) for change in self.plan.changes)
         return _RECHECK_SECONDS if moving else None
 
     def files(self, change: Create) -> tuple[TrainingFile, ...]:
