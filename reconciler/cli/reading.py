@@ -15,7 +15,7 @@ from reconciler.core.gates import Permission
 from reconciler.core.job import Checkpoint, Event
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.status import Details, Status, statuses
-from reconciler.engine.report import timestamp
+from reconciler.engine.publish import timestamp
 from reconciler.engine.steps import Seen
 from reconciler.errors import ProviderError, ReconcilerError, UsageError
 from reconciler.render.report import (

@@ -17,7 +17,7 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.core.status import Details, statuses
 from reconciler.engine.apply import Listener, Patience, Result
 from reconciler.engine.apply import apply as apply_fleet
-from reconciler.engine.report import timestamp
+from reconciler.engine.publish import timestamp
 from reconciler.engine.steps import Decided, Pass
 from reconciler.errors import ProviderError, ReconcilerError, StalePlan, UsageError
 from reconciler.provider import Provider

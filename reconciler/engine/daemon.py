@@ -132,7 +132,7 @@ class Daemon:
     def _look(self) -> Snapshot:
         snapshot = self._read()
         now, run = self._clock.monotonic(), self._run
-        self._evidence = self._evidence.after(snapshot, now, told=run.reading.names_read, live=run.reading.names_live)
+        self._evidence = self._evidence.after(snapshot, now, told=run.checkout.names_read, live=run.checkout.names_live)
         self._observer.looked(snapshot)
         self._complain(snapshot.problems)
         self._name_left_out(snapshot.warnings)

@@ -32,10 +32,10 @@ from reconciler.core.snapshot import Snapshot, held
 from reconciler.core.watch import EVERY_CREATE, Watch, why_cold
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome, WriteTools, cancel, create
+from reconciler.engine.checkout import Checkout
 from reconciler.engine.observe import listing, look_up, standing
 from reconciler.engine.ports import Ports
-from reconciler.engine.reading import Reading
-from reconciler.engine.report import follow, log_adopted, log_end, log_refusals, write_statuses
+from reconciler.engine.publish import follow, log_adopted, log_end, log_refusals, write_statuses
 from reconciler.engine.steps import Decided, Pass, Seen
 
 _NOBODY_ASKED = Permission()
@@ -49,7 +49,7 @@ class Reconciler:
         self._ports = ports
         self._prune = prune
         self._patient = patient
-        self.reading = Reading(ports.journal)
+        self.checkout = Checkout(ports.journal)
         self.watch = Watch(settle, started=ports.clock.monotonic(), cold=self.why_cold())
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
         self._logged: frozenset[str] = frozenset()  # jobs whose end this run has logged
@@ -82,7 +82,7 @@ class Reconciler:
             ended = newly_ended(seen.world, seen.resolved)
             self.log_ends(ended, seen.world.memory, log)
             self.remember(seen, snapshot, log)
-            permission = replace(permission, steady=permission.steady and self.reading.is_recorded(snapshot))
+            permission = replace(permission, steady=permission.steady and self.checkout.is_recorded(snapshot))
             decided = self.decide(seen, snapshot, permission)
             announce(decided)
             log_adopted(decided.plan, log)
@@ -107,7 +107,7 @@ class Reconciler:
     def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:
         """List completely, look up what ought to be there, and see what became of unresolved creates."""
         began = self._ports.clock.monotonic()
-        fleet = self.reading.fleet(snapshot)
+        fleet = self.checkout.fleet(snapshot)
         listed = listing(self._ports, snapshot, fleet)
         memory = self.memory(listed, fleet)
         self.watch = watch = self.watch.listed(listed, memory.intents, began)
@@ -116,7 +116,7 @@ class Reconciler:
             desired=snapshot.desired,
             jobs=listed,
             memory=memory,
-            overtaken=self.reading.overtaken(snapshot),
+            overtaken=self.checkout.overtaken(snapshot),
             broken=held(snapshot, self._ports.journal.manifests.paths()),
             settled=watch.looked_long_enough(began),
             seen_first=watch.seen_first or frozenset(),
@@ -143,12 +143,11 @@ class Reconciler:
 
     def next_passes(self, done: Pass) -> tuple[Next, ...]:
         """Everything another pass is worth making for, after this one."""
-        clock, at = self._ports.clock, self._ports.journal.next_try()
-        now = clock.monotonic()
+        at, now = self._ports.journal.next_try(), self.clock.monotonic()
         return self.watch.next_passes(
             worked=any(outcome.ok and outcome.sent for outcome in done.outcomes),
             postponed=done.postponed,
-            tried_again=None if at is None else now + max(0.0, at - clock.time()),
+            tried_again=None if at is None else now + max(0.0, at - self.clock.time()),
             now=now,
         )
 
@@ -188,7 +187,7 @@ class Reconciler:
     def remember(self, seen: Seen, snapshot: Snapshot, log: FilteringBoundLogger) -> None:
         """Bring the journal up to what was seen."""
         journal, world = self._ports.journal, seen.world
-        self.reading.record(snapshot, world, self._ports.unchanged)
+        self.checkout.record(snapshot, world, self._ports.unchanged)
         if world.memory.echoes is not None:
             journal.record_echo(echoes=world.memory.echoes, seeds=world.memory.seeds)
         journal.record_seen(records_of(world), void=seen.void)
@@ -226,7 +225,7 @@ class Reconciler:
 
     def _may_wait(self, create: Create) -> bool:
         """Whether a create whose file is not ready yet may be put off once more."""
-        return self.watch.may_wait((create.name, create.revision), self._ports.clock.monotonic())
+        return self.watch.may_wait((create.name, create.revision), self.clock.monotonic())
 
     def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...]) -> Decided:
         """The decision once more, over the world as these outcomes, and what was bound, left it."""

@@ -1,6 +1,6 @@
 """What one run has read of its manifests, and whether another run on the same state directory has read newer ones.
 
-`reconcile` keeps one `Reading` a run. It writes down what is wanted; what to do about it is decided in `core`.
+`reconcile` keeps one `Checkout` a run. It writes down what is wanted; what to do about it is decided in `core`.
 """
 
 import os
@@ -14,7 +14,7 @@ from reconciler.errors import SourceError
 from reconciler.state.journal import Journal
 
 
-class Reading:
+class Checkout:
     """The fleet as it was last read, and the last reading that the journal has written down for this run."""
 
     def __init__(self, journal: Journal) -> None:

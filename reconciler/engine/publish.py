@@ -90,7 +90,7 @@ def log_adopted(plan: Plan, log: FilteringBoundLogger) -> None:
 
 
 def log_refusals(gated: Gated, before: frozenset[Verdict], log: FilteringBoundLogger) -> frozenset[Verdict]:
-    """What gates refuse, for the next pass; each that was not refused ``before`` gets a line."""
+    """What gates refuse, for the next pass to know; each that was not refused ``before`` gets a line."""
     for verdict in gated.refusals:
         if verdict not in before:
             log.warning(
