@@ -42,10 +42,10 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(ch if ch.isprintable() else f"\\x{ord(ch):02x}" for ch in text)
 
 
-def foreign(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that a server or a file chose: control characters escaped, cut at 256 characters."""
-    escaped = printable(text[: FOREIGN_TEXT_LIMIT + 1])
-    return escaped if len(escaped) <= FOREIGN_TEXT_LIMIT else escaped[: FOREIGN_TEXT_LIMIT - 1] + "…"
+    shown = printable(text[: FOREIGN_TEXT_LIMIT + 1])
+    return shown if len(shown) <= FOREIGN_TEXT_LIMIT else shown[: FOREIGN_TEXT_LIMIT - 1] + "…"
 
 
 def scrub(text: str, secrets: "Iterable[str]") -> str:

@@ -9,7 +9,7 @@ from typing import Self, TextIO
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import terminal
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 
 class Progress:
@@ -35,9 +35,9 @@ class Progress:
             return
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            self._draw(f"waiting for {foreign(what)}"[:width])
+            self._draw(f"waiting for {escaped(what)}"[:width])
         elif what != self._shown:
-            self._log.info("wait.started", waiting_for=foreign(what), seconds=round(seconds, 3))
+            self._log.info("wait.started", waiting_for=escaped(what), seconds=round(seconds, 3))
         self._shown = what
 
     def clear(self) -> None:

@@ -14,7 +14,7 @@ from reconciler.core.lines import makes_room, may_retire
 from reconciler.core.reason import EndedBy, Reason
 from reconciler.core.standing import Decision
 from reconciler.core.world import Case, World
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,9 @@ def _row_14_no_identity(slot: Slot) -> Wait | None:
 
 
 def _looks_alike(job: Job) -> str:
-    suffix = f" and the suffix {foreign(job.suffix)}" if job.suffix else ""
+    suffix = f" and the suffix {escaped(job.suffix)}" if job.suffix else ""
     return (
-        f"job {job.id} ({foreign(job.status)}) may be this very job: it carries its seed{suffix}, and no marks "
+        f"job {job.id} ({escaped(job.status)}) may be this very job: it carries its seed{suffix}, and no marks "
         "that say whose it is; if it is the one, name it in policy.adopt; if not, set another seed, or raise rerun"
     )
 

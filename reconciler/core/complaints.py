@@ -16,7 +16,7 @@ from reconciler.core.documents import ClusterMetadata
 from reconciler.core.methods import GRADER_TYPES
 from reconciler.core.placeholder import name_fault
 from reconciler.core.scalars import NAME_PATTERN, Strict
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 # More errors than a person reads: the others of a document, and of a file, are only counted.
 ERRORS_LIMIT = 100
@@ -69,7 +69,7 @@ def _sentence(found: Any) -> str:
 
 
 def _shown(given: object) -> str:
-    text = foreign("null" if given is None else str(given))
+    text = escaped("null" if given is None else str(given))
     return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - one line of a report
 
 

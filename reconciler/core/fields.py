@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field, StringConstraints, field_validator, model
 from reconciler.core.methods import Hyperparameters, Method
 from reconciler.core.placeholder import name_fault, path_fault
 from reconciler.core.scalars import FilePath, Integer, Name, Strict, Word, all_filled, meant
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 # The API takes 16 pairs of metadata; six are kept for our marks (job.py).
 _METADATA_PAIRS = 10
@@ -159,9 +159,9 @@ class JobSpec(Strict):
     def _within_bounds(cls, pairs: dict[str, str] | None) -> dict[str, str] | None:
         for key, value in (pairs or {}).items():
             if key.startswith(_OUR_PREFIX):
-                raise ValueError(f"{foreign(key)} starts with {_OUR_PREFIX}, which is kept for this program's marks")
+                raise ValueError(f"{escaped(key)} starts with {_OUR_PREFIX}, which is kept for this program's marks")
             if not 1 <= len(key) <= 64 or len(value) > 512:  # noqa: PLR2004 - the API's own bounds
-                raise ValueError(f"{foreign(key)}: a key has 1 to 64 characters, a value at most 512")
+                raise ValueError(f"{escaped(key)}: a key has 1 to 64 characters, a value at most 512")
         if pairs and len(pairs) > _METADATA_PAIRS:
             raise ValueError(f"at most {_METADATA_PAIRS} pairs; the API's other 6 are kept for this program's marks")
         return pairs

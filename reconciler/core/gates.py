@@ -16,7 +16,7 @@ from reconciler.core.desired import Expect
 from reconciler.core.reason import Reason
 from reconciler.core.retirement import kept_meanwhile
 from reconciler.core.world import World
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _other_host(want: str, there: str, port: int | None) -> list[str]:
     """What differs, if anything does: any port is meant where none is written."""
     if set(want) & set("/@?#"):
         meant = "" if "@" in want else re.split("[/?#]", want.rpartition("://")[2], maxsplit=1)[0]  # may be a password
-        return [f"expect.host is a host without scheme, user or path: write it as {foreign(meant or there)}"]
+        return [f"expect.host is a host without scheme, user or path: write it as {escaped(meant or there)}"]
     wanted, found = _address(want), _address(there)
     same = wanted[0] == found[0] and wanted[1] in {None, port}
     return [] if same else [f"host is {there}, expected {want}"]
@@ -193,7 +193,7 @@ def _missing(world: World, names: frozenset[str]) -> Iterator[str]:
     """What may be there although it was not read."""
     if world.gaps:
         yield f"a part of the directory may be missing, so nothing is removed: {_few(world.gaps)}"
-    found = [f"{name} in {foreign(world.standing[name])}" for name in sorted(names & world.standing.keys())]
+    found = [f"{name} in {escaped(world.standing[name])}" for name in sorted(names & world.standing.keys())]
     if found:
         yield (
             f"not deleted, but not read as a manifest any more: {_few(found)}; "

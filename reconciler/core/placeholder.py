@@ -7,7 +7,7 @@ meant: of free texts only one that is a placeholder from end to end is refused.
 
 import re
 
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 # Linear in the length of the text: no part reads past the next opening.
 # What no name, model or path holds: shell, make, Jinja, Helm, GitHub, ERB, cmd.exe, angle brackets.
@@ -62,4 +62,4 @@ def _quoted(quote: str) -> str:
 
 
 def _unfilled(template: str) -> str:
-    return f"{foreign(template)} is a template that was not filled in: put the value in its place" if template else ""
+    return f"{escaped(template)} is a template that was not filled in: put the value in its place" if template else ""

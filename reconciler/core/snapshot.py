@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.desired import Desired, Fleet
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,8 +22,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        where = f"{foreign(self.path)}:{self.line}:{self.column}"
-        return f"{where}: {foreign(self.field)}: {self.message}" if self.field else f"{where}: {self.message}"
+        where = f"{escaped(self.path)}:{self.line}:{self.column}"
+        return f"{where}: {escaped(self.field)}: {self.message}" if self.field else f"{where}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from reconciler.core.memory import Record
 from reconciler.core.reason import Reason
 from reconciler.core.spelling import mentions
 from reconciler.core.world import Case
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 # The cancels of ours after which going back to a revision trains it again (row 10).
 _RESTORABLE = frozenset(reason for reason in Reason if reason.restorable)
@@ -212,16 +212,16 @@ def _keep(case: Case, known: Known) -> Keep | Adopt:
     if known.job.succeeded:
         model = known.job.fine_tuned_model
         message = (
-            f"its model exists: {foreign(model)}" if model else "it has succeeded; the provider names no model yet"
+            f"its model exists: {escaped(model)}" if model else "it has succeeded; the provider names no model yet"
         )
         return kept(case, Reason.SUCCEEDED, message, known)
     if known.job.id not in case.world.memory.records:
         # Neither named, marked nor recorded: its seed said so (`case`).
         trace = "marks" if known.ours else "seed"
         how = "named by policy.adopt" if known.adopted else f"recognised by its {trace}"
-        message = f"{foreign(known.job.status)} already, {how}; no second one is made"
+        message = f"{escaped(known.job.status)} already, {how}; no second one is made"
         return Adopt(case.name, Reason.ADOPTED, message, known.job.id, known.revision, known.attempt)
-    return kept(case, Reason.IN_PROGRESS, foreign(known.job.status), known)
+    return kept(case, Reason.IN_PROGRESS, escaped(known.job.status), known)
 
 
 def _row_9_failed(case: Case) -> Decision | None:
@@ -233,7 +233,7 @@ def _row_9_failed(case: Case) -> Decision | None:
     failures = len({k.attempt for k in case.current if k.job.failed})
     error = latest.job.error
     why = error.words if error else "the provider gives no reason"
-    what = f"attempt {latest.attempt} failed ({foreign(why)})"
+    what = f"attempt {latest.attempt} failed ({escaped(why)})"
     if failures > policy.retries:
         advice = f"{what}; retries: {policy.retries} allows no further attempt. Change the spec, or raise rerun"
         return Decision(changes=(held(case, Reason.FAILED, advice, latest),))

@@ -16,7 +16,7 @@ from reconciler.core.identity import Known
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.reason import Reason, Trouble
 from reconciler.core.world import Case, World
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 _Facts = tuple[str, str, str, str]  # type, status, reason, message
 
@@ -169,14 +169,14 @@ def _succeeded(job: Job | None, changes: Sequence[Change]) -> _Facts:
             "Succeeded",
             "True",
             Reason.SUCCEEDED,
-            f"the model is {foreign(job.fine_tuned_model or 'not named yet')}",
+            f"the model is {escaped(job.fine_tuned_model or 'not named yet')}",
         )
     if job.live:
-        return ("Succeeded", "Unknown", Reason.IN_PROGRESS, f"the job is {foreign(job.status)}")
+        return ("Succeeded", "Unknown", Reason.IN_PROGRESS, f"the job is {escaped(job.status)}")
     if job.cancelled:
         return ("Succeeded", "False", Reason.CANCELLED, f"job {job.id} was cancelled")
     why = f": {job.error.words}" if job.error else ""
-    return ("Succeeded", "False", Reason.FAILED, f"job {job.id} failed{foreign(why)}")
+    return ("Succeeded", "False", Reason.FAILED, f"job {job.id} failed{escaped(why)}")
 
 
 def _blocked(changes: Sequence[Change]) -> tuple[_Facts, ...]:
@@ -265,7 +265,7 @@ def _why(job: Job, end: End) -> str:
     if job.succeeded:
         return "it was trained to its end"
     if job.failed:
-        return f"the provider reports: {foreign(job.error.words)}" if job.error else "the provider gives no reason"
+        return f"the provider reports: {escaped(job.error.words)}" if job.error else "the provider gives no reason"
     if end.by is By.RECONCILER:
         return f"cancelled by reconciler from this directory: {_CANCELLED_FOR.get(end.reason, end.reason)}"
     if end.by is By.OTHERS:

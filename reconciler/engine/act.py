@@ -18,7 +18,7 @@ from reconciler.core.fields import OnRemove
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Record
 from reconciler.core.reason import Reason
-from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, foreign
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, escaped
 from reconciler.provider import Provider, is_lasting, is_not_ready, takes_no_jobs
 from reconciler.state.journal import Journal
 
@@ -137,7 +137,7 @@ def _bound(tools: WriteTools, change: Create, job: Job, log: FilteringBoundLogge
 def _own(job: Job, marks: Marks) -> Job:
     """The answer to a create, if it is about that create. Raises OutcomeUnknown where it carries other marks."""
     if job.marks is not None and job.marks != marks:
-        raise OutcomeUnknown(f"the answer is about job {foreign(job.id)}, which is another one")
+        raise OutcomeUnknown(f"the answer is about job {escaped(job.id)}, which is another one")
     return job
 
 

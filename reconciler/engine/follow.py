@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.core.job import Checkpoint, Event, Job
 from reconciler.core.schedule import Backoff
 from reconciler.core.status import Progress
-from reconciler.errors import ProviderError, foreign
+from reconciler.errors import ProviderError, escaped
 from reconciler.provider import Provider
 from reconciler.state.journal import Journal
 
@@ -155,6 +155,6 @@ def _facts(event: Event) -> Mapping[str, object]:
         "event_at": event.created_at,
         "event_level": event.level,
         "event_type": event.type,
-        "message": foreign(event.message),
+        "message": escaped(event.message),
         **({"metrics": dict(event.metrics)} if event.metrics else {}),
     }

@@ -12,7 +12,7 @@ from reconciler.core.lookup import lookups
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.world import World
 from reconciler.engine.ports import Ports
-from reconciler.errors import NoData, NotSent, ProviderError, RateLimited, Unreadable, foreign
+from reconciler.errors import NoData, NotSent, ProviderError, RateLimited, Unreadable, escaped
 from reconciler.provider import Provider
 
 _NOT_FOUND = 404
@@ -34,7 +34,7 @@ def listing(ports: Ports, snapshot: Snapshot, fleet: Fleet) -> tuple[Job, ...]:
     except NoData as error:
         expected = lookups(World(fleet, snapshot.desired, (), ports.journal.memory()))
         if expected:
-            raise Unreadable(f"{error}, although job {foreign(expected[0])} ought to be in it") from error
+            raise Unreadable(f"{error}, although job {escaped(expected[0])} ought to be in it") from error
         return ()
 
 

@@ -17,7 +17,7 @@ from typing import Protocol
 import watchfiles
 
 from reconciler.clock import SystemClock
-from reconciler.errors import Stopped, foreign
+from reconciler.errors import Stopped, escaped
 from reconciler.source import real_path
 
 # A save is noticed 8 to 11 ms after it happened with these; the defaults take 90 ms.
@@ -196,7 +196,7 @@ def _watch(
             # Gone between two looks, or no watches left: the next look, and the interval, go on without it.
             if _identity(root) is not None and str(error) != complaint:
                 complaint = str(error)
-                failed(foreign(complaint))
+                failed(escaped(complaint))
             stop.wait(_REARM_MS / 1000)
             hint()
 

@@ -12,7 +12,7 @@ import httpx
 
 from reconciler.clock import Clock
 from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL
-from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, foreign, scrub
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped, scrub
 from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
 from reconciler.provider.request import Read, Request, Write
 from reconciler.provider.retry import retry_after
@@ -109,11 +109,11 @@ class Answers:
 
     def _named(self, request: Request) -> str:
         """The request, as a message may show it."""
-        return f"{request.method} {foreign(self._clean(request.path))}"
+        return f"{request.method} {escaped(self._clean(request.path))}"
 
     def _shown(self, text: object) -> str:
         """What a server said, as a message may show it: without the key, which a cut could leave half of."""
-        return foreign(self._clean(text)) if isinstance(text, str) else ""
+        return escaped(self._clean(text)) if isinstance(text, str) else ""
 
     def _clean(self, text: str) -> str:
         return scrub(text, self._secrets)

@@ -10,7 +10,7 @@ import httpx
 
 from reconciler.clock import Clock
 from reconciler.core.job import Checkpoint, Event, Job, parse_checkpoint, parse_event, parse_job
-from reconciler.errors import Unreadable, foreign
+from reconciler.errors import Unreadable, escaped
 from reconciler.provider.files import Files
 from reconciler.provider.listing import Listings
 from reconciler.provider.profile import Account
@@ -54,7 +54,7 @@ class OpenAIClient:
         """One job as it is now."""
         job = self._sender.read(Read("retrieve", f"/fine_tuning/jobs/{step(job_id)}"), self._job)
         if job.id != job_id:
-            raise Unreadable(f"asked for job {foreign(job_id)}, the server answered with {foreign(job.id)}")
+            raise Unreadable(f"asked for job {escaped(job_id)}, the server answered with {escaped(job.id)}")
         return job
 
     def cancel_job(self, job_id: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconciler.clock import Clock
 from reconciler.core.job import id_of, object_of, text_of
 from reconciler.core.spelling import status_word, whole
-from reconciler.errors import Refused, Unreadable, foreign
+from reconciler.errors import Refused, Unreadable, escaped
 from reconciler.provider.answer import NO_ROUTE
 from reconciler.provider.listing import Listings
 from reconciler.provider.request import Read, Write, step
@@ -66,7 +66,7 @@ class Files:
         while True:
             status = self._status(read)
             if status in _FILE_UNFIT:
-                raise Refused(f"file {foreign(file_id)} cannot be used: the server says {foreign(status)}", status=400)
+                raise Refused(f"file {escaped(file_id)} cannot be used: the server says {escaped(status)}", status=400)
             if status not in _FILE_POLLS or status in self._last_words:
                 return
             if polls >= _FILE_POLLS[status]:
@@ -74,7 +74,7 @@ class Files:
             self._clock.sleep(_FILE_POLL)
             polls += 1
         if status in _FILE_PENDING:
-            raise Unreadable(f"file {foreign(file_id)} is still {foreign(status)} after {_FILE_POLL * polls:g} s")
+            raise Unreadable(f"file {escaped(file_id)} is still {escaped(status)} after {_FILE_POLL * polls:g} s")
         self._last_words.add(status)
 
     def _status(self, read: Read) -> str:

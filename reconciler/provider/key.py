@@ -19,7 +19,7 @@ from typing import NamedTuple
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.core.placeholder import template_in
-from reconciler.errors import UsageError, foreign
+from reconciler.errors import UsageError, escaped
 
 # A token signed with a long certificate chain has a tenth of this.
 _LIMIT = 65_536
@@ -115,7 +115,7 @@ class KeyFile(Key):
         else:
             self._unreadable = False
             if self._key != before:
-                self._log.info("key.changed", file=foreign(str(self._path)))
+                self._log.info("key.changed", file=escaped(str(self._path)))
 
     def _take(self, found: "_Found") -> None:
         self.secrets.add(found.key)
@@ -255,4 +255,4 @@ def _shown(path: Path) -> str:
     """The option as it was given, but for a path that may be the key itself."""
     if _KEY_FOR_A_PATH.fullmatch(str(path)):
         return "--api-key-file takes a file's name (a key itself goes into OPENAI_API_KEY)"
-    return f"--api-key-file {foreign(str(path))}"
+    return f"--api-key-file {escaped(str(path))}"

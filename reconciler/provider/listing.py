@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from reconciler.clock import Clock
-from reconciler.errors import NoData, Unreadable, foreign
+from reconciler.errors import NoData, Unreadable, escaped
 from reconciler.provider.page import Page, parse_page
 from reconciler.provider.profile import Assumption
 from reconciler.provider.request import Read
@@ -92,7 +92,7 @@ class Listings:
             return
         if page.goes_on:
             raise Unreadable(
-                f"{read.path}: the listing goes on by {foreign(page.goes_on)}, which is not this API's way"
+                f"{read.path}: the listing goes on by {escaped(page.goes_on)}, which is not this API's way"
             )
         if page.total is not None and page.total > found:
             raise Unreadable(f"{read.path}: the server says that it has {page.total} jobs, and shows {found}")

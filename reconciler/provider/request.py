@@ -11,7 +11,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from reconciler.core.job import check_id
-from reconciler.errors import Unreadable, foreign
+from reconciler.errors import Unreadable, escaped
 
 # Between two slashes these lead elsewhere; `quote` leaves their dots as they are.
 _DOTS = frozenset({".", ".."})
@@ -63,7 +63,7 @@ def step(identifier: str) -> str:
     try:
         check_id(identifier, "path")
     except ValueError as error:
-        raise Unreadable(f"the id {foreign(identifier)} cannot be used in a path: {error}") from error
+        raise Unreadable(f"the id {escaped(identifier)} cannot be used in a path: {error}") from error
     return "".join(
         part.replace(".", "%2E") if part in _DOTS else quote(part, safe="") for part in re.split(r"([/\\])", identifier)
     )

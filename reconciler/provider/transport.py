@@ -21,7 +21,7 @@ import httpcore
 import httpx
 
 from reconciler.clock import Clock
-from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, foreign
+from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, escaped
 from reconciler.provider import proxy
 
 # Seconds for everything about one request, from its first packet to the answer's last byte.
@@ -91,7 +91,7 @@ class DeadlineTransport(httpx.BaseTransport):
             finally:
                 answer.close()
         except _BEFORE_SENDING as error:
-            raise NotSent(foreign(_words(error, "no connection"))) from error
+            raise NotSent(escaped(_words(error, "no connection"))) from error
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise OutcomeUnknown(_words(error, "the connection broke")) from error
         headers = httpx.Headers(answer.headers)
@@ -170,7 +170,7 @@ def _distrusted(cause: BaseException | None) -> Untrusted | None:
     if not isinstance(cause, ssl.SSLError) or isinstance(cause, _PASSING):
         return None
     if isinstance(cause, ssl.SSLCertVerificationError):
-        said = foreign(cause.verify_message)
+        said = escaped(cause.verify_message)
         if cause.verify_code in _TIME:
             means = f"{_TIME[cause.verify_code]}; renew it there, or set the clock of this machine"
         elif cause.verify_code in _ELSEWHERE:
@@ -179,8 +179,8 @@ def _distrusted(cause: BaseException | None) -> Untrusted | None:
             means = "is signed by nobody known here; set SSL_CERT_FILE to a PEM file that holds the CA's certificate"
         return Untrusted(f"the server's certificate {means} ({said})")
     if cause.reason in _NO_TLS:
-        return Untrusted(f"no TLS is spoken there ({foreign(str(cause.reason))}): should the URL begin with http://?")
-    return Untrusted(f"the TLS handshake failed ({foreign(cause.reason or str(cause))})")
+        return Untrusted(f"no TLS is spoken there ({escaped(str(cause.reason))}): should the URL begin with http://?")
+    return Untrusted(f"the TLS handshake failed ({escaped(cause.reason or str(cause))})")
 
 
 def _words(error: Exception, otherwise: str) -> str:

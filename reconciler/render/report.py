@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from reconciler.core.job import Checkpoint, Event
 from reconciler.core.status import Status
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 from reconciler.render.text import age, table
 
 
@@ -84,7 +84,7 @@ def _ends(status: Status) -> Iterable[tuple[str, ...]]:
 
 def event_line(event: Event) -> str:
     """One event: its time, level and message."""
-    return f"{_time(event.created_at)}  {foreign(event.level):<5}  {foreign(event.message)}"
+    return f"{_time(event.created_at)}  {escaped(event.level):<5}  {escaped(event.message)}"
 
 
 def event_data(event: Event) -> Mapping[str, object]:

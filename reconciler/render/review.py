@@ -14,7 +14,7 @@ from reconciler.core.job import Job
 from reconciler.core.schedule import goes_on
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
-from reconciler.errors import foreign, printable
+from reconciler.errors import escaped, printable
 from reconciler.render.text import age, paint, plural
 
 # Lines beyond this many are counted instead of shown: a review that nobody reads is none.
@@ -154,7 +154,7 @@ def _change_data(change: Change) -> dict[str, object]:
 
 def header(fleet: str, host: str, organization: str) -> str:
     """The first line of `plan` and `apply`: where this would happen."""
-    return f"fleet {fleet} at {foreign(host)}{f' (organization {foreign(organization)})' if organization else ''}"
+    return f"fleet {fleet} at {escaped(host)}{f' (organization {escaped(organization)})' if organization else ''}"
 
 
 def as_text(review: Review, *, colours: bool = False) -> str:
@@ -202,7 +202,7 @@ def summary_line(review: Review) -> str:
 
 def _approval(review: Review) -> Iterator[str]:
     if review.ends_if_approved:
-        jobs = ", ".join(foreign(job_id) for job_id in review.ends_if_approved)
+        jobs = ", ".join(escaped(job_id) for job_id in review.ends_if_approved)
         yield f"A person's yes, or apply --approve with this digest, also ends what is ahead of this directory: {jobs}"
 
 
@@ -221,7 +221,7 @@ def _sign(change: Change) -> tuple[str, str, str]:
 def _line(change: Change, width: int, *, colours: bool) -> str:
     symbol, word, colour = _sign(change)
     lead = paint(f"{symbol} {word:<7}", colour, colours=colours)
-    job = f" [{foreign(change.job_id)}]" if change.job_id else ""
+    job = f" [{escaped(change.job_id)}]" if change.job_id else ""
     return f"  {lead}  {change.name:<{width}}  {change.reason}: {printable(change.message)}{job}"
 
 
@@ -232,7 +232,7 @@ def _details(change: Change, review: Review) -> Iterator[str]:
     if not isinstance(change, Create):
         return
     for job_id in change.replaces:
-        yield f"then cancels {foreign(job_id)}: {_loss(jobs[job_id], review)}"
+        yield f"then cancels {escaped(job_id)}: {_loss(jobs[job_id], review)}"
     yield from _differences(change, review) if change.replaces else _order(change, review)
 
 
@@ -241,14 +241,14 @@ def _loss(job: Job, review: Review) -> str:
     step = review.steps.get(job.id)
     trained = f", {step}" if step else ""
     old = f", {age(review.now - job.created_at)} old" if job.created_at else ""
-    return f"{foreign(job.status)}{old}{trained}"
+    return f"{escaped(job.status)}{old}{trained}"
 
 
 def _order(change: Create, review: Review) -> Iterator[str]:
     desired = review.world.desired[change.name]
     model = change.model or desired.body.get("model")
     files = ", ".join(file.path for file in review.files(change)) or str(desired.body.get("training_file", ""))
-    yield foreign(f"trains {model} on {files}, revision {change.revision}, attempt {change.attempt}")
+    yield escaped(f"trains {model} on {files}, revision {change.revision}, attempt {change.attempt}")
 
 
 def _differences(change: Create, review: Review) -> Iterator[str]:
@@ -260,7 +260,7 @@ def _differences(change: Create, review: Review) -> Iterator[str]:
     if before is None:
         yield "which fields changed is not known here: the earlier spec was not read in this directory"
         return
-    yield from (foreign(line) for line in differences(before, review.world.desired[change.name].form))
+    yield from (escaped(line) for line in differences(before, review.world.desired[change.name].form))
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from reconciler.core.complaints import ERRORS_LIMIT
 from reconciler.core.desired import Fleet, desire, fleet_of
 from reconciler.core.documents import Entry
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 from reconciler.source.fingerprint import digest_of_manifests, fingerprint_of
 from reconciler.source.manifest_files import read_manifests
 from reconciler.source.reading import STREAM_NAME, Reading
@@ -119,7 +119,7 @@ def _fleet(reading: Reading) -> Fleet | None:
         reading.problem(where, (1, 1), "", "no `kind: Fleet` document: without one nothing is touched")
     for _, path, line in reading.fleets[1:]:
         first, first_line = reading.fleets[0][1:]
-        reading.problem(path, (line, 1), "kind", f"a second Fleet document; the first is {foreign(first)}:{first_line}")
+        reading.problem(path, (line, 1), "kind", f"a second Fleet document; the first is {escaped(first)}:{first_line}")
     return None
 
 
@@ -130,7 +130,7 @@ def _without_doubles(reading: Reading) -> list[Entry]:
         other = first.setdefault(entry.name, entry)
         if other is not entry:
             reading.broken.add(entry.name)
-            message = f"the name {entry.name} is taken by {foreign(other.path)}:{other.line}"
+            message = f"the name {entry.name} is taken by {escaped(other.path)}:{other.line}"
             reading.problem(entry.path, (entry.line, 1), "metadata.name", message)
     return list(first.values())
 

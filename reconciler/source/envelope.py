@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 
 from reconciler.core.documents import API_VERSION
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 STATUS_KIND = "FineTuningJobStatus"
 _KINDS = ("Fleet", "FineTuningJob")
@@ -99,14 +99,14 @@ def described(value: object) -> str:
     """Somebody else's document in a few words: its kind and name, as far as it has them."""
     if not isinstance(value, Mapping):
         return "a list is left out: a document of ours is a mapping of fields"
-    words = " ".join(foreign(part) for part in (value.get("kind"), name_of(value)) if isinstance(part, str) and part)
+    words = " ".join(escaped(part) for part in (value.get("kind"), name_of(value)) if isinstance(part, str) and part)
     version = value.get("apiVersion")
-    whose = "it has no apiVersion" if version is None else f"its apiVersion is {foreign(str(version))}"
+    whose = "it has no apiVersion" if version is None else f"its apiVersion is {escaped(str(version))}"
     return f"{words or 'a document'} is left out: {whose} (ours is {API_VERSION})"
 
 
 def _not(given: object) -> str:
-    return f", not {foreign(given)}" if isinstance(given, str) and given else ""
+    return f", not {escaped(given)}" if isinstance(given, str) and given else ""
 
 
 def _is_alike(given: object, ours: str) -> bool:

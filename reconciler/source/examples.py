@@ -12,7 +12,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 from reconciler.source.files import Unfit
 from reconciler.source.json_text import DIGITS_LIMIT, JsonFlaw, flaw_of
 
@@ -145,7 +145,7 @@ def _not_an_object(text: str, value: object, number: int, *, first: bool) -> str
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         words = "JSON within a text: the example was encoded twice; write the object itself"
     column = len(text) - len(text.lstrip()) + 1
-    shown = foreign(text.strip()[:40])
+    shown = escaped(text.strip()[:40])
     return f"line {number}, column {column}: {words or f'not a JSON object: {shown}; {_ONE_A_LINE}'}"
 
 

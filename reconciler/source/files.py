@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 # The API takes files of at most 512 MB.
 TRAINING_LIMIT = 512 * 1000 * 1000
@@ -58,7 +58,7 @@ def open_regular(path: Path, real_root: Path) -> BinaryIO:
     except FileNotFoundError as error:
         raise Unfit("no such file") from error
     except (OSError, RuntimeError, ValueError) as error:
-        raise Unfit(f"cannot be read ({foreign(getattr(error, 'strerror', None) or str(error))})") from error
+        raise Unfit(f"cannot be read ({escaped(getattr(error, 'strerror', None) or str(error))})") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise Unfit("not a regular file")

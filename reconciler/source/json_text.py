@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 from reconciler.source.yaml_text import is_unicode
 
 # Far beyond any example; Python's own parser gives up at about a thousand.
@@ -139,7 +139,7 @@ class _Walk:
         key = self._string()
         top.step = key
         if key in keys:
-            self._fail(f"the key {foreign(key)} stands here again: leave one", at=start)
+            self._fail(f"the key {escaped(key)} stands here again: leave one", at=start)
         keys.add(key)
         self._skip()
         if not self._take(":"):
@@ -176,7 +176,7 @@ class _Walk:
         if stop in ("", "\n"):
             self._fail("this text has no end: close its quotes (a line break in it is written \\n)", is_open=not stop)
         if stop == "\\":
-            shown = foreign(self.text[end : end + 2])
+            shown = escaped(self.text[end : end + 2])
             self._fail(f"{shown} is no escape of JSON: a backslash itself is written \\\\", at=end)
         if stop != '"':
             written = _ESCAPED.get(stop, f"\\u{ord(stop):04x}")
@@ -204,16 +204,16 @@ class _Walk:
             where = "within an array" if self.stack and self.stack[-1].keys is None else "within an object"
             self._fail(f"the line ends {where}: write each example in one line", is_open=True)
         word = _WORD.match(self.text, self.at)
-        shown = foreign(word[0][:40] if word else self.text[self.at])
+        shown = escaped(word[0][:40] if word else self.text[self.at])
         for pattern, message in _STRANGERS:
             if found := re.compile(pattern).match(self.text, self.at):
-                self._fail(message.format(foreign(found[0])))
+                self._fail(message.format(escaped(found[0])))
         if word and (word[0][0] in "+-." or word[0][0].isdigit()) and otherwise.startswith("a value"):
             self._fail(f"{shown} is not a number of JSON: write it in plain decimal digits")
         self._fail(otherwise.format(shown))
 
     def _fail(self, message: str, *, at: int | None = None, is_open: bool = False) -> None:
-        path = foreign(".".join(c.step for c in self.stack if c.step))
+        path = escaped(".".join(c.step for c in self.stack if c.step))
         raise _Found(JsonFlaw(self.at if at is None else at, message, path, is_open))
 
     def _skip(self) -> None:

@@ -15,7 +15,7 @@ from reconciler.core.complaints import ERRORS_LIMIT, problems_of
 from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocument, TrainingFile
 from reconciler.core.fields import ONE_MODEL, is_file_id
 from reconciler.core.snapshot import Problem
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 from reconciler.source.envelope import Belongs, belongs, described, is_of_others, is_ours, listed, name_of, objections
 from reconciler.source.files import Unfit
 from reconciler.source.fingerprint import digest_of_manifest
@@ -189,7 +189,7 @@ class Reading:
         found = self._training.find((self.root / relative).parent, given)
         if isinstance(found, TrainingFile):
             return found
-        self.problem_in(relative, document, ("spec", key), f"{foreign(given)}: {found}")
+        self.problem_in(relative, document, ("spec", key), f"{escaped(given)}: {found}")
         return None
 
     def _job(self, relative: str, document: Document, job: FineTuningJobDocument) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.core.documents import API_VERSION
 from reconciler.core.snapshot import Snapshot
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 from reconciler.source.envelope import Belongs, belongs, documents_in, name_of
 from reconciler.source.files import Unfit, read_bounded, real_path
 from reconciler.source.tree import others
@@ -31,7 +31,7 @@ def still_standing(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str
     rest = last_seen.keys() - found.keys()
     for relative, path in others(snapshot.root, snapshot.holding) if rest else ():
         for name in rest & _names_in(path, real):
-            found.setdefault(name, relative if is_unicode(relative) else foreign(ascii(relative)))
+            found.setdefault(name, relative if is_unicode(relative) else escaped(ascii(relative)))
     return found
 
 

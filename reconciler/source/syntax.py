@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import yaml
 
 from reconciler.core.placeholder import template_in
-from reconciler.errors import foreign
+from reconciler.errors import escaped
 
 # https://yaml.org/spec/1.2.2/#54-line-break-characters, and those of YAML 1.1, which the parser counts too.
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -72,7 +72,7 @@ class _Slip:
         """Where a space is missing in a line: after a key's colon, or an item's -."""
         text = self.text_of(line)
         if found := _NO_SPACE.match(text):
-            return line + 1, found.end() + 1, f"a space is missing after the colon of {foreign(found[1])}"
+            return line + 1, found.end() + 1, f"a space is missing after the colon of {escaped(found[1])}"
         if found := _NO_ITEM.match(text):
             return line + 1, found.end() + 1, "a space is missing after the -"
         return None
@@ -85,7 +85,7 @@ def syntax_flaw(text: str, error: yaml.MarkedYAMLError) -> Found:
     """Where the slip stands, and what it is."""
     stopped = error.problem_mark or error.context_mark
     if stopped is None:
-        return 1, 1, f"not YAML: {foreign(str(error.problem))}"
+        return 1, 1, f"not YAML: {escaped(str(error.problem))}"
     begun = error.context_mark or stopped
     slip = _Slip(_BREAK.split(text), stopped.line, stopped.column, (begun.line, begun.column), str(error.problem))
     for look_for in (_conflict, _tab, _byte_order_mark, _template):
@@ -95,7 +95,7 @@ def syntax_flaw(text: str, error: yaml.MarkedYAMLError) -> Found:
         if words in slip.problem:
             return explain(slip)
     context = f", {error.context}" if error.context else ""
-    return slip.stopped(f"not YAML: {foreign(slip.problem + context)}")
+    return slip.stopped(f"not YAML: {escaped(slip.problem + context)}")
 
 
 def _conflict(slip: _Slip) -> Found | None:
@@ -124,7 +124,7 @@ def _template(slip: _Slip) -> Found | None:
     start = slip.here.find(template)
     if not template or "quoted" in slip.problem or not start <= slip.column <= start + len(template):
         return None
-    words = f"{foreign(template)} is a template that was not filled in: put the value in its place"
+    words = f"{escaped(template)} is a template that was not filled in: put the value in its place"
     return slip.line + 1, start + 1, words
 
 
@@ -141,8 +141,8 @@ def _second_colon(slip: _Slip) -> Found:
     words = slip.text_of(above).strip()
     if ":" not in words:
         column = len(slip.text_of(above)) - len(slip.text_of(above).lstrip()) + 1
-        return above + 1, column, f"a colon is missing after {foreign(words)}"
-    message = f"this line is indented below {foreign(words)}, which has a value already: align them"
+        return above + 1, column, f"a colon is missing after {escaped(words)}"
+    message = f"this line is indented below {escaped(words)}, which has a value already: align them"
     return slip.line + 1, slip.indent + 1, message
 
 
@@ -151,7 +151,7 @@ def _no_colon(slip: _Slip) -> Found:
     if found:
         return found
     words = slip.text_of(slip.begun[0])[slip.begun[1] :].strip()
-    return slip.began(f"a colon is missing after {foreign(words)}")
+    return slip.began(f"a colon is missing after {escaped(words)}")
 
 
 def _no_key(slip: _Slip) -> Found:
@@ -189,7 +189,7 @@ def _in_brackets(slip: _Slip) -> Found:
 
 def _no_value(slip: _Slip) -> Found:
     if slip.character:
-        return slip.stopped(f"{foreign(slip.character)} cannot stand here: put the value in quotes if it is text")
+        return slip.stopped(f"{escaped(slip.character)} cannot stand here: put the value in quotes if it is text")
     for number in range(min(slip.line, len(slip.lines) - 1), -1, -1):
         found = re.search(r"[\[{](?=[^\[\]{}]*$)", slip.text_of(number))
         if found:
@@ -198,11 +198,11 @@ def _no_value(slip: _Slip) -> Found:
 
 
 def _no_token(slip: _Slip) -> Found:
-    return slip.stopped(f"a value cannot begin with {foreign(slip.character)}: put it in quotes")
+    return slip.stopped(f"a value cannot begin with {escaped(slip.character)}: put it in quotes")
 
 
 def _no_escape(slip: _Slip) -> Found:
-    shown = foreign(slip.here[slip.column : slip.column + 2])
+    shown = escaped(slip.here[slip.column : slip.column + 2])
     return slip.stopped(f"{shown} is no escape: write \\\\ for a backslash, or use single quotes")
 
 

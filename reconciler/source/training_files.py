@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.core.documents import TrainingFile
-from reconciler.errors import SourceError, foreign
+from reconciler.errors import SourceError, escaped
 from reconciler.source.examples import checked_lines
 from reconciler.source.files import Unfit, digest_of, open_regular, real_path, training_lines, unnamed
 from reconciler.source.yaml_text import is_unicode
@@ -26,9 +26,9 @@ def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
     try:
         content = b"".join(training_lines(real / file.path, real))
     except Unfit as unfit:
-        raise SourceError([f"{foreign(file.path)}: {unfit}"]) from unfit
+        raise SourceError([f"{escaped(file.path)}: {unfit}"]) from unfit
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise SourceError([f"{foreign(file.path)}: it has changed since the manifests were read; run again"])
+        raise SourceError([f"{escaped(file.path)}: it has changed since the manifests were read; run again"])
     return content
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from reconciler.core.placeholder import template_in
-from reconciler.errors import YAML_ESCAPES, foreign
+from reconciler.errors import YAML_ESCAPES, escaped
 from reconciler.source.syntax import place, syntax_flaw
 
 # Far beyond any manifest, and small enough to be read in a blink.
@@ -190,7 +190,7 @@ class _Builder:
         if event.anchor is not None:
             self.flaw(event, "anchors are not supported: write the value out")
         if event.tag is not None:
-            self.flaw(event, f"tags are not supported ({foreign(str(event.tag))})")
+            self.flaw(event, f"tags are not supported ({escaped(str(event.tag))})")
         if isinstance(event, yaml.ScalarEvent):
             self._put(event, self._scalar(event))
             return
@@ -226,7 +226,7 @@ class _Builder:
             self.flaw(event, "merge keys (<<) are not supported: write the values out", path)
         if path in self.positions:
             line, _ = self.positions[path]
-            self.flaw(event, f"the key {foreign(value)} stands here again; first in line {line}", path)
+            self.flaw(event, f"the key {escaped(value)} stands here again; first in line {line}", path)
         else:
             self.positions[path] = _position(event)
         return value
@@ -238,7 +238,7 @@ class _Builder:
             mark: Any = event.start_mark
             begun = mark.index - 1
             template = template_in(self._text[begun : begun + 200])
-            shown = foreign(template) if template.startswith("{{") else "{{"
+            shown = escaped(template) if template.startswith("{{") else "{{"
             message = f"{shown} is a template that was not filled in: put the value in its place"
             raise _Excess(top.start, message)
 
@@ -264,7 +264,7 @@ class _Builder:
                 return 0
             return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
         if _NOT_FINITE.fullmatch(text) or (_FLOAT.fullmatch(text) and abs(float(text)) == float("inf")):
-            self.flaw(event, f"{foreign(text)} is not a finite number")
+            self.flaw(event, f"{escaped(text)} is not a finite number")
             return 0
         return float(text) if _FLOAT.fullmatch(text) else text
 
