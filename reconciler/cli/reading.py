@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli import options, terminal
 from reconciler.cli.manifests import readable_source
-from reconciler.cli.wiring import House, open_house
+from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
 from reconciler.core.gates import Permission
 from reconciler.core.job import Checkpoint, Event
@@ -44,16 +44,16 @@ def status(clock: Clock, /, directory: str, name: str | None, form: str, *, ever
         raise UsageError(f"no such directory: {directory}; for one job say: reconciler status DIR {directory}")
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=False, patient=True, clock=clock) as house:
-        seen = house.run.observe(snapshot)
-        found = _statuses(house, snapshot, seen, name)
+    with run_context(settings, snapshot, writes=False, patient=True, clock=clock) as context:
+        seen = context.reconciler.observe(snapshot)
+        found = _statuses(context, snapshot, seen, name)
         if name is not None:
             found = [_one(found, name)]
         elif not every:
             found = [s for s in found if not s.past]
         if form == "json":
             document = {
-                "fleet": house.fleet.name,
+                "fleet": context.fleet.name,
                 "items": [as_item(s) for s in found],
                 "unmanaged": seen.world.unmanaged,
             }
@@ -61,7 +61,7 @@ def status(clock: Clock, /, directory: str, name: str | None, form: str, *, ever
         elif name is not None:
             terminal.echo(status_detail(found[0]))
         else:
-            terminal.echo(status_table(found, now=house.clock.time()))
+            terminal.echo(status_table(found, now=context.clock.time()))
 
 
 @click.command()
@@ -75,9 +75,9 @@ def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: boo
     """Show the provider's events of a job, the oldest first."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=False, patient=True, clock=clock) as house:
-        job_id = _job_id(house, snapshot, name)
-        for event in _events(house, job_id, follow=follow):
+    with run_context(settings, snapshot, writes=False, patient=True, clock=clock) as context:
+        job_id = _job_id(context, snapshot, name)
+        for event in _events(context, job_id, follow=follow):
             terminal.echo(json.dumps(event_data(event)) if form == "json" else event_line(event))
 
 
@@ -91,8 +91,8 @@ def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: A
     """Show the provider's checkpoints of a job."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=False, patient=True, clock=clock) as house:
-        found = house.provider.list_checkpoints(_job_id(house, snapshot, name))
+    with run_context(settings, snapshot, writes=False, patient=True, clock=clock) as context:
+        found = context.provider.list_checkpoints(_job_id(context, snapshot, name))
         if form == "json":
             terminal.echo(json.dumps([checkpoint_data(c) for c in found], indent=2))
         else:
@@ -109,27 +109,27 @@ def forget(clock: Clock, /, name: str, directory: str, **rest: Any) -> None:
     """Drop what holds a name up: a record the provider no longer knows, a cancel that does not take."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with open_house(settings, snapshot, writes=True, clock=clock) as house:
-        for line in house.run.forget(snapshot, name) or (f"nothing of {name} to forget",):
+    with run_context(settings, snapshot, writes=True, clock=clock) as context:
+        for line in context.reconciler.forget(snapshot, name) or (f"nothing of {name} to forget",):
             terminal.echo(line)
 
 
-def _statuses(house: House, snapshot: Snapshot, seen: Seen, name: str | None = None) -> list[Status]:
-    decided = house.run.decide(seen, snapshot, Permission(first_run=True))
-    previous = house.status_files.read()
-    now = timestamp(house.clock)
+def _statuses(context: RunContext, snapshot: Snapshot, seen: Seen, name: str | None = None) -> list[Status]:
+    decided = context.reconciler.decide(seen, snapshot, Permission(first_run=True))
+    previous = context.status_files.read()
+    now = timestamp(context.clock)
     report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, details=Details())
     if name in report and report[name].job_id is not None:
-        read = _checkpoints(house, str(report[name].job_id))
+        read = _checkpoints(context, str(report[name].job_id))
         report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, details=Details(checkpoints=read))
     return list(report.values())
 
 
-def _checkpoints(house: House, job_id: str) -> dict[str, tuple[Checkpoint, ...]]:
+def _checkpoints(context: RunContext, job_id: str) -> dict[str, tuple[Checkpoint, ...]]:
     try:
-        return {job_id: house.provider.list_checkpoints(job_id)}
+        return {job_id: context.provider.list_checkpoints(job_id)}
     except ProviderError as error:
-        house.log.warning("checkpoints.unavailable", job_id=job_id, error=str(error), http_status=error.status)
+        context.log.warning("checkpoints.unavailable", job_id=job_id, error=str(error), http_status=error.status)
         return {}
 
 
@@ -141,9 +141,9 @@ def _one(found: list[Status], name: str) -> Status:
     return match
 
 
-def _job_id(house: House, snapshot: Snapshot, name: str) -> str:
+def _job_id(context: RunContext, snapshot: Snapshot, name: str) -> str:
     """The provider's id of a name's job: of its present revision, else the last there was."""
-    known = _one(_statuses(house, snapshot, house.run.observe(snapshot)), name)
+    known = _one(_statuses(context, snapshot, context.reconciler.observe(snapshot)), name)
     past = [str(job["job_id"]) for job in known.history]
     job_id = known.job_id or (past[-1] if past else None)
     if job_id is None:
@@ -151,15 +151,15 @@ def _job_id(house: House, snapshot: Snapshot, name: str) -> str:
     return job_id
 
 
-def _events(house: House, job_id: str, *, follow: bool) -> Iterator[Event]:
+def _events(context: RunContext, job_id: str, *, follow: bool) -> Iterator[Event]:
     """Each event once, the oldest first; with ``follow`` until the job has ended and all were told."""
     told: set[str] = set()
     while True:
-        live = follow and house.provider.retrieve_job(job_id).live
-        for event in reversed(house.provider.list_events(job_id)):
+        live = follow and context.provider.retrieve_job(job_id).live
+        for event in reversed(context.provider.list_events(job_id)):
             if event.id not in told:
                 told.add(event.id)
                 yield event
         if not live:
             return
-        house.clock.sleep(_FOLLOW_SECONDS)
+        context.clock.sleep(_FOLLOW_SECONDS)

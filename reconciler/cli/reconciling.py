@@ -9,7 +9,7 @@ import click
 from reconciler.cli import options, terminal
 from reconciler.cli.manifests import valid_source
 from reconciler.cli.progress import Progress
-from reconciler.cli.wiring import House, open_house
+from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
 from reconciler.core.change import Cancel, Wait
 from reconciler.core.gates import Permission, approval_key
@@ -42,11 +42,11 @@ def plan(clock: Clock, /, directory: str, form: str, *, detailed_exitcode: bool,
     """Show what apply would do, and why. Sends and writes nothing."""
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
-    with open_house(settings, snapshot, writes=False, clock=clock) as house:
-        seen = house.run.observe(snapshot)
+    with run_context(settings, snapshot, writes=False, clock=clock) as context:
+        seen = context.reconciler.observe(snapshot)
         # The question about a first run is asked by apply; a plan shows what it is about.
-        decided = house.run.decide(seen, snapshot, Permission(first_run=house.account.sandbox))
-        review = _review(house, decided)
+        decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
+        review = _review(context, decided)
         terminal.echo({"json": _json, "markdown": as_markdown}.get(form, _colourful)(review))
         if detailed_exitcode and review.changes_present:
             return _CHANGES_PRESENT
@@ -83,20 +83,20 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
         raise click.UsageError("--timeout goes with --wait")
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
-    with open_house(settings, snapshot, writes=True, clock=clock) as house:
-        permission = Permission(first_run=first_run or house.account.sandbox)
+    with run_context(settings, snapshot, writes=True, clock=clock) as context:
+        permission = Permission(first_run=first_run or context.account.sandbox)
         shown = False
         if approve is not None:
-            permission = _approved(house, snapshot, permission, approve)
-        elif not yes and not house.account.sandbox:
+            permission = _approved(context, snapshot, permission, approve)
+        elif not yes and not context.account.sandbox:
             if not options.terminal() or settings.stream:
                 raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
-            permission, shown = _asked(house, snapshot, permission, wait=wait), True
-        console = _Console(house, json_only=form == "json", shown=shown)
-        patience = Patience(wait=wait, timeout=timeout, poll=1.0 if house.account.sandbox else 10.0)
+            permission, shown = _asked(context, snapshot, permission, wait=wait), True
+        console = _Console(context, json_only=form == "json", shown=shown)
+        patience = Patience(wait=wait, timeout=timeout, poll=1.0 if context.account.sandbox else 10.0)
         listener = Listener(console.announce, console.progress.waiting, console.progress.clear, console.passed)
         try:
-            result = apply_fleet(house.run, snapshot, permission, patience, listener)
+            result = apply_fleet(context.reconciler, snapshot, permission, patience, listener)
         finally:
             console.progress.close()
         console.conclude(result)
@@ -108,44 +108,44 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
 # ── a person's yes ──
 
 
-def _preview(house: House, snapshot: Snapshot, permission: Permission) -> Decided:
-    return house.run.decide(house.run.observe(snapshot), snapshot, permission)
+def _preview(context: RunContext, snapshot: Snapshot, permission: Permission) -> Decided:
+    return context.reconciler.decide(context.reconciler.observe(snapshot), snapshot, permission)
 
 
-def _approved(house: House, snapshot: Snapshot, permission: Permission, digest: str) -> Permission:
+def _approved(context: RunContext, snapshot: Snapshot, permission: Permission, digest: str) -> Permission:
     """The permission that a digest gives, if the plan now is the plan it was made of."""
-    decided = _preview(house, snapshot, permission)
-    _compare(house, decided, digest)
-    if decided.plan.writes and house.run.watch.cold and not decided.seen.settled:
+    decided = _preview(context, snapshot, permission)
+    _compare(context, decided, digest)
+    if decided.plan.writes and context.reconciler.watch.cold and not decided.seen.settled:
         # The plan must still be the same when the first write may be sent.
-        with Progress(house.log) as progress:
-            seconds = max(0.0, house.run.watch.settled_at - house.clock.monotonic())
-            progress.waiting(seconds, f"the settle window: {house.run.watch.cold}")
-            house.clock.sleep(seconds)
-        decided = _preview(house, snapshot, permission)
-        _compare(house, decided, digest)
+        with Progress(context.log) as progress:
+            seconds = max(0.0, context.reconciler.watch.settled_at - context.clock.monotonic())
+            progress.waiting(seconds, f"the settle window: {context.reconciler.watch.cold}")
+            context.clock.sleep(seconds)
+        decided = _preview(context, snapshot, permission)
+        _compare(context, decided, digest)
     return replace(_agreed(decided, permission), limits_waived=True)
 
 
-def _compare(house: House, decided: Decided, digest: str) -> None:
-    now = decided.plan.digest(_target(house))
+def _compare(context: RunContext, decided: Decided, digest: str) -> None:
+    now = decided.plan.digest(_target(context))
     if now != digest.strip():
         raise StalePlan(f"the approved plan is {digest}, the plan now is {now}; nothing was sent. Run plan again")
 
 
-def _asked(house: House, snapshot: Snapshot, permission: Permission, *, wait: bool) -> Permission:
+def _asked(context: RunContext, snapshot: Snapshot, permission: Permission, *, wait: bool) -> Permission:
     """Show the plan and ask; the yes is for what was shown."""
-    first = _preview(house, snapshot, permission)
+    first = _preview(context, snapshot, permission)
     begins = any(v.gate == "first_run" for v in first.gated.refusals)
-    decided = _preview(house, snapshot, replace(permission, first_run=True)) if begins else first
-    terminal.echo(_colourful(_review(house, decided)))
+    decided = _preview(context, snapshot, replace(permission, first_run=True)) if begins else first
+    terminal.echo(_colourful(_review(context, decided)))
     agreed = _agreed(decided, replace(permission, first_run=True))
     later = wait and any(isinstance(c, Wait) for c in decided.plan.changes)
     if not decided.gated.plan.writes and not agreed.ahead and not later:
         return replace(permission, approved=frozenset())  # nobody was asked: nothing may be sent
     if begins:
         terminal.echo(
-            f"\nThis provider shows no job of fleet {house.fleet.name} yet. A wrong key or project looks the same."
+            f"\nThis provider shows no job of fleet {context.fleet.name} yet. A wrong key or project looks the same."
         )
     if not click.confirm("\nApply this plan?", default=False):
         raise ReconcilerError("nothing was sent")
@@ -162,27 +162,27 @@ def _agreed(decided: Decided, permission: Permission) -> Permission:
 # ── what is shown ──
 
 
-def _target(house: House) -> str:
-    where = house.account
-    return f"{house.fleet.name} {where.server} {where.organization} {where.project}"
+def _target(context: RunContext) -> str:
+    where = context.account
+    return f"{context.fleet.name} {where.server} {where.organization} {where.project}"
 
 
-def _review(house: House, decided: Decided) -> Review:
+def _review(context: RunContext, decided: Decided) -> Review:
     note = ""
-    if house.run.watch.cold and decided.gated.plan.writes and not decided.seen.settled:
-        note = f"Apply waits one settle window before it writes: {house.run.watch.cold}."
+    if context.reconciler.watch.cold and decided.gated.plan.writes and not decided.seen.settled:
+        note = f"Apply waits one settle window before it writes: {context.reconciler.watch.cold}."
     return Review(
-        fleet=house.fleet.name,
-        provider=house.account.profile.name,
-        base_url=house.account.server,
-        host=house.account.host,
-        organization=house.account.organization,
-        digest=decided.plan.digest(_target(house)),
+        fleet=context.fleet.name,
+        provider=context.account.profile.name,
+        base_url=context.account.server,
+        host=context.account.host,
+        organization=context.account.organization,
+        digest=decided.plan.digest(_target(context)),
         plan=decided.gated.plan,
         verdicts=decided.gated.verdicts,
         world=decided.seen.world,
-        now=house.clock.time(),
-        steps=_steps(house.provider, decided),
+        now=context.clock.time(),
+        steps=_steps(context.provider, decided),
         note=note,
     )
 
@@ -214,16 +214,16 @@ def _json(review: Review) -> str:
 class _Console:
     """What `apply` shows while it goes on: the plan, each write's outcome, and where things stand at the end."""
 
-    def __init__(self, house: House, *, json_only: bool, shown: bool) -> None:
-        self._house = house
+    def __init__(self, context: RunContext, *, json_only: bool, shown: bool) -> None:
+        self._context = context
         self._json = json_only
         self._shown = shown
         self._first: Review | None = None
         self._put_off: set[str] = set()  # names whose create is waited with: told once, not once a try
-        self.progress = Progress(house.log)
+        self.progress = Progress(context.log)
 
     def announce(self, decided: Decided) -> None:
-        self._first = _review(self._house, decided)
+        self._first = _review(self._context, decided)
         if not self._json and not self._shown:
             terminal.tell(_colourful(self._first))
 
@@ -236,7 +236,7 @@ class _Console:
                 terminal.tell(outcome_line(outcome, colours=terminal.colours()))
 
     def conclude(self, result: Result) -> None:
-        after = _review(self._house, result.last.after)
+        after = _review(self._context, result.last.after)
         if self._json:
             data = as_data(self._first or after, result.outcomes)
             data |= {"converged": after.converged, "requeue_after": after.requeue_after}
@@ -245,15 +245,15 @@ class _Console:
             return
         if result.outcomes or result.lost or result.timed_out:
             terminal.tell("")
-            terminal.tell(_standing(self._house, result))
+            terminal.tell(_standing(self._context, result))
         for verdict in result.last.after.gated.refusals:
             terminal.tell(f"Gate {verdict.gate} refuses: {verdict.message}.")
         if result.timed_out:
             terminal.tell("Timed out waiting; the jobs go on. `reconciler status` shows them.")
 
 
-def _standing(house: House, result: Result) -> str:
+def _standing(context: RunContext, result: Result) -> str:
     after = result.last.after
-    now = timestamp(house.clock)
+    now = timestamp(context.clock)
     report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, details=Details())
-    return status_table((s for s in report.values() if not s.past), now=house.clock.time())
+    return status_table((s for s in report.values() if not s.past), now=context.clock.time())

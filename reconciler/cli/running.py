@@ -12,7 +12,7 @@ import click
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import options
-from reconciler.cli.wiring import Service, key_for, open_house
+from reconciler.cli.wiring import Service, key_for, run_context
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import Daemon, Observer, Pace
 from reconciler.engine.follow import Fan
@@ -160,17 +160,17 @@ def _attend(duty: _Duty) -> None:
 
 def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
     settings = duty.settings
-    with _only_one(duty), open_house(settings, snapshot, writes=True, patient=True, service=duty.service) as house:
-        log = house.log
-        log.info("daemon.started", directory=str(settings.root), host=house.account.host, interval=duty.pace.interval)
+    with _only_one(duty), run_context(settings, snapshot, writes=True, patient=True, service=duty.service) as context:
+        log = context.log
+        log.info("daemon.started", directory=str(settings.root), host=context.account.host, interval=duty.pace.interval)
         Daemon(
-            house.run,
+            context.reconciler,
             duty.reader.read,
             duty.wakeups,
             log,
-            fleet=house.fleet,
+            fleet=context.fleet,
             pace=duty.pace,
-            first_run=duty.first_run or house.account.sandbox,
+            first_run=duty.first_run or context.account.sandbox,
             random=random.random,
             observer=duty.observer,
         ).run()

@@ -1,6 +1,6 @@
-"""A command's house: settings and manifests in, a `Reconciler` with everything it needs out.
+"""Wiring: settings and manifests in, a `Reconciler` and everything that it needs out.
 
-Used by the commands that talk to a provider. Everything opened here is closed when the block ends.
+The commands that talk to a provider enter `run_context`. What was opened for it is closed when the block ends.
 """
 
 import os
@@ -37,12 +37,12 @@ from reconciler.state.status_files import StatusFiles
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What a command works with."""
+class RunContext:
+    """What a command that talks to a provider works with."""
 
     fleet: Fleet
     account: Account
-    run: Reconciler
+    reconciler: Reconciler
     provider: Provider
     journal: Journal
     status_files: StatusFiles
@@ -52,7 +52,7 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What makes a house a daemon's: live jobs are followed over ``fan``, and somebody may ask it to stop."""
+    """What a daemon's context has besides: live jobs are followed over ``fan``, and somebody may ask it to stop."""
 
     clock: Clock
     stopping: Callable[[], bool]
@@ -71,7 +71,7 @@ def key_for(settings: Settings) -> Key:
 
 
 @contextmanager
-def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
+def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
     settings: Settings,
     snapshot: Snapshot,
     *,
@@ -79,7 +79,7 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
     patient: bool = False,
     clock: Clock | None = None,
     service: Service | None = None,
-) -> Iterator[House]:
+) -> Iterator[RunContext]:
     """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
 
     ``patient``: back-offs of earlier runs count, as for `run` and for whoever tells how things stand; `apply`
@@ -120,9 +120,9 @@ def open_house(  # noqa: PLR0913 - one parameter a way in which commands differ
             stopping=service.stopping if service else lambda: False,
         )
         settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
-        run = Reconciler(ports, settle=settle, prune=settings.prune, patient=patient)
+        reconciler = Reconciler(ports, settle=settle, prune=settings.prune, patient=patient)
         try:
-            yield House(fleet, account, run, provider, journal, status_files, clock, log)
+            yield RunContext(fleet, account, reconciler, provider, journal, status_files, clock, log)
         except ProviderError:
             # An inherited variable may have led to the wrong provider: say where this was.
             terminal.echo(header(fleet.name, account.host, account.organization), err=True)

@@ -36,7 +36,7 @@ from reconciler.errors import JournalError, ReconcilerError
 from reconciler.sandbox import EmbeddedSandbox
 from tests.e2e.chaos import Key, declared, marked, program, unfinished
 from tests.fakes.faulty import Fault, Proxy, Reply, Request, as_it_is
-from tests.fakes.fleets import FleetDirectory, apply_once, house, jobs_at, live
+from tests.fakes.fleets import FleetDirectory, apply_once, jobs_at, live, run_of
 
 SETTLE = 0.1
 CALLS = (
@@ -311,7 +311,7 @@ def _as_it_was_left(on: Stage) -> list[str]:
         if not isinstance(document, dict) or document.get("kind") != "FineTuningJobStatus":
             found.append(f"S7: {path.name} is torn")
     try:
-        with house(on.fleet, on.server.base_url, writes=False) as opened:
+        with run_of(on.fleet, on.server.base_url, writes=False) as opened:
             memory = opened.journal.memory()
     except JournalError as error:
         return [*found, f"S7: {error}"]
@@ -366,7 +366,7 @@ def _left_to_do(on: Stage) -> list[str]:
 
 
 def _pending_cancels(on: Stage) -> set[str]:
-    with house(on.fleet, on.server.base_url, writes=False) as opened:
+    with run_of(on.fleet, on.server.base_url, writes=False) as opened:
         return {job_id for job_id, _ in opened.journal.cancels.pending()}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from reconciler.cli.wiring import House, open_house
+from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
 from reconciler.core.documents import ProviderName
 from reconciler.core.gates import Permission
@@ -64,7 +64,7 @@ class FleetDirectory:
 
 
 @contextlib.contextmanager
-def house(
+def run_of(
     directory: FleetDirectory,
     base_url: str,
     *,
@@ -72,7 +72,7 @@ def house(
     clock: Clock | None = None,
     writes: bool = True,
     **settings: Any,
-) -> Iterator[House]:
+) -> Iterator[RunContext]:
     """One run over a fleet; ``settle`` seconds pass at once, unless a ``clock`` is given."""
     told = Settings(
         root=directory.root,
@@ -83,7 +83,7 @@ def house(
         **settings,
     )
     snapshot = read_directory(directory.root)
-    with open_house(told, snapshot, writes=writes, clock=clock or SkippingClock()) as opened:
+    with run_context(told, snapshot, writes=writes, clock=clock or SkippingClock()) as opened:
         yield opened
 
 
@@ -98,10 +98,10 @@ def apply_once(
     **settings: Any,
 ) -> Result:
     """`reconciler apply --yes`, in this process."""
-    with house(directory, base_url, **settings) as opened:
+    with run_of(directory, base_url, **settings) as opened:
         snapshot = read_directory(directory.root)
         listener = replace(SILENT, announce=announce, passed=passed)
-        return apply(opened.run, snapshot, permission, patience or Patience(), listener)
+        return apply(opened.reconciler, snapshot, permission, patience or Patience(), listener)
 
 
 def jobs_at(base_url: str, **marks: str) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from reconciler.state.schema import Identity
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.daemons import DaemonHarness
 from tests.fakes.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
-from tests.fakes.fleets import BEGIN, SILENT, FleetDirectory, apply_once, house, jobs_at, live, make_job
+from tests.fakes.fleets import BEGIN, SILENT, FleetDirectory, apply_once, jobs_at, live, make_job, run_of
 
 
 @pytest.fixture
@@ -254,18 +254,18 @@ def test_a_create_that_another_run_here_sent_meanwhile_is_looked_for_anew(fleet:
     fleet.job("a", seed=3)
     snapshot = read_directory(fleet.root)
     clock = SkippingClock()
-    with house(fleet, server.base_url, settle=30, clock=clock) as opened:
+    with run_of(fleet, server.base_url, settle=30, clock=clock) as opened:
         sent = Intent("a", snapshot.desired["a"].revision, 1)
         opened.journal.record_intent(sent)
-        opened.run.one_pass(snapshot, BEGIN)
+        opened.reconciler.one_pass(snapshot, BEGIN)
         clock.sleep(20)
         opened.journal.drop_intent("a")
         opened.journal.record_intent(sent)
         clock.sleep(20)
-        again = opened.run.one_pass(snapshot, BEGIN)
+        again = opened.reconciler.one_pass(snapshot, BEGIN)
         assert again.outcomes == (), "its own settle window is not over"
         clock.sleep(31)
-        assert [o.ok for o in opened.run.one_pass(snapshot, BEGIN).outcomes] == [True]
+        assert [o.ok for o in opened.reconciler.one_pass(snapshot, BEGIN).outcomes] == [True]
 
 
 def test_where_marks_were_never_seen_a_lost_create_is_never_sent_again(fleet: FleetDirectory, server: Proxy) -> None:
@@ -433,9 +433,9 @@ def test_a_server_that_only_ever_says_wait_is_not_asked_for_ever(fleet: FleetDir
     server.answer = lambda r: limited("30") if r.creates else server.pass_on(r)
     clock = SkippingClock()
     said: list[str] = []
-    with house(fleet, server.base_url, settle=0, clock=clock) as opened:
+    with run_of(fleet, server.base_url, settle=0, clock=clock) as opened:
         listener = replace(SILENT, waiting=lambda _, what: said.append(what))
-        result = apply(opened.run, read_directory(fleet.root), BEGIN, Patience(), listener)
+        result = apply(opened.reconciler, read_directory(fleet.root), BEGIN, Patience(), listener)
     assert result.exit_code == 1
     assert 590 < sum(clock.slept) < 660
     assert len(server.creates()) < 25
@@ -756,10 +756,10 @@ def test_an_unwritable_journal_stops_before_the_post(fleet: FleetDirectory, serv
     fleet.job("a")
     server.requests.clear()
     snapshot = read_directory(fleet.root)
-    with house(fleet, server.base_url) as opened:
+    with run_of(fleet, server.base_url) as opened:
         opened.journal.close()
         with pytest.raises(JournalError):
-            opened.run.one_pass(snapshot, Permission(first_run=True))
+            opened.reconciler.one_pass(snapshot, Permission(first_run=True))
     assert server.posts() == []
 
 
@@ -811,8 +811,8 @@ def test_a_recorded_job_that_is_gone_is_held_until_it_is_forgotten(
     assert result.exit_code == 1
     assert result.last.after.plan.changes[0].reason is Reason.MISSING
     assert server.creates() == []
-    with house(fleet, server.base_url) as opened:
-        assert opened.run.forget(read_directory(fleet.root), "a")
+    with run_of(fleet, server.base_url) as opened:
+        assert opened.reconciler.forget(read_directory(fleet.root), "a")
     assert apply_once(fleet, server.base_url).exit_code == 0
     assert len(server.creates()) == 1
 
@@ -846,15 +846,15 @@ def test_each_lost_create_has_a_settle_window_of_its_own_also_in_another_run(
 
     server.answer = answer
     snapshot = read_directory(fleet.root)
-    with house(fleet, server.base_url, clock=clock) as first, house(fleet, server.base_url, clock=clock) as second:
-        assert first.run.one_pass(snapshot, BEGIN).outcomes[0].unknown
+    with run_of(fleet, server.base_url, clock=clock) as first, run_of(fleet, server.base_url, clock=clock) as second:
+        assert first.reconciler.one_pass(snapshot, BEGIN).outcomes[0].unknown
         clock.sleep(1)
-        assert second.run.one_pass(snapshot, BEGIN).outcomes == ()
+        assert second.reconciler.one_pass(snapshot, BEGIN).outcomes == ()
         clock.sleep(30)
-        assert first.run.one_pass(snapshot, BEGIN).outcomes[0].unknown, "sent again, and lost again"
+        assert first.reconciler.one_pass(snapshot, BEGIN).outcomes[0].unknown, "sent again, and lost again"
         hidden |= {j["id"] for j in jobs_at(sandbox, job="x")}
         clock.sleep(1)
-        assert second.run.one_pass(snapshot, BEGIN).outcomes == (), "its window is not over"
+        assert second.reconciler.one_pass(snapshot, BEGIN).outcomes == (), "its window is not over"
 
 
 def test_a_run_whose_earlier_ones_had_nothing_to_do_has_their_memory(tmp_path: Path, server: Proxy) -> None:
@@ -896,11 +896,11 @@ def test_a_run_that_was_overtaken_on_its_own_state_directory_leaves_the_newer_sp
     new.job("a", seed=1)
     new.job("b", seed=2)
     told = read_directory(old.root)
-    with house(old, server.base_url, settle=0, state_dir=state) as running:
-        running.run.one_pass(told, BEGIN)
+    with run_of(old, server.base_url, settle=0, state_dir=state) as running:
+        running.reconciler.one_pass(told, BEGIN)
         apply_once(new, server.base_url, settle=0, state_dir=state)
         alive = {j["id"] for j in live(jobs_at(server.base_url))}
-        done = running.run.one_pass(told, BEGIN)
+        done = running.reconciler.one_pass(told, BEGIN)
     assert done.outcomes == ()
     assert {(c.name, c.reason) for c in done.after.plan.changes} == {("a", Reason.OVERTAKEN), ("b", Reason.OVERTAKEN)}
     assert {j["id"] for j in live(jobs_at(server.base_url))} == alive
@@ -912,11 +912,11 @@ def test_what_no_second_read_confirmed_was_never_wanted(fleet: FleetDirectory, s
     fleet.job("a")
     torn = read_directory(fleet.root)
     fleet.job("a", seed=1)
-    with house(fleet, server.base_url, settle=0) as running:
-        assert running.run.one_pass(torn, BEGIN).outcomes == ()
+    with run_of(fleet, server.base_url, settle=0) as running:
+        assert running.reconciler.one_pass(torn, BEGIN).outcomes == ()
         assert running.journal.memory().wanted == {}
         whole = read_directory(fleet.root)
-        assert [o.ok for o in running.run.one_pass(whole, BEGIN).outcomes] == [True]
+        assert [o.ok for o in running.reconciler.one_pass(whole, BEGIN).outcomes] == [True]
         assert set(running.journal.memory().wanted) == {("a", whole.desired["a"].revision)}
 
 

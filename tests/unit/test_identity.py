@@ -12,7 +12,7 @@ from reconciler.core.reason import Reason
 from reconciler.engine.apply import Result
 from reconciler.source import read_directory
 from tests.fakes.faulty import DROP, Reply, as_it_is, once, reply
-from tests.fakes.fleets import FleetDirectory, apply_once, house
+from tests.fakes.fleets import FleetDirectory, apply_once, run_of
 from tests.fakes.forgetful import (
     NOTHING,
     SEED_AND_MODEL,
@@ -250,7 +250,7 @@ def test_a_lost_create_whose_manifest_was_edited_meanwhile_is_found_by_its_seed(
     result = apply_once(fleet, server.base_url)
     assert [(o.action, o.ok) for o in result.outcomes] == [(Action.CREATE, True)], "it is known now, and replaced"
     assert len(server.jobs) == 2
-    with house(fleet, server.base_url) as opened:
+    with run_of(fleet, server.base_url) as opened:
         assert opened.journal.memory().records.keys() == {"ftjob-1", "ftjob-2"}
 
 
