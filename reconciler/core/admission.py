@@ -30,10 +30,10 @@ class Slot:
 
 def admit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decision]) -> dict[str, Create | Wait]:
     """Let each wanted create go, or say what it waits for; a job comes after the one it builds on."""
-    models = {name: known.job.fine_tuned_model for name, case in cases.items() if (known := case.producer)}
+    models = {name: maker.job.fine_tuned_model for name, case in cases.items() if (maker := case.producer)}
     # A job that stands for its name goes on, whatever holds up the end of another one.
     stuck = {n for n, d in decisions.items() if d.keeper is None and any(_is_stuck(c) for c in d.changes)}
-    active = sum(1 for case in cases.values() for k in case.live)
+    active = sum(1 for case in cases.values() for n in case.live)
     permitted: dict[str, Create | Wait] = {}
     wanted = {name: d.wanted for name, d in decisions.items() if d.wanted is not None}
     for name in _upstream_first(world, wanted):
@@ -129,7 +129,7 @@ def _looks_alike(job: Job) -> str:
 
 def _row_15_previous(slot: Slot) -> Wait | None:
     others = slot.case.others
-    ahead = next((k for k in others if k.ours and not may_retire(slot.case, k)), None)
+    ahead = next((n for n in others if n.ours and not may_retire(slot.case, n)), None)
     if ahead is not None:
         return _wait(slot, Reason.WAITING_FOR_PREVIOUS, f"job {ahead.job.id} is ahead of this directory and still live")
     policy = slot.case.policy
@@ -140,7 +140,7 @@ def _row_15_previous(slot: Slot) -> Wait | None:
 
 def _row_16_capacity(slot: Slot) -> Wait | None:
     limit = slot.case.world.fleet.limits.max_active
-    if limit is None or slot.active - sum(makes_room(slot.case, k) for k in slot.case.others) < limit:
+    if limit is None or slot.active - sum(makes_room(slot.case, n) for n in slot.case.others) < limit:
         return None
     return _wait(slot, Reason.WAITING_FOR_CAPACITY, f"as many jobs are live as max_active allows ({limit})")
 

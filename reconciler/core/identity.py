@@ -18,7 +18,7 @@ _FURTHER_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class NamedJob:
     """A job as the decision sees it: whose revision and attempt it stands for."""
 
     job: Job
@@ -54,7 +54,7 @@ class Identified:
     origin are listed, and no job with anything to know it by but its id.
     """
 
-    known: Mapping[str, tuple[Known, ...]]
+    by_name: Mapping[str, tuple[NamedJob, ...]]
     suspects: Mapping[str, tuple[Job, ...]]
     anonymous: bool
 
@@ -63,20 +63,20 @@ def identify(listing: Listing) -> Identified:
     """Group the jobs by the name they stand for."""
     standing, strangers = _standing(listing)
     traces = _traces(listing, strangers)
-    known: defaultdict[str, list[Known]] = defaultdict(list)
+    by_name: defaultdict[str, list[NamedJob]] = defaultdict(list)
     for name, one in (*standing, *_by_seed(strangers, traces)):
-        known[name].append(one)
+        by_name[name].append(one)
     return Identified(
-        known={name: tuple(sorted(jobs, key=lambda k: k.job.age_key)) for name, jobs in known.items()},
+        by_name={name: tuple(sorted(jobs, key=lambda n: n.job.age_key)) for name, jobs in by_name.items()},
         suspects={name: tuple(jobs) for name, jobs in _suspects(listing, strangers, traces).items()},
         anonymous=any(job.marks is None for job in strangers) and not any(job.seed for job in listing.jobs),
     )
 
 
-def _standing(listing: Listing) -> tuple[list[tuple[str, Known]], tuple[Job, ...]]:
+def _standing(listing: Listing) -> tuple[list[tuple[str, NamedJob]], tuple[Job, ...]]:
     """The jobs that stand for a name because somebody or something says so, with it; and all the others."""
     adopters = {d.policy.adopt.job_id: d for d in listing.desired.values() if d.policy.adopt}
-    standing: list[tuple[str, Known]] = []
+    standing: list[tuple[str, NamedJob]] = []
     strangers: list[Job] = []
     for job in sorted(listing.jobs, key=lambda j: j.age_key):
         record = listing.memory.records.get(job.id)
@@ -88,16 +88,16 @@ def _standing(listing: Listing) -> tuple[list[tuple[str, Known]], tuple[Job, ...
     return standing, tuple(strangers)
 
 
-def _stands_for(job: Job, adopter: Desired | None, record: Record | None, *, ours: bool) -> tuple[str, Known] | None:
+def _stands_for(job: Job, adopter: Desired | None, record: Record | None, *, ours: bool) -> tuple[str, NamedJob] | None:
     """The name a job counts for: a person said so, its marks say so, or the journal remembers it."""
     if adopter is not None and adopter.policy.adopt is not None:
         attempt = job.marks.attempt if ours and job.marks else 0
-        return adopter.name, Known(job, adopter.policy.adopt.revision, attempt, ours=ours, adopted=True)
+        return adopter.name, NamedJob(job, adopter.policy.adopt.revision, attempt, ours=ours, adopted=True)
     if ours and job.marks is not None:
-        return job.marks.name, Known(job, job.marks.revision, job.marks.attempt, ours=True, adopted=False)
+        return job.marks.name, NamedJob(job, job.marks.revision, job.marks.attempt, ours=True, adopted=False)
     if record is not None:
         # A server that drops or mangles metadata: the job we made there is known by its id, and never cancelled.
-        return record.name, Known(job, record.revision, record.attempt, ours=False, adopted=False)
+        return record.name, NamedJob(job, record.revision, record.attempt, ours=False, adopted=False)
     return None
 
 
@@ -166,11 +166,11 @@ def sent_seed(memory: Memory, fleet: str, record: Record) -> int:
     return told if isinstance(told, int) else derived_seed(Marks(fleet, record.name, record.revision, record.attempt))
 
 
-def _by_seed(strangers: Iterable[Job], traces: Mapping[int, _Trace]) -> list[tuple[str, Known]]:
+def _by_seed(strangers: Iterable[Job], traces: Mapping[int, _Trace]) -> list[tuple[str, NamedJob]]:
     """The weaker trace: jobs as what their seed says that they are. Such a job is kept, and never cancelled."""
     found = ((job, traces.get(job.seed)) for job in strangers if job.seed is not None)
     return [
-        (trace.name, Known(job, trace.revision, trace.attempt, ours=False, adopted=False))
+        (trace.name, NamedJob(job, trace.revision, trace.attempt, ours=False, adopted=False))
         for job, trace in found
         if trace is not None and trace.fits(job)
     ]

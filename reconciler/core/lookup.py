@@ -5,7 +5,7 @@ Pure. `engine` asks in here before it decides; `plan` asks for the job of a crea
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.core.identity import Known
+from reconciler.core.identity import NamedJob
 from reconciler.core.job import Job
 from reconciler.core.memory import Intent, Record
 from reconciler.core.world import Case, World
@@ -63,14 +63,14 @@ def suspects_of_intent(world: World, name: str) -> tuple[Job, ...]:
     return tuple(j for j in jobs if j.seed == intent.seed and j.id not in records and not world.owns(j))
 
 
-def job_of_intent(case: Case) -> Known | None:
+def job_of_intent(case: Case) -> NamedJob | None:
     """The job that an unresolved create made: by its marks, record or seed, or because a person said so."""
     intent = case.world.memory.intents[case.name]
-    return next((k for k in case.known if k.revision == intent.revision and _made_by(k, intent)), None)
+    return next((n for n in case.jobs if n.revision == intent.revision and _made_by(n, intent)), None)
 
 
-def _made_by(known: Known, intent: Intent) -> bool:
-    return known.adopted or known.attempt == intent.attempt
+def _made_by(named: NamedJob, intent: Intent) -> bool:
+    return named.adopted or named.attempt == intent.attempt
 
 
 # ── what is written down of a look ───────────────────────────────────────────────────────────
@@ -80,30 +80,30 @@ def newly_ended(world: World, resolved: Mapping[str, str | None]) -> dict[tuple[
     """Jobs that have ended, by name and id, which the journal has as live or, made since its last look, not at all."""
     found = frozenset(resolved.values())
     return {
-        (name, k.job.id): k.job
+        (name, n.job.id): n.job
         for name, case in world.cases.items()
-        for k in case.known
-        if not k.live and (k.job.id in found or _was_live(world, k))
+        for n in case.jobs
+        if not n.live and (n.job.id in found or _was_live(world, n))
     }
 
 
-def _was_live(world: World, known: Known) -> bool:
+def _was_live(world: World, named: NamedJob) -> bool:
     """Whether the journal has it as live; or, made since its last look or this run's first, not at all."""
-    record = world.memory.records.get(known.job.id)
+    record = world.memory.records.get(named.job.id)
     if record is not None:
         return record.live
-    came_since = world.memory.known or known.job.id not in world.seen_first
-    return came_since and known.ours and not known.adopted
+    came_since = world.memory.known or named.job.id not in world.seen_first
+    return came_since and named.ours and not named.adopted
 
 
 def records_of(world: World) -> Iterator[Record]:
     """Every job that stands for a name, as the journal is to know it."""
     gone, first, known = world.memory.gone, world.seen_first, world.memory.known
     for name, case in world.cases.items():
-        for k in case.known:
-            ended_before = not known and not k.live and k.job.id in first
+        for n in case.jobs:
+            ended_before = not known and not n.live and n.job.id in first
             stranger = case.desired is None and name in gone
-            yield Record(k.job.id, name, k.revision, k.attempt, k.live, ended_before=ended_before, stranger=stranger)
+            yield Record(n.job.id, name, n.revision, n.attempt, n.live, ended_before=ended_before, stranger=stranger)
 
 
 def seen_at_first(world: World) -> Iterator[Record]:

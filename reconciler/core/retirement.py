@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Keep, Wait
 from reconciler.core.fields import OnChange
-from reconciler.core.identity import Known
+from reconciler.core.identity import NamedJob
 from reconciler.core.lines import cancelled, held_ahead, kept, may_retire, not_ours
 from reconciler.core.reason import Reason
 from reconciler.core.standing import Decision
@@ -19,29 +19,29 @@ _KEPT_MEANWHILE = "of an earlier spec; kept until its successor exists"
 
 def retire(case: Case, decision: Decision, create: Create | Wait | None) -> Iterator[Change]:
     """What becomes of them, once it is known what stands for the name and whether its create may be sent."""
-    others = tuple(k for k in case.others if k.ours)
-    ahead = tuple(k for k in others if not may_retire(case, k))
-    yield from (held_ahead(case, k, "no manifest here ever had its spec") for k in ahead)
-    retirable = tuple(k for k in others if k not in ahead)
-    unmarked = tuple(k for k in case.others if not k.ours)
+    others = tuple(n for n in case.others if n.ours)
+    ahead = tuple(n for n in others if not may_retire(case, n))
+    yield from (held_ahead(case, n, "no manifest here ever had its spec") for n in ahead)
+    retirable = tuple(n for n in others if n not in ahead)
+    unmarked = tuple(n for n in case.others if not n.ours)
     if case.policy.on_change is OnChange.WAIT:
-        for k in (*retirable, *unmarked):
-            yield kept(case, Reason.IN_PROGRESS, "of an earlier spec; left to end (on_change: wait)", k)
+        for n in (*retirable, *unmarked):
+            yield kept(case, Reason.IN_PROGRESS, "of an earlier spec; left to end (on_change: wait)", n)
         return
-    yield from (_outlives(case, k, decision) for k in unmarked)
+    yield from (_outlives(case, n, decision) for n in unmarked)
     message = "its spec was replaced"
     if decision.keeper is not None:
-        yield from (cancelled(case, k, Reason.SUPERSEDED, message, decision.keeper) for k in retirable)
+        yield from (cancelled(case, n, Reason.SUPERSEDED, message, decision.keeper) for n in retirable)
         return
     # Until the new revision lives, the youngest of the old ones is what this name has.
     youngest = others[-1] if others else None
-    for k in retirable:
-        if k is not youngest:
-            yield cancelled(case, k, Reason.SUPERSEDED, message, youngest)
+    for n in retirable:
+        if n is not youngest:
+            yield cancelled(case, n, Reason.SUPERSEDED, message, youngest)
         elif create is not None:
-            yield _following(cancelled(case, k, Reason.SUPERSEDED, "once the new job exists"), create)
+            yield _following(cancelled(case, n, Reason.SUPERSEDED, "once the new job exists"), create)
         else:
-            yield kept(case, Reason.IN_PROGRESS, _KEPT_MEANWHILE, k)
+            yield kept(case, Reason.IN_PROGRESS, _KEPT_MEANWHILE, n)
 
 
 def _following(cancel: Cancel | Hold, create: Create | Wait) -> Change:
@@ -52,12 +52,12 @@ def _following(cancel: Cancel | Hold, create: Create | Wait) -> Change:
     return cancel if isinstance(create, Create) else kept_meanwhile(cancel)
 
 
-def _outlives(case: Case, known: Known, decision: Decision) -> Keep | Hold:
+def _outlives(case: Case, named: NamedJob, decision: Decision) -> Keep | Hold:
     """A live job of an earlier spec that nobody here ends: it goes on, and costs, and that is said."""
     if decision.keeper is None:
         message = "of an earlier spec, without this fleet's marks: it goes on when its successor exists; "
-        return kept(case, Reason.IN_PROGRESS, f"{message}cancel it by hand then", known)
-    hold = not_ours(case, known, Reason.SUPERSEDED)
+        return kept(case, Reason.IN_PROGRESS, f"{message}cancel it by hand then", named)
+    hold = not_ours(case, named, Reason.SUPERSEDED)
     return replace(hold, message=f"of an earlier spec; {hold.message}")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from reconciler.core.change import Adopt, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
-from reconciler.core.identity import Known
+from reconciler.core.identity import NamedJob
 from reconciler.core.job import Job
 from reconciler.core.lines import cancelled, held, held_ahead, kept, may_retire, not_ours
 from reconciler.core.lookup import job_of_intent, must_exist, suspects_of_intent
@@ -50,7 +50,7 @@ class Decision:
 
     changes: tuple[Change, ...] = ()
     wanted: Create | None = None
-    keeper: Known | None = None
+    keeper: NamedJob | None = None
     final: bool = False
 
 
@@ -59,8 +59,8 @@ def stand(case: Case) -> Decision:
     return next(decision for row in STANDING if (decision := row(case)) is not None)
 
 
-def _hold(case: Case, reason: Reason, message: str, known: Known | None = None) -> Decision:
-    return Decision(changes=(held(case, reason, message, known),), final=True)
+def _hold(case: Case, reason: Reason, message: str, named: NamedJob | None = None) -> Decision:
+    return Decision(changes=(held(case, reason, message, named),), final=True)
 
 
 def _row_1_source_invalid(case: Case) -> Decision | None:
@@ -138,8 +138,8 @@ def _row_4_state(case: Case) -> Decision | None:
     states = {case.world.fleet.state} | ({case.desired.policy.state} if case.desired else set())
     if State.SUSPENDED in states and (case.desired or case.live):
         whose = "the fleet" if case.world.fleet.state is State.SUSPENDED else "the job"
-        known = case.live[-1] if case.live else None
-        return _hold(case, Reason.SUSPENDED, f"{whose} is suspended (state: suspended); nothing is touched", known)
+        named = case.live[-1] if case.live else None
+        return _hold(case, Reason.SUSPENDED, f"{whose} is suspended (state: suspended); nothing is touched", named)
     if State.CANCELLED not in states:
         return None
     if not case.live:
@@ -147,8 +147,8 @@ def _row_4_state(case: Case) -> Decision | None:
     whose = "the fleet" if case.world.fleet.state is State.CANCELLED else "the job"
     message = f"{whose} is to be cancelled (state: cancelled)"
     ends = (
-        cancelled(case, k, Reason.CANCEL_REQUESTED, message) if k.ours else not_ours(case, k, Reason.NO_IDENTITY)
-        for k in case.live
+        cancelled(case, n, Reason.CANCEL_REQUESTED, message) if n.ours else not_ours(case, n, Reason.NO_IDENTITY)
+        for n in case.live
     )
     return Decision(changes=tuple(ends), final=True)
 
@@ -162,42 +162,42 @@ def _nothing_live(case: Case) -> Decision:
 def _row_5_removed(case: Case) -> Decision | None:
     if case.desired is not None:
         return None
-    return Decision(changes=tuple(_removed(case, k) for k in case.live), final=True)
+    return Decision(changes=tuple(_removed(case, n) for n in case.live), final=True)
 
 
-def _removed(case: Case, known: Known) -> Change:
-    if not known.ours:
-        return not_ours(case, known, Reason.ORPHANED)
-    marks = known.job.marks
+def _removed(case: Case, named: NamedJob) -> Change:
+    if not named.ours:
+        return not_ours(case, named, Reason.ORPHANED)
+    marks = named.job.marks
     # What its last manifest said counts; the mark is for those who never read it.
     if case.world.memory.orphans.get(case.name, marks is not None and marks.orphan):
-        return held(case, Reason.ORPHANED, "its manifest is gone; left to end (on_remove: orphan)", known)
+        return held(case, Reason.ORPHANED, "its manifest is gone; left to end (on_remove: orphan)", named)
     if not case.world.prune or not case.world.fleet.prune:
-        return held(case, Reason.PRUNE_DISABLED, "its manifest is gone; left to end (prune is off)", known)
-    if not may_retire(case, known, by_name=True):
-        return held_ahead(case, known, "no manifest here ever named it")
-    return cancelled(case, known, Reason.REMOVED, "its manifest is gone")
+        return held(case, Reason.PRUNE_DISABLED, "its manifest is gone; left to end (prune is off)", named)
+    if not may_retire(case, named, by_name=True):
+        return held_ahead(case, named, "no manifest here ever named it")
+    return cancelled(case, named, Reason.REMOVED, "its manifest is gone")
 
 
 def _row_6_duplicate(case: Case) -> Decision | None:
-    live, succeeded = tuple(k for k in case.current if k.live), case.succeeded
+    live, succeeded = tuple(n for n in case.current if n.live), case.succeeded
     if not (len(live) > 1 or (live and succeeded)):
         return None
     # The oldest wins: a crash between POST and its answer leaves a second job
     # behind, and the first is the one that may already have trained.
-    candidates = (*(k for k in (*succeeded, *live) if k.adopted), *succeeded, *live)
+    candidates = (*(n for n in (*succeeded, *live) if n.adopted), *succeeded, *live)
     keeper = candidates[0]
-    surplus = tuple(k for k in live if k is not keeper)
+    surplus = tuple(n for n in live if n is not keeper)
     message = f"a second job of the same revision; {keeper.job.id} is kept"
     ends = (
-        cancelled(case, k, Reason.DUPLICATE, message, keeper) if k.ours else not_ours(case, k, Reason.DUPLICATE)
-        for k in surplus
+        cancelled(case, n, Reason.DUPLICATE, message, keeper) if n.ours else not_ours(case, n, Reason.DUPLICATE)
+        for n in surplus
     )
     return Decision(changes=(_keep(case, keeper), *ends), keeper=keeper)
 
 
 def _row_7_in_progress(case: Case) -> Decision | None:
-    live = next((k for k in case.current if k.live), None)
+    live = next((n for n in case.current if n.live), None)
     return None if live is None else Decision(changes=(_keep(case, live),), keeper=live)
 
 
@@ -208,20 +208,20 @@ def _row_8_succeeded(case: Case) -> Decision | None:
     return Decision(changes=(_keep(case, keeper),), keeper=keeper)
 
 
-def _keep(case: Case, known: Known) -> Keep | Adopt:
-    if known.job.succeeded:
-        model = known.job.fine_tuned_model
+def _keep(case: Case, named: NamedJob) -> Keep | Adopt:
+    if named.job.succeeded:
+        model = named.job.fine_tuned_model
         message = (
             f"its model exists: {escaped(model)}" if model else "it has succeeded; the provider names no model yet"
         )
-        return kept(case, Reason.SUCCEEDED, message, known)
-    if known.job.id not in case.world.memory.records:
-        # Neither named, marked nor recorded: its seed said so (`case`).
-        trace = "marks" if known.ours else "seed"
-        how = "named by policy.adopt" if known.adopted else f"recognised by its {trace}"
-        message = f"{escaped(known.job.status)} already, {how}; no second one is made"
-        return Adopt(case.name, Reason.ADOPTED, message, known.job.id, known.revision, known.attempt)
-    return kept(case, Reason.IN_PROGRESS, escaped(known.job.status), known)
+        return kept(case, Reason.SUCCEEDED, message, named)
+    if named.job.id not in case.world.memory.records:
+        # Neither named, marked nor recorded: its seed said so (`identity`).
+        trace = "marks" if named.ours else "seed"
+        how = "named by policy.adopt" if named.adopted else f"recognised by its {trace}"
+        message = f"{escaped(named.job.status)} already, {how}; no second one is made"
+        return Adopt(case.name, Reason.ADOPTED, message, named.job.id, named.revision, named.attempt)
+    return kept(case, Reason.IN_PROGRESS, escaped(named.job.status), named)
 
 
 def _row_9_failed(case: Case) -> Decision | None:
@@ -230,7 +230,7 @@ def _row_9_failed(case: Case) -> Decision | None:
         return None
     policy = case.policy
     # Two jobs of one attempt, which two runs made at once, are one attempt.
-    failures = len({k.attempt for k in case.current if k.job.failed})
+    failures = len({n.attempt for n in case.current if n.job.failed})
     error = latest.job.error
     why = error.words if error else "the provider gives no reason"
     what = f"attempt {latest.attempt} failed ({escaped(why)})"
@@ -261,8 +261,8 @@ def _row_11_cancelled(case: Case) -> Decision | None:
     return Decision(changes=(held(case, Reason.CANCELLED, advice, latest),))
 
 
-def _by_whom(case: Case, known: Known) -> str:
-    end = end_of(case.world.memory, known.job)
+def _by_whom(case: Case, named: NamedJob) -> str:
+    end = end_of(case.world.memory, named.job)
     if end.by is By.RECONCILER:
         return f"here ({end.reason})"
     return "by somebody else" if end.by else "(by whom is not known here)"
@@ -295,7 +295,7 @@ def _curable(job: Job) -> bool:
     return not (job.error.param in {"training_file", "validation_file"} or mentions(job.error.code, _INCURABLE))
 
 
-def _cancelled_by_us(case: Case, latest: Known) -> bool:
+def _cancelled_by_us(case: Case, latest: NamedJob) -> bool:
     memory = case.world.memory
     own = memory.cancels.get(latest.job.id)
     if own is not None and ended_by_us(memory, latest.job) and own.reason in _RESTORABLE:
@@ -305,7 +305,7 @@ def _cancelled_by_us(case: Case, latest: Known) -> bool:
     unwitnessed = record.ended_before if record is not None else seen_at_once
     # Nobody wrote down who cancelled it. A younger job of another spec says that it
     # was replaced; a second attempt would say that this guess was made once already.
-    replaced = any(k.revision != latest.revision and k.job.age_key > latest.job.age_key for k in case.known)
+    replaced = any(n.revision != latest.revision and n.job.age_key > latest.job.age_key for n in case.jobs)
     return unwitnessed and own is None and latest.attempt == 1 and replaced
 
 
@@ -313,7 +313,7 @@ def _want(case: Case, cause: Reason, message: str) -> Decision:
     """A create that parts A and B ask for; its attempt follows the highest that anyone remembers."""
     if case.desired is None:
         return Decision()  # row 5 has taken the names that nobody wants; none of them is ever created
-    seen = [k.attempt for k in case.current]
+    seen = [n.attempt for n in case.current]
     seen += [r.attempt for r in case.records if r.revision == case.revision]
     attempt = max(seen, default=0) + 1
     return Decision(wanted=Create(case.name, cause, message, case.desired.revision, attempt))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Plan, Wait
 from reconciler.core.ending import By, End, end_of
-from reconciler.core.identity import Known
+from reconciler.core.identity import NamedJob
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.reason import Reason, Trouble
 from reconciler.core.world import Case, World
@@ -90,7 +90,7 @@ def statuses(
     back from disk. ``details`` are those read in this pass.
     """
     cases = world.cases
-    lines: dict[str, list[Change]] = {name: [] for name, case in cases.items() if case.desired or case.known}
+    lines: dict[str, list[Change]] = {name: [] for name, case in cases.items() if case.desired or case.jobs}
     for change in plan.changes:
         lines.setdefault(change.name, []).append(change)
     return {
@@ -106,13 +106,13 @@ def _status(
     before: Mapping[str, object],
     details: Details,
 ) -> Status:
-    known = _shown(case, changes)
-    job = known.job if known else None
+    shown = _shown(case, changes)
+    job = shown.job if shown else None
     past = case.desired is None and not changes
     conditions = (_ARCHIVED if past else _synced(changes), _succeeded(job, changes), *_blocked(changes))
     return Status(
         name=case.name,
-        revision=case.revision or (known.revision if known else None),
+        revision=case.revision or (shown.revision if shown else None),
         job_id=job.id if job else None,
         job_status=job.status if job else None,
         fine_tuned_model=job.fine_tuned_model if job else None,
@@ -125,18 +125,18 @@ def _status(
         conditions=tuple(
             Condition(facts[0], facts[1], str(facts[2]), facts[3], _since(facts, before, now)) for facts in conditions
         ),
-        history=tuple(_past(case, k) for k in case.known[-_HISTORY_LIMIT:]),
+        history=tuple(_past(case, n) for n in case.jobs[-_HISTORY_LIMIT:]),
         created_at=job.created_at if job else None,
         past=past,
     )
 
 
-def _shown(case: Case, changes: Sequence[Change]) -> Known | None:
+def _shown(case: Case, changes: Sequence[Change]) -> NamedJob | None:
     """The job this name stands on: the one its plan is about, else the latest of its revision."""
     ids = [c.job_id for c in changes if c.job_id and (case.desired is None or c.revision == case.revision)]
-    named = {k.job.id: k for k in case.known}
-    last = case.known[-1] if case.desired is None and case.known else case.latest
-    return next((named[i] for i in ids if i in named), last)
+    by_id = {n.job.id: n for n in case.jobs}
+    last = case.jobs[-1] if case.desired is None and case.jobs else case.latest
+    return next((by_id[i] for i in ids if i in by_id), last)
 
 
 _ARCHIVED: _Facts = ("Synced", "True", "Done", "its manifest is gone; nothing is left to do")
@@ -195,7 +195,7 @@ def _since(facts: _Facts, before: Mapping[str, object], now: str) -> str:
 
 def _latest_model(case: Case) -> Mapping[str, object] | None:
     """The model to use now: the present revision's, else the last that this name produced."""
-    earlier = (k for k in reversed(case.known) if k.job.succeeded and k.job.fine_tuned_model)
+    earlier = (n for n in reversed(case.jobs) if n.job.succeeded and n.job.fine_tuned_model)
     best = case.producer or next(earlier, None)
     if best is None:
         return None
@@ -244,18 +244,18 @@ _CANCELLED_FOR: Mapping[str, str] = {
 }
 
 
-def _past(case: Case, known: Known) -> Mapping[str, object]:
+def _past(case: Case, named: NamedJob) -> Mapping[str, object]:
     """One job of the history; what is not known of its end, or has not come yet, is None. Times are Unix seconds."""
-    end = None if known.live else end_of(case.world.memory, known.job)
+    end = None if named.live else end_of(case.world.memory, named.job)
     return {
-        "job_id": known.job.id,
-        "revision": known.revision,
-        "attempt": known.attempt,
-        "status": known.job.status,
-        "fine_tuned_model": known.job.fine_tuned_model,
+        "job_id": named.job.id,
+        "revision": named.revision,
+        "attempt": named.attempt,
+        "status": named.job.status,
+        "fine_tuned_model": named.job.fine_tuned_model,
         "ended_by": str(end.by) if end and end.by else None,
         "ended_reason": str(end.reason) if end else None,
-        "ended_message": _why(known.job, end) if end else None,
+        "ended_message": _why(named.job, end) if end else None,
         "ended_at": end.at if end else None,
     }
 

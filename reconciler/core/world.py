@@ -11,7 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from reconciler.core.desired import Desired, Fleet, Policy
-from reconciler.core.identity import Known, Listing, identify
+from reconciler.core.identity import Listing, NamedJob, identify
 from reconciler.core.job import Job
 from reconciler.core.memory import Memory, Record
 from reconciler.core.reason import Reason
@@ -61,13 +61,13 @@ class World:
             records[record.name].append(record)
         lost = {r.name for r in memory.records.values() if r.job_id in self.missing | self.unseen}
         once_wanted = {name for name, revision in memory.wanted if memory.wanted_here(name, revision)}
-        names = set(self.desired) | set(identified.known) | set(memory.intents) | self.broken | lost
+        names = set(self.desired) | set(identified.by_name) | set(memory.intents) | self.broken | lost
         return {
             name: Case(
                 name,
                 self,
                 self.desired.get(name),
-                identified.known.get(name, ()),
+                identified.by_name.get(name, ()),
                 tuple(records.get(name, ())),
                 once_wanted=name in once_wanted,
                 suspects=identified.suspects.get(name, ()),
@@ -89,12 +89,12 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One name and everything its row depends on; ``known`` holds the oldest first."""
+    """One name and everything its row depends on; ``jobs`` holds the oldest first."""
 
     name: str
     world: World
     desired: Desired | None
-    known: tuple[Known, ...]
+    jobs: tuple[NamedJob, ...]
     records: tuple[Record, ...] = ()  # what the journal holds of this name
     once_wanted: bool = False  # some revision of this name is among what `wanted_here` says
     suspects: tuple[Job, ...] = ()  # without marks: each might be a job of its present revision
@@ -111,38 +111,38 @@ class Case:
         return self.desired.revision if self.desired else None
 
     @property
-    def live(self) -> tuple[Known, ...]:
-        return tuple(k for k in self.known if k.live)
+    def live(self) -> tuple[NamedJob, ...]:
+        return tuple(n for n in self.jobs if n.live)
 
     @property
-    def current(self) -> tuple[Known, ...]:
+    def current(self) -> tuple[NamedJob, ...]:
         """The jobs that stand for the revision the manifest has now."""
-        return tuple(k for k in self.known if k.revision == self.revision)
+        return tuple(n for n in self.jobs if n.revision == self.revision)
 
     @property
-    def others(self) -> tuple[Known, ...]:
+    def others(self) -> tuple[NamedJob, ...]:
         """Live jobs of other revisions."""
-        return tuple(k for k in self.live if k.revision != self.revision)
+        return tuple(n for n in self.live if n.revision != self.revision)
 
     @property
-    def succeeded(self) -> tuple[Known, ...]:
+    def succeeded(self) -> tuple[NamedJob, ...]:
         """Those of them that succeeded; the one to keep and to build on comes first: the adopted, else the oldest."""
-        return tuple(sorted((k for k in self.current if k.job.succeeded), key=lambda k: not k.adopted))
+        return tuple(sorted((n for n in self.current if n.job.succeeded), key=lambda n: not n.adopted))
 
     @property
-    def producer(self) -> Known | None:
+    def producer(self) -> NamedJob | None:
         """The job whose model is the present revision's."""
-        return next((k for k in self.succeeded if k.job.fine_tuned_model), None)
+        return next((n for n in self.succeeded if n.job.fine_tuned_model), None)
 
     @property
-    def latest(self) -> Known | None:
+    def latest(self) -> NamedJob | None:
         """The latest attempt: of several, the succeeded, else the live, else the oldest.
 
         A duplicate that was cancelled to leave one says nothing of its revision, unless there is nothing else.
         """
         cancels = self.world.memory.cancels
-        healed = {i for k in self.current if (i := k.job.id) in cancels and cancels[i].reason == Reason.DUPLICATE}
-        counted = tuple(k for k in self.current if k.job.id not in healed or not k.job.cancelled) or self.current
-        top = max((k.attempt for k in counted), default=None)
-        ranked = sorted(counted, key=lambda k: (k.attempt != top, not k.job.succeeded, not k.live))
+        healed = {i for n in self.current if (i := n.job.id) in cancels and cancels[i].reason == Reason.DUPLICATE}
+        counted = tuple(n for n in self.current if n.job.id not in healed or not n.job.cancelled) or self.current
+        top = max((n.attempt for n in counted), default=None)
+        ranked = sorted(counted, key=lambda n: (n.attempt != top, not n.job.succeeded, not n.live))
         return next(iter(ranked), None)

@@ -32,7 +32,7 @@ def follow(ports: Ports, world: World, log: FilteringBoundLogger) -> tuple[Follo
     """What a daemon reads of live jobs beside the listing."""
     if ports.follower is None or ports.stopping():
         return ()
-    jobs = {k.job.id: (name, k.job) for name, case in world.cases.items() for k in case.known}
+    jobs = {n.job.id: (name, n.job) for name, case in world.cases.items() for n in case.jobs}
     return ports.follower.follow(jobs, log)
 
 
