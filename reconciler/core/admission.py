@@ -107,7 +107,7 @@ def _row_14_no_identity(slot: Slot) -> Wait | None:
     if case.suspects:
         return _wait(slot, Reason.NO_IDENTITY, _looks_alike(case.suspects[0]))
     # With the id alone, only what made jobs there before knows which are its own.
-    remembers = memory.known and any(r.attempt for r in memory.records.values())
+    remembers = memory.inherited and any(r.attempt for r in memory.records.values())
     if memory.seeds or remembers or not (memory.echoes is False or case.anonymous):
         return None
     return _wait(

@@ -42,5 +42,5 @@ def end_of(memory: Memory, job: Job) -> End:
     if own is not None and own.counts:
         return End(By.RECONCILER, own.reason, job.finished_at or own.sent_at)
     record = memory.records.get(job.id)
-    witnessed = own is not None or (not record.ended_before if record is not None else memory.known)
+    witnessed = own is not None or (not record.ended_before if record is not None else memory.inherited)
     return End(By.OTHERS if witnessed else None, Reason.CANCELLED, job.finished_at)

@@ -32,7 +32,7 @@ def may_retire(case: Case, named: NamedJob, *, by_name: bool = False) -> bool:
     world = case.world
     if named.job.id in world.approved_ahead:
         return True
-    if not world.memory.known and named.job.id in world.seen_first:
+    if not world.memory.inherited and named.job.id in world.seen_first:
         return True
     if not by_name:
         return world.memory.wanted_here(case.name, named.revision)

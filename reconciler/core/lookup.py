@@ -92,21 +92,21 @@ def _was_live(world: World, named: NamedJob) -> bool:
     record = world.memory.records.get(named.job.id)
     if record is not None:
         return record.live
-    came_since = world.memory.known or named.job.id not in world.seen_first
+    came_since = world.memory.inherited or named.job.id not in world.seen_first
     return came_since and named.ours and not named.adopted
 
 
 def records_of(world: World) -> Iterator[Record]:
     """Every job that stands for a name, as the journal is to know it."""
-    gone, first, known = world.memory.gone, world.seen_first, world.memory.known
+    gone, first, inherited = world.memory.gone, world.seen_first, world.memory.inherited
     for name, case in world.cases.items():
         for n in case.jobs:
-            ended_before = not known and not n.live and n.job.id in first
+            ended_before = not inherited and not n.live and n.job.id in first
             stranger = case.desired is None and name in gone
             yield Record(n.job.id, name, n.revision, n.attempt, n.live, ended_before=ended_before, stranger=stranger)
 
 
 def seen_at_first(world: World) -> Iterator[Record]:
     """What a run without memory may call its own: what a rival made since, somebody who knows more wanted."""
-    if not world.memory.known:
+    if not world.memory.inherited:
         yield from (record for record in records_of(world) if record.job_id in world.seen_first)

@@ -56,7 +56,7 @@ class Rejection:
 class Memory:
     """What the journal knows of this fleet at this provider.
 
-    ``known`` is False in a run whose journal began empty ("without memory").
+    ``inherited``: an earlier run left it; False for all of a run whose journal began empty ("without memory").
     ``wanted`` maps each (name, revision) once read in this directory to its hashed form
     (None where it was taken over from the first settled listing).
     ``gone`` are names that were read here once and had been found gone by the last pass.
@@ -68,7 +68,7 @@ class Memory:
     ``seeds``: it does not, and has been seen to return the seed that was sent.
     """
 
-    known: bool = False
+    inherited: bool = False
     intents: Mapping[str, Intent] = field(default_factory=lambda: MappingProxyType({}))
     records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
     wanted: Mapping[tuple[str, str], Mapping[str, object] | None] = field(default_factory=lambda: MappingProxyType({}))
@@ -90,4 +90,4 @@ class Memory:
     def wanted_here(self, name: str, revision: str) -> bool:
         """Whether this directory once asked for it; in a run without memory, only what this run has read itself."""
         key = (name, revision)
-        return key in self.wanted and (self.known or self.wanted[key] is not None)
+        return key in self.wanted and (self.inherited or self.wanted[key] is not None)

@@ -301,7 +301,7 @@ def _cancelled_by_us(case: Case, latest: NamedJob) -> bool:
     if own is not None and ended_by_us(memory, latest.job) and own.reason in _RESTORABLE:
         return True
     record = memory.records.get(latest.job.id)
-    seen_at_once = not memory.known and latest.job.id in case.world.seen_first
+    seen_at_once = not memory.inherited and latest.job.id in case.world.seen_first
     unwitnessed = record.ended_before if record is not None else seen_at_once
     # Nobody wrote down who cancelled it. A younger job of another spec says that it
     # was replaced; a second attempt would say that this guess was made once already.

@@ -126,7 +126,7 @@ class Cancels:
         """A person said so: these jobs are left alone from here on."""
         self._set("given_up = 1, counts = 0", [{"job_id": job_id} for job_id in job_ids])
 
-    def known(self, *, every_backoff: bool) -> dict[str, OwnCancel]:
+    def recorded(self, *, every_backoff: bool) -> dict[str, OwnCancel]:
         """By job. One is waiting until its back-off ends where ``every_backoff``, else where this run sent it."""
         now = self._now()
         rows = self._rows.read(

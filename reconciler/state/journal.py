@@ -45,7 +45,7 @@ class Journal:
         self._rows = rows
         self._now = now
         self._begun = fence.entry.begun or fence.entry.settled
-        self.known = self._begun  # False for the whole of a run that began without memory
+        self.inherited = self._begun  # False for the whole of a run that began without memory
         self.settled = fence.entry.settled  # False: no run here has waited out a settle window yet
         self.moved = self.settled and not fence.sealed  # a copy: wait before the first write
 
@@ -68,13 +68,13 @@ class Journal:
         intents = self._intents()
         records = self._records()
         wanted = self.wanted.forms()
-        cancels = self.cancels.known(every_backoff=every_backoff)
+        cancels = self.cancels.recorded(every_backoff=every_backoff)
         rejected = self.refusals.in_force(every_backoff=every_backoff)
         none_at_all = rejected.pop("", None)
         last_seen = self.manifests.last_seen()
         echoes = self._echoes()
         return Memory(
-            known=self.known,
+            inherited=self.inherited,
             intents=intents,
             records=records,
             wanted=wanted,
@@ -177,8 +177,8 @@ class Journal:
 
     def record_job(self, job: Record) -> None:
         """A create was answered: the job is known from here on, its intent is settled, and refusals are over."""
-        known = asdict(replace(job, ended_before=False, stranger=False))
-        self._rows.write(put("record", [known]), _intent_dropped(job.name), self.refusals.over(job.name))
+        columns = asdict(replace(job, ended_before=False, stranger=False))
+        self._rows.write(put("record", [columns]), _intent_dropped(job.name), self.refusals.over(job.name))
 
     def record_echo(self, *, echoes: bool, seeds: bool = False) -> None:
         """Whether our marks came back, or else the seed. Once seen it stays: one lost pair proves nothing."""

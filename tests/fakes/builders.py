@@ -65,12 +65,12 @@ def memory(
     wanted: Iterable[tuple[str, str]] = (),
     cancels: Mapping[str, OwnCancel | str] | None = None,
     intents: Iterable[Intent] = (),
-    known: bool = True,
+    inherited: bool = True,
     **more: Any,
 ) -> Memory:
     """A run's memory; ``cancels`` may give the reason alone."""
     return Memory(
-        known=known,
+        inherited=inherited,
         records={r.job_id: r for r in records},
         wanted=dict.fromkeys(wanted),
         cancels={k: v if isinstance(v, OwnCancel) else OwnCancel(v) for k, v in (cancels or {}).items()},

@@ -32,7 +32,7 @@ def unmarked(job_id: str, model: str, **more: Any) -> Job:
     return replace(job(job_id, marked=False, **more), model=model)
 
 
-NOBODY_KNOWS = Memory(known=False, echoes=True)
+NOBODY_KNOWS = Memory(inherited=False, echoes=True)
 KNOWS_NOTHING = memory(echoes=True)
 UNMARKED = memory(records=[record(), record("j2", revision=R2)], wanted=[("a", R1), ("a", R2)], seeds=True)
 
@@ -613,7 +613,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     ),
     (
         "a server that drops metadata: its job is known by its seed when the journal is lost",
-        world([unmarked("j1", "m", seed=SENT)], [desired()], remembers=memory(known=False)),
+        world([unmarked("j1", "m", seed=SENT)], [desired()], remembers=memory(inherited=False)),
         [(ADOPT, Reason.ADOPTED, "j1")],
     ),
     (
@@ -621,18 +621,18 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         world(
             [unmarked("j1", "m-2026-01-01", seed=SENT, suffix="s")],
             [replace(desired(), body={"model": "m", "suffix": "s"})],
-            remembers=memory(known=False),
+            remembers=memory(inherited=False),
         ),
         [(ADOPT, Reason.ADOPTED, "j1")],
     ),
     (
         "... and never cancelled",
-        world([unmarked("j1", "m", seed=SENT)], [desired(state=State.CANCELLED)], remembers=memory(known=False)),
+        world([unmarked("j1", "m", seed=SENT)], [desired(state=State.CANCELLED)], remembers=memory(inherited=False)),
         [(HOLD, Reason.NO_IDENTITY, "j1")],
     ),
     (
         "... whatever the model is called there",
-        world([unmarked("j1", "other", seed=SENT)], [desired()], remembers=memory(known=False)),
+        world([unmarked("j1", "other", seed=SENT)], [desired()], remembers=memory(inherited=False)),
         [(ADOPT, Reason.ADOPTED, "j1")],
     ),
     (
@@ -640,13 +640,13 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         world(
             [job("j1", fleet="fleet", seed=derived_seed(Marks(FLEET, "a", R1, 3)))],
             [desired()],
-            remembers=memory(known=False),
+            remembers=memory(inherited=False),
         ),
         [(ADOPT, Reason.ADOPTED, "j1")],
     ),
     (
         "... but not with another suffix; and it is not made again either",
-        world([unmarked("j2", "m", seed=SENT, suffix="x")], [desired()], remembers=memory(known=False)),
+        world([unmarked("j2", "m", seed=SENT, suffix="x")], [desired()], remembers=memory(inherited=False)),
         [(WAIT, Reason.NO_IDENTITY, None)],
     ),
     (
@@ -659,7 +659,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         world(
             [unmarked("j1", "m", seed=7)],
             [replace(desired(), body={"model": "m", "seed": 7})],
-            remembers=memory(known=False),
+            remembers=memory(inherited=False),
         ),
         [(WAIT, Reason.NO_IDENTITY, None)],
     ),
@@ -677,13 +677,13 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         world(
             [unmarked("j1", "m", seed=7, suffix="x")],
             [replace(desired(), body={"model": "m", "seed": 7})],
-            remembers=memory(known=False),
+            remembers=memory(inherited=False),
         ),
         [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
         "a server that drops metadata and returns the seed: further names are created",
-        world([unmarked("j0", "m")], [desired()], remembers=memory(known=False, echoes=False, seeds=True)),
+        world([unmarked("j0", "m")], [desired()], remembers=memory(inherited=False, echoes=False, seeds=True)),
         [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (

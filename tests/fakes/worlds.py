@@ -56,7 +56,7 @@ def worlds(draw: st.DrawFn) -> World:
         wanted=draw(st.sets(st.tuples(st.sampled_from(names), st.sampled_from(revisions)))),
         cancels={i: draw(st.sampled_from(("Removed", "Duplicate"))) for i in draw(some)},
         intents=[Intent("a", R1, 1)] if draw(st.integers(0, 9)) == 0 else [],
-        known=draw(st.booleans()),
+        inherited=draw(st.booleans()),
         echoes=draw(st.sampled_from((True, True, None, False))),
         refused=draw(st.sampled_from(("", "", "", "quota"))),
     )

@@ -118,7 +118,7 @@ class Site:
         process.generation, process.found = self.state.generation, self.state.copy()
         program = self.world.program
         journal = self.state.open(clock, program.journal, program.fence, program.verify)
-        process.known_at_start = journal.known
+        process.known_at_start = journal.inherited
         return journal
 
 

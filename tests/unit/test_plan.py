@@ -455,7 +455,9 @@ DROPS_METADATA = memory(records=[record(attempt=2, live=False)])
         pytest.param(job("j1", fleet="x", attempt=2, **FAILED), ("j1", R1), None, 1, id="adopted, another fleet's"),
         pytest.param(job("j1", marked=False, **FAILED), ("j1", R1), None, 1, id="adopted, without marks"),
         pytest.param(job("j1", marked=False, **FAILED), None, DROPS_METADATA, 3, id="known by its record"),
-        pytest.param(unmarked("j1", "m", seed=SENT, **FAILED), None, memory(known=False), 2, id="known by its seed"),
+        pytest.param(
+            unmarked("j1", "m", seed=SENT, **FAILED), None, memory(inherited=False), 2, id="known by its seed"
+        ),
     ],
 )
 def test_the_attempt_after_one_that_failed(

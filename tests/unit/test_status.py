@@ -203,7 +203,7 @@ def ours(reason: Reason, why: str) -> tuple[object, ...]:
             ("somebody else", "Cancelled", SOMEBODY, 60),
         ),
         (job(status="cancelled"), memory(), ("somebody else", "Cancelled", SOMEBODY, None)),
-        (job(status="cancelled"), memory(known=False), (None, "Cancelled", NOT_KNOWN, None)),
+        (job(status="cancelled"), memory(inherited=False), (None, "Cancelled", NOT_KNOWN, None)),
         (
             job(status="cancelled"),
             memory(records=[record(live=False, ended_before=True)]),
@@ -211,7 +211,7 @@ def ours(reason: Reason, why: str) -> tuple[object, ...]:
         ),
         (
             job(status="cancelled"),
-            memory(records=[record()], known=False),
+            memory(records=[record()], inherited=False),
             ("somebody else", "Cancelled", SOMEBODY, None),
         ),
     ],

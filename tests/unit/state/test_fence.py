@@ -202,7 +202,7 @@ def test_a_copy_elsewhere_knows_that_it_is_one(state: Path, tmp_path: Path) -> N
         journal.mark_settled()
     shutil.copytree(state, tmp_path / "copy")
     with opened(tmp_path / "copy") as journal:
-        assert journal.known
+        assert journal.inherited
         assert journal.moved
         journal.mark_settled()
     with opened(tmp_path / "copy") as journal:

@@ -20,7 +20,7 @@ def wants(name: str = "a", revision: str = R1) -> dict[str, Desired]:
 def test_a_new_journal_knows_nothing(state: Path) -> None:
     with opened(state) as journal:
         memory = journal.memory()
-    assert not memory.known
+    assert not memory.inherited
     assert (memory.intents, memory.records, memory.wanted, memory.cancels) == ({}, {}, {}, {})
     assert (memory.rejected, memory.refused, memory.echoes) == ({}, "", None)
 
@@ -38,7 +38,7 @@ def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
         journal.mark_settled([record("j2", "d", live=False)])
     with opened(state, time) as journal:
         memory = journal.memory(every_backoff=True)
-        assert journal.known
+        assert journal.inherited
         assert not journal.moved
     assert memory.intents == {"a": Intent("a", R1, 2, seed=9)}
     assert memory.records["j1"] == record("j1", "b")
@@ -111,7 +111,7 @@ def test_identities_share_nothing(state: Path, other: Identity) -> None:
         journal.record_echo(echoes=True)
     with opened(state, identity=other) as journal:
         memory = journal.memory(every_backoff=True)
-    assert not memory.known
+    assert not memory.inherited
     assert (memory.intents, memory.records, memory.wanted, memory.cancels, memory.rejected) == ({}, {}, {}, {}, {})
     assert memory.echoes is None
 
@@ -120,9 +120,9 @@ def test_a_run_that_began_without_memory_has_none_to_its_end(state: Path) -> Non
     with opened(state) as journal:
         journal.record_seen([record()])
         journal.mark_settled([record()])
-        assert not journal.memory().known
+        assert not journal.memory().inherited
     with opened(state) as journal:
-        assert journal.memory().known
+        assert journal.memory().inherited
 
 
 def test_live_jobs_of_a_fleet_that_was_renamed_are_known(state: Path) -> None:

@@ -16,7 +16,7 @@ from tests.fakes.journals import HERE, NO_LOCKS, failing, killed_within_a_transa
 
 def test_reading_makes_nothing(state: Path) -> None:
     with open_journal(state, HERE, read_only=True) as journal:
-        assert (journal.known, journal.settled, journal.moved) == (False, False, False)
+        assert (journal.inherited, journal.settled, journal.moved) == (False, False, False)
         assert journal.memory(every_backoff=True) == Memory()
         assert (journal.manifests.paths(), journal.live_names(), journal.cancels.pending()) == ({}, set(), frozenset())
         assert (journal.next_try(), journal.events.logged()) == (None, {})
@@ -24,7 +24,7 @@ def test_reading_makes_nothing(state: Path) -> None:
     opened(state).close()
     before = {p: p.stat().st_mtime_ns for p in state.iterdir()}
     with open_journal(state, Identity("x", "y"), read_only=True) as other:
-        assert not other.known
+        assert not other.inherited
     assert {p: p.stat().st_mtime_ns for p in state.iterdir()} == before
 
 

@@ -64,7 +64,7 @@ def of_version_1(state: Path) -> None:
 
 def knows_all_of_version_1(journal: Journal) -> bool:
     memory = journal.memory(every_backoff=True)
-    assert memory.known
+    assert memory.inherited
     assert (memory.echoes, memory.intents) == (True, {"b": Intent("b", R2, 3, 7)})
     assert memory.records == {"j1": record(attempt=2)}
     assert memory.cancels == {"j1": OwnCancel("Removed", waiting=True), "j2": OwnCancel("Duplicate", confirmed=True)}
