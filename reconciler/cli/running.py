@@ -78,7 +78,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     if directory == "-":
         raise click.UsageError("run watches a directory; a stream can only be applied")
     settings = options.settings_of(directory, rest)
-    # All paths are settled now: the working directory may be deleted, and permissions may change, in a long life.
+    # All paths are made absolute now: the working directory may be deleted, and permissions may change, in a long life.
     settings = replace(settings, root=settings.root.absolute())
     settings = replace(settings, state_dir=settings.state_directory.absolute())
     if settings.api_key_file is not None:

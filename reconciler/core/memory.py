@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A create that was recorded before it was sent and whose answer has not settled it."""
+    """A create that was recorded before it was sent and whose answer is not there."""
 
     name: str
     revision: str

@@ -83,7 +83,7 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
         return None
     suspect = next(iter(suspects_of_intent(case.world, case.name)), None)
     if case.world.memory.finds_lost_jobs and suspect is None:
-        if case.name in case.world.settled:
+        if case.name in case.world.looked_for:
             return None
         return _hold(
             case,

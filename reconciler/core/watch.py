@@ -107,7 +107,7 @@ class Watch:
         return replace(
             self,
             lost={name: lost for name, lost in self.lost.items() if name in intents},
-            in_vain=world.settled & intents.keys(),
+            in_vain=world.looked_for & intents.keys(),
             doubted={key: until for key, until in doubted.items() if at < until},
             void=frozenset(job_id for (job_id, _), until in doubted.items() if at >= until),
             ended=self.ended.union(job.id for job in world.jobs if not job.live and job.id in world.memory.records),

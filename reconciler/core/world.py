@@ -25,7 +25,7 @@ class World:
     ``missing`` are recorded or adopted job ids that are not listed and answered 404, ``unseen`` those that
     were asked for beside the listing and could not be read.
     ``overtaken`` are names of which another run on this state directory has since wanted something else.
-    ``settled`` are names whose unresolved create was looked for, in vain, in a listing begun
+    ``looked_for`` are names whose unresolved create was looked for, in vain, in a listing begun
     after the settle window. ``seen_first`` are the job ids of this run's first listing.
     ``approved_ahead`` are the `Ahead` jobs that a person agreed to retire.
     ``gaps`` are places of the directory that could hold a name and hold nothing: why nothing is gone for certain.
@@ -40,7 +40,7 @@ class World:
     missing: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
     overtaken: frozenset[str] = frozenset()
-    settled: frozenset[str] = frozenset()
+    looked_for: frozenset[str] = frozenset()
     seen_first: frozenset[str] = frozenset()
     approved_ahead: frozenset[str] = frozenset()
     gaps: tuple[str, ...] = ()

@@ -118,7 +118,7 @@ class Reconciler:
             memory=memory,
             overtaken=self.checkout.overtaken(snapshot),
             broken=held(snapshot, self._ports.journal.manifests.paths()),
-            settled=watch.looked_long_enough(began),
+            looked_for=watch.looked_long_enough(began),
             seen_first=watch.seen_first or frozenset(),
             approved_ahead=permission.ahead,
             prune=self._prune,
@@ -235,9 +235,9 @@ class Reconciler:
         world = decided.seen.world
         changed = {o.job.id: o.job for o in outcomes if o.job is not None}
         jobs = {job.id: job for job in world.jobs} | changed
-        settled = world.settled - {o.name for o in outcomes if o.unknown}
+        looked_for = world.looked_for - {o.name for o in outcomes if o.unknown}
         memory = self.memory(jobs.values(), world.fleet)
-        world = replace(world, jobs=tuple(jobs.values()), memory=memory, settled=settled)
+        world = replace(world, jobs=tuple(jobs.values()), memory=memory, looked_for=looked_for)
         wanted = plan(world)
         gated = gate(wanted, world, decided.permission)
         return replace(decided, seen=replace(decided.seen, world=world), plan=wanted, gated=gated)

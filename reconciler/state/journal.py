@@ -176,7 +176,7 @@ class Journal:
         self._rows.write(_intent_dropped(name))
 
     def record_job(self, job: Record) -> None:
-        """A create was answered: the job is known from here on, its intent is settled, and refusals are over."""
+        """A create was answered: the job is known from here on, its intent is over, and so are refusals."""
         columns = asdict(replace(job, ended_before=False, stranger=False))
         self._rows.write(put("record", [columns]), _intent_dropped(job.name), self.refusals.over(job.name))
 

@@ -64,12 +64,12 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     ),
     (
         "2 looked for in vain, marks never seen",
-        world([], [desired()], remembers=memory(intents=[LOST]), settled=frozenset("a")),
+        world([], [desired()], remembers=memory(intents=[LOST]), looked_for=frozenset("a")),
         [(HOLD, Reason.CREATE_UNRESOLVED, None)],
     ),
     (
         "2 looked for in vain, marks echoed",
-        world([], [desired()], remembers=memory(intents=[LOST], echoes=True), settled=frozenset("a")),
+        world([], [desired()], remembers=memory(intents=[LOST], echoes=True), looked_for=frozenset("a")),
         [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (
@@ -716,7 +716,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [unmarked("j1", "m", seed=SENT)],
             [desired()],
             remembers=memory(intents=[replace(LOST, seed=SENT)], echoes=True),
-            settled=frozenset("a"),
+            looked_for=frozenset("a"),
         ),
         [(ADOPT, Reason.ADOPTED, "j1")],
     ),
@@ -735,13 +735,13 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             [unmarked("j1", "m", seed=5), unmarked("j2", "m", seed=5)],
             [desired()],
             remembers=memory(intents=[LOST], seeds=True),
-            settled=frozenset("a"),
+            looked_for=frozenset("a"),
         ),
         [(HOLD, Reason.CREATE_UNRESOLVED, None)],
     ),
     (
         "2 looked for in vain, seeds come back",
-        world([], [desired()], remembers=memory(intents=[LOST], echoes=False, seeds=True), settled=frozenset("a")),
+        world([], [desired()], remembers=memory(intents=[LOST], echoes=False, seeds=True), looked_for=frozenset("a")),
         [(CREATE, Reason.NOT_CREATED, None)],
     ),
     (

@@ -71,5 +71,5 @@ def worlds(draw: st.DrawFn) -> World:
         ),
         broken=frozenset({"b"}) if draw(st.integers(0, 9)) == 0 else frozenset(),
         seen_first=frozenset(draw(some)),
-        settled=frozenset({"a"}) if draw(st.booleans()) else frozenset(),
+        looked_for=frozenset({"a"}) if draw(st.booleans()) else frozenset(),
     )

@@ -505,9 +505,9 @@ def test_intents_resolve_by_marks_by_a_person_or_by_time() -> None:
     assert resolved_intents(world([], [desired()], remembers=lost)) == {}
     assert resolved_intents(world([job()], [desired()], remembers=lost)) == {"a": "j1"}
     assert resolved_intents(world([job(attempt=2)], [desired()], remembers=lost)) == {}
-    assert resolved_intents(world([], [], remembers=lost, settled=frozenset("a"))) == {"a": None}
+    assert resolved_intents(world([], [], remembers=lost, looked_for=frozenset("a"))) == {"a": None}
     unseen = memory(intents=[LOST])
-    assert resolved_intents(world([], [], remembers=unseen, settled=frozenset("a"))) == {}
+    assert resolved_intents(world([], [], remembers=unseen, looked_for=frozenset("a"))) == {}
 
 
 # ── the digest ───────────────────────────────────────────────────────────────────────────────
@@ -592,7 +592,7 @@ def test_every_world_has_one_plan_that_keeps_the_promises(w: World) -> None:
 
 def test_an_outcome_that_stays_unknown_is_told_in_the_same_words_by_every_pass() -> None:
     looking = world([], [desired()], remembers=memory(intents=[LOST]))
-    (first,), (later,) = plan(looking).changes, plan(replace(looking, settled=frozenset("a"))).changes
+    (first,), (later,) = plan(looking).changes, plan(replace(looking, looked_for=frozenset("a"))).changes
     assert first.message == later.message, "a condition does not flap"
 
 
