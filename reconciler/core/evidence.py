@@ -19,7 +19,7 @@ class Evidence:
 
     ``since``: the end of the first reading that found what the last one found. ``declared``: the names of the
     last reading. ``told``: names that the state directory held as read, and not gone, by then; None: nobody has
-    looked. ``gone``: when each name was first found gone, in whole readings only: those without
+    looked. ``gone``: when each name was first found gone, in complete readings only: those without
     a single error, of a directory without a gap.
     """
 

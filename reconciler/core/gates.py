@@ -25,7 +25,7 @@ class Permission:
 
     ``first_run``: a fleet without a single job may be begun (asked for, or the sandbox).
     ``steady``: manifests and training files were the same in two reads.
-    ``whole``: additionally every manifest was read and is valid (needed for `Removed`).
+    ``all_valid``: additionally every manifest was read and is valid (needed for `Removed`).
     ``gone``: names whose manifest has been gone long enough for that; None where nobody waits for it (`apply`).
     ``approved``: `approval_key` of every write that a person agreed to; nothing else is sent but the
     healing of duplicates. None: nobody was asked. ``limits_waived``: it was agreed to by its digest,
@@ -34,7 +34,7 @@ class Permission:
 
     first_run: bool = False
     steady: bool = True
-    whole: bool = True
+    all_valid: bool = True
     gone: frozenset[str] | None = None
     approved: frozenset[str] | None = None
     limits_waived: bool = False
@@ -175,7 +175,7 @@ def _removal_evidence(
     names = frozenset(c.name for c in removals)
     young = names - (names if permission.gone is None else permission.gone)
     doubts = (
-        (frozenset() if permission.whole else names, _BROKEN),
+        (frozenset() if permission.all_valid else names, _BROKEN),
         (names if world.gaps else names & world.standing.keys(), "; ".join(_missing(world, names))),
         (young, f"the manifest of {_few(sorted(young))} is not gone long enough to be believed; {_ITSELF}"),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
-from reconciler.core.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole
+from reconciler.core.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole_number
 
 # Words for "a cancel is under way" (they are in Azure's list of statuses).
 _ENDING = frozenset({"canceling", "cancelling"})
@@ -184,9 +184,9 @@ def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
         estimated_finish=unix_seconds(fields.get("estimated_finish")),
         model=text_of(fields, "model") or "",
         fine_tuned_model=text_of(fields, "fine_tuned_model"),
-        trained_tokens=whole(fields.get("trained_tokens")),
+        trained_tokens=whole_number(fields.get("trained_tokens")),
         training_file=text_of(fields, "training_file") or "",
-        seed=whole(fields.get("seed")),
+        seed=whole_number(fields.get("seed")),
         suffix=text_of(fields, "user_provided_suffix") or text_of(fields, "suffix"),
         error=_error(fields.get("error")),
         marks=marks_of(fields.get("metadata")),
@@ -211,7 +211,7 @@ def parse_checkpoint(answer: object) -> Checkpoint:
     fields = object_of(answer, "checkpoint")
     return Checkpoint(
         id=id_of(fields, "checkpoint"),
-        step=whole(fields.get("step_number")) or 0,
+        step=whole_number(fields.get("step_number")) or 0,
         model=text_of(fields, "fine_tuned_model_checkpoint") or "",
         created_at=unix_seconds(fields.get("created_at")) or 0,
         metrics=_numbers(fields.get("metrics")),
@@ -300,4 +300,4 @@ def _error(value: object) -> JobError | None:
 def _told(fields: Mapping[str, object], key: str) -> str:
     """A text, or a number as one: some servers number their errors."""
     value = fields.get(key)
-    return str(value) if isinstance(value, int) and whole(value) else text_of(fields, key) or ""
+    return str(value) if isinstance(value, int) and whole_number(value) else text_of(fields, key) or ""

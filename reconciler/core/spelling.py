@@ -54,7 +54,7 @@ def number(value: object) -> int | float | None:
     return value if abs(value) < NUMBER_LIMIT else None  # false for NaN as well
 
 
-def whole(value: object) -> int | None:
+def whole_number(value: object) -> int | None:
     """A whole number, 0 or more: 7, 7.0, "7" and "7.0" are the same one."""
     found = number(value)
     return int(found) if found is not None and found >= 0 and found == int(found) else None

@@ -25,7 +25,7 @@ class Checkout:
 
     @property
     def names_read(self) -> frozenset[str]:
-        """Names that a run on this state directory has read, and none since has read a whole directory without."""
+        """Names that a run on this state directory has read, and none since has read a complete directory without."""
         return frozenset(self._journal.manifests.paths())
 
     @property
@@ -51,8 +51,8 @@ class Checkout:
             origin = self._origin(snapshot)
             turn = self._journal.wanted.record(trusted, origin, confirmed=lambda: unchanged(snapshot))
             self._recorded = None if turn is None else (snapshot.fingerprint, turn)
-        whole = not snapshot.problems and not snapshot.gaps
-        self._journal.manifests.record(trusted, whole=whole, kept=world.standing)
+        complete = not snapshot.problems and not snapshot.gaps
+        self._journal.manifests.record(trusted, complete=complete, kept=world.standing)
 
     def overtaken(self, snapshot: Snapshot) -> frozenset[str]:
         """Names that a run over another checkout has wanted otherwise, here, since this reading was first made.

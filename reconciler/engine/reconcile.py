@@ -134,7 +134,7 @@ class Reconciler:
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
         """Plan, then gate; where something would be sent, the files must be the same in a second read."""
         wanted = plan(seen.world)
-        permission = replace(permission, whole=permission.whole and not snapshot.problems)
+        permission = replace(permission, all_valid=permission.all_valid and not snapshot.problems)
         gated = gate(wanted, seen.world, permission)
         if gated.plan.writes and not self._ports.unchanged(snapshot):
             permission = replace(permission, steady=False)

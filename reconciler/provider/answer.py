@@ -102,7 +102,7 @@ class Answers:
         status = response.status_code
         if httpx.codes.is_redirect(status):
             return redirect_hint(self._base_url, self._clean(response.headers.get("location", "")))
-        if isinstance(request, Read) and request.whole and status in NO_ROUTE:
+        if isinstance(request, Read) and request.all_jobs and status in NO_ROUTE:
             return route_hint(self._base_url)
         page = status < _SERVER_ERRORS and is_page(response.content)  # a gateway's own page names itself
         return page_hint(self._base_url) if page else ""

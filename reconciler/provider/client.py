@@ -46,7 +46,7 @@ class OpenAIClient:
 
     def list_jobs(self) -> tuple[Job, ...]:
         """Every job of the account, page by page; complete, or it raises."""
-        jobs = self._listings.items(Read("list", "/fine_tuning/jobs", whole=True), self._job, lambda job: job.id)
+        jobs = self._listings.items(Read("list", "/fine_tuning/jobs", all_jobs=True), self._job, lambda job: job.id)
         # The later of two showings is the fresher one.
         return tuple({job.id: job for job in jobs}.values())
 

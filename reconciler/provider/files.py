@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reconciler.clock import Clock
 from reconciler.core.job import id_of, object_of, text_of
-from reconciler.core.spelling import status_word, whole
+from reconciler.core.spelling import status_word, whole_number
 from reconciler.errors import Refused, Unreadable, escaped
 from reconciler.provider.answer import NO_ROUTE
 from reconciler.provider.listing import Listings
@@ -106,7 +106,7 @@ def _parse_file(answer: object) -> _File:
     return _File(
         id=id_of(fields, "file"),
         name=text_of(fields, "filename") or "",
-        size=whole(fields.get("bytes")) or None,  # 0 is how some servers write that they do not know
+        size=whole_number(fields.get("bytes")) or None,  # 0 is how some servers write that they do not know
         purpose=status_word(text_of(fields, "purpose") or ""),
         status=_status_of(fields),
     )

@@ -69,11 +69,11 @@ class Listings:
         """One page, and its length in bytes.
 
         Raises:
-            NoData: it is the first page of a whole listing, and empty only because there is no `data`.
+            NoData: it is the first page of the listing of all jobs, and empty only because there is no `data`.
             Unreadable: it is the first, empty, and says that more follow, twice.
         """
         page, length = self._sender.read_sized(read, lambda answer: parse_page(answer, parse))
-        if not read.whole or "after" in read.params:
+        if not read.all_jobs or "after" in read.params:
             return page, length
         if page.empty_but_more:
             page, length = self._sender.read_sized(read, lambda answer: parse_page(answer, parse))
@@ -88,7 +88,7 @@ class Listings:
 
     def _check_end(self, read: Read, page: Page[_T], found: int) -> None:
         """A listing without has_more may say in other ways that it goes on. Raises Unreadable then."""
-        if not read.whole or page.has_more is not None:
+        if not read.all_jobs or page.has_more is not None:
             return
         if page.goes_on:
             raise Unreadable(
@@ -101,7 +101,7 @@ class Listings:
         """A page that shows everything again ends the listing of a server that has no pages. Raises Unreadable else."""
         if page.has_more is not None:
             raise Unreadable(f"{read.path}: the server repeats a page, so the listing has no end")
-        if cut and read.whole and Assumption.WHOLE_LISTING not in self._assumed:
+        if cut and read.all_jobs and Assumption.WHOLE_LISTING not in self._assumed:
             raise Unreadable(
                 f"{read.path}: the server has no pages, and shows {len(page.items)} jobs, which may not be all"
                 " (--assume whole-listing, if this server always shows every job)"

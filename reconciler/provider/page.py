@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from reconciler.core.spelling import folded, whole
+from reconciler.core.spelling import folded, whole_number
 
 _T = TypeVar("_T")
 
@@ -73,7 +73,7 @@ def _way_on(answer: Mapping[str, object], *, nested: bool = True) -> str:
 
 
 def _total(answer: Mapping[str, object]) -> int | None:
-    return next((number for key in _TOTALS if (number := whole(answer.get(key))) is not None), None)
+    return next((number for key in _TOTALS if (number := whole_number(answer.get(key))) is not None), None)
 
 
 def _has_more(value: object) -> bool | None:

@@ -24,7 +24,7 @@ class Read:
     operation: str
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
-    whole: bool = False  # a listing that what is written depends on
+    all_jobs: bool = False  # the listing that what is written depends on
     method: ClassVar[str] = "GET"
 
 

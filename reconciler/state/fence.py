@@ -55,7 +55,7 @@ class Fence:
         self._opened = file_of(path)
         entry = _entry(connection, identity)
         # Whether only runs that seal have written it: else it is a copy.
-        self.sealed = self._opened is not None and seal.whole(patient=not read_only)
+        self.sealed = self._opened is not None and seal.intact(look_again=not read_only)
         if entry is None and not read_only:
             with connection:
                 connection.execute(_ENTER, asdict(identity))
@@ -75,7 +75,7 @@ class Fence:
         """
         self.check_place()
         with named(self.path):
-            sealed = self.sealed or self._seal.whole(patient=False)
+            sealed = self.sealed or self._seal.intact(look_again=False)
             with self.connection:
                 number = self._next_write()
                 yield

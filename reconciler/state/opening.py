@@ -152,7 +152,7 @@ def _migrated(connection: sqlite3.Connection, path: Path, *, read_only: bool) ->
         migrate(copy)
         return copy
     seal = Seal(path)
-    sealed = seal.whole()
+    sealed = seal.intact()
     migrate(connection)
     if sealed:
         seal.renew()

@@ -25,15 +25,15 @@ class Seal:
         self._path = journal.with_name(f"{journal.name}.seal")
         self._sleep = sleep
 
-    def whole(self, *, patient: bool = True) -> bool:
+    def intact(self, *, look_again: bool = True) -> bool:
         """Whether only we have written the journal since it was sealed.
 
-        ``patient``: it ought to be, so another run may be between a write and its seal: look again for a while.
+        ``look_again``: it ought to be, so another run may be between a write and its seal.
 
         Raises:
             OSError: one of the two files cannot be read, so nothing is known.
         """
-        for _ in range(_LOOKS if patient else 1):
+        for _ in range(_LOOKS if look_again else 1):
             try:
                 sealed = self._path.read_text(errors="replace")
             except FileNotFoundError:

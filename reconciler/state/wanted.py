@@ -69,7 +69,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class LastSeen:
-    """A name's manifest when it was last seen, valid; ``path`` is "" since a whole reading did not have it."""
+    """A name's manifest when it was last seen, valid; ``path`` is "" since a complete reading did not have it."""
 
     path: str
     revision: str
@@ -92,12 +92,12 @@ class Manifests:
         rows = self._rows.read("SELECT name, path FROM manifest WHERE identity = :identity AND path != ''")
         return {row["name"]: row["path"] for row in rows}
 
-    def record(self, desired: Mapping[str, Desired], *, whole: bool, kept: Container[str] = ()) -> None:
-        """Remember where each name stands; a ``whole`` reading also says which are gone, but for those ``kept``."""
+    def record(self, desired: Mapping[str, Desired], *, complete: bool, kept: Container[str] = ()) -> None:
+        """Remember where each name stands; a ``complete`` reading also says which are gone, but for those ``kept``."""
         before = self.last_seen()
         now = {d.name: LastSeen(d.path, d.revision, d.policy.on_remove is OnRemove.ORPHAN) for d in desired.values()}
         changed = [{"name": name, **asdict(seen)} for name, seen in now.items() if before.get(name) != seen]
         self._rows.write(put("manifest", changed))
-        missing = [name for name, seen in before.items() if seen.path and name not in desired] if whole else []
+        missing = [name for name, seen in before.items() if seen.path and name not in desired] if complete else []
         statement = "UPDATE manifest SET path = '' WHERE identity = :identity AND name = :name"
         self._rows.write((statement, [{"name": name} for name in missing if name not in kept]))

@@ -93,7 +93,7 @@ class SimSeal(Seal):
     def __init__(self, state: "StateDirectory") -> None:
         self._state = state
 
-    def whole(self, *, patient: bool = True) -> bool:
+    def intact(self, *, look_again: bool = True) -> bool:
         return self._state.seal == self._state.mark()
 
     def renew(self) -> None:

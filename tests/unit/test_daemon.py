@@ -293,7 +293,7 @@ def _applied(world: DaemonHarness, name: str) -> Desired:
     journal = open_journal(world.state, Identity(world.fleet.name, "http://memory/v1"), now=world.clock.time)
     with journal:
         journal.wanted.record(wanted, str(world.fleet.root.absolute()))
-        journal.manifests.record(wanted, whole=False)
+        journal.manifests.record(wanted, complete=False)
     return wanted[name]
 
 

@@ -51,7 +51,7 @@ def test_files_that_changed_while_they_were_read_stop_every_write() -> None:
 
 
 def test_one_bad_manifest_stops_removals_and_nothing_else() -> None:
-    partial = replace(BEGIN, whole=False)
+    partial = replace(BEGIN, all_valid=False)
     assert sent(REMOVAL, partial) == ["create new"]
     assert refused(REMOVAL, partial) == ["removal_evidence"]
 
@@ -64,7 +64,7 @@ def test_a_name_that_is_gone_only_now_is_not_removed_yet_and_stops_no_other() ->
 
 
 def test_what_a_gate_refuses_becomes_a_wait_that_names_it() -> None:
-    change = gated(REMOVAL, replace(BEGIN, whole=False)).plan.changes[0]
+    change = gated(REMOVAL, replace(BEGIN, all_valid=False)).plan.changes[0]
     assert (change.action, change.reason) == (Action.WAIT, Reason.BLOCKED)
     assert change.message.startswith("gate removal_evidence refuses it")
     assert isinstance(change.write, Cancel), "it is still in the digest"
@@ -173,7 +173,7 @@ def test_while_a_create_is_refused_the_job_that_it_replaces_goes_on() -> None:
 
 def test_the_job_of_a_create_that_goes_is_followed_although_another_is_refused() -> None:
     w = world([job("j1", revision=R2), job("j2", "b")], [desired()], of=fleet(max_cancels=2))
-    create, follower, removal = gated(w, replace(BEGIN, whole=False)).plan.changes
+    create, follower, removal = gated(w, replace(BEGIN, all_valid=False)).plan.changes
     assert (create.action, removal.action) == (Action.CREATE, Action.WAIT)
     assert isinstance(follower, Cancel)
     assert follower.follows
@@ -204,7 +204,7 @@ WAY_ON = "check the plan, then approve its digest (apply --approve DIGEST) or ra
         (REMOVAL, BEGIN, Verdict("removal_evidence", None, 0, False, "every manifest is valid")),
         (
             REMOVAL,
-            replace(BEGIN, whole=False),
+            replace(BEGIN, all_valid=False),
             Verdict(
                 "removal_evidence",
                 None,
@@ -464,7 +464,7 @@ GAP = "team: an empty directory"
         (
             ("x: y",),
             {},
-            replace(BEGIN, whole=False),
+            replace(BEGIN, all_valid=False),
             "nothing is removed while any manifest is broken or cannot be read; mend it first",
         ),
     ],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.spelling import mentions, number, unix_seconds, whole
+from reconciler.core.spelling import mentions, number, unix_seconds, whole_number
 from tests.fakes.strategies import scalars
 
 MOMENT = 1_692_661_014  # 2023-08-21T23:36:54Z
@@ -70,7 +70,7 @@ def test_numbers(told: object, read: float | None) -> None:
     ],
 )
 def test_whole_numbers(told: object, read: int | None) -> None:
-    assert whole(told) == read
+    assert whole_number(told) == read
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_every_spelling_of_a_second_is_that_second(spelling: Callable[[int], obj
 
 @given(scalars | st.text())
 def test_whatever_a_server_writes_is_a_number_or_nothing(told: object) -> None:
-    for read in (number, whole, unix_seconds):
+    for read in (number, whole_number, unix_seconds):
         found = read(told)
         assert found is None or abs(found) < 2**53
 

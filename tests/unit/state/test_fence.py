@@ -34,7 +34,7 @@ WRITES: dict[str, Callable[[Journal], object]] = {
     "cancels.mark_confirmed": lambda journal: journal.cancels.mark_confirmed("j1"),
     "cancels.mark_unneeded": lambda journal: journal.cancels.mark_unneeded("j1"),
     "forget": lambda journal: journal.forget("a", frozenset(), intents=True),
-    "manifests.record": lambda journal: journal.manifests.record({}, whole=True),
+    "manifests.record": lambda journal: journal.manifests.record({}, complete=True),
     "events.record_logged": lambda journal: journal.events.record_logged({}),
     "fence.check_place": lambda journal: journal.fence.check_place(),
 }
@@ -79,9 +79,9 @@ def test_a_journal_that_cannot_be_looked_at_is_not_taken_for_a_replaced_one(
 
 def test_two_runs_that_open_a_fleets_first_journal_at_once_both_go_on(state: Path) -> None:
     class WhileARivalOpens(Seal):
-        def whole(self, *, patient: bool = True) -> bool:
+        def intact(self, *, look_again: bool = True) -> bool:
             opened(state).close()
-            return super().whole(patient=patient)
+            return super().intact(look_again=look_again)
 
     opened(state, identity=Identity("another", "x")).close()
     path = state / FILE

@@ -17,4 +17,4 @@ def test_a_seal_that_is_being_written_is_waited_for(tmp_path: Path) -> None:
     def another_run_goes_on(_: float) -> None:
         sealed.write_text(text)
 
-    assert Seal(path, sleep=another_run_goes_on).whole()
+    assert Seal(path, sleep=another_run_goes_on).intact()
