@@ -115,7 +115,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             training_bytes=lambda file: read_training_bytes(settings.root, file),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             standing=still_standing,
-            turn=(lambda: _turn(settings, clock)) if writes else nullcontext,
+            pass_lock=(lambda: _pass_lock(settings, clock)) if writes else nullcontext,
             follower=Follower(provider, journal, service.fan) if service else None,
             stopping=service.stopping if service else lambda: False,
         )
@@ -184,7 +184,7 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 
 @contextmanager
-def _turn(settings: Settings, clock: Clock) -> Iterator[None]:
+def _pass_lock(settings: Settings, clock: Clock) -> Iterator[None]:
     lock = Lock(settings.state_directory)
     lock.acquire(timeout=settings.lock_timeout, clock=clock.monotonic, sleep=clock.sleep)
     try:

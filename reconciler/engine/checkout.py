@@ -21,7 +21,7 @@ class Checkout:
         self._journal = journal
         self._stream = f"- {uuid.uuid4().hex}"
         self._fleet: Fleet | None = None
-        self._recorded: tuple[str, int] | None = None  # a fingerprint, and the turn of `Wanted.record`
+        self._recorded: tuple[str, int] | None = None  # a fingerprint, and what `Wanted.record` returned
 
     @property
     def names_read(self) -> frozenset[str]:
@@ -49,8 +49,8 @@ class Checkout:
         trusted = {name: desired for name, desired in snapshot.desired.items() if name not in world.broken}
         if not self.is_recorded(snapshot):
             origin = self._origin(snapshot)
-            turn = self._journal.wanted.record(trusted, origin, confirmed=lambda: unchanged(snapshot))
-            self._recorded = None if turn is None else (snapshot.fingerprint, turn)
+            change_number = self._journal.wanted.record(trusted, origin, confirmed=lambda: unchanged(snapshot))
+            self._recorded = None if change_number is None else (snapshot.fingerprint, change_number)
         complete = not snapshot.problems and not snapshot.gaps
         self._journal.manifests.record(trusted, complete=complete, kept=world.standing)
 

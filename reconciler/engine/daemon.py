@@ -108,7 +108,7 @@ class Daemon:
             self._observer.alive()
             began = self._clock.monotonic()
             try:
-                if not self._turn(began):
+                if not self._look_and_pass(began):
                     return
             except Stopped:
                 continue
@@ -118,7 +118,7 @@ class Daemon:
                 self._failed(error, began)
             self._wakeups.wait(self._rest())
 
-    def _turn(self, began: float) -> bool:
+    def _look_and_pass(self, began: float) -> bool:
         """Look, and pass where one is wanted; False where the fleet's document says another fleet or provider."""
         snapshot = self._look()
         if _is_another(snapshot.fleet, self._fleet):

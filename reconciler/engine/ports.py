@@ -23,8 +23,8 @@ class Ports:
     """Everything a run touches outside itself.
 
     ``unchanged`` reads manifests and training files again: are they still what the snapshot was made of?
-    ``standing`` looks for files that may still hold names without a manifest (as `still_standing`). ``turn``
-    is the lock that the passes on one state directory take in turn. ``follower`` is for a daemon, which
+    ``standing`` looks for files that may still hold names without a manifest (as `still_standing`). ``pass_lock``
+    is the lock that each pass on one state directory holds. ``follower`` is for a daemon, which
     reads the events of live jobs; ``stopping`` says whether nothing more should be sent.
     """
 
@@ -36,6 +36,6 @@ class Ports:
     training_bytes: Callable[[TrainingFile], bytes]
     unchanged: Callable[[Snapshot], bool]
     standing: Callable[[Snapshot, Mapping[str, str]], Mapping[str, str]]
-    turn: Callable[[], AbstractContextManager[None]]
+    pass_lock: Callable[[], AbstractContextManager[None]]
     follower: Follower | None = None
     stopping: Callable[[], bool] = lambda: False

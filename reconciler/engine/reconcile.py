@@ -76,7 +76,7 @@ class Reconciler:
         ports = self._ports
         log = ports.log.bind(pass_id=uuid.uuid4().hex[:8])
         ports.journal.fence.check_place()
-        with ports.turn():
+        with ports.pass_lock():
             began = ports.clock.monotonic()
             seen = self.observe(snapshot, permission)
             ended = newly_ended(seen.world, seen.resolved)
@@ -94,9 +94,9 @@ class Reconciler:
             if ports.follower is None:
                 write_statuses(ports, log, after, ended.values(), ())
         if ports.follower is not None:
-            # Outside of the turn: a job whose events are slow must not keep an `apply` waiting.
+            # Outside of the lock: a job whose events are slow must not keep an `apply` waiting.
             followed = follow(ports, after.seen.world, log)
-            with ports.turn():
+            with ports.pass_lock():
                 write_statuses(ports, log, after, ended.values(), followed)
         self._refusals = log_refusals(after.gated, self._refusals, log)
         level = log.info if outcomes or ended else log.debug
@@ -153,7 +153,7 @@ class Reconciler:
 
     def forget(self, snapshot: Snapshot, name: str) -> tuple[str, ...]:
         """Drop what holds a name up, as far as a fresh look allows it; says each thing that was dropped."""
-        with self._ports.turn():
+        with self._ports.pass_lock():
             world = self.observe(snapshot).world
             listed = {job.id for job in world.jobs}
             recorded = [r.job_id for r in world.memory.records.values() if r.name == name and r.job_id not in listed]

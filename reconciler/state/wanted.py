@@ -28,18 +28,18 @@ class Wanted:
     def record(
         self, desired: Mapping[str, Desired], origin: str = "", *, confirmed: Callable[[], bool] = lambda: True
     ) -> int | None:
-        """Remember that ``origin`` asks for these now; the turn up to which this run knows what is wanted.
+        """Remember that ``origin`` asks for these now; the number of the last change that this run knows of.
 
         None, and nothing is remembered, where it is something new and not ``confirmed``: half of an edit, read
-        once, was never anybody's wish. A turn counts the times that a name was given another revision, by
-        whichever run. ``origin`` tells one checkout from another.
+        once, was never anybody's wish. Changes are the times that names were given another revision, by whichever
+        run: they are counted in column `turn`. ``origin`` tells one checkout from another.
         """
         latest: dict[str, tuple[int, str]] = {}
         for row in self._rows.read(
             "SELECT name, revision, turn FROM wanted WHERE identity = :identity AND form IS NOT NULL"
         ):
             latest[row["name"]] = max(latest.get(row["name"], (-1, "")), (row["turn"], row["revision"]))
-        turn = max((at for at, _ in latest.values()), default=0)
+        last = max((at for at, _ in latest.values()), default=0)
         new = [d for d in desired.values() if latest.get(d.name, (-1, ""))[1] != d.revision]
         if new and not confirmed():
             return None
@@ -48,18 +48,18 @@ class Wanted:
                 "name": d.name,
                 "revision": d.revision,
                 "form": json.dumps(d.form),
-                "turn": turn + 1,
+                "turn": last + 1,
                 "origin": origin,
             }
             for d in new
         ]
         self._rows.write(put("wanted", rows))
-        return turn + bool(new)
+        return last + bool(new)
 
-    def overtaken(self, turn: int, origin: str) -> frozenset[str]:
-        """Names that a run over another checkout has given another revision since."""
-        query = "SELECT name FROM wanted WHERE identity = :identity AND turn > :turn AND origin != :origin"
-        return frozenset(row["name"] for row in self._rows.read(query, turn=turn, origin=origin))
+    def overtaken(self, change_number: int, origin: str) -> frozenset[str]:
+        """Names that a run over another checkout has given another revision since that change."""
+        query = "SELECT name FROM wanted WHERE identity = :identity AND turn > :change_number AND origin != :origin"
+        return frozenset(row["name"] for row in self._rows.read(query, change_number=change_number, origin=origin))
 
     @staticmethod
     def as_once_wanted(listed: Iterable[Record]) -> Statement:

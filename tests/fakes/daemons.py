@@ -114,7 +114,7 @@ class DaemonHarness:
             training_bytes=lambda file: read_training_bytes(root, file),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             standing=still_standing,
-            turn=contextlib.nullcontext,
+            pass_lock=contextlib.nullcontext,
             follower=Follower(self.provider, journal, one_by_one),
         )
 

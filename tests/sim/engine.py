@@ -242,7 +242,7 @@ class SimLock:
         self._timeout = timeout
 
     @contextmanager
-    def turn(self, process: Process) -> Iterator[None]:
+    def held_by(self, process: Process) -> Iterator[None]:
         end = process.engine.now + self._timeout
         while self.holder is not None and not self.holder.dead:
             if process.engine.now >= end:

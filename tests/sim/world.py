@@ -286,7 +286,7 @@ class SimWorld:
             training_bytes=lambda file: read_training_bytes(root, file),
             unchanged=lambda snapshot: self._unchanged(site.checkout, process, snapshot),
             standing=still_standing,
-            turn=(lambda: site.lock.turn(process)) if program.locks else contextlib.nullcontext,
+            pass_lock=(lambda: site.lock.held_by(process)) if program.locks else contextlib.nullcontext,
         )
 
     def _unchanged(self, checkout: Checkout, process: Process, snapshot: Snapshot) -> bool:
