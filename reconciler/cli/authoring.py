@@ -111,9 +111,9 @@ def _json(snapshot: Snapshot) -> str:
 
 def _github(snapshot: Snapshot) -> str:
     """Workflow commands that GitHub shows beside the line."""
-    told = [_annotation("error", p, snapshot.root) for p in snapshot.problems]
-    warned = [_annotation("warning", p, snapshot.root) for p in (*snapshot.warnings, *snapshot.gaps)]
-    return "\n".join([*told, *warned, *([] if told else [_text(snapshot)])])
+    errors = [_annotation("error", p, snapshot.root) for p in snapshot.problems]
+    warnings = [_annotation("warning", p, snapshot.root) for p in (*snapshot.warnings, *snapshot.gaps)]
+    return "\n".join([*errors, *warnings, *([] if errors else [_text(snapshot)])])
 
 
 def _annotation(level: str, problem: Problem, root: Path) -> str:

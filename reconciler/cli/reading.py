@@ -152,13 +152,13 @@ def _job_id(context: RunContext, snapshot: Snapshot, name: str) -> str:
 
 
 def _events(context: RunContext, job_id: str, *, follow: bool) -> Iterator[Event]:
-    """Each event once, the oldest first; with ``follow`` until the job has ended and all were told."""
-    told: set[str] = set()
+    """Each event once, the oldest first; with ``follow`` until the job has ended and all were yielded."""
+    yielded: set[str] = set()
     while True:
         live = follow and context.provider.retrieve_job(job_id).live
         for event in reversed(context.provider.list_events(job_id)):
-            if event.id not in told:
-                told.add(event.id)
+            if event.id not in yielded:
+                yielded.add(event.id)
                 yield event
         if not live:
             return

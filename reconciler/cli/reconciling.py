@@ -219,7 +219,7 @@ class _Console:
         self._json = json_only
         self._shown = shown
         self._first: Review | None = None
-        self._put_off: set[str] = set()  # names whose create is waited with: told once, not once a try
+        self._put_off: set[str] = set()  # names whose create is waited with: logged once, not once a try
         self.progress = Progress(context.log)
 
     def announce(self, decided: Decided) -> None:

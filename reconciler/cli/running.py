@@ -150,7 +150,7 @@ def _attend(duty: _Duty) -> None:
             duty.wakeups.wait(_PAUSE_SECONDS)
         except ReconcilerError as error:
             if not begun:
-                raise  # what is wrong at the start is told to the person who started it
+                raise  # what is wrong at the start is said to the person who started it
             if str(error) != complaint:
                 duty.log.error("daemon.not_started", error=str(error))  # noqa: TRY400 - a sentence for a person
             complaint = str(error)
@@ -178,7 +178,7 @@ def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
 
 def _readable(duty: _Duty) -> Snapshot | None:
     """The directory once it says whose fleet it is; None when asked to stop meanwhile."""
-    told: frozenset[str] = frozenset()
+    logged: frozenset[str] = frozenset()
     while not duty.wakeups.stopping:
         duty.observer.alive()
         snapshot = duty.reader.read()
@@ -186,9 +186,9 @@ def _readable(duty: _Duty) -> Snapshot | None:
         if snapshot.fleet is not None:
             return snapshot
         problems = frozenset(str(problem) for problem in snapshot.problems)
-        for problem in sorted(problems - told):
+        for problem in sorted(problems - logged):
             duty.log.error("source.invalid", problem=problem)
-        told = problems
+        logged = problems
         duty.wakeups.wait(_LOOK_SECONDS)
     return None
 

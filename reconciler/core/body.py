@@ -36,15 +36,15 @@ def create_body(
     ours = {"model": model, "training_file": training, "validation_file": validation}
     body: dict[str, object] = {"seed": derived_seed(marks), **desired.body}
     body |= {field: value for field, value in ours.items() if value is not None}
-    told = body.get("metadata")
-    body["metadata"] = {**(told if isinstance(told, Mapping) else {}), **marks.as_metadata()}
+    metadata = body.get("metadata")
+    body["metadata"] = {**(metadata if isinstance(metadata, Mapping) else {}), **marks.as_metadata()}
     return body | dict(desired.extra_body)
 
 
 def same_suffix(sent: Mapping[str, object], shown: Job) -> bool:
     """Whether the suffix that came back can be the one of that create; none at all proves nothing."""
-    told = sent.get("suffix")
-    return not shown.suffix or folded(shown.suffix) == folded(told if isinstance(told, str) else "")
+    suffix = sent.get("suffix")
+    return not shown.suffix or folded(shown.suffix) == folded(suffix if isinstance(suffix, str) else "")
 
 
 def alike(sent: Mapping[str, object], shown: Job) -> bool:

@@ -18,7 +18,7 @@ class Evidence:
     """The readings so far.
 
     ``since``: the end of the first reading that found what the last one found. ``declared``: the names of the
-    last reading. ``told``: names that the state directory held as read, and not gone, by then; None: nobody has
+    last reading. ``names_read``: names that the state directory held as read, and not gone, by then; None: nobody has
     looked. ``gone``: when each name was first found gone, in complete readings only: those without
     a single error, of a directory without a gap.
     """
@@ -26,31 +26,33 @@ class Evidence:
     fingerprint: str | None = None
     since: float = 0.0
     declared: frozenset[str] = frozenset()
-    told: frozenset[str] | None = None
+    names_read: frozenset[str] | None = None
     gone: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
 
-    def after(self, snapshot: Snapshot, at: float, *, told: Iterable[str] = (), live: Iterable[str] = ()) -> "Evidence":
+    def after(
+        self, snapshot: Snapshot, at: float, *, names_read: Iterable[str] = (), live: Iterable[str] = ()
+    ) -> "Evidence":
         """With one more reading, which ended ``at``.
 
-        ``told``: names that somebody on this state directory has read and not found gone since. ``live``: names
+        ``names_read``: names that somebody on this state directory has read and not found gone since. ``live``: names
         with live jobs, whether or not anybody here ever read a manifest of theirs.
         """
-        others, names = frozenset(told), frozenset(snapshot.desired)
+        others, names = frozenset(names_read), frozenset(snapshot.desired)
         same = snapshot.fingerprint == self.fingerprint
-        seen = replace(self, fingerprint=snapshot.fingerprint, since=self.since if same else at, told=others)
+        seen = replace(self, fingerprint=snapshot.fingerprint, since=self.since if same else at, names_read=others)
         if snapshot.problems or snapshot.gaps or snapshot.fleet is None:
             return replace(seen, declared=self.declared | names | self.gone.keys(), gone=_NOTHING)
         # What somebody has read since a pass recorded it as gone was not gone all the time; nor can anyone say, from
         # here on, whether it was read once or again and again, until a pass records it anew.
-        back = frozenset() if self.told is None else others - self.told
+        back = frozenset() if self.names_read is None else others - self.names_read
         still = {name: since for name, since in self.gone.items() if name not in back}
         missing = (self.declared | self.gone.keys() | others).union(live) - names
         gone = {name: still.get(name, at) for name in missing}
-        return replace(seen, declared=names, told=others - (back & missing), gone=gone)
+        return replace(seen, declared=names, names_read=others - (back & missing), gone=gone)
 
     def recorded(self) -> "Evidence":
         """Once a pass has written down what is gone: whoever reads one of these names again is noticed by that."""
-        return replace(self, told=(self.told or frozenset()) - self.gone.keys())
+        return replace(self, names_read=(self.names_read or frozenset()) - self.gone.keys())
 
     def changed_meanwhile(self) -> "Evidence":
         """Once a pass has found other files than its reading: what stood there in between nobody knows."""

@@ -258,7 +258,7 @@ def _max_cancels(world: World, ending: Sequence[Write]) -> Verdict:
     return Verdict("max_cancels", limit, count, count > limit, message)
 
 
-# Names beyond this many are not told.
+# Names beyond this many are counted, not named.
 _NAMED = 3
 
 _WAY_ON = "check the plan, then approve its digest (apply --approve DIGEST) or raise the limit"

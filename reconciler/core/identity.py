@@ -162,8 +162,8 @@ def _set_seed(desired: Desired) -> int | None:
 
 def sent_seed(memory: Memory, fleet: str, record: Record) -> int:
     """The seed that was sent for a recorded job."""
-    told = (memory.wanted.get((record.name, record.revision)) or {}).get("seed")
-    return told if isinstance(told, int) else derived_seed(Marks(fleet, record.name, record.revision, record.attempt))
+    seed = (memory.wanted.get((record.name, record.revision)) or {}).get("seed")
+    return seed if isinstance(seed, int) else derived_seed(Marks(fleet, record.name, record.revision, record.attempt))
 
 
 def _by_seed(strangers: Iterable[Job], traces: Mapping[int, _Trace]) -> list[tuple[str, NamedJob]]:

@@ -266,10 +266,10 @@ def status_meaning(text: str) -> tuple[str, str]:
     return status_word(word), meaning
 
 
-def _status(told: str, words: Mapping[str, str]) -> str:
+def _status(text: str, words: Mapping[str, str]) -> str:
     """The API's word for a status, where it is known what the server's means; else the server's, which is live."""
-    meaning = words.get(status_word(told)) or STATUS_WORDS.get(status_word(told), "live")
-    return told if meaning == "live" else meaning
+    meaning = words.get(status_word(text)) or STATUS_WORDS.get(status_word(text), "live")
+    return text if meaning == "live" else meaning
 
 
 def text_of(fields: Mapping[str, object], key: str) -> str | None:

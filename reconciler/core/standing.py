@@ -91,7 +91,7 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
             f"attempt {intent.attempt} of revision {intent.revision} was sent and its answer was lost; "
             "looking for the job until the settle window is over",
         )
-    # No look resolves it, so it is told alike before and after the settle window.
+    # No look resolves it, so the message is the same before and after the settle window.
     remedy = (
         f"job {suspect.id} carries its seed: if it is the one, name it in policy.adopt"
         if suspect

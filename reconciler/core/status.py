@@ -186,8 +186,8 @@ def _blocked(changes: Sequence[Change]) -> tuple[_Facts, ...]:
 
 def _since(facts: _Facts, before: Mapping[str, object], now: str) -> str:
     """When this condition got its present status: it moves only when the status does."""
-    told = before.get("conditions")
-    for condition in told if isinstance(told, Sequence) else ():
+    conditions = before.get("conditions")
+    for condition in conditions if isinstance(conditions, Sequence) else ():
         if isinstance(condition, Mapping) and (condition.get("type"), condition.get("status")) == facts[:2]:
             return str(condition.get("last_transition_time", now))
     return now
@@ -223,8 +223,8 @@ def _progress(
     if job is None:
         return None
     if job.id in read:
-        told = read[job.id]
-        return {"step": told.step, "total_steps": told.total_steps, **told.losses}
+        progress = read[job.id]
+        return {"step": progress.step, "total_steps": progress.total_steps, **progress.losses}
     kept = before.get("progress")
     return kept if before.get("job_id") == job.id and isinstance(kept, Mapping) else None
 

@@ -14,15 +14,15 @@ from reconciler.core.memory import Intent
 from reconciler.core.schedule import Backoff, Due, Next
 from reconciler.core.world import World
 
-# A create that is told to wait, and not how long, is sent again after 1, 2, 4 … 60 seconds; however long a server
-# asks for, it is asked again after an hour.
+# A create that has to wait, nobody says how long, is sent again after 1, 2, 4 … 60 seconds; however long a server asks
+# for, it is asked again after an hour.
 _PUT_OFF, _ASKED_LAST = Backoff(first=1, last=60), 3600.0
 # Seconds for which a file that was just uploaded may be "not ready"; after that its create is rejected like any other.
 _NOT_READY_LAST = 120.0
 
 # Name and revision of a create that the provider wants later; EVERY_CREATE: it takes none now.
-Wanted = tuple[str, str]
-EVERY_CREATE: Wanted = ("", "")
+CreateKey = tuple[str, str]
+EVERY_CREATE: CreateKey = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Watch:
     ``in_vain`` those of them that no further look resolves by waiting. ``doubted`` are recorded cancels, by job and
     number of tries, whose job is still live: when a look will say that they did not take; ``void`` are the jobs of
     which one has said so. ``ended`` are jobs that were seen ended: a listing that shows one live is doubted.
-    ``created_at``: the last create, until it was looked at again. ``put_off`` are creates that were told to wait;
+    ``created_at``: the last create, until it was looked at again. ``put_off`` are creates that have to wait;
     ``looked_at`` the moment of the last decision.
     """
 
@@ -69,7 +69,7 @@ class Watch:
     void: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
     created_at: float | None = None
-    put_off: Mapping[Wanted, PutOff] = field(default_factory=lambda: MappingProxyType({}))
+    put_off: Mapping[CreateKey, PutOff] = field(default_factory=lambda: MappingProxyType({}))
     looked_at: float = 0.0
 
     # ── a listing ──
@@ -127,11 +127,11 @@ class Watch:
         """A job that has ended is looked at again while listings still show it live."""
         return self if job.live else replace(self, ended=self.ended | {job.id})
 
-    def went_through(self, create: Wanted) -> "Watch":
-        """A create that was answered ends what it, and every create, was told before."""
+    def went_through(self, create: CreateKey) -> "Watch":
+        """A create that was answered ends its own wait, and that of every create."""
         return replace(self, put_off={k: v for k, v in self.put_off.items() if k not in {EVERY_CREATE, create}})
 
-    def told_to_wait(self, create: Wanted, asked: float, why: str, at: float) -> "Watch":
+    def was_put_off(self, create: CreateKey, asked: float, why: str, at: float) -> "Watch":
         """A create (`EVERY_CREATE`: each of them) is wanted later: after ``asked`` seconds, where that is above 0."""
         before = self.put_off.get(create)
         tries, since = (before.tries + 1, before.since) if before else (1, at)
@@ -140,7 +140,7 @@ class Watch:
             until = min(until, since + _NOT_READY_LAST)
         return replace(self, put_off={**self.put_off, create: PutOff(tries, since, until, why)})
 
-    def may_wait(self, create: Wanted, at: float) -> bool:
+    def may_wait(self, create: CreateKey, at: float) -> bool:
         """Whether a create whose file is not ready yet may be put off once more."""
         first = self.put_off.get(create)
         return first is None or at < first.since + _NOT_READY_LAST
@@ -152,7 +152,7 @@ class Watch:
         return replace(self, looked_at=moment)
 
     @property
-    def put_off_now(self) -> Mapping[Wanted, PutOff]:
+    def put_off_now(self) -> Mapping[CreateKey, PutOff]:
         """The creates that the last decision left waiting for the provider's moment."""
         return {create: later for create, later in self.put_off.items() if self.looked_at < later.until}
 

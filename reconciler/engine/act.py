@@ -122,7 +122,7 @@ def _post_once(
 
 def _bound(tools: WriteTools, change: Create, job: Job, log: FilteringBoundLogger) -> Outcome:
     """The create was answered with its job."""
-    # Said before it is recorded: a kill between the two is made good by the intent. Live until a pass has told its end.
+    # Logged before it is recorded: a kill between the two is made good by the intent. Live until its end is logged.
     log.info("job.created", job_id=job.id, status=job.status)
     tools.journal.record_job(Record(job.id, change.name, change.revision, change.attempt, live=True))
     if job.marks is None:
@@ -273,7 +273,7 @@ def _read_back(tools: WriteTools, change: Cancel, trouble: str, log: FilteringBo
     except ProviderError as error:
         return _failed(change, f"cancel sent; whether it took could not be read ({error})", sent=True)
     if job.cancelled:
-        log.info("job.cancelled")  # before it is confirmed: one that is not is told by the next pass
+        log.info("job.cancelled")  # before it is confirmed: one that is not is logged by the next pass
         tools.journal.cancels.mark_confirmed(job_id)
         return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"cancelled job {job_id}", job)
     if not job.live:

@@ -27,7 +27,7 @@ from reconciler.errors import ProviderError, ReconcilerError
 # A create whose answer is lost twice in one run is looked for by the next one.
 _LOST_ANSWERS_LIMIT = 2
 
-# Seconds. A create that is told to wait is waited for where the server asks for no more than the first, and as long as
+# Seconds. A create that has to wait is waited for where the server asks for no more than the first, and as long as
 # one goes through within the second; with ``wait`` for as long as it takes.
 _PUT_OFF_LONGEST, _PUT_OFF_PATIENCE = 120.0, 600.0
 
@@ -80,7 +80,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told what while it goes on.
+    """What an apply calls while it goes on.
 
     ``announce`` gets the first decision, before anything is sent; ``waiting`` every wait (seconds,
     for what) before it begins, ``waited`` its end; ``passed`` every pass.
@@ -93,7 +93,7 @@ class Listener:
 
 
 def apply(
-    run: Reconciler, snapshot: Snapshot, permission: Permission, patience: Patience, listener: Listener
+    reconciler: Reconciler, snapshot: Snapshot, permission: Permission, patience: Patience, listener: Listener
 ) -> Result:
     """Repeat the pass until nothing more can be sent now, and one settle window after the last create.
 
@@ -104,7 +104,7 @@ def apply(
         JournalError: the state directory cannot be trusted or written, or another run has it.
         ReconcilerError: the first pass could not write the status.
     """
-    clock, announce = run.clock, listener.announce
+    clock, announce = reconciler.clock, listener.announce
     end = None if patience.timeout is None else clock.monotonic() + patience.timeout
     outcomes: list[Outcome] = []
     watched: set[str] = set()
@@ -112,7 +112,7 @@ def apply(
     last: Pass | None = None
     while True:
         try:
-            last = run.one_pass(snapshot, permission, announce)
+            last = reconciler.one_pass(snapshot, permission, announce)
         except ReconcilerError as error:
             failures += 1
             if last is None:
@@ -126,7 +126,7 @@ def apply(
             listener.passed(last)
             outcomes = _merged(outcomes, last.outcomes)
             watched |= _watched(last)
-            following = _next(run, last, outcomes, patience)
+            following = _next(reconciler, last, outcomes, patience)
         lost = _lost(last.after.seen.world, watched) if patience.wait else ()
         if following is None:
             return Result(tuple(outcomes), last, lost=lost)
@@ -135,16 +135,16 @@ def apply(
         _pause(clock, following.at if end is None else min(following.at, end), following.why, listener)
 
 
-def _next(run: Reconciler, last: Pass, outcomes: list[Outcome], patience: Patience) -> Next | None:
+def _next(reconciler: Reconciler, last: Pass, outcomes: list[Outcome], patience: Patience) -> Next | None:
     """The next pass; None where nothing more can come of one."""
-    now = run.clock.monotonic()
-    passes = run.next_passes(last)
+    now = reconciler.clock.monotonic()
+    passes = reconciler.next_passes(last)
     work = next((n for n in passes if n.due is Due.WORK), None)
     if work is not None:
         return work
     if max(Counter(o.name for o in outcomes if o.unknown).values(), default=0) >= _LOST_ANSWERS_LIMIT:
         return None
-    later = patience.wait or _is_soon(run.watch.next_create, now)
+    later = patience.wait or _is_soon(reconciler.watch.next_create, now)
     waits_for = {Due.COLD, Due.LOOK, *([Due.LATER] if later and last.after.gated.plan.put_off else [])}
     following = [n for n in passes if n.due in waits_for]
     if following:
@@ -167,7 +167,7 @@ def _busy(after: Decided) -> tuple[str, ...]:
 
 
 def _merged(before: list[Outcome], now: Iterable[Outcome]) -> list[Outcome]:
-    """All that came of writes; what was put off, and tried again since, is told once."""
+    """All that came of writes; what was put off, and tried again since, is in it once."""
     fresh = tuple(now)
     again = {o.name for o in fresh if o.action is Action.CREATE}
     return [*(o for o in before if o.put_off is None or o.name not in again), *fresh]

@@ -42,7 +42,7 @@ class Pace:
 
 
 class Observer:
-    """Who is told how it goes. This one tells nobody; `telemetry` counts."""
+    """What a daemon calls as it goes on. Here every call does nothing; `telemetry` counts."""
 
     def alive(self) -> None:
         """The loop turns."""
@@ -68,7 +68,7 @@ class Daemon:
 
     def __init__(  # noqa: PLR0913 - what it is made of, each a port
         self,
-        run: Reconciler,
+        reconciler: Reconciler,
         read: Callable[[], Snapshot],
         wakeups: Wakeups,
         log: FilteringBoundLogger,
@@ -80,7 +80,7 @@ class Daemon:
         observer: Observer,
     ) -> None:
         """``random`` gives numbers from 0 to 1. ``first_run``: a fleet without a single job may be begun."""
-        self._run = run
+        self._reconciler = reconciler
         self._fleet = fleet  # the one that memory and provider were opened for
         self._read = read
         self._wakeups = wakeups
@@ -89,7 +89,7 @@ class Daemon:
         self._permission = Permission(first_run=first_run)
         self._random = random
         self._observer = observer
-        self._clock = run.clock
+        self._clock = reconciler.clock
         self._evidence = Evidence()
         self._acted_on: str | None = None  # the fingerprint of the last pass's reading
         self._due = self._clock.monotonic() + pace.interval  # when a pass is wanted although nothing changed
@@ -131,8 +131,8 @@ class Daemon:
 
     def _look(self) -> Snapshot:
         snapshot = self._read()
-        now, run = self._clock.monotonic(), self._run
-        self._evidence = self._evidence.after(snapshot, now, told=run.checkout.names_read, live=run.checkout.names_live)
+        now, checkout = self._clock.monotonic(), self._reconciler.checkout
+        self._evidence = self._evidence.after(snapshot, now, names_read=checkout.names_read, live=checkout.names_live)
         self._observer.looked(snapshot)
         self._complain(snapshot.problems)
         self._name_left_out(snapshot.warnings)
@@ -182,7 +182,7 @@ class Daemon:
         if permission.steady:
             self._acted_on = evidence.fingerprint
         try:
-            done = self._run.one_pass(snapshot, permission)
+            done = self._reconciler.one_pass(snapshot, permission)
         finally:
             self._evidence = evidence.recorded()
         if permission.steady and not done.decided.permission.steady:
@@ -196,7 +196,7 @@ class Daemon:
 
     def _next(self, done: Pass, now: float) -> float:
         """Seconds after which another pass is worth making."""
-        passes = self._run.next_passes(done)
+        passes = self._reconciler.next_passes(done)
         if any(n.due is Due.WORK for n in passes):
             return 0.0
         interval = self._pace.interval * (1 + _JITTER * (2 * self._random() - 1))

@@ -78,10 +78,10 @@ class Follower:
         wanted = [job_id for job_id in followed if self._is_due(job_id)]
         found = tuple(self.fan(lambda job_id: self._read(jobs[job_id][1], seen.get(job_id, ())), wanted))
         for one in found:
-            told = log.bind(job=jobs[one.job_id][0], job_id=one.job_id)
-            self._note(one, told)
+            job_log = log.bind(job=jobs[one.job_id][0], job_id=one.job_id)
+            self._note(one, job_log)
             for event in reversed(one.fresh):
-                told.info("job.event", **_facts(event))
+                job_log.info("job.event", **_facts(event))
         over = {one.job_id for one in found if one.error is None and not jobs[one.job_id][1].live}
         self.journal.events.record_logged(
             {one.job_id: one.ids for one in found if one.ids != seen.get(one.job_id) and one.job_id not in over},

@@ -76,7 +76,7 @@ def log_end(log: FilteringBoundLogger, job: Job, memory: Memory) -> None:
     elif job.failed:
         log.error("job.failed", error=job.error.message if job.error else "", code=job.error.code if job.error else "")
     elif end.by is By.RECONCILER:
-        if own is None or not own.confirmed:  # else `act` has told it
+        if own is None or not own.confirmed:  # else `act` has logged it
             log.info("job.cancelled", reason=end.reason)
     else:
         log.warning("job.ended", ended_by=end.by or "not known here")

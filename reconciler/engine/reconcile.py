@@ -265,5 +265,5 @@ def _watched(watch: Watch, write: Write, outcome: Outcome, at: float) -> Watch:
     elif outcome.ok:
         watch = watch.created(at).went_through(own)
     if outcome.put_off is not None:
-        watch = watch.told_to_wait(EVERY_CREATE if outcome.stop else own, outcome.put_off, outcome.message, at)
+        watch = watch.was_put_off(EVERY_CREATE if outcome.stop else own, outcome.put_off, outcome.message, at)
     return watch

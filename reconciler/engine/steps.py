@@ -30,7 +30,7 @@ class Seen:
 class Decided:
     """What to do about what was seen; ``plan`` is ungated, since an approval names its digest.
 
-    ``permission`` is what the gates were asked with: what they were told stays true for the whole pass.
+    ``permission`` is what the gates were asked with: it stays true for the whole pass.
     """
 
     seen: Seen

@@ -145,7 +145,7 @@ def watching(
 ) -> Iterator[None]:
     """Call ``hint`` when something under ``root`` may have changed; ``ignored`` are our own directories.
 
-    ``failed`` is told why events cannot be had, once a reason: without them the files are looked at every second.
+    ``failed`` gets why events cannot be had, once a reason: without them the files are looked at every second.
     """
     stop = threading.Event()
     # The watcher names what it sees by the real path.

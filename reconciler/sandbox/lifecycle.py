@@ -5,7 +5,7 @@ stored, and nothing here reads a clock.
 
 At speed 1 a job spends one second in `validating_files`, one in `queued` and two
 an epoch in `running`, at most twenty. Pauses stop the clock of the job;
-cancelling ends it. Which jobs fail, and when, is told in `scripts` and `training`.
+cancelling ends it. Which jobs fail, and when, is in `scripts` and `training`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sandbox on a socket: in a thread of the caller, or in the foreground.
 
-`EmbeddedSandbox` and `serve` are the two ways to start it. It listens where it is
-told, says nothing on stdout or stderr, and touches signals only in `serve`.
+`EmbeddedSandbox` and `serve` are the two ways to start it. It listens where
+it is asked to, says nothing on stdout or stderr, and touches signals only in `serve`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class EmbeddedSandbox:
 
 
 def serve(directory: Path, *, host: str, port: int, speed: float, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `announce` is told the base URL once connections are accepted."""
+    """Serve until SIGINT or SIGTERM; `announce` gets the base URL once connections are accepted."""
     with Store(directory) as store, _listen(host, port) as listener:
         url = _base_url(listener)
         app = create_app(store, clock=time.time, speed=_checked(speed))

@@ -135,7 +135,7 @@ class Store:
             self._connection.close()
 
     def add_job(self, draft: Job, settle: Callable[[Job, bool], Job]) -> Job:
-        """Keep the job that `settle` makes of a draft, told whether the draft has an older twin.
+        """Keep the job that `settle` makes of a draft; it gets whether the draft has an older twin.
 
         Twins have the same model, training file, mark and script; the question and the
         insertion are one transaction.

@@ -67,24 +67,24 @@ def test_what_nobody_here_read_is_gone_from_the_first_reading_that_could_tell() 
 
 
 def test_what_somebody_else_read_meanwhile_was_not_gone_all_the_time() -> None:
-    evidence = Evidence().after(reading(), 0, live=["c"]).after(reading(), 50, told=["c"], live=["c"])
+    evidence = Evidence().after(reading(), 0, live=["c"]).after(reading(), 50, names_read=["c"], live=["c"])
     assert evidence.gone_for(59, 10) == frozenset()
     assert evidence.gone_for(60, 10) == {"c"}
     assert evidence.recorded().after(reading(), 55).gone_for(60, 10) == {"c"}, "nobody has read it since"
 
 
 def test_what_somebody_else_reads_again_once_it_is_recorded_as_gone_was_not_gone_all_the_time() -> None:
-    evidence = Evidence().after(reading("a"), 0, told=["a"]).after(reading(), 50, told=["a"])
-    assert evidence.after(reading(), 65, told=["a"]).gone_for(65, 10) == {"a"}, "nobody read it again"
-    evidence = evidence.recorded().after(reading(), 65, told=["a"])
+    evidence = Evidence().after(reading("a"), 0, names_read=["a"]).after(reading(), 50, names_read=["a"])
+    assert evidence.after(reading(), 65, names_read=["a"]).gone_for(65, 10) == {"a"}, "nobody read it again"
+    evidence = evidence.recorded().after(reading(), 65, names_read=["a"])
     assert evidence.gone_for(74, 10) == set()
     assert evidence.gone_for(75, 10) == {"a"}
 
 
 def test_what_is_read_again_and_again_is_gone_only_once_a_pass_has_recorded_it_anew() -> None:
     """Others may find it gone and read it again between two looks: that it stands there as read is all one can see."""
-    evidence = Evidence().after(reading("a"), 0, told=["a"]).after(reading(), 50, told=["a"]).recorded()
-    evidence = evidence.after(reading(), 65, told=["a"]).after(reading(), 95, told=["a"])
+    evidence = Evidence().after(reading("a"), 0, names_read=["a"]).after(reading(), 50, names_read=["a"]).recorded()
+    evidence = evidence.after(reading(), 65, names_read=["a"]).after(reading(), 95, names_read=["a"])
     assert evidence.gone_for(104, 10) == frozenset()
     assert evidence.recorded().after(reading(), 100).gone_for(105, 10) == {"a"}
 
