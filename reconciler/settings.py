@@ -1,7 +1,7 @@
 """What the operator says: flags and environment. A manifest never chooses where a key is sent.
 
 `cli.options` makes one `Settings` a command, `cli.wiring` reads it and asks here for the `Account`. The environment
-variables are those of every OpenAI client (README, *Configuration*). How kinds of servers differ is said in
+variables are those of every OpenAI client (docs/configuration.md). How kinds of servers differ is said in
 `provider.profile`.
 """
 

@@ -1,7 +1,7 @@
 """The decision: what to do about every name, and why.
 
 Pure. `reconcile` calls `plan` with a `World` and acts on the `Plan`; `gates` may hold parts of it back. The rows of
-the decision table (README, *The decision table*) stand in `standing` (parts A and B), `admission` (C) and
+the decision table (docs/decision-table.md) stand in `standing` (parts A and B), `admission` (C) and
 `retirement` (D), in their order. None of them asks whether a limit allows a change, and none sees a clock, a file or
 a socket.
 """

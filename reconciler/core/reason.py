@@ -26,7 +26,7 @@ class Trouble(Enum):
 
 
 class Reason(StrEnum):
-    """One word for each branch of the decision table (README).
+    """One word for each branch of the decision table (docs/decision-table.md).
 
     ``as_declared``: nothing is owed to the manifests, whatever became of the job (the condition *Synced*).
     ``restorable``: going back to a spec whose job we cancelled for this reason trains it again (row 10).

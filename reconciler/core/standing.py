@@ -1,6 +1,6 @@
 """Parts A and B of the decision table: what stands for a name?
 
-Pure. `plan` asks `stand` for each name. The rows are in the order of README's table, and the first that returns
+Pure. `plan` asks `stand` for each name. The rows are in the order of docs/decision-table.md, and the first that returns
 something decides; whether a create that they want may be sent now is said in `admission`.
 """
 
