@@ -170,7 +170,7 @@ def put_off(create: tuple[str, str], tries: int, *, asked: float = 0.0, each: fl
     watch, waits = NEW, []
     for n in range(tries):
         at = 200 + n * each
-        watch = watch.(create, asked, "busy", at)
+        watch = watch.was_put_off(create, asked, "busy", at)
         waits.append(watch.put_off[create].until - at)
     return waits
 
@@ -190,33 +190,33 @@ def test_a_file_that_is_not_ready_puts_its_create_off_for_120_seconds_at_most() 
 
 
 def test_until_then_it_may_wait() -> None:
-    watch = NEW.(A, 0, "not ready", 200).(A, 0, "not ready", 250)
+    watch = NEW.was_put_off(A, 0, "not ready", 200).was_put_off(A, 0, "not ready", 250)
     assert [watch.may_wait(A, at) for at in (250, 319.9, 320)] == [True, True, False]
     assert watch.may_wait(B, 320), "another one has not been put off yet"
 
 
 def test_a_put_off_remembers_how_often_since_when_and_the_last_reason() -> None:
-    watch = NEW.(A, 0, "first", 200).(B, 5, "other", 201).(A, 0, "second", 203)
+    watch = NEW.was_put_off(A, 0, "first", 200).was_put_off(B, 5, "other", 201).was_put_off(A, 0, "second", 203)
     assert watch.put_off == {A: PutOff(2, 200, 205, "second"), B: PutOff(1, 201, 206, "other")}
 
 
 def test_a_create_that_went_through_ends_its_own_put_off_and_that_of_every_create() -> None:
-    watch = NEW.(A, 0, "a", 200).(B, 0, "b", 200).(EVERY_CREATE, 0, "all", 200)
+    watch = NEW.was_put_off(A, 0, "a", 200).was_put_off(B, 0, "b", 200).was_put_off(EVERY_CREATE, 0, "all", 200)
     assert watch.went_through(A).put_off.keys() == {B}
 
 
 def test_a_create_that_is_put_off_again_later_begins_anew() -> None:
-    watch = NEW.(A, 0, "busy", 200).(A, 0, "busy", 201).went_through(A)
-    assert watch.(A, 0, "busy", 400).put_off[A] == PutOff(1, 400, 401, "busy")
+    watch = NEW.was_put_off(A, 0, "busy", 200).was_put_off(A, 0, "busy", 201).went_through(A)
+    assert watch.was_put_off(A, 0, "busy", 400).put_off[A] == PutOff(1, 400, 401, "busy")
 
 
 def test_put_off_now_is_what_the_last_decision_still_had_to_wait_for() -> None:
-    watch = NEW.(A, 10, "a", 200).(B, 5, "b", 200)
+    watch = NEW.was_put_off(A, 10, "a", 200).was_put_off(B, 5, "b", 200)
     assert [sorted(watch.at(t).put_off_now) for t in (204.9, 205, 210)] == [[A, B], [A], []]
 
 
 def test_the_next_create_is_the_one_that_waits_least() -> None:
-    watch = NEW.(A, 10, "a", 200).(B, 5, "b", 200)
+    watch = NEW.was_put_off(A, 10, "a", 200).was_put_off(B, 5, "b", 200)
     assert [(n := watch.at(t).next_create) and n.why for t in (200, 205, 210)] == ["b", "a", None]
 
 
@@ -247,7 +247,7 @@ def test_a_back_off_is_worth_a_pass_when_it_ends(at: float) -> None:
 
 
 def test_a_put_off_is_worth_a_pass_when_the_first_create_may_go() -> None:
-    watch = NEW.(A, 10, "a", 495).(B, 5, "its file is not ready", 498).at(500)
+    watch = NEW.was_put_off(A, 10, "a", 495).was_put_off(B, 5, "its file is not ready", 498).at(500)
     assert passes(watch) == (Next(503, Due.LATER, "the next create: its file is not ready"),)
 
 
@@ -273,7 +273,7 @@ def test_everything_that_is_worth_a_pass_is_named() -> None:
         NEW.listed([], lost(), 110)
         .after(world([job("j1")], remembers=memory(intents=lost().values())), {("j1", 1)}, 111)
         .created(112)
-        .(B, 8, "busy", 495)
+        .was_put_off(B, 8, "busy", 495)
         .at(500)
     )
     assert [(n.at, n.due) for n in passes(watch, worked=True, postponed="it is new", tried_again=550)] == [
