@@ -23,7 +23,7 @@ def lost(sent: str = "t1", name: str = "a") -> Mapping[str, Intent]:
 
 def unresolved(*names: str, settled: str = "") -> World:
     """What became of these creates is not known."""
-    return world([], [], remembers=memory(intents=[Intent(n, R1, 1) for n in names]), settled=frozenset(settled))
+    return world([], [], remembers=memory(intents=[Intent(n, R1, 1) for n in names]), looked_for=frozenset(settled))
 
 
 def test_a_listing_shows_all_of_the_time_before_the_run_one_settle_window_after_it_began() -> None:
