@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from reconciler.core.change import Action, Cancel, Create, Hold, Keep, Plan
+from reconciler.core.change import Action, Cancel, Create, Hold
 from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import Job, JobError
-from reconciler.core.lookup import lookups, resolved_intents
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
@@ -485,47 +484,6 @@ def test_what_a_server_says_is_escaped() -> None:
     assert all("\x1b" not in c.message for p in said for c in p.changes)
 
 
-# ── lookups and intents ──────────────────────────────────────────────────────────────────────
-
-
-def test_lookups_are_recorded_jobs_that_must_exist_and_adopted_ones() -> None:
-    told = [record("live"), record("mine", live=False), record("past", revision=R2, live=False), record("shown")]
-    w = world([job("shown")], [desired(adopt=("ad", R3))], remembers=memory(records=told))
-    assert lookups(w) == ("ad", "live", "mine")
-
-
-def test_a_listed_job_that_we_cancelled_is_looked_at_again_unless_a_person_gave_its_cancel_up() -> None:
-    told = memory(cancels={"j1": "Removed", "j2": OwnCancel("Removed", left=True), "j3": "Removed"})
-    jobs = [job("j1"), job("j2"), job("j3", status="cancelled"), job("j4")]
-    assert lookups(world(jobs, [desired()], remembers=told)) == ("j1",)
-
-
-def test_intents_resolve_by_marks_by_a_person_or_by_time() -> None:
-    lost = memory(intents=[LOST], echoes=True)
-    assert resolved_intents(world([], [desired()], remembers=lost)) == {}
-    assert resolved_intents(world([job()], [desired()], remembers=lost)) == {"a": "j1"}
-    assert resolved_intents(world([job(attempt=2)], [desired()], remembers=lost)) == {}
-    assert resolved_intents(world([], [], remembers=lost, looked_for=frozenset("a"))) == {"a": None}
-    unseen = memory(intents=[LOST])
-    assert resolved_intents(world([], [], remembers=unseen, looked_for=frozenset("a"))) == {}
-
-
-# ── the digest ───────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_digest_names_every_write_and_where() -> None:
-    base = plan(world([], [desired()])).digest("here")
-    assert base != plan(world([], [desired()])).digest("there")
-    assert base != plan(world([], [desired(revision=R2)])).digest("here")
-    assert base != plan(world([], [])).digest("here")
-    assert base == "c85f22c2a809173d", "another release must tell the same"
-
-
-def test_a_create_that_waits_has_the_digest_of_one_that_does_not() -> None:
-    two = [desired(), desired("b")]
-    assert plan(world([], two, of=fleet(max_active=1))).digest("x") == plan(world([], two)).digest("x")
-
-
 # ── properties over worlds ───────────────────────────────────────────────────────────────────
 
 
@@ -594,11 +552,6 @@ def test_an_outcome_that_stays_unknown_is_told_in_the_same_words_by_every_pass()
     looking = world([], [desired()], remembers=memory(intents=[LOST]))
     (first,), (later,) = plan(looking).changes, plan(replace(looking, looked_for=frozenset("a"))).changes
     assert first.message == later.message, "a condition does not flap"
-
-
-def test_a_change_that_writes_nothing_has_no_line_in_the_digest() -> None:
-    kept = Keep("a", Reason.IN_PROGRESS, "running", "j1", R1, 1)
-    assert Plan((kept,), 0).digest("x") == Plan((), 0).digest("x")
 
 
 def test_no_create_is_ever_wanted_without_a_manifest() -> None:

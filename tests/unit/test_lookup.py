@@ -1,0 +1,152 @@
+"""Which jobs deserve a look, which lost creates a listing resolves, and what is written down of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core.job import Job
+from reconciler.core.lookup import (
+    found_without_marks,
+    lookups,
+    newly_ended,
+    records_of,
+    resolved_intents,
+    seen_at_first,
+)
+from reconciler.core.memory import Intent, Memory, OwnCancel, Record
+from reconciler.core.world import World
+from tests.fakes.builders import R1, R2, R3, desired, job, memory, record, world
+from tests.fakes.situations import KNOWS_NOTHING, LOST, NOBODY_KNOWS
+
+
+def test_lookups_are_recorded_jobs_that_must_exist_and_adopted_ones() -> None:
+    told = [record("live"), record("mine", live=False), record("past", revision=R2, live=False), record("shown")]
+    w = world([job("shown")], [desired(adopt=("ad", R3))], remembers=memory(records=told))
+    assert lookups(w) == ("ad", "live", "mine")
+
+
+def test_a_listed_job_that_we_cancelled_is_looked_at_again_unless_a_person_gave_its_cancel_up() -> None:
+    told = memory(cancels={"j1": "Removed", "j2": OwnCancel("Removed", left=True), "j3": "Removed"})
+    jobs = [job("j1"), job("j2"), job("j3", status="cancelled"), job("j4")]
+    assert lookups(world(jobs, [desired()], remembers=told)) == ("j1",)
+
+
+def test_intents_resolve_by_marks_by_a_person_or_by_time() -> None:
+    lost = memory(intents=[LOST], echoes=True)
+    assert resolved_intents(world([], [desired()], remembers=lost)) == {}
+    assert resolved_intents(world([job()], [desired()], remembers=lost)) == {"a": "j1"}
+    assert resolved_intents(world([job(attempt=2)], [desired()], remembers=lost)) == {}
+    assert resolved_intents(world([], [], remembers=lost, looked_for=frozenset("a"))) == {"a": None}
+    unseen = memory(intents=[LOST])
+    assert resolved_intents(world([], [], remembers=unseen, looked_for=frozenset("a"))) == {}
+
+
+# ── jobs of lost creates without our marks ───────────────────────────────────────────────────
+
+
+def found(jobs: list[Job], resolved: dict[str, str | None], *, adopt: tuple[str, str] | None = None) -> list[Record]:
+    lost = memory(intents=[Intent("a", R2, 3), Intent("b", R1, 1)])
+    w = world(jobs, [desired("c", adopt=adopt), desired("d")], remembers=lost)
+    records = found_without_marks(w, resolved)
+    assert all(job_id == r.job_id for job_id, r in records.items())
+    return list(records.values())
+
+
+@pytest.mark.parametrize(("status", "live"), [("running", True), ("failed", False)])
+def test_the_job_of_a_lost_create_is_remembered_as_what_was_sent(status: str, live: bool) -> None:
+    unmarked = job("j9", marked=False, status=status)
+    assert found([job("j8"), unmarked], {"a": "j9"}) == [Record("j9", "a", R2, 3, live=live)]
+
+
+def test_it_is_not_where_it_carries_our_marks_or_did_not_happen() -> None:
+    both = [job("j8"), job("j9", marked=False)]
+    assert found(both, {"a": "j8", "b": None}) == []
+    assert found(both, {"a": None, "b": "j9"}) == [Record("j9", "b", R1, 1, live=True)]
+
+
+def test_it_is_not_where_a_person_named_it_and_so_says_what_it_is() -> None:
+    both = [job("j8", marked=False), job("j9", marked=False)]
+    assert found(both, {"a": "j8", "b": "j9"}, adopt=("j9", R1)) == [Record("j8", "a", R2, 3, live=True)]
+
+
+# ── jobs that have ended since ───────────────────────────────────────────────────────────────
+
+ENDED = job("j1", status="succeeded")
+WAS_LIVE, HAD_ENDED = memory(records=[record()]), memory(records=[record(live=False)])
+
+
+@pytest.mark.parametrize(
+    ("remembers", "seen_first", "is_new"),
+    [
+        pytest.param(WAS_LIVE, "", True, id="recorded as live"),
+        pytest.param(HAD_ENDED, "", False, id="recorded as ended"),
+        pytest.param(KNOWS_NOTHING, "", True, id="made and ended since the journal's last look"),
+        pytest.param(KNOWS_NOTHING, "j1", True, id="... although it was in this run's first listing"),
+        pytest.param(NOBODY_KNOWS, "", True, id="without memory: made and ended since the first listing"),
+        pytest.param(NOBODY_KNOWS, "j1", False, id="without memory: nobody knows how long ago it ended"),
+    ],
+)
+def test_a_job_has_newly_ended_where_the_journal_has_it_as_live_or_has_never_seen_it(
+    remembers: Memory, seen_first: str, is_new: bool
+) -> None:
+    w = world([ENDED], [desired()], remembers=remembers, seen_first=frozenset({seen_first} - {""}))
+    assert newly_ended(w, {}) == ({("a", "j1"): ENDED} if is_new else {})
+
+
+def test_a_job_that_is_live_has_not_ended() -> None:
+    assert newly_ended(world([job()], [desired()], remembers=WAS_LIVE), {"a": "j1"}) == {}
+
+
+def test_the_job_of_a_lost_create_may_have_ended_before_it_was_found() -> None:
+    w = world([ENDED, replace(ENDED, id="j2")], [desired()], remembers=HAD_ENDED, seen_first=frozenset({"j1"}))
+    assert newly_ended(w, {"a": "j1"}).keys() == {("a", "j1"), ("a", "j2")}
+
+
+def test_a_job_of_others_that_nobody_recorded_has_not_ended_newly() -> None:
+    adopted = [job("j1", status="failed"), job("j2", marked=False, status="failed")]
+    assert newly_ended(world(adopted[:1], [desired(adopt=("j1", R1))], remembers=KNOWS_NOTHING), {}) == {}
+    assert newly_ended(world(adopted[1:], [desired(adopt=("j2", R1))], remembers=KNOWS_NOTHING), {}) == {}
+
+
+# ── what the journal is to know ──────────────────────────────────────────────────────────────
+
+
+def records(w: World) -> list[Record]:
+    return sorted(records_of(w), key=lambda r: r.job_id)
+
+
+def test_every_job_that_stands_for_a_name_is_recorded() -> None:
+    jobs = [job("j1", attempt=2), job("j2", "b", R2, status="failed"), job("j3", fleet="another")]
+    assert records(world(jobs, [desired()])) == [
+        Record("j1", "a", R1, 2, live=True),
+        Record("j2", "b", R2, 1, live=False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("remembers", "status", "seen_first", "ended_before"),
+    [
+        (NOBODY_KNOWS, "failed", "j1", True),
+        (NOBODY_KNOWS, "failed", "j2", False),
+        (NOBODY_KNOWS, "running", "j1", False),
+        (KNOWS_NOTHING, "failed", "j1", False),
+    ],
+    ids=["had ended at first", "came since", "live", "with memory"],
+)
+def test_a_run_without_memory_remembers_what_had_ended_before_it(
+    remembers: Memory, status: str, seen_first: str, ended_before: bool
+) -> None:
+    w = world([job(status=status)], [desired()], remembers=remembers, seen_first=frozenset({seen_first}))
+    assert [r.ended_before for r in records(w)] == [ended_before]
+
+
+@pytest.mark.parametrize(("wanted", "gone", "stranger"), [("", "a", True), ("a", "a", False), ("", "b", False)])
+def test_a_job_of_a_name_that_was_gone_before_is_a_stranger(wanted: str, gone: str, stranger: bool) -> None:
+    w = world([job()], [desired(name) for name in wanted], remembers=memory(gone=frozenset(gone)))
+    assert [r.stranger for r in records(w)] == [stranger]
+
+
+def test_a_run_without_memory_may_call_its_own_what_it_saw_at_first() -> None:
+    w = world([job("j1"), job("j2")], [desired()], remembers=NOBODY_KNOWS, seen_first=frozenset({"j2", "j3"}))
+    assert list(seen_at_first(w)) == [Record("j2", "a", R1, 1, live=True)]
+    assert list(seen_at_first(replace(w, memory=KNOWS_NOTHING))) == []
