@@ -86,18 +86,18 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
         (_max_creates(world, _counted(creates, permission)), _counted(creates, permission)),
         (_max_cancels(world, _counted(ending, permission)), _counted(ending, permission)),
     )
-    held: dict[Write, Verdict] = {}
+    refused: dict[Write, Verdict] = {}
     for verdict, concerned in judged:
         if verdict.refused:
-            held = dict.fromkeys(concerned, verdict) | held
-    waiting = {write.name for write in held if isinstance(write, Create)}
-    changes = tuple(_gated(change, held, waiting) for change in plan.changes)
+            refused = dict.fromkeys(concerned, verdict) | refused
+    waiting = {write.name for write in refused if isinstance(write, Create)}
+    changes = tuple(_gated(change, refused, waiting) for change in plan.changes)
     return Gated(Plan(changes, plan.unmanaged), tuple(v for v, _ in judged))
 
 
-def _gated(change: Change, held: Mapping[Write, Verdict], waiting: Container[str]) -> Change:
-    if isinstance(change, Create | Cancel) and change in held:
-        verdict = held[change]
+def _gated(change: Change, refused: Mapping[Write, Verdict], waiting: Container[str]) -> Change:
+    if isinstance(change, Create | Cancel) and change in refused:
+        verdict = refused[change]
         message = f"gate {verdict.gate} refuses it: {verdict.message}"
         return Wait(change.name, Reason.BLOCKED, message, write=change)
     if isinstance(change, Cancel) and change.follows and change.name in waiting:
@@ -181,8 +181,8 @@ def _removal_evidence(
     )
     doubted = frozenset[str]().union(*(concerned for concerned, _ in doubts))
     message = next((why for concerned, why in doubts if concerned), "every manifest is valid")
-    held = [c for c in removals if c.name in doubted]
-    return Verdict("removal_evidence", None, len(held), bool(held), message), held
+    refused = [c for c in removals if c.name in doubted]
+    return Verdict("removal_evidence", None, len(refused), bool(refused), message), refused
 
 
 _BROKEN = "nothing is removed while any manifest is broken or cannot be read; mend it first"

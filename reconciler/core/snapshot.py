@@ -1,6 +1,6 @@
 """One reading of a fleet: what it wants, what is wrong with it, and which names it says nothing about.
 
-Pure. `source` makes them, `evidence` compares them, `engine` asks `held` what a broken one leaves in doubt.
+Pure. `source` makes them, `evidence` compares them, `reconcile` asks `broken_names` what a broken one leaves in doubt.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,12 +51,12 @@ class Snapshot:
     own: frozenset[Path] = frozenset()
 
 
-def held(snapshot: Snapshot, last_seen: Mapping[str, str]) -> frozenset[str]:
+def broken_names(snapshot: Snapshot, last_seen: Mapping[str, str]) -> frozenset[str]:
     """Every name that is broken, or may stand in what cannot be trusted now (row 1).
 
     ``last_seen`` is the file in which each name was last valid. A file that cannot be read to the end may
     hold any name it held before; one with an error only those that stand nowhere else now. Without a
-    fleet document, every name is held.
+    fleet document, every name is broken.
     """
     suspect = {problem.path for problem in snapshot.problems}
     lost = {

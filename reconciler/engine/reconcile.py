@@ -28,7 +28,7 @@ from reconciler.core.lookup import (
 from reconciler.core.memory import Memory
 from reconciler.core.plan import plan
 from reconciler.core.schedule import Next
-from reconciler.core.snapshot import Snapshot, held
+from reconciler.core.snapshot import Snapshot, broken_names
 from reconciler.core.watch import EVERY_CREATE, Watch, why_cold
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome, WriteTools, cancel, create
@@ -117,7 +117,7 @@ class Reconciler:
             jobs=listed,
             memory=memory,
             overtaken=self.checkout.overtaken(snapshot),
-            broken=held(snapshot, self._ports.journal.manifests.paths()),
+            broken=broken_names(snapshot, self._ports.journal.manifests.paths()),
             looked_for=watch.looked_long_enough(began),
             seen_first=watch.seen_first or frozenset(),
             approved_ahead=permission.ahead,

@@ -13,8 +13,8 @@ def status_table(statuses: Iterable[Status], *, now: float) -> str:
     """A row a job: name, job id, provider status, Synced, Succeeded, model, age."""
     rows = [("NAME", "JOB", "STATUS", "SYNCED", "SUCCEEDED", "MODEL", "AGE")]
     for status in statuses:
-        held = {c.type: c for c in status.conditions}
-        synced = held["Synced"]
+        conditions = {c.type: c for c in status.conditions}
+        synced = conditions["Synced"]
         model = status.fine_tuned_model or _latest(status)
         rows.append(
             (
@@ -22,7 +22,7 @@ def status_table(statuses: Iterable[Status], *, now: float) -> str:
                 status.job_id or "-",
                 status.job_status or "-",
                 synced.status if synced.status == "True" else f"{synced.status} ({synced.reason})",
-                held["Succeeded"].status,
+                conditions["Succeeded"].status,
                 model or "-",
                 age(now - status.created_at) if status.created_at else "-",
             )

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from reconciler.cli import main
 from reconciler.core.job import Marks
-from reconciler.core.snapshot import Snapshot, held
+from reconciler.core.snapshot import Snapshot, broken_names
 from reconciler.source import read_directory, read_stream, yaml_text
 from tests.fakes import manifests
 from tests.fakes.clocks import SkippingClock
@@ -133,7 +133,7 @@ def test_errors_beyond_a_hundred_are_counted_and_hold_the_file(tmp_path: Path) -
     assert cut.problems[-1].message.endswith("; the file was not read to its end")
     assert len(cut.problems) == 101
     assert cut.unreadable == {"-"}
-    assert held(cut, {"late": "-"}) == {"late"}
+    assert broken_names(cut, {"late": "-"}) == {"late"}
 
 
 def test_a_chain_of_thousands_is_held_in_no_time(tmp_path: Path) -> None:
@@ -145,8 +145,8 @@ def test_a_chain_of_thousands_is_held_in_no_time(tmp_path: Path) -> None:
     snapshot = read_stream(text.encode(), tmp_path)
     assert len(snapshot.desired) == 4000
     torn = Snapshot(root=tmp_path, fleet=snapshot.fleet, desired=snapshot.desired, unreadable=frozenset({"a.yaml"}))
-    assert len(held(torn, {"j0": "a.yaml"})) == 4000
-    assert cpu_seconds(lambda: held(torn, {"j0": "a.yaml"}), 0.2) < 0.2
+    assert len(broken_names(torn, {"j0": "a.yaml"})) == 4000
+    assert cpu_seconds(lambda: broken_names(torn, {"j0": "a.yaml"}), 0.2) < 0.2
 
 
 # ── a hostile directory ──────────────────────────────────────────────────────────────────────
