@@ -245,14 +245,14 @@ class _Console:
             return
         if result.outcomes or result.lost or result.timed_out:
             terminal.tell("")
-            terminal.tell(_standing(self._context, result))
+            terminal.tell(_status_table(self._context, result))
         for verdict in result.last.after.gated.refusals:
             terminal.tell(f"Gate {verdict.gate} refuses: {verdict.message}.")
         if result.timed_out:
             terminal.tell("Timed out waiting; the jobs go on. `reconciler status` shows them.")
 
 
-def _standing(context: RunContext, result: Result) -> str:
+def _status_table(context: RunContext, result: Result) -> str:
     after = result.last.after
     now = timestamp(context.clock)
     report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, details=Details())

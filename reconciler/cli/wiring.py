@@ -28,7 +28,7 @@ from reconciler.provider import Account, DeadlineTransport, OpenAIClient, Provid
 from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, account_of
-from reconciler.source import fingerprint, read_training_bytes, still_standing
+from reconciler.source import fingerprint, leftovers_of, read_training_bytes
 from reconciler.state.journal import Journal
 from reconciler.state.lock import Lock
 from reconciler.state.opening import open_journal
@@ -114,7 +114,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             log=log,
             training_bytes=lambda file: read_training_bytes(settings.root, file),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
-            standing=still_standing,
+            leftovers=leftovers_of,
             pass_lock=(lambda: _pass_lock(settings, clock)) if writes else nullcontext,
             follower=Follower(provider, journal, service.fan) if service else None,
             stopping=service.stopping if service else lambda: False,

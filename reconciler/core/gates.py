@@ -176,7 +176,7 @@ def _removal_evidence(
     young = names - (names if permission.gone is None else permission.gone)
     doubts = (
         (frozenset() if permission.all_valid else names, _BROKEN),
-        (names if world.gaps else names & world.standing.keys(), "; ".join(_missing(world, names))),
+        (names if world.gaps else names & world.leftovers.keys(), "; ".join(_missing(world, names))),
         (young, f"the manifest of {_few(sorted(young))} is not gone long enough to be believed; {_ITSELF}"),
     )
     doubted = frozenset[str]().union(*(concerned for concerned, _ in doubts))
@@ -193,7 +193,7 @@ def _missing(world: World, names: frozenset[str]) -> Iterator[str]:
     """What may be there although it was not read."""
     if world.gaps:
         yield f"a part of the directory may be missing, so nothing is removed: {_few(world.gaps)}"
-    found = [f"{name} in {escaped(world.standing[name])}" for name in sorted(names & world.standing.keys())]
+    found = [f"{name} in {escaped(world.leftovers[name])}" for name in sorted(names & world.leftovers.keys())]
     if found:
         yield (
             f"not deleted, but not read as a manifest any more: {_few(found)}; "

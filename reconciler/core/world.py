@@ -29,7 +29,7 @@ class World:
     after the settle window. ``seen_first`` are the job ids of this run's first listing.
     ``approved_ahead`` are the `Ahead` jobs that a person agreed to retire.
     ``gaps`` are places of the directory that could hold a name and hold nothing: why nothing is gone for certain.
-    ``standing`` are names without a manifest, and the file that may still hold each.
+    ``leftovers`` are names without a manifest, and the file that may still hold each.
     """
 
     fleet: Fleet
@@ -44,7 +44,7 @@ class World:
     seen_first: frozenset[str] = frozenset()
     approved_ahead: frozenset[str] = frozenset()
     gaps: tuple[str, ...] = ()
-    standing: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    leftovers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     prune: bool = True
 
     def owns(self, job: Job) -> bool:

@@ -52,7 +52,7 @@ class Checkout:
             change_number = self._journal.wanted.record(trusted, origin, confirmed=lambda: unchanged(snapshot))
             self._recorded = None if change_number is None else (snapshot.fingerprint, change_number)
         complete = not snapshot.problems and not snapshot.gaps
-        self._journal.manifests.record(trusted, complete=complete, kept=world.standing)
+        self._journal.manifests.record(trusted, complete=complete, kept=world.leftovers)
 
     def overtaken(self, snapshot: Snapshot) -> frozenset[str]:
         """Names that a run over another checkout has wanted otherwise, here, since this reading was first made.

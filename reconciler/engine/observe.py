@@ -53,11 +53,11 @@ def look_up(provider: Provider, job_ids: Iterable[str]) -> LookedUp:
     return LookedUp(tuple(found), frozenset(missing), frozenset(unseen))
 
 
-def standing(ports: Ports, snapshot: Snapshot, listed: Iterable[Job], fleet: Fleet) -> Mapping[str, str]:
+def leftovers(ports: Ports, snapshot: Snapshot, listed: Iterable[Job], fleet: Fleet) -> Mapping[str, str]:
     """Names without a manifest whose file may still stand there; a stream has no files."""
     last_seen = ports.journal.manifests.paths()
     live = {job.marks.name for job in listed if job.live and job.marks and job.belongs_to(fleet.name)}
     gone = (last_seen.keys() | live) - snapshot.desired.keys()
     if snapshot.stream or not gone:
         return {}
-    return ports.standing(snapshot, {name: last_seen.get(name, "") for name in gone})
+    return ports.leftovers(snapshot, {name: last_seen.get(name, "") for name in gone})

@@ -23,7 +23,7 @@ class Ports:
     """Everything a run touches outside itself.
 
     ``unchanged`` reads manifests and training files again: are they still what the snapshot was made of?
-    ``standing`` looks for files that may still hold names without a manifest (as `still_standing`). ``pass_lock``
+    ``leftovers`` looks for files that may still hold names without a manifest (as `leftovers_of`). ``pass_lock``
     is the lock that each pass on one state directory holds. ``follower`` is for a daemon, which
     reads the events of live jobs; ``stopping`` says whether nothing more should be sent.
     """
@@ -35,7 +35,7 @@ class Ports:
     log: FilteringBoundLogger
     training_bytes: Callable[[TrainingFile], bytes]
     unchanged: Callable[[Snapshot], bool]
-    standing: Callable[[Snapshot, Mapping[str, str]], Mapping[str, str]]
+    leftovers: Callable[[Snapshot, Mapping[str, str]], Mapping[str, str]]
     pass_lock: Callable[[], AbstractContextManager[None]]
     follower: Follower | None = None
     stopping: Callable[[], bool] = lambda: False

@@ -33,7 +33,7 @@ from reconciler.core.watch import EVERY_CREATE, Watch, why_cold
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome, WriteTools, cancel, create
 from reconciler.engine.checkout import Checkout
-from reconciler.engine.observe import listing, look_up, standing
+from reconciler.engine.observe import leftovers, listing, look_up
 from reconciler.engine.ports import Ports
 from reconciler.engine.publish import follow, log_adopted, log_end, log_refusals, write_statuses
 from reconciler.engine.steps import Decided, Pass, Seen
@@ -123,7 +123,7 @@ class Reconciler:
             approved_ahead=permission.ahead,
             prune=self._prune,
             gaps=tuple(f"{gap.path}: {gap.message}" for gap in snapshot.gaps),
-            standing=standing(self._ports, snapshot, listed, fleet),
+            leftovers=leftovers(self._ports, snapshot, listed, fleet),
         )
         world = self._looked_up(world, watch)
         resolved = resolved_intents(world)

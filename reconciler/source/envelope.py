@@ -1,6 +1,6 @@
 """Whose document is it? Ours, this program's own output, a list of documents, somebody else's, or ours misspelt.
 
-Pure. `reading` asks for every document of a manifest, `manifest_files` for JSON that may be none, `standing` for
+Pure. `reading` asks for every document of a manifest, `manifest_files` for JSON that may be none, `leftovers` for
 files that are not read. A document that could be ours misspelt is never left out: its job would look removed.
 """
 

@@ -1,6 +1,6 @@
 """What stands under a fleet directory: its manifests, and the places that prove nothing by being empty.
 
-`directory`, `fingerprint` and `reader` call `survey` for each look; `standing` asks for the `others`.
+`directory`, `fingerprint` and `reader` call `survey` for each look; `leftovers` asks for the `others`.
 A name can vanish from a reading although nobody deleted it: a mount that went away and a submodule that was
 not cloned leave an empty directory, a link leads nowhere, git leaves files out. Such a place is a *gap*: it is
 no error, and it is no evidence of a removal either. Nothing in here reads a manifest.

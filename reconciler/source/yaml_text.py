@@ -1,6 +1,6 @@
 """Bytes → YAML documents with positions, in YAML 1.2's core schema and nothing beyond it.
 
-`reading` calls `read_documents` for each manifest, `standing` for files that may be one. PyYAML (libyaml where it
+`reading` calls `read_documents` for each manifest, `leftovers` for files that may be one. PyYAML (libyaml where it
 is there) only splits the text into events; the values are built here, because its constructors follow YAML 1.1, lose
 positions and let exceptions of any kind escape. Anchors, aliases, tags, merge keys and keys that are not text are
 refused: what is written is what is meant.

@@ -19,7 +19,7 @@ from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import ProviderError
 from reconciler.log import configure
-from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
+from reconciler.source import DirectoryReader, fingerprint, leftovers_of, read_directory, read_training_bytes
 from reconciler.state.journal import Journal
 from reconciler.state.opening import open_journal
 from reconciler.state.schema import Identity
@@ -113,7 +113,7 @@ class DaemonHarness:
             log=log or configure(form="json", secrets=[], stream=io.StringIO()),
             training_bytes=lambda file: read_training_bytes(root, file),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
-            standing=still_standing,
+            leftovers=leftovers_of,
             pass_lock=contextlib.nullcontext,
             follower=Follower(self.provider, journal, one_by_one),
         )

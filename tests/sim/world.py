@@ -20,7 +20,7 @@ from reconciler.engine.follow import Follower
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
-from reconciler.source import DirectoryReader, fingerprint, read_directory, read_training_bytes, still_standing
+from reconciler.source import DirectoryReader, fingerprint, leftovers_of, read_directory, read_training_bytes
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
@@ -285,7 +285,7 @@ class SimWorld:
             log=log,
             training_bytes=lambda file: read_training_bytes(root, file),
             unchanged=lambda snapshot: self._unchanged(site.checkout, process, snapshot),
-            standing=still_standing,
+            leftovers=leftovers_of,
             pass_lock=(lambda: site.lock.held_by(process)) if program.locks else contextlib.nullcontext,
         )
 

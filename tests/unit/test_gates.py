@@ -430,7 +430,7 @@ GAP = "team: an empty directory"
 
 
 @pytest.mark.parametrize(
-    ("gaps", "standing", "permission", "told"),
+    ("gaps", "leftovers", "permission", "told"),
     [
         ((GAP,), {}, BEGIN, "a part of the directory may be missing, so nothing is removed: team: an empty directory"),
         (
@@ -470,9 +470,9 @@ GAP = "team: an empty directory"
     ],
 )
 def test_what_may_be_there_although_it_was_not_read_is_not_removed(
-    gaps: tuple[str, ...], standing: dict[str, str], permission: Permission, told: str
+    gaps: tuple[str, ...], leftovers: dict[str, str], permission: Permission, told: str
 ) -> None:
-    doubtful = replace(REMOVAL, gaps=gaps, standing=standing)
+    doubtful = replace(REMOVAL, gaps=gaps, leftovers=leftovers)
     assert verdict(doubtful, "removal_evidence", permission) == Verdict("removal_evidence", None, 1, True, told)
     assert sent(doubtful, permission) == ["create new"]
     approved = replace(permission, approved=frozenset({"cancel j1", "create new new 1"}), limits_waived=True)
@@ -480,7 +480,7 @@ def test_what_may_be_there_although_it_was_not_read_is_not_removed(
 
 
 def test_a_file_that_stands_holds_its_own_name_alone() -> None:
-    two = world([job("j1", name="x"), job("j2", name="y")], [desired("z")], standing={"x": "x.txt"})
+    two = world([job("j1", name="x"), job("j2", name="y")], [desired("z")], leftovers={"x": "x.txt"})
     assert sent(two, replace(BEGIN, limits_waived=True, approved=frozenset({"cancel j1", "cancel j2"}))) == [
         "cancel j2"
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.source import fingerprint, read_directory, read_stream, still_standing
+from reconciler.source import fingerprint, leftovers_of, read_directory, read_stream
 from tests.fakes import manifests
 from tests.fakes.manifests import FLEET, manifest
 
@@ -323,7 +323,7 @@ def into_a_state_directory(root: Path) -> None:
 
 
 # How the file of job ``a`` ceases to be read, and whether it would still hold the job.
-STANDING: dict[str, tuple[Callable[[Path], None], bool]] = {
+LEFTOVERS: dict[str, tuple[Callable[[Path], None], bool]] = {
     "another suffix": (moved("a.yaml.bak"), True),
     "another suffix of text": (moved("a.txt"), True),
     "an editor's copy": (moved("a.yaml~"), True),
@@ -338,7 +338,7 @@ STANDING: dict[str, tuple[Callable[[Path], None], bool]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "holds"), STANDING.values(), ids=STANDING.keys())
+@pytest.mark.parametrize(("change", "holds"), LEFTOVERS.values(), ids=LEFTOVERS.keys())
 def test_a_name_is_not_gone_while_its_file_still_stands(
     root: Path, change: Callable[[Path], None], *, holds: bool
 ) -> None:
@@ -346,9 +346,9 @@ def test_a_name_is_not_gone_while_its_file_still_stands(
     change(root)
     snapshot = read_directory(root)
     assert "a" not in snapshot.desired
-    assert still_standing(snapshot, {"a": "a.yaml", "z": ""}).keys() == {"a"}
+    assert leftovers_of(snapshot, {"a": "a.yaml", "z": ""}).keys() == {"a"}
     # Without memory only a file that would still hold the name tells.
-    assert still_standing(snapshot, {"a": "", "z": ""}).keys() == ({"a"} if holds else set())
+    assert leftovers_of(snapshot, {"a": "", "z": ""}).keys() == ({"a"} if holds else set())
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_a_name_is_not_gone_while_its_file_still_stands(
 )
 def test_a_name_stands_in_whatever_form_its_file_holds_it(root: Path, content: str) -> None:
     (root / "a.bak").write_text(content)
-    assert still_standing(read_directory(root), {"a": "a.json", "z": ""}) == {"a": "a.bak"}
+    assert leftovers_of(read_directory(root), {"a": "a.json", "z": ""}) == {"a": "a.bak"}
 
 
 def test_a_name_is_gone_with_its_file_and_from_a_file_that_holds_others(root: Path) -> None:
@@ -372,7 +372,7 @@ def test_a_name_is_gone_with_its_file_and_from_a_file_that_holds_others(root: Pa
     (root / "long.bin").write_bytes(b"x" * 5_000_000)
     (root / "two.yaml").write_text(manifest("b"))
     snapshot = read_directory(root)
-    assert still_standing(snapshot, {"a": "two.yaml", "c": "gone.yaml"}) == {}
+    assert leftovers_of(snapshot, {"a": "two.yaml", "c": "gone.yaml"}) == {}
 
 
 # ── the fingerprint ──
@@ -467,7 +467,7 @@ def test_a_name_is_not_gone_because_nobody_may_look_at_its_file(shared: Path) ->
     (shared / "team").chmod(0)
     with as_nobody():
         snapshot = read_directory(shared)
-        found = still_standing(snapshot, {"b": "team/b.yaml", "c": "gone/c.yaml", "d": "a.yaml/d.yaml"})
+        found = leftovers_of(snapshot, {"b": "team/b.yaml", "c": "gone/c.yaml", "d": "a.yaml/d.yaml"})
     (shared / "team").chmod(0o755)
     assert (snapshot.problems, snapshot.gaps) == ((), ())
     assert found == {"b": "team/b.yaml"}

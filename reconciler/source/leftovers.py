@@ -1,6 +1,6 @@
 """Whether a name that is not read any more may still stand somewhere: a file that nobody has deleted.
 
-`cli` hands `still_standing` to the engine, which asks before it believes that a manifest is gone. Nothing in here is
+`cli` hands `leftovers_of` to the engine, which asks before it believes that a manifest is gone. Nothing in here is
 an error, and nothing is read that is not under the fleet directory.
 """
 
@@ -16,7 +16,7 @@ from reconciler.source.tree import others
 from reconciler.source.yaml_text import BYTES_LIMIT, is_unicode, read_documents
 
 
-def still_standing(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, str]:
+def leftovers_of(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, str]:
     """Names without a manifest that cannot be called gone: name → the file that may still hold it.
 
     ``last_seen`` is the file in which each name was last valid ("" where nobody knows). Such a file may be ignored
