@@ -44,7 +44,7 @@ def status(clock: Clock, /, directory: str, name: str | None, form: str, *, ever
         raise UsageError(f"no such directory: {directory}; for one job say: reconciler status DIR {directory}")
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with run_context(settings, snapshot, writes=False, patient=True, clock=clock) as context:
+    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
         seen = context.reconciler.observe(snapshot)
         found = _statuses(context, snapshot, seen, name)
         if name is not None:
@@ -75,7 +75,7 @@ def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: boo
     """Show the provider's events of a job, the oldest first."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with run_context(settings, snapshot, writes=False, patient=True, clock=clock) as context:
+    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
         job_id = _job_id(context, snapshot, name)
         for event in _events(context, job_id, follow=follow):
             terminal.echo(json.dumps(event_data(event)) if form == "json" else event_line(event))
@@ -91,7 +91,7 @@ def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: A
     """Show the provider's checkpoints of a job."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
-    with run_context(settings, snapshot, writes=False, patient=True, clock=clock) as context:
+    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
         found = context.provider.list_checkpoints(_job_id(context, snapshot, name))
         if form == "json":
             terminal.echo(json.dumps([checkpoint_data(c) for c in found], indent=2))

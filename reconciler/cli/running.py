@@ -160,7 +160,10 @@ def _attend(duty: _Duty) -> None:
 
 def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
     settings = duty.settings
-    with _only_one(duty), run_context(settings, snapshot, writes=True, patient=True, service=duty.service) as context:
+    with (
+        _only_one(duty),
+        run_context(settings, snapshot, writes=True, every_backoff=True, service=duty.service) as context,
+    ):
         log = context.log
         log.info("daemon.started", directory=str(settings.root), host=context.account.host, interval=duty.pace.interval)
         Daemon(

@@ -76,13 +76,13 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
     snapshot: Snapshot,
     *,
     writes: bool,
-    patient: bool = False,
+    every_backoff: bool = False,
     clock: Clock | None = None,
     service: Service | None = None,
 ) -> Iterator[RunContext]:
     """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
 
-    ``patient``: back-offs of earlier runs count, as for `run` and for whoever tells how things stand; `apply`
+    ``every_backoff``: back-offs of earlier runs count, as for `run` and for whoever tells how things stand; `apply`
     tries once all the same, and `plan` shows what it would do. The clock is the ``service``'s, where there is one.
 
     Raises:
@@ -120,7 +120,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             stopping=service.stopping if service else lambda: False,
         )
         settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
-        reconciler = Reconciler(ports, settle=settle, prune=settings.prune, patient=patient)
+        reconciler = Reconciler(ports, settle=settle, prune=settings.prune, every_backoff=every_backoff)
         try:
             yield RunContext(fleet, account, reconciler, provider, journal, status_files, clock, log)
         except ProviderError:

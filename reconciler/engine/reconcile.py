@@ -44,11 +44,11 @@ _NOBODY_ASKED = Permission()
 class Reconciler:
     """One run over one fleet: what its passes must remember of each other, and nothing else."""
 
-    def __init__(self, ports: Ports, *, settle: float, prune: bool = True, patient: bool = False) -> None:
-        """``settle``: the settle window in seconds. ``patient``: back-offs of earlier runs count."""
+    def __init__(self, ports: Ports, *, settle: float, prune: bool = True, every_backoff: bool = False) -> None:
+        """``settle``: the settle window in seconds. ``every_backoff``: back-offs of earlier runs count."""
         self._ports = ports
         self._prune = prune
-        self._patient = patient
+        self._every_backoff = every_backoff
         self.checkout = Checkout(ports.journal)
         self.watch = Watch(settle, started=ports.clock.monotonic(), cold=self.why_cold())
         self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
@@ -169,7 +169,7 @@ class Reconciler:
 
     def memory(self, listed: Iterable[Job], fleet: Fleet) -> Memory:
         """The journal's memory, what was put off, and what these jobs say about marks coming back."""
-        memory = self._ports.journal.memory(every_backoff=self._patient)
+        memory = self._ports.journal.memory(every_backoff=self._every_backoff)
         self.watch = self.watch.at(self._ports.clock.monotonic())
         put_off = {create: later.why for create, later in self.watch.put_off_now.items()}
         return learned(replace(memory, put_off=put_off), listed, fleet.name)

@@ -85,7 +85,7 @@ class DaemonHarness:
         with journal:
             ports = replace(self.ports(journal, self.fleet.root, log), stopping=lambda: wakeups.stopping)
             Daemon(
-                Reconciler(ports, settle=self.settle, patient=True),
+                Reconciler(ports, settle=self.settle, every_backoff=True),
                 self._reading(DirectoryReader(self.fleet.root)),
                 wakeups,
                 log,

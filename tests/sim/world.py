@@ -251,7 +251,7 @@ class SimWorld:
         ports = replace(
             ports, follower=Follower(ports.provider, journal, one_by_one), stopping=lambda: wakeups.stopping
         )
-        run = program.reconciler(ports, settle=self.settle * program.settle, patient=True)
+        run = program.reconciler(ports, settle=self.settle * program.settle, every_backoff=True)
         daemon = Daemon(
             run,
             read,
