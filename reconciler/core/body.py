@@ -1,7 +1,7 @@
 """The body of one create: the manifest's fields, the files' ids, and the marks; and what a server returns of it.
 
-Pure. `act` calls `create_body` right before it sends; `case` knows a job without marks by its seed, and asks here
-whether the rest of it can be that of one create.
+Pure. `act` calls `create_body` right before it sends; `recognition`, which knows a job without marks by its seed, asks
+here whether the rest of it can be that of one create.
 """
 
 import hashlib

@@ -6,8 +6,8 @@ Pure. The rows in `standing` and `retirement` are written in these lines. Which 
 from dataclasses import replace
 
 from reconciler.core.change import Cancel, Hold, Keep
-from reconciler.core.identity import NamedJob
 from reconciler.core.reason import Reason
+from reconciler.core.recognition import NamedJob
 from reconciler.core.world import Case
 
 

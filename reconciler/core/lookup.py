@@ -5,9 +5,9 @@ Pure. `engine` asks in here before it decides; `plan` asks for the job of a crea
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.core.identity import NamedJob
 from reconciler.core.job import Job
 from reconciler.core.memory import Intent, Record
+from reconciler.core.recognition import NamedJob
 from reconciler.core.world import Case, World
 
 

@@ -1,6 +1,6 @@
 """What the journal knows of a fleet at a provider, as frozen values.
 
-Pure. `state` fills a `Memory` from the journal; `identity`, `world` and every decision read it.
+Pure. `state` fills a `Memory` from the journal; `recognition`, `world` and every decision read it.
 """
 
 from collections.abc import Mapping

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Keep, Wait
 from reconciler.core.fields import OnChange
-from reconciler.core.identity import NamedJob
 from reconciler.core.lines import cancelled, held_ahead, kept, may_retire, not_ours
 from reconciler.core.reason import Reason
+from reconciler.core.recognition import NamedJob
 from reconciler.core.standing import Decision
 from reconciler.core.world import Case
 

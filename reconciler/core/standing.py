@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from reconciler.core.change import Adopt, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
-from reconciler.core.identity import NamedJob
 from reconciler.core.job import Job
 from reconciler.core.lines import cancelled, held, held_ahead, kept, may_retire, not_ours
 from reconciler.core.lookup import job_of_intent, must_exist, suspects_of_intent
 from reconciler.core.memory import Record
 from reconciler.core.reason import Reason
+from reconciler.core.recognition import NamedJob
 from reconciler.core.spelling import mentions
 from reconciler.core.world import Case
 from reconciler.errors import escaped
@@ -216,7 +216,7 @@ def _keep(case: Case, named: NamedJob) -> Keep | Adopt:
         )
         return kept(case, Reason.SUCCEEDED, message, named)
     if named.job.id not in case.world.memory.records:
-        # Neither named, marked nor recorded: its seed said so (`identity`).
+        # Neither named, marked nor recorded: its seed said so (`recognition`).
         trace = "marks" if named.ours else "seed"
         how = "named by policy.adopt" if named.adopted else f"recognised by its {trace}"
         message = f"{escaped(named.job.status)} already, {how}; no second one is made"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Plan, Wait
 from reconciler.core.ending import By, End, end_of
-from reconciler.core.identity import NamedJob
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.reason import Reason, Trouble
+from reconciler.core.recognition import NamedJob
 from reconciler.core.world import Case, World
 from reconciler.errors import escaped
 

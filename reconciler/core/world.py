@@ -11,10 +11,10 @@ from functools import cached_property
 from types import MappingProxyType
 
 from reconciler.core.desired import Desired, Fleet, Policy
-from reconciler.core.identity import Listing, NamedJob, identify
 from reconciler.core.job import Job
 from reconciler.core.memory import Memory, Record
 from reconciler.core.reason import Reason
+from reconciler.core.recognition import Listing, NamedJob, recognise
 
 
 @dataclass(frozen=True)
@@ -55,23 +55,23 @@ class World:
     def cases(self) -> Mapping[str, "Case"]:
         """Every name that is desired, has jobs, or is held up by something remembered; grouped once."""
         memory = self.memory
-        identified = identify(Listing(self.fleet.name, self.desired, self.jobs, memory))
+        recognised = recognise(Listing(self.fleet.name, self.desired, self.jobs, memory))
         records: defaultdict[str, list[Record]] = defaultdict(list)
         for record in memory.records.values():
             records[record.name].append(record)
         lost = {r.name for r in memory.records.values() if r.job_id in self.missing | self.unseen}
         once_wanted = {name for name, revision in memory.wanted if memory.wanted_here(name, revision)}
-        names = set(self.desired) | set(identified.by_name) | set(memory.intents) | self.broken | lost
+        names = set(self.desired) | set(recognised.by_name) | set(memory.intents) | self.broken | lost
         return {
             name: Case(
                 name,
                 self,
                 self.desired.get(name),
-                identified.by_name.get(name, ()),
+                recognised.by_name.get(name, ()),
                 tuple(records.get(name, ())),
                 once_wanted=name in once_wanted,
-                suspects=identified.suspects.get(name, ()),
-                anonymous=identified.anonymous,
+                suspects=recognised.suspects.get(name, ()),
+                anonymous=recognised.anonymous,
             )
             for name in names
         }

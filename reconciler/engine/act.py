@@ -127,7 +127,7 @@ def _bound(tools: WriteTools, change: Create, job: Job, log: FilteringBoundLogge
     tools.journal.record_job(Record(job.id, change.name, change.revision, change.attempt, live=True))
     if job.marks is None:
         tools.journal.record_echo(echoes=False)
-    # What a listing shows, and so what identity rests on, only the next one can tell.
+    # What a listing shows, and so what a job is recognised by, only the next one can tell.
     stop = job.marks is None and not tools.journal.memory().seeds
     if stop:
         log.warning("metadata.not_echoed", job_id=job.id)

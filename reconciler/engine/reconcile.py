@@ -15,7 +15,6 @@ from reconciler.clock import Clock
 from reconciler.core.change import Adopt, Cancel, Create, Write
 from reconciler.core.desired import Fleet
 from reconciler.core.gates import Permission, Verdict, gate
-from reconciler.core.identity import learned
 from reconciler.core.job import Job
 from reconciler.core.lookup import (
     found_without_marks,
@@ -27,6 +26,7 @@ from reconciler.core.lookup import (
 )
 from reconciler.core.memory import Memory
 from reconciler.core.plan import plan
+from reconciler.core.recognition import learned
 from reconciler.core.schedule import Next
 from reconciler.core.snapshot import Snapshot, broken_names
 from reconciler.core.watch import EVERY_CREATE, Watch, why_cold

@@ -2,7 +2,7 @@
 
 `daemon` waits here and nowhere else. A file event is a hint, never the truth: watchfiles is silent
 when the watched path is a retargeted link, when a file behind a link changes, and after the
-directory was deleted and made again, so a thread also looks at the directory's identity, and every
+directory was deleted and made again, so a thread also looks at which directory it is, and every
 pass reads the disk itself.
 """
 
@@ -169,10 +169,10 @@ def _watch(
     """Watch what ``root`` leads to now; begin again whenever that is another directory."""
     complaint = ""
     while not stop.is_set():
-        identity = _identity(root)
-        if identity is None:
+        place = _place(root)
+        if place is None:
             stop.wait(_REARM_MS / 1000)
-            if _identity(root) is not None:
+            if _place(root) is not None:
                 hint()
             continue
         try:
@@ -189,19 +189,19 @@ def _watch(
             ):
                 if changes:
                     hint()
-                if _identity(root) != identity:
+                if _place(root) != place:
                     hint()
                     break
         except (OSError, RuntimeError) as error:
             # Gone between two looks, or no watches left: the next look, and the interval, go on without it.
-            if _identity(root) is not None and str(error) != complaint:
+            if _place(root) is not None and str(error) != complaint:
                 complaint = str(error)
                 failed(escaped(complaint))
             stop.wait(_REARM_MS / 1000)
             hint()
 
 
-def _identity(root: Path) -> tuple[int, int] | None:
+def _place(root: Path) -> tuple[int, int] | None:
     try:
         stat = root.stat()
     except OSError:

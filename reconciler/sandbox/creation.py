@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """What a request does not say: identity, time and chance."""
+    """What a request does not say: an id, time and chance."""
 
     id: str
     now: float

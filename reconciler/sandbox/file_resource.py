@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse
 
-from . import identity, paging, wire
+from . import ids, paging, wire
 from .answers import answer, request_id
 from .errors import RefusalError
 from .store import File
@@ -80,7 +80,7 @@ class FileResource:
         size = upload.file.tell()
         upload.file.seek(0)
         file = File(
-            id=identity.fresh("file-"),
+            id=ids.fresh("file-"),
             created=self.clock(),
             bytes=size,
             filename=_base_name(upload.filename),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from .identity import derived
+from .ids import derived
 
 Hyperparameters = Mapping[str, int | float | str]
 

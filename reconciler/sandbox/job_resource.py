@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from starlette.concurrency import run_in_threadpool
 
-from . import creation, identity, lifecycle, paging, request, wire
+from . import creation, ids, lifecycle, paging, request, wire
 from .answers import answer
 from .errors import RefusalError
 from .job import Pause
@@ -85,7 +85,7 @@ class JobResource:
 
     def _create(self, body: bytes) -> Response:
         birth = creation.Birth(
-            id=identity.fresh("ftjob-"),
+            id=ids.fresh("ftjob-"),
             now=self.clock(),
             speed=self.speed,
             seed=secrets.randbelow(request.MAX_SEED + 1),

@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .identity import derived
+from .ids import derived
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
 """Whose job is it? The jobs of a listing, by the name each stands for.
 
-Pure. `World.cases` is built on `identify`. A job is known by what a person said, by its marks, by what is remembered,
+Pure. `World.cases` is built on `recognise`. A job is known by what a person said, by its marks, by what is remembered,
 or, on a server that drops metadata, by its seed. Nothing in here says what to do with it.
 """
 
@@ -47,7 +47,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Identified:
+class Recognised:
     """The jobs of a listing by name, the oldest first.
 
     ``suspects`` carry no marks, and each might be a job of its name's present revision. ``anonymous``: jobs of unknown
@@ -59,14 +59,14 @@ class Identified:
     anonymous: bool
 
 
-def identify(listing: Listing) -> Identified:
+def recognise(listing: Listing) -> Recognised:
     """Group the jobs by the name they stand for."""
     standing, strangers = _standing(listing)
     traces = _traces(listing, strangers)
     by_name: defaultdict[str, list[NamedJob]] = defaultdict(list)
     for name, one in (*standing, *_by_seed(strangers, traces)):
         by_name[name].append(one)
-    return Identified(
+    return Recognised(
         by_name={name: tuple(sorted(jobs, key=lambda n: n.job.age_key)) for name, jobs in by_name.items()},
         suspects={name: tuple(jobs) for name, jobs in _suspects(listing, strangers, traces).items()},
         anonymous=any(job.marks is None for job in strangers) and not any(job.seed for job in listing.jobs),
