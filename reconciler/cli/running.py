@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.cli import options
 from reconciler.cli.wiring import Service, key_for, run_context
 from reconciler.core.snapshot import Snapshot
-from reconciler.engine.daemon import Daemon, Observer, Pace
+from reconciler.engine.daemon import Daemon, DaemonListener, Pace
 from reconciler.engine.follow import Fan
 from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped
@@ -48,7 +48,7 @@ class _Duty:
     first_run: bool
     wakeups: ThreadWakeups
     reader: DirectoryReader
-    observer: Observer
+    listener: DaemonListener
     service: Service
     log: FilteringBoundLogger
 
@@ -93,20 +93,20 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     with ExitStack() as stack:
         stack.enter_context(signals(wakeups, deadline=_STOP_SECONDS, woken=lambda: log.info("daemon.woken")))
         pool = stack.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="follow"))
-        observer = Observer()
+        listener = DaemonListener()
         if address is not None:
             # Imported here: only --listen pays for the HTTP server (200 ms).
             from reconciler.engine.telemetry import Telemetry, serving  # noqa: PLC0415
 
             telemetry = Telemetry(clock, patience=max(_HEALTHY_SECONDS, _HEALTHY_INTERVALS * interval))
             stack.enter_context(serving(telemetry, *address, lambda port: log.info("endpoints.started", port=port)))
-            observer = telemetry
-        service = Service(clock, lambda: wakeups.stopping, _fan(pool), observer.requested, key)
+            listener = telemetry
+        service = Service(clock, lambda: wakeups.stopping, _fan(pool), listener.requested, key)
         ours = (settings.state_directory, settings.sandbox_directory)
         watch = watching(settings.root, ours, wakeups.hint, lambda why: log.warning("watch.failed", error=why))
         stack.enter_context(watch)
         reader = DirectoryReader(settings.root, time.time, ours)
-        _attend(_Duty(settings, pace, first_run, wakeups, reader, observer, service, log))
+        _attend(_Duty(settings, pace, first_run, wakeups, reader, listener, service, log))
     log.info("daemon.stopped")
     return 0
 
@@ -175,7 +175,7 @@ def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
             pace=duty.pace,
             first_run=duty.first_run or context.account.sandbox,
             random=random.random,
-            observer=duty.observer,
+            listener=duty.listener,
         ).run()
 
 
@@ -183,9 +183,9 @@ def _readable(duty: _Duty) -> Snapshot | None:
     """The directory once it says whose fleet it is; None when asked to stop meanwhile."""
     logged: frozenset[str] = frozenset()
     while not duty.wakeups.stopping:
-        duty.observer.alive()
+        duty.listener.alive()
         snapshot = duty.reader.read()
-        duty.observer.looked(snapshot)
+        duty.listener.looked(snapshot)
         if snapshot.fleet is not None:
             return snapshot
         problems = frozenset(str(problem) for problem in snapshot.problems)
@@ -205,11 +205,11 @@ def _only_one(duty: _Duty) -> Iterator[None]:
         lock.acquire(timeout=0.0, clock=clock.monotonic, sleep=clock.sleep)
     except Locked as error:
         raise Locked(f"another `reconciler run` works on {directory}; stop it, or give this one --state-dir") from error
-    duty.observer.locked(held=True)
+    duty.listener.locked(held=True)
     try:
         yield
     finally:
-        duty.observer.locked(held=False)
+        duty.listener.locked(held=False)
         lock.release()
 
 

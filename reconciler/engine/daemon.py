@@ -41,8 +41,8 @@ class Pace:
     poll: float | None = None
 
 
-class Observer:
-    """What a daemon calls as it goes on. Here every call does nothing; `telemetry` counts."""
+class DaemonListener:
+    """What a daemon calls as it goes on, as `Listener` is for an apply. Nothing happens here; `telemetry` counts."""
 
     def alive(self) -> None:
         """The loop turns."""
@@ -77,7 +77,7 @@ class Daemon:
         pace: Pace,
         first_run: bool,
         random: Callable[[], float],
-        observer: Observer,
+        listener: DaemonListener,
     ) -> None:
         """``random`` gives numbers from 0 to 1. ``first_run``: a fleet without a single job may be begun."""
         self._reconciler = reconciler
@@ -88,7 +88,7 @@ class Daemon:
         self._pace = pace
         self._permission = Permission(first_run=first_run)
         self._random = random
-        self._observer = observer
+        self._listener = listener
         self._clock = reconciler.clock
         self._evidence = Evidence()
         self._acted_on: str | None = None  # the fingerprint of the last pass's reading
@@ -105,7 +105,7 @@ class Daemon:
             StateReplaced: the state directory is another one; open it again.
         """
         while not self._wakeups.stopping:
-            self._observer.alive()
+            self._listener.alive()
             began = self._clock.monotonic()
             try:
                 if not self._look_and_pass(began):
@@ -133,7 +133,7 @@ class Daemon:
         snapshot = self._read()
         now, checkout = self._clock.monotonic(), self._reconciler.checkout
         self._evidence = self._evidence.after(snapshot, now, names_read=checkout.names_read, live=checkout.names_live)
-        self._observer.looked(snapshot)
+        self._listener.looked(snapshot)
         self._complain(snapshot.problems)
         self._name_left_out(snapshot.warnings)
         return snapshot
@@ -192,7 +192,7 @@ class Daemon:
         self._failures, self._failure = 0, ""
         now = self._clock.monotonic()
         self._due = now + self._next(done, now)
-        self._observer.passed(done, now - start)
+        self._listener.passed(done, now - start)
 
     def _next(self, done: Pass, now: float) -> float:
         """Seconds after which another pass is worth making."""
@@ -231,7 +231,7 @@ class Daemon:
             retry_in=round(wait, 1),
             exc_info=not isinstance(error, ReconcilerError),
         )
-        self._observer.failed(error, now - start)
+        self._listener.failed(error, now - start)
 
 
 def _is_another(now: Fleet | None, before: Fleet) -> bool:

@@ -1,6 +1,6 @@
 """What a daemon tells the outside: metrics, health and readiness, over HTTP where `--listen` says so.
 
-`cli` makes one `Telemetry` and serves it; `daemon` reports to it as an `Observer`. Metric names follow
+`cli` makes one `Telemetry` and serves it; `daemon` reports to it as a `DaemonListener`. Metric names follow
 controller-runtime where the thing is the same. Imported only with `--listen`.
 """
 
@@ -22,7 +22,7 @@ from reconciler import __version__
 from reconciler.clock import Clock
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
-from reconciler.engine.daemon import Observer
+from reconciler.engine.daemon import DaemonListener
 from reconciler.engine.steps import Pass
 from reconciler.errors import UsageError
 from reconciler.provider import RequestRecord
@@ -32,7 +32,7 @@ _BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)
 _STOP_SECONDS = 5.0
 
 
-class Telemetry(Observer):
+class Telemetry(DaemonListener):
     """Counts. ``patience``: seconds without a sign of life after which it is not healthy."""
 
     def __init__(self, clock: Clock, *, patience: float) -> None:

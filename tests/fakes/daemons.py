@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
 from reconciler.core.snapshot import Snapshot
-from reconciler.engine.daemon import Daemon, Observer, Pace
+from reconciler.engine.daemon import Daemon, DaemonListener, Pace
 from reconciler.engine.follow import Follower
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
@@ -74,7 +74,7 @@ class DaemonHarness:
         self.clock.script.append((time, act))
 
     def live(
-        self, seconds: float, *, deaf: bool = False, pace: Pace | None = None, observer: Observer | None = None
+        self, seconds: float, *, deaf: bool = False, pace: Pace | None = None, listener: DaemonListener | None = None
     ) -> None:
         """A daemon's life of ``seconds``, from the opening of the journal to the stop."""
         wakeups = ManualWakeups(self.clock, self.clock.now + seconds, deaf=deaf)
@@ -93,7 +93,7 @@ class DaemonHarness:
                 pace=pace or Pace(),
                 first_run=True,
                 random=lambda: 0.5,
-                observer=observer or Observer(),
+                listener=listener or DaemonListener(),
             ).run()
 
     def _reading(self, reader: DirectoryReader) -> Callable[[], Snapshot]:

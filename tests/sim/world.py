@@ -15,7 +15,7 @@ from reconciler.core.job import Marks
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Listener, Patience, apply
-from reconciler.engine.daemon import Daemon, Observer, Pace
+from reconciler.engine.daemon import Daemon, DaemonListener, Pace
 from reconciler.engine.follow import Follower
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
@@ -85,7 +85,7 @@ class Log:
     debug = info = warning = error = _line
 
 
-class _Watcher(Observer):
+class _Watcher(DaemonListener):
     """A daemon goes on after any exception; here one that is not its own is a finding."""
 
     def __init__(self, process: Process) -> None:
@@ -261,7 +261,7 @@ class SimWorld:
             pace=pace,
             first_run=True,
             random=lambda: 0.5,
-            observer=_Watcher(process),
+            listener=_Watcher(process),
         )
         try:
             daemon.run()

@@ -21,7 +21,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.gates import Permission
 from reconciler.core.job import Job, Marks
 from reconciler.engine.apply import Patience, Result, apply
-from reconciler.engine.daemon import Observer, Pace
+from reconciler.engine.daemon import DaemonListener, Pace
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Pass
 from reconciler.engine.wakeups import ThreadWakeups
@@ -465,7 +465,7 @@ def test_a_trouble_that_comes_back_is_told_again(fleet: FleetDirectory, *, swapp
             first_run=False,
             wakeups=wakeups,
             reader=reader,
-            observer=Observer(),
+            listener=DaemonListener(),
             service=service,
             log=log,
         )
@@ -875,14 +875,14 @@ def test_what_a_lost_create_says_of_the_provider_is_written_with_it(world: Daemo
         world.provider.jobs[job.id] = replace(job, marks=None, seed=int(str(body["seed"])))
         raise OutcomeUnknown("reset")
 
-    class Written(Observer):
+    class Written(DaemonListener):
         def passed(self, done: Pass, seconds: float) -> None:
             if done.decided.seen.resolved or written:
                 written.append((world.state / "journal.sqlite3").read_bytes())
 
     world.provider.create_job = lost  # type: ignore[method-assign]
     world.fleet.job("a")
-    world.live(300, observer=Written())
+    world.live(300, listener=Written())
     assert len(written) > 2
     assert len(set(written)) == 1, "a pass over an unchanged world writes nothing"
 
@@ -909,7 +909,7 @@ def test_a_provider_that_limits_the_rate_is_asked_no_more_in_that_pass(settled: 
     assert len(settled.provider.times("retrieve")) == 1
 
 
-class Outcomes(Observer):
+class Outcomes(DaemonListener):
     """Keeps what came of each write: done, sent, and the words."""
 
     def __init__(self) -> None:
@@ -923,7 +923,7 @@ def test_a_cancel_that_was_not_sent_says_so_and_is_not_looked_for(settled: Daemo
     start, outcomes = settled.clock.now, Outcomes()
     settled.fail_next("cancel", NotSent("no connection"))
     settled.at(start + 10, lambda: settled.fleet.remove("a"))
-    settled.live(22, observer=outcomes)
+    settled.live(22, listener=outcomes)
     assert outcomes.told == [(False, False, "not sent: no connection")]
     operations = [operation for _, operation, _ in settled.provider.calls]
     assert operations[operations.index("cancel") + 1] != "retrieve"
@@ -935,7 +935,7 @@ def test_a_cancel_without_effect_was_sent(settled: DaemonHarness, error: Provide
     start, outcomes = settled.clock.now, Outcomes()
     settled.fail_next("cancel", error)
     settled.at(start + 10, lambda: settled.fleet.remove("a"))
-    settled.live(22, observer=outcomes)
+    settled.live(22, listener=outcomes)
     words = f"cancel sent, and job j1 is still running ({error}); tried again by a later run"
     assert outcomes.told == [(False, True, words)]
 
@@ -951,19 +951,19 @@ def test_a_create_is_sent_where_the_server_has_seen_it(
     outcomes = Outcomes()
     world.fail_next("create", error)
     world.fleet.job("a")
-    world.live(5, observer=outcomes)
+    world.live(5, listener=outcomes)
     assert outcomes.told[0][:2] == (False, sent)
 
 
 def test_a_wait_without_end_is_cut_and_the_loop_shows_signs_of_life(world: DaemonHarness) -> None:
     beats: list[float] = []
 
-    class Watcher(Observer):
+    class Watcher(DaemonListener):
         def alive(self) -> None:
             beats.append(world.clock.now)
 
     world.fail_next("list", RateLimited("slow down", retry_after=1e12))
-    world.live(5000, observer=Watcher())
+    world.live(5000, listener=Watcher())
     assert len(world.provider.times("list")) > 1
     assert max(b - a for a, b in pairwise(beats)) <= 31
 
