@@ -1,9 +1,55 @@
 """The words of a plan: what each change says, and the digest that a person approves."""
 
-from reconciler.core.change import Keep, Plan
+import pytest
+
+from reconciler.core.change import Adopt, Cancel, Create, Hold, Keep, Plan, Wait, Write
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from tests.fakes.builders import R1, R2, desired, fleet, world
+
+CREATE = Create("a", Reason.RETRY, "again", R2, 3)
+CANCEL = Cancel("b", Reason.SUPERSEDED, "replaced", "j1", R1, 2)
+LATER = Cancel("c", Reason.SUPERSEDED, "replaced", "j2", R1, 1, follows=True)
+AHEAD = Cancel("d", Reason.AHEAD, "ahead", "j3", R1, 1)
+CHANGES = (
+    CREATE,
+    CANCEL,
+    LATER,
+    Keep("c", Reason.IN_PROGRESS, "", "j2", R1, 1, write=LATER),
+    Adopt("e", Reason.ADOPTED, "", "j4", R1, 1),
+    Hold("d", Reason.AHEAD, "ahead", "j3", R1, 1, write=AHEAD),
+    Hold("f", Reason.SUSPENDED, "", None, None, None),
+    Wait("g", Reason.CREATE_REFUSED, "no quota", CREATE),
+    Wait("h", Reason.RETRY, "busy", CREATE),
+    Wait("i", Reason.BLOCKED, "a gate", CANCEL),
+)
+PLAN = Plan(CHANGES, unmanaged=0)
+
+
+@pytest.mark.parametrize("write", [CREATE, CANCEL])
+def test_a_write_writes_itself(write: Write) -> None:
+    assert write.write is write
+
+
+@pytest.mark.parametrize(("write", "about"), [(CREATE, (None, R2, 3)), (CANCEL, ("j1", R1, 2))])
+def test_a_wait_is_about_what_it_holds_back(write: Write, about: tuple[str | None, str, int]) -> None:
+    wait = Wait("a", Reason.BLOCKED, "", write)
+    assert (wait.job_id, wait.revision, wait.attempt) == about
+
+
+def test_a_pass_sends_cancels_first_and_leaves_those_that_follow_a_create_for_later() -> None:
+    assert PLAN.writes == (CANCEL, CREATE)
+
+
+def test_put_off_is_what_waits_for_no_reason_but_the_moment() -> None:
+    assert [c.name for c in PLAN.put_off] == ["h"]
+
+
+def test_ahead_is_what_a_person_may_approve() -> None:
+    assert PLAN.ahead == (AHEAD,)
+
+
+# ── the digest ───────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_digest_names_every_write_and_where() -> None:

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from reconciler.core.change import Action
 from reconciler.core.job import Job
 from reconciler.core.memory import Intent
+from reconciler.core.plan import plan
 from reconciler.core.schedule import Due, Next
 from reconciler.core.watch import EVERY_CREATE, LostCreate, PutOff, Watch, why_cold
 from reconciler.core.world import World
-from tests.fakes.builders import R1, job, memory, record, world
+from tests.fakes.builders import R1, desired, job, memory, record, world
 
 A, B = ("a", R1), ("b", R1)
 NEW = Watch(settle=30, started=100)
@@ -33,8 +35,10 @@ def test_a_listing_shows_all_of_the_time_before_the_run_one_settle_window_after_
 # ── a listing ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_nothing_was_seen_before_the_first_listing() -> None:
+def test_a_run_that_has_seen_nothing_says_so() -> None:
     assert NEW.seen_first is None
+    assert NEW.cold == "", "why it would have to wait is for its caller to say"
+    assert not any((NEW.lost, NEW.in_vain, NEW.doubted, NEW.void, NEW.ended, NEW.put_off))
 
 
 @pytest.mark.parametrize("first", [[job("j1"), job("j2", status="failed")], []], ids=["two jobs", "no job"])
@@ -208,6 +212,11 @@ def test_a_create_that_went_through_ends_its_own_put_off_and_that_of_every_creat
 def test_a_create_that_is_put_off_again_later_begins_anew() -> None:
     watch = NEW.was_put_off(A, 0, "busy", 200).was_put_off(A, 0, "busy", 201).went_through(A)
     assert watch.was_put_off(A, 0, "busy", 400).put_off[A] == PutOff(1, 400, 401, "busy")
+
+
+def test_every_create_is_the_key_that_the_decision_table_reads() -> None:
+    (change,) = plan(world([], [desired()], remembers=memory(echoes=True, put_off={EVERY_CREATE: "busy"}))).changes
+    assert (change.action, change.message) == (Action.WAIT, "busy")
 
 
 def test_put_off_now_is_what_the_last_decision_still_had_to_wait_for() -> None:
