@@ -40,7 +40,7 @@ _R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
-class _Duty:
+class DaemonSetup:
     """What stays the same while fleets and state directories come and go."""
 
     settings: Settings
@@ -106,7 +106,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
         watch = watching(settings.root, ours, wakeups.hint, lambda why: log.warning("watch.failed", error=why))
         stack.enter_context(watch)
         reader = DirectoryReader(settings.root, time.time, ours)
-        _attend(_Duty(settings, pace, first_run, wakeups, reader, listener, service, log))
+        run_daemons(DaemonSetup(settings, pace, first_run, wakeups, reader, listener, service, log))
     log.info("daemon.stopped")
     return 0
 
@@ -126,90 +126,92 @@ def _make_state_directory(settings: Settings) -> None:
         raise JournalError(f"{directory}: the state directory cannot be made: {error.strerror}") from error
 
 
-def _attend(duty: _Duty) -> None:
+def run_daemons(setup: DaemonSetup) -> None:
     """One daemon after the other: a new one whenever the fleet or its state directory is another."""
     begun, complaint = False, ""
     fleet = ""
-    while not duty.wakeups.stopping:
-        snapshot = _readable(duty)
+    while not setup.wakeups.stopping:
+        snapshot = _readable(setup)
         if snapshot is None or snapshot.fleet is None:
             return
         if fleet and snapshot.fleet.name != fleet:
             # The permission to begin a fleet was given for the one that stood there at the start.
-            duty = replace(duty, first_run=False)
-            duty.log.warning("fleet.changed", before=fleet, now=snapshot.fleet.name)
+            setup = replace(setup, first_run=False)
+            setup.log.warning("fleet.changed", before=fleet, now=snapshot.fleet.name)
         fleet = snapshot.fleet.name
         try:
-            _attend_one(duty, snapshot)
+            _run_one(setup, snapshot)
             complaint = ""
         except Stopped:
             return
         except StateReplaced as error:
             complaint = ""
-            duty.log.warning("state.replaced", error=str(error))
-            duty.wakeups.wait(_PAUSE_SECONDS)
+            setup.log.warning("state.replaced", error=str(error))
+            setup.wakeups.wait(_PAUSE_SECONDS)
         except ReconcilerError as error:
             if not begun:
                 raise  # what is wrong at the start is said to the person who started it
             if str(error) != complaint:
-                duty.log.error("daemon.not_started", error=str(error))  # noqa: TRY400 - a sentence for a person
+                setup.log.error("daemon.not_started", error=str(error))  # noqa: TRY400 - a sentence for a person
             complaint = str(error)
-            duty.wakeups.wait(_LOOK_SECONDS)
+            setup.wakeups.wait(_LOOK_SECONDS)
         begun = True
 
 
-def _attend_one(duty: _Duty, snapshot: Snapshot) -> None:
-    settings = duty.settings
+def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> None:
+    settings = setup.settings
     with (
-        _only_one(duty),
-        run_context(settings, snapshot, writes=True, every_backoff=True, service=duty.service) as context,
+        _only_one(setup),
+        run_context(settings, snapshot, writes=True, every_backoff=True, service=setup.service) as context,
     ):
         log = context.log
-        log.info("daemon.started", directory=str(settings.root), host=context.account.host, interval=duty.pace.interval)
+        log.info(
+            "daemon.started", directory=str(settings.root), host=context.account.host, interval=setup.pace.interval
+        )
         Daemon(
             context.reconciler,
-            duty.reader.read,
-            duty.wakeups,
+            setup.reader.read,
+            setup.wakeups,
             log,
             fleet=context.fleet,
-            pace=duty.pace,
-            first_run=duty.first_run or context.account.sandbox,
+            pace=setup.pace,
+            first_run=setup.first_run or context.account.sandbox,
             random=random.random,
-            listener=duty.listener,
+            listener=setup.listener,
         ).run()
 
 
-def _readable(duty: _Duty) -> Snapshot | None:
+def _readable(setup: DaemonSetup) -> Snapshot | None:
     """The directory once it says whose fleet it is; None when asked to stop meanwhile."""
     logged: frozenset[str] = frozenset()
-    while not duty.wakeups.stopping:
-        duty.listener.alive()
-        snapshot = duty.reader.read()
-        duty.listener.looked(snapshot)
+    while not setup.wakeups.stopping:
+        setup.listener.alive()
+        snapshot = setup.reader.read()
+        setup.listener.looked(snapshot)
         if snapshot.fleet is not None:
             return snapshot
         problems = frozenset(str(problem) for problem in snapshot.problems)
         for problem in sorted(problems - logged):
-            duty.log.error("source.invalid", problem=problem)
+            setup.log.error("source.invalid", problem=problem)
         logged = problems
-        duty.wakeups.wait(_LOOK_SECONDS)
+        setup.wakeups.wait(_LOOK_SECONDS)
     return None
 
 
 @contextmanager
-def _only_one(duty: _Duty) -> Iterator[None]:
+def _only_one(setup: DaemonSetup) -> Iterator[None]:
     """One `run` for a state directory. Raises Locked where another has it."""
-    directory, clock = duty.settings.state_directory, duty.service.clock
+    directory, clock = setup.settings.state_directory, setup.service.clock
     lock = Lock(directory, "run")
     try:
         lock.acquire(timeout=0.0, clock=clock.monotonic, sleep=clock.sleep)
     except Locked as error:
         raise Locked(f"another `reconciler run` works on {directory}; stop it, or give this one --state-dir") from error
-    duty.listener.locked(held=True)
+    setup.listener.locked(held=True)
     try:
         yield
     finally:
-        duty.listener.locked(held=False)
+        setup.listener.locked(held=False)
         lock.release()
 
 

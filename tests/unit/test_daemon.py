@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.running import _attend, _Duty
+from reconciler.cli.running import DaemonSetup, run_daemons
 from reconciler.cli.wiring import Service
 from reconciler.core.body import create_body
 from reconciler.core.desired import Desired
@@ -458,8 +458,8 @@ def test_a_trouble_that_comes_back_is_told_again(fleet: FleetDirectory, *, swapp
     log = configure(form="json", secrets=[], stream=logged)
     reader = DirectoryReader(fleet.root)
     settings.state_directory.mkdir()
-    _attend(
-        _Duty(
+    run_daemons(
+        DaemonSetup(
             settings,
             pace=Pace(stability=0),
             first_run=False,
