@@ -14,7 +14,7 @@ from reconciler.clock import Clock
 from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped, scrub
 from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
-from reconciler.provider.request import Read, Request, Write
+from reconciler.provider.request import ReadRequest, Request, WriteRequest
 from reconciler.provider.retry import retry_after
 
 # Only these statuses say that a write did not happen; after any other answer it may have.
@@ -72,7 +72,7 @@ class Answers:
         if status == _TOO_MANY:
             return RateLimited(text, code=code, request_id=request_id, retry_after=wait)
         client_error = httpx.codes.is_client_error(status) and status not in _PASSING
-        if status in _REFUSALS or (client_error and isinstance(request, Read)):
+        if status in _REFUSALS or (client_error and isinstance(request, ReadRequest)):
             return Refused(text, status=status, code=code, request_id=request_id)
         failure = _unanswered(request, text, status=status, code=code, request_id=request_id)
         failure.retry_after = wait
@@ -102,7 +102,7 @@ class Answers:
         status = response.status_code
         if httpx.codes.is_redirect(status):
             return redirect_hint(self._base_url, self._clean(response.headers.get("location", "")))
-        if isinstance(request, Read) and request.all_jobs and status in NO_ROUTE:
+        if isinstance(request, ReadRequest) and request.all_jobs and status in NO_ROUTE:
             return route_hint(self._base_url)
         page = status < _SERVER_ERRORS and is_page(response.content)  # a gateway's own page names itself
         return page_hint(self._base_url) if page else ""
@@ -137,5 +137,5 @@ def _unanswered(
     request: Request, text: str, *, status: int | None = None, code: str = "", request_id: str = ""
 ) -> OutcomeUnknown | Unreadable:
     """No answer, or one that says nothing: a write may have happened, a read has not."""
-    kind = OutcomeUnknown if isinstance(request, Write) else Unreadable
+    kind = OutcomeUnknown if isinstance(request, WriteRequest) else Unreadable
     return kind(text, status=status, code=code, request_id=request_id)

@@ -1,7 +1,8 @@
 """The six operations and files over HTTP, for one account of one server.
 
 The engine and the commands call it through the `Provider` port. It says what each operation asks, and as which type: a
-`Read`, which may be sent again, or a `Write`, which may not. Sending, judging and walking pages is left to its parts.
+`ReadRequest`, which may be sent again, or a `WriteRequest`, which may not. Sending, judging and walking pages is left
+to its parts.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from reconciler.errors import Unreadable, escaped
 from reconciler.provider.files import Files
 from reconciler.provider.listing import Listings
 from reconciler.provider.profile import Account
-from reconciler.provider.request import Read, RequestRecord, Write, step
+from reconciler.provider.request import ReadRequest, RequestRecord, WriteRequest, step
 from reconciler.provider.sender import Sender
 
 
@@ -42,34 +43,36 @@ class OpenAIClient:
 
     def create_job(self, body: Mapping[str, object]) -> Job:
         """Send one POST; never again, whatever happens."""
-        return self._sender.write(Write("create", "/fine_tuning/jobs", body), self._job)
+        return self._sender.write(WriteRequest("create", "/fine_tuning/jobs", body), self._job)
 
     def list_jobs(self) -> tuple[Job, ...]:
         """Every job of the account, page by page; complete, or it raises."""
-        jobs = self._listings.items(Read("list", "/fine_tuning/jobs", all_jobs=True), self._job, lambda job: job.id)
+        jobs = self._listings.items(
+            ReadRequest("list", "/fine_tuning/jobs", all_jobs=True), self._job, lambda job: job.id
+        )
         # The later of two showings is the fresher one.
         return tuple({job.id: job for job in jobs}.values())
 
     def retrieve_job(self, job_id: str) -> Job:
         """One job as it is now."""
-        job = self._sender.read(Read("retrieve", f"/fine_tuning/jobs/{step(job_id)}"), self._job)
+        job = self._sender.read(ReadRequest("retrieve", f"/fine_tuning/jobs/{step(job_id)}"), self._job)
         if job.id != job_id:
             raise Unreadable(f"asked for job {escaped(job_id)}, the server answered with {escaped(job.id)}")
         return job
 
     def cancel_job(self, job_id: str) -> None:
         """Send one POST."""
-        self._sender.send_once(Write("cancel", f"/fine_tuning/jobs/{step(job_id)}/cancel"))
+        self._sender.send_once(WriteRequest("cancel", f"/fine_tuning/jobs/{step(job_id)}/cancel"))
 
     def list_events(self, job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
         """The newest first; with ``limit`` no further page is read than is needed for as many."""
-        read = Read("events", f"/fine_tuning/jobs/{step(job_id)}/events")
+        read = ReadRequest("events", f"/fine_tuning/jobs/{step(job_id)}/events")
         events = self._listings.items(read, parse_event, lambda event: event.id, enough=limit)
         return tuple({event.id: event for event in events}.values())
 
     def list_checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
         """The highest step first."""
-        read = Read("checkpoints", f"/fine_tuning/jobs/{step(job_id)}/checkpoints")
+        read = ReadRequest("checkpoints", f"/fine_tuning/jobs/{step(job_id)}/checkpoints")
         found = self._listings.items(read, parse_checkpoint, lambda checkpoint: checkpoint.id)
         return tuple({checkpoint.id: checkpoint for checkpoint in found}.values())
 

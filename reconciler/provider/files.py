@@ -11,7 +11,7 @@ from reconciler.core.spelling import status_word, whole_number
 from reconciler.errors import Refused, Unreadable, escaped
 from reconciler.provider.answer import NO_ROUTE
 from reconciler.provider.listing import Listings
-from reconciler.provider.request import Read, Write, step
+from reconciler.provider.request import ReadRequest, WriteRequest, step
 from reconciler.provider.sender import Sender
 
 _FILE_POLL = 1.0
@@ -41,7 +41,7 @@ class Files:
         What a listing that does not exist, or cannot be walked to its end, does not show counts as absent: a second
         upload costs nothing.
         """
-        read = Read("list_files", "/files", params={"purpose": "fine-tune"})
+        read = ReadRequest("list_files", "/files", params={"purpose": "fine-tune"})
         try:
             for file in self._listings.items(read, _parse_file, lambda file: file.id):
                 if file.holds(name, size) and file.status not in _FILE_UNFIT:
@@ -53,7 +53,7 @@ class Files:
 
     def upload(self, name: str, content: bytes) -> str:
         """Upload a training file. Sent once; one that is lost is found again by its name."""
-        return self._sender.write(Write("upload", "/files", upload=(name, content)), _parse_file).id
+        return self._sender.write(WriteRequest("upload", "/files", upload=(name, content)), _parse_file).id
 
     def wait_for(self, file_id: str) -> None:
         """Ask until the server has taken the file in, for two minutes at most.
@@ -61,7 +61,7 @@ class Files:
         A server that shows no single file, or never says more than `uploaded`, is asked for some seconds, once: what
         it makes of the file shows in the answer to the create.
         """
-        read = Read("retrieve_file", f"/files/{step(file_id)}")
+        read = ReadRequest("retrieve_file", f"/files/{step(file_id)}")
         polls = 1
         while True:
             status = self._status(read)
@@ -77,7 +77,7 @@ class Files:
             raise Unreadable(f"file {escaped(file_id)} is still {escaped(status)} after {_FILE_POLL * polls:g} s")
         self._last_words.add(status)
 
-    def _status(self, read: Read) -> str:
+    def _status(self, read: ReadRequest) -> str:
         """What the server says of one file; `_NOT_SHOWN` where it is not there, or not yet."""
         try:
             return self._sender.read(read, _status_of)

@@ -11,7 +11,7 @@ from reconciler.clock import Clock
 from reconciler.errors import NoData, Unreadable, escaped
 from reconciler.provider.page import Page, parse_page
 from reconciler.provider.profile import Assumption
-from reconciler.provider.request import Read
+from reconciler.provider.request import ReadRequest
 from reconciler.provider.sender import Sender
 
 _PAGE = 100
@@ -33,7 +33,7 @@ class Listings:
         self._assumed = assumed
 
     def items(
-        self, read: Read, parse: Callable[[object], _T], id_of: Callable[[_T], str], *, enough: int | None = None
+        self, read: ReadRequest, parse: Callable[[object], _T], id_of: Callable[[_T], str], *, enough: int | None = None
     ) -> Iterator[_T]:
         """Every item of a listing, in the server's order. Raises Unreadable where it cannot be complete."""
         seen: set[str] = set()
@@ -65,7 +65,7 @@ class Listings:
                 raise Unreadable(f"{read.path}: the listing's cursor comes back, so it has no end")
         raise Unreadable(f"{read.path}: more than {_PAGES_LIMIT} pages")
 
-    def _page(self, read: Read, parse: Callable[[object], _T]) -> tuple[Page[_T], int]:
+    def _page(self, read: ReadRequest, parse: Callable[[object], _T]) -> tuple[Page[_T], int]:
         """One page, and its length in bytes.
 
         Raises:
@@ -86,7 +86,7 @@ class Listings:
             raise NoData(f"{read.path}: the listing has no data")
         return page, length
 
-    def _check_end(self, read: Read, page: Page[_T], found: int) -> None:
+    def _check_end(self, read: ReadRequest, page: Page[_T], found: int) -> None:
         """A listing without has_more may say in other ways that it goes on. Raises Unreadable then."""
         if not read.all_jobs or page.has_more is not None:
             return
@@ -97,7 +97,7 @@ class Listings:
         if page.total is not None and page.total > found:
             raise Unreadable(f"{read.path}: the server says that it has {page.total} jobs, and shows {found}")
 
-    def _check_repeated(self, read: Read, page: Page[_T], *, cut: bool) -> None:
+    def _check_repeated(self, read: ReadRequest, page: Page[_T], *, cut: bool) -> None:
         """A page that shows everything again ends the listing of a server that has no pages. Raises Unreadable else."""
         if page.has_more is not None:
             raise Unreadable(f"{read.path}: the server repeats a page, so the listing has no end")

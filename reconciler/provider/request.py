@@ -1,7 +1,7 @@
 """One request to a provider, as a value: a read, which may be sent again, or a write, which may not.
 
-`client`, `files` and `listing` make them, `sender` sends them. No function takes a `Write` where a `Read` is asked
-for: the type checker keeps a create from being sent twice.
+`client`, `files` and `listing` make them, `sender` sends them. No function takes a `WriteRequest` where a `ReadRequest`
+is asked for: the type checker keeps a create from being sent twice.
 """
 
 import re
@@ -18,7 +18,7 @@ _DOTS = frozenset({".", ".."})
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadRequest:
     """A GET. It changes nothing, so it may be sent again."""
 
     operation: str
@@ -29,8 +29,8 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """A POST. It may have taken effect though its answer was lost, so it is sent once; no base class makes it a `Read`.
+class WriteRequest:
+    """A POST. It may have taken effect though its answer was lost, so it is sent once. It is no kind of `ReadRequest`.
 
     Its content is ``body`` as JSON, or ``upload``: a file's name and bytes.
     """
@@ -42,7 +42,7 @@ class Write:
     method: ClassVar[str] = "POST"
 
 
-Request = Read | Write
+Request = ReadRequest | WriteRequest
 
 
 @dataclass(frozen=True, slots=True)

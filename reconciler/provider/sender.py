@@ -1,7 +1,7 @@
 """Sending: a read until there is an answer, a few times at most; a write once, whatever comes back.
 
 `client`, `files` and `listing` send every request through here, over the `transport`. Reads are retried with jitter and
-obey `Retry-After`. `read` takes no `Write`, and nothing here sends one from a loop.
+obey `Retry-After`. `read` takes no `WriteRequest`, and nothing here sends one from a loop.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from reconciler.clock import Clock
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable
 from reconciler.provider.answer import UNAUTHORIZED, Answers
 from reconciler.provider.profile import Account
-from reconciler.provider.request import Read, Request, RequestRecord, Write
+from reconciler.provider.request import ReadRequest, Request, RequestRecord, WriteRequest
 from reconciler.provider.retry import TRIES, pause_before
 
 _UPLOAD_BYTES_PER_SECOND = 1_000_000
@@ -50,7 +50,7 @@ class Sender:
             trust_env=False,
         )
 
-    def send_once(self, write: Write) -> httpx.Response:
+    def send_once(self, write: WriteRequest) -> httpx.Response:
         """One POST, whatever comes back. Raises `OutcomeUnknown` where it may have taken effect."""
         key = self._key.current()
         try:
@@ -60,15 +60,15 @@ class Sender:
                 self._key.renewed()  # for the requests that follow
             raise
 
-    def write(self, write: Write, parse: Callable[[object], _T]) -> _T:
+    def write(self, write: WriteRequest, parse: Callable[[object], _T]) -> _T:
         """One POST, and what its answer holds."""
         return self._answers.value(write, self.send_once(write), parse)
 
-    def read(self, read: Read, parse: Callable[[object], _T]) -> _T:
+    def read(self, read: ReadRequest, parse: Callable[[object], _T]) -> _T:
         """What the answer holds, as ``parse`` reads its JSON. Raises as the `Provider` port says of reads."""
         return self.read_sized(read, parse)[0]
 
-    def read_sized(self, read: Read, parse: Callable[[object], _T]) -> tuple[_T, int]:
+    def read_sized(self, read: ReadRequest, parse: Callable[[object], _T]) -> tuple[_T, int]:
         """Ask until there is an answer, a few times at most; with its length in bytes."""
         tried = 1
         while True:
@@ -84,7 +84,7 @@ class Sender:
             self._clock.sleep(pause)
             tried += 1
 
-    def _asked(self, read: Read) -> httpx.Response:
+    def _asked(self, read: ReadRequest) -> httpx.Response:
         """The answer; where the key was refused and there is another by now, the answer to that one."""
         key = self._key.current()
         try:
@@ -133,12 +133,12 @@ class Sender:
     def _request(self, request: Request, key: str) -> httpx.Request:
         query, content, seconds = self._query, dict[str, Any](), 0.0
         match request:
-            case Read(params=params):
+            case ReadRequest(params=params):
                 query = {**query, **params}
-            case Write(upload=(name, data)):
+            case WriteRequest(upload=(name, data)):
                 content = {"files": {"file": (name, data, "application/jsonl")}, "data": {"purpose": "fine-tune"}}
                 seconds = len(data) / _UPLOAD_BYTES_PER_SECOND
-            case Write(body=body):
+            case WriteRequest(body=body):
                 content = {"json": body}
         return self._http.build_request(
             request.method,

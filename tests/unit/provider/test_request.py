@@ -2,11 +2,11 @@
 
 import pytest
 
-from reconciler.provider.request import Read, Write
+from reconciler.provider.request import ReadRequest, WriteRequest
 from reconciler.provider.sender import Sender
 
-CREATE = Write("create", "/fine_tuning/jobs", {"model": "m"})
-LIST = Read("list", "/fine_tuning/jobs")
+CREATE = WriteRequest("create", "/fine_tuning/jobs", {"model": "m"})
+LIST = ReadRequest("list", "/fine_tuning/jobs")
 
 
 def confused(sender: Sender) -> None:
@@ -19,11 +19,11 @@ def confused(sender: Sender) -> None:
 
 
 def test_a_write_is_no_kind_of_read() -> None:
-    assert set(Read.__mro__) & set(Write.__mro__) == {object}
+    assert set(ReadRequest.__mro__) & set(WriteRequest.__mro__) == {object}
 
 
 @pytest.mark.parametrize(("request_", "method"), [(CREATE, "POST"), (LIST, "GET")])
-def test_a_method_follows_from_the_type(request_: Read | Write, method: str) -> None:
+def test_a_method_follows_from_the_type(request_: ReadRequest | WriteRequest, method: str) -> None:
     assert request_.method == method
     with pytest.raises(TypeError, match="unexpected keyword argument 'method'"):
         type(request_)("x", "/", method="DELETE")  # type: ignore[call-arg]
