@@ -12,7 +12,7 @@ from reconciler.cli import terminal
 from reconciler.errors import escaped
 
 
-class Progress:
+class ProgressLine:
     """One line on stderr at a terminal; elsewhere a line in the log for each new thing that is waited for."""
 
     def __init__(self, log: FilteringBoundLogger, stream: TextIO | None = None) -> None:

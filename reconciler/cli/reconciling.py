@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli import options, terminal
 from reconciler.cli.manifests import valid_source
-from reconciler.cli.progress import Progress
+from reconciler.cli.progress import ProgressLine
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
 from reconciler.core.change import Cancel, Wait
@@ -118,7 +118,7 @@ def _approved(context: RunContext, snapshot: Snapshot, permission: Permission, d
     _compare(context, decided, digest)
     if decided.plan.writes and context.reconciler.watch.cold and not decided.seen.settled:
         # The plan must still be the same when the first write may be sent.
-        with Progress(context.log) as progress:
+        with ProgressLine(context.log) as progress:
             seconds = max(0.0, context.reconciler.watch.settled_at - context.clock.monotonic())
             progress.waiting(seconds, f"the settle window: {context.reconciler.watch.cold}")
             context.clock.sleep(seconds)
@@ -220,7 +220,7 @@ class _Console:
         self._shown = shown
         self._first: Review | None = None
         self._put_off: set[str] = set()  # names whose create is waited with: logged once, not once a try
-        self.progress = Progress(context.log)
+        self.progress = ProgressLine(context.log)
 
     def announce(self, decided: Decided) -> None:
         self._first = _review(self._context, decided)

@@ -50,7 +50,7 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopt:
+class Adoption:
     """An existing job that stands for a revision."""
 
     job_id: str
@@ -66,7 +66,7 @@ class Policy:
     on_remove: OnRemove = OnRemove.CANCEL
     on_cancelled: OnCancelled = OnCancelled.HOLD
     retries: int = 0
-    adopt: Adopt | None = None
+    adopt: Adoption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
         validation=entry.validation,
         model_from=entry.upstream,
         # Every field is copied, as the fleet's are.
-        policy=Policy(**dict(policy) | {"adopt": Adopt(**dict(policy.adopt)) if policy.adopt else None}),
+        policy=Policy(**dict(policy) | {"adopt": Adoption(**dict(policy.adopt)) if policy.adopt else None}),
         path=entry.path,
         line=entry.line,
     )

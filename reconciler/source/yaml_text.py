@@ -75,48 +75,48 @@ class Flaw:
 
 
 @dataclass(slots=True)
-class Read:
-    """What a file came to. ``unreadable`` says that its text could not be read to the end."""
+class ParsedFile:
+    """What a file was parsed to. ``unreadable`` says that its text could not be read to the end."""
 
     documents: list[Document] = field(default_factory=list)
     flaws: list[Flaw] = field(default_factory=list)
     unreadable: bool = False
 
 
-def read_documents(content: bytes) -> Read:
+def read_documents(content: bytes) -> ParsedFile:
     """Every document of a file, and every flaw; a document with a flaw is among them as far as it goes."""
-    read = Read()
+    parsed = ParsedFile()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode()
         words = "UTF-16, not UTF-8" if content.startswith(_UTF_16) else "not UTF-8"
-        return _unreadable(read, *place(before, len(before)), f"{words}: save the file as UTF-8")
+        return _unreadable(parsed, *place(before, len(before)), f"{words}: save the file as UTF-8")
     if "\ufeff" in text:
         text = _JOINED.sub("", text)
     odd = _UNPRINTABLE.search(text)
     if odd is not None:
         words = f"the character \\x{ord(odd[0]):02x} is not allowed in YAML: remove it"
-        return _unreadable(read, *place(text, odd.start()), words)
+        return _unreadable(parsed, *place(text, odd.start()), words)
     if text.count("%TAG") > _DIRECTIVES_LIMIT:
-        return _unreadable(read, 1, 1, f"more than {_DIRECTIVES_LIMIT} %TAG directives")
+        return _unreadable(parsed, 1, 1, f"more than {_DIRECTIVES_LIMIT} %TAG directives")
     try:
-        for document in _documents(text, read.flaws):
+        for document in _documents(text, parsed.flaws):
             if document.value is not None:
-                read.documents.append(document)
+                parsed.documents.append(document)
     except yaml.MarkedYAMLError as error:
-        return _unreadable(read, *syntax_flaw(text, error))
+        return _unreadable(parsed, *syntax_flaw(text, error))
     except _Excess as error:
-        return _unreadable(read, error.line, error.column, str(error))
+        return _unreadable(parsed, error.line, error.column, str(error))
     except (yaml.YAMLError, *YAML_ESCAPES) as error:
-        return _unreadable(read, 1, 1, f"not YAML ({type(error).__name__})")
-    return read
+        return _unreadable(parsed, 1, 1, f"not YAML ({type(error).__name__})")
+    return parsed
 
 
-def _unreadable(read: Read, line: int, column: int, message: str) -> Read:
-    read.flaws.append(Flaw(line, column, (), message))
-    read.unreadable = True
-    return read
+def _unreadable(parsed: ParsedFile, line: int, column: int, message: str) -> ParsedFile:
+    parsed.flaws.append(Flaw(line, column, (), message))
+    parsed.unreadable = True
+    return parsed
 
 
 class _Excess(Exception):

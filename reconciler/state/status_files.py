@@ -45,7 +45,7 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 _Dumper.add_representer(str, _Dumper.text)
 
 
-class Files(Protocol):
+class FileOperations(Protocol):
     """The file operations that a report on disk is made of. Each raises OSError."""
 
     def reports(self, directory: Path) -> Iterable[Path]:
@@ -91,9 +91,9 @@ class Disk:
 class StatusFiles:
     """The directory ``status/`` of a state directory."""
 
-    def __init__(self, state_directory: Path, files: Files | None = None) -> None:
+    def __init__(self, state_directory: Path, files: FileOperations | None = None) -> None:
         self._directory = state_directory / "status"
-        self._files: Files = Disk() if files is None else files
+        self._files: FileOperations = Disk() if files is None else files
         self._known: dict[str, tuple[bytes, Mapping[str, object]]] = {}  # by name: bytes, and what they say
 
     def read(self) -> dict[str, Mapping[str, object]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.core.desired import Adopt, Desired, Fleet, Limits, Policy
+from reconciler.core.desired import Adoption, Desired, Fleet, Limits, Policy
 from reconciler.core.job import Job, JobError, Marks
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
 from reconciler.core.world import World
@@ -44,7 +44,7 @@ def desired(name: str = "a", revision: str = R1, *, model_from: str | None = Non
         form={"model": "m"},
         body={"model": "m", "training_file": "file-1"},
         model_from=model_from,
-        policy=Policy(adopt=Adopt(*adopt) if adopt else None, **policy),
+        policy=Policy(adopt=Adoption(*adopt) if adopt else None, **policy),
     )
 
 

@@ -25,7 +25,7 @@ from reconciler.source import read_directory
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
-from reconciler.state.status_files import Files, StatusFiles
+from reconciler.state.status_files import FileOperations, StatusFiles
 from tests.sim.disk import EMPTY, JsonStatusFiles
 from tests.sim.engine import SimClock
 from tests.sim.server import FLEET, SimProvider
@@ -135,7 +135,7 @@ class WarmStart(Reconciler):
 class InPlace:
     """Files that are written where they stand, not beside it."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: FileOperations) -> None:
         self.reports, self.read, self.remove = files.reports, files.read, files.remove
         self._files = files
 
@@ -146,7 +146,7 @@ class InPlace:
         """It is there already."""
 
 
-def torn_status(state_directory: Path, files: Files) -> StatusFiles:
+def torn_status(state_directory: Path, files: FileOperations) -> StatusFiles:
     """Torn status: written in place."""
     return JsonStatusFiles(state_directory, InPlace(files))
 

@@ -24,7 +24,7 @@ from reconciler.source import DirectoryReader, fingerprint, leftovers_of, read_d
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
-from reconciler.state.status_files import Files, StatusFiles
+from reconciler.state.status_files import FileOperations, StatusFiles
 from tests.fakes.fan import one_by_one
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly
@@ -48,7 +48,7 @@ class Program:
     verify: Verify = verify
     provider: type[SimProvider] = SimProvider
     clock: type[SimClock] = SimClock
-    status_files: Callable[[Path, Files], StatusFiles] = JsonStatusFiles
+    status_files: Callable[[Path, FileOperations], StatusFiles] = JsonStatusFiles
     read: Callable[[Path], Snapshot] = read_directory
     locks: bool = True
     settle: float = 1.0  # what the settle window is multiplied with

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from reconciler.core import documents, fields
-from reconciler.core.desired import Adopt, Expect, Fleet, Limits, Policy, desire
+from reconciler.core.desired import Adoption, Expect, Fleet, Limits, Policy, desire
 from reconciler.core.documents import Entry, ProviderName
 from reconciler.core.fields import (
     OnCancelled,
@@ -117,7 +117,7 @@ def test_a_policy_with_every_field() -> None:
         "adopt": {"job_id": "ftjob-1", "revision": "0" * 16},
     }
     assert only(entry({**MODEL, "policy": written})).policy == Policy(
-        State.CANCELLED, OnChange.WAIT, OnRemove.ORPHAN, OnCancelled.RECREATE, 2, Adopt("ftjob-1", "0" * 16)
+        State.CANCELLED, OnChange.WAIT, OnRemove.ORPHAN, OnCancelled.RECREATE, 2, Adoption("ftjob-1", "0" * 16)
     )
     assert only(entry(MODEL)).policy == Policy()
     defaults = {"state": "active", "on_change": "replace", "on_remove": "cancel", "on_cancelled": "hold", "retries": 0}
@@ -152,7 +152,7 @@ def test_the_body_is_what_the_manifest_sets_and_nothing_else() -> None:
         (documents._ExpectSpec, Expect),
         (documents._LimitsSpec, Limits),
         (fields._PolicySpec, Policy),
-        (fields._AdoptSpec, Adopt),
+        (fields._AdoptSpec, Adoption),
     ],
 )
 def test_every_field_of_ours_reaches_the_decisions(written: type[BaseModel], decided: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.source.yaml_text import Read, read_documents
+from reconciler.source.yaml_text import ParsedFile, read_documents
 from tests.fakes.costs import cpu_seconds
 from tests.fakes.strategies import MANIFEST, changed_bytes, yaml_like
 
@@ -81,7 +81,7 @@ def test_several_documents_and_empty_ones() -> None:
     read = read_documents(b"---\na: 1\n---\n# nothing\n---\nb: 2\n...\n")
     assert [d.value for d in read.documents] == [{"a": 1}, {"b": 2}]
     assert read_documents(b"").documents == []
-    assert read_documents(b"# only a comment\n") == Read()
+    assert read_documents(b"# only a comment\n") == ParsedFile()
 
 
 def test_a_byte_order_mark_is_no_character() -> None:
@@ -311,22 +311,22 @@ def test_bombs_are_defused_in_no_time(text: str, words: str) -> None:
 def test_every_prefix_of_a_valid_manifest_is_read_without_a_foreign_exception() -> None:
     content = MANIFEST.read_bytes()
     for end in range(len(content)):
-        assert isinstance(read_documents(content[:end]), Read)
+        assert isinstance(read_documents(content[:end]), ParsedFile)
 
 
 @settings(max_examples=1500)
 @given(yaml_like)
 def test_anything_that_looks_like_yaml(text: str) -> None:
-    assert isinstance(read_documents(text.encode()), Read)
+    assert isinstance(read_documents(text.encode()), ParsedFile)
 
 
 @settings(max_examples=500)
 @given(st.binary(max_size=60))
 def test_any_bytes(content: bytes) -> None:
-    assert isinstance(read_documents(content), Read)
+    assert isinstance(read_documents(content), ParsedFile)
 
 
 @settings(max_examples=500)
 @given(changed_bytes(MANIFEST.read_bytes()))
 def test_a_valid_manifest_with_a_few_bytes_changed(content: bytes) -> None:
-    assert isinstance(read_documents(content), Read)
+    assert isinstance(read_documents(content), ParsedFile)
