@@ -142,7 +142,7 @@ def _asked(context: RunContext, snapshot: Snapshot, permission: Permission, *, w
     agreed = _agreed(decided, replace(permission, first_run=True))
     later = wait and any(isinstance(c, Wait) for c in decided.plan.changes)
     if not decided.gated.plan.writes and not agreed.ahead and not later:
-        return replace(permission, approved=frozenset())  # nobody was asked: nothing may be sent
+        return replace(permission, approved=frozenset())  # there is nothing to say yes to: nothing may be sent
     if begins:
         terminal.echo(
             f"\nThis provider shows no job of fleet {context.fleet.name} yet. A wrong key or project looks the same."

@@ -18,8 +18,8 @@ class Evidence:
     """The readings so far.
 
     ``since``: the end of the first reading that found what the last one found. ``declared``: the names of the
-    last reading. ``names_read``: names that the state directory held as read, and not gone, by then; None: nobody has
-    looked. ``gone``: when each name was first found gone, in complete readings only: those without
+    last reading. ``names_read``: names that the state directory held as read, and not gone, by then; None before
+    the first reading. ``gone``: when each name was first found gone, in complete readings only: those without
     a single error, of a directory without a gap.
     """
 

@@ -28,8 +28,8 @@ class Permission:
     ``all_valid``: additionally every manifest was read and is valid (needed for `Removed`).
     ``gone``: names whose manifest has been gone long enough for that; None where nobody waits for it (`apply`).
     ``approved``: `approval_key` of every write that a person agreed to; nothing else is sent but the
-    healing of duplicates. None: nobody was asked. ``limits_waived``: it was agreed to by its digest,
-    and the limits do not count it. ``ahead``: the `Ahead` jobs whose end a person agreed to.
+    healing of duplicates. None: no yes is needed (`--yes`, the sandbox, a daemon). ``limits_waived``: it was
+    agreed to by its digest, and the limits do not count it. ``ahead``: the `Ahead` jobs whose end a person agreed to.
     """
 
     first_run: bool = False
