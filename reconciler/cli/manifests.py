@@ -1,4 +1,7 @@
-"""Where a command's manifests come from: a directory, or standard input. Imports no HTTP client."""
+"""Where a command's manifests come from: a directory, or standard input.
+
+`validate`, `plan`, `apply` and the commands of `reading` ask here; the daemon reads on its own. Imports no HTTP client.
+"""
 
 import sys
 from collections.abc import Iterable

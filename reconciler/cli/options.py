@@ -1,4 +1,7 @@
-"""The options that commands share, and the `Settings` they add up to."""
+"""The options that commands share, and the `Settings` they add up to.
+
+Each command decorates itself with those it takes. What a setting means is said in `settings`.
+"""
 
 import re
 import sys

@@ -1,4 +1,7 @@
-"""What is seen while the program waits: at a terminal one line, replaced as things move; elsewhere a log line."""
+"""What is seen while the program waits: at a terminal one line, replaced as things move; elsewhere a log line.
+
+`apply` shows its waits with it. The daemon logs, and draws nothing.
+"""
 
 import contextlib
 import shutil

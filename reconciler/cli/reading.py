@@ -1,4 +1,7 @@
-"""`status`, `events`, `checkpoints`, `forget`: what is known, and what may be let go of."""
+"""`status`, `events`, `checkpoints`, `forget`: what is known of a fleet's jobs, and what a journal may drop of one.
+
+None of them sends a create or a cancel.
+"""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""`plan` and `apply`: show what would happen and why; make it happen."""
+"""`plan` and `apply`: show what would happen and why; make it happen.
+
+In here a person's yes becomes a `Permission`. What it permits is decided in `gates`.
+"""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""`run`: the daemon in the foreground."""
+"""`run`: the daemon in the foreground, and a new one whenever the fleet or its state directory is another.
+
+When a pass is made is decided in `daemon`.
+"""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""`sandbox`: the local provider in the foreground."""
+"""`sandbox`: the local provider in the foreground. What it answers is the business of `reconciler.sandbox`."""
 
 from pathlib import Path
 

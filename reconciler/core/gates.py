@@ -1,6 +1,7 @@
 """May this plan run? Limits and evidence, as verdicts.
 
-Pure. `reconcile` puts every plan through `gate` before it acts. What a gate refuses is turned
+Pure. `reconcile` puts every plan through `gate` before it acts, and `cli` an account through
+`expectation` before it asks anything there. What a gate refuses is turned
 into a wait with the reason `Blocked`; everything else goes on. The message of a verdict says
 which gate, the numbers, and the way on. There is no force: a person's approval of exactly
 these writes is the only waiver, and it never waives evidence.

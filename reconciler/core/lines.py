@@ -1,6 +1,7 @@
 """One line of a plan about one job: it is kept, held, ended, or left alone because somebody knows more.
 
-Pure. The rows in `standing` and `retirement` are written in these lines. Which of them applies, they decide.
+Pure. The rows in `standing` and `retirement` are written in these lines, and decide which of them applies;
+`admission` asks what may be retired.
 """
 
 from dataclasses import replace

@@ -1,6 +1,7 @@
 """What a listing alone does not tell: which jobs deserve a look, and which lost creates it resolves.
 
-Pure. `engine` asks in here before it decides; `plan` asks for the job of a create whose answer was lost.
+Pure. `observe` and `reconcile` ask in here before anything is decided; `standing` asks for the job of a create whose
+answer was lost. Nothing in here asks the provider.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
 """Why a line of a plan says what it says, and all that follows from that alone.
 
-Pure. `plan` and `gates` choose a `Reason`; `status`, `schedule`, `apply` and `render` read its columns. Nobody
+Pure. The decision table, `gates` and `act` choose a `Reason`; `status`, `schedule`, `apply` and `render` read its columns. Nobody
 keeps a list of reasons of their own: a new reason is a new row here.
 """
 

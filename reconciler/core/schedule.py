@@ -1,6 +1,6 @@
 """When another pass, or another try, is worth making, and what for.
 
-Pure: whoever waits reads the clock. `apply`, `daemon` and the review of a plan ask in here; `state.backoffs` writes
+Pure: whoever waits reads the clock. `watch`, `apply`, `daemon` and the review of a plan ask in here; `backoffs` writes
 down when a back-off ends.
 """
 

@@ -1,6 +1,6 @@
 """Numbers, times, status words and error codes in the spellings of many servers, read as one.
 
-Pure. `job` and `provider` read answers through it (CONTRACT 9), `plan` the error of a job. What
+Pure. `job` and `provider` read answers through it, `standing` the error of a job, `body` a suffix. What
 cannot be true, such as a NaN, a boolean, or a time before 1970, counts as absent; nothing in here
 raises for a value.
 """

@@ -1,7 +1,7 @@
 """Everything a decision may look at, as frozen values: one moment, and in it the case of each name.
 
-Pure. `engine` fills a `World` from the source, the provider and the journal; `plan`, `gates` and `status` read it and
-nothing else: no clock, no file, no socket.
+Pure. `engine` fills a `World` from the source, the provider and the journal; the decision
+reads it and nothing else: no clock, no file, no socket.
 """
 
 from collections import defaultdict

@@ -1,8 +1,8 @@
 """The writes: one create, or one cancel, with everything that must be durable before it.
 
-`reconcile` calls `create` and `cancel` for each write of a gated plan. Nothing here decides
-whether a write is right; it looks once more, records, sends once, and says what came of it.
-No function in here sends the same request twice.
+`reconcile` calls `create` and `cancel` for each write of a gated plan. Which writes there are
+is decided in `core`; here one is left out where a fresh look speaks against it, else recorded, sent
+once, and its outcome said. No create and no cancel leaves here twice.
 """
 
 from collections.abc import Callable, Mapping

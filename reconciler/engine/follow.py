@@ -1,7 +1,7 @@
 """Following live jobs: their new events into the log, their progress into the report.
 
-`reconcile` calls `Follower.follow` once a pass of a daemon. It only reads; a job whose events cannot be
-read now is read again at the next pass, and delays nobody.
+`report` calls `Follower.follow` once a pass of a daemon. At the provider it only reads, in the journal it writes which
+events are logged. A job whose events cannot be read is read again at a later pass, and delays nobody.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Looking: the provider's listing, the jobs beside it, and the files that may still hold a name.
 
-`reconcile` calls these at the begin of a pass. They only read, and decide nothing about jobs.
+`reconcile` calls these at the beginning of a pass, and for `forget`. They only read, and decide nothing about jobs.
 """
 
 from collections.abc import Iterable, Mapping

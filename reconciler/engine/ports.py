@@ -1,6 +1,6 @@
 """Everything a run touches outside itself, in one value.
 
-`cli` fills it for the real program and the simulation for its own: there is no other seam.
+`wiring` fills it for the real program and the simulation for its own: a pass has no other seam.
 """
 
 from collections.abc import Callable, Mapping

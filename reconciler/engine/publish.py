@@ -1,6 +1,6 @@
 """What a pass says: ends and refusals into the log, the status of every name into its file.
 
-`reconcile` calls these; whoever reads a status gets it from `core.status`.
+`reconcile` calls these. What a status says is decided in `core.status`, who ended a job in `core.ending`.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
-"""One pass: read, list, remember, decide, act, report.
+"""One pass: list, remember, decide, act, report.
 
 `apply` and `daemon` repeat `Reconciler.one_pass`; `plan` and `status` on the command line use
-`observe` and `decide` alone, which write nothing. A pass gets the whole desired map and the
+`observe` and `decide` alone, which write nothing, and `forget` uses `forget`. A pass gets the whole desired map and the
 whole listing, never an event. What to do is decided in `core`: in here is the order of it.
 """
 
@@ -67,7 +67,7 @@ class Reconciler:
         permission: Permission,
         announce: Callable[[Decided], None] = lambda _: None,
     ) -> Pass:
-        """Look, remember, decide, act, report. ``announce`` gets the decision before anything is sent.
+        """List, remember, decide, act, report. ``announce`` gets the decision before anything is sent.
 
         Raises:
             ProviderError: there is no complete listing; nothing was written.

@@ -1,4 +1,7 @@
-"""Statuses, events and checkpoints for a reader: one row a job, or everything of one job."""
+"""Statuses, events and checkpoints for a reader: one row a job, or everything of one job.
+
+Pure. `status`, `events`, `checkpoints` and the end of an `apply` print what these return.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
 """A plan as a review: per job what happens and why, what is lost, what changed, the gates, the digest.
 
-`cli` fills a `Review` and prints it as text, JSON or Markdown. Every text in it that a server or
+Pure. `plan` and `apply` fill a `Review` and print it as text, JSON or Markdown. Every text in it that a server or
 a manifest chose is escaped.
 """
 

@@ -1,6 +1,6 @@
-"""Opening a journal: made where there is none, checked whole, brought to this version.
+"""Opening a journal: made where there is none, checked, brought to this version.
 
-Commands do it once a run. A journal that is not whole is never read as an empty one: it raises
+`wiring` does it once a run. A damaged journal is never read as an empty one: it raises
 `JournalError` and no write follows.
 """
 

@@ -1,6 +1,7 @@
 """Which file a journal is: the one that was last written here, or a copy of it.
 
-`fence` asks when a journal is opened, and renews the seal after each write. Nothing in here reads the journal itself.
+`fence` asks when a journal is opened, and renews the seal after each write; `opening` does both around a migration.
+Nothing in here reads the journal itself.
 """
 
 import socket

@@ -1,6 +1,6 @@
 """What was asked for, and in which file: tables `wanted` and `manifest`.
 
-`reconcile` writes down each reading that it trusts. A form that was once wanted is what a job may be
+`last_reading` writes down each reading as far as it is trusted. A form that was once wanted is what a job may be
 cancelled, or restored, for.
 """
 
