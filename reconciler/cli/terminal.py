@@ -1,7 +1,7 @@
 r"""The streams a command speaks through. Nothing that is printed can end the work, whoever reads it.
 
-`main` calls `prepare` once; every command prints through `echo`, or `tell` while work goes on. What an encoding cannot hold is
-escaped (`\u2713`), a stream that is closed leads nowhere, and a stderr that cannot be written is lost alone.
+`main` calls `prepare` once; every command prints through `echo`, or `tell` while work goes on. What an encoding cannot
+hold is escaped (`\u2713`), a stream that is closed leads nowhere, and a stderr that cannot be written is lost alone.
 """
 
 import io

@@ -1,7 +1,7 @@
 """What the journal knows of a fleet at a provider, as frozen values.
 
-Pure. `journal` fills a `Memory`; `recognition`, `world` and every decision read it. `act` makes each `Intent`, `act` and
-`lookup` each `Record`, for the journal to keep.
+Pure. `journal` fills a `Memory`; `recognition`, `world` and every decision read it. `act` makes each `Intent`, `act`
+and `lookup` each `Record`, for the journal to keep.
 """
 
 from collections.abc import Mapping

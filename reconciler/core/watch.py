@@ -1,7 +1,7 @@
 """What a run has seen of its provider so far, and when another look will tell it more.
 
-Pure. `reconcile` keeps one `Watch` a run and replaces it after each listing and each write, as `daemon` does with `Evidence`
-for files. All times are monotonic seconds: a wall clock proves nothing, and a new process begins anew.
+Pure. `reconcile` keeps one `Watch` a run and replaces it after each listing and each write, as `daemon` does with
+`Evidence` for files. All times are monotonic seconds: a wall clock proves nothing, and a new process begins anew.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,9 +1,9 @@
 """Why a sleeping daemon wakes: a file may have changed, or somebody wants it to stop.
 
-`daemon` waits here and nowhere else, and so does `run` between two daemons. A file event is a hint, never the truth: watchfiles is silent
-when the watched path is a retargeted link, when a file behind a link changes, and after the
-directory was deleted and made again, so a thread also looks at which directory it is, and every
-pass reads the disk itself.
+`daemon` waits here and nowhere else, and so does `run` between two daemons. A file event is a hint, never the truth:
+watchfiles is silent when the watched path is a retargeted link, when a file behind a link changes, and after the
+directory was deleted and made again, so a thread also looks at which directory it is, and every pass reads the disk
+itself.
 """
 
 import os

@@ -1,7 +1,7 @@
 """What is tried again later, and when: creates that were refused, cancels that have not taken.
 
-`act` writes down each of them, `journal` that it is over. Tables `refusal` and `cancel`. Times are Unix seconds; a back-off only ever delays a try, it
-never proves that one is right.
+`act` writes down each of them, `journal` that it is over. Tables `refusal` and `cancel`. Times are Unix seconds; a
+back-off only ever delays a try, it never proves that one is right.
 """
 
 import math

@@ -1,6 +1,6 @@
 """What was asked for, and in which file: tables `wanted` and `manifest`.
 
-`last_reading` writes down each reading as far as it is trusted. A form that was once wanted is what a job may be
+`checkout` writes down each reading as far as it is trusted. A form that was once wanted is what a job may be
 cancelled, or restored, for.
 """
 
