@@ -56,8 +56,8 @@ class Program:
         out.write_bytes(b"")
         err.write_bytes(b"")
         # A command line is bytes, which the locale over there decodes; latin-1 carries each of them.
-        told = [os.fsencode(str(argument)).decode("latin-1") for argument in arguments]
-        self._requests.write(json.dumps({"arguments": told, **files}) + "\n")
+        encoded = [os.fsencode(str(argument)).decode("latin-1") for argument in arguments]
+        self._requests.write(json.dumps({"arguments": encoded, **files}) + "\n")
         self._requests.flush()
         return Ended(int(self._answers.readline()), out.read_bytes(), err.read_bytes())
 

@@ -42,8 +42,8 @@ class FleetDirectory:
 
     def job(self, name: str, **spec: Any) -> None:
         """Write a job; ``slow`` (the default model) runs until it is cancelled."""
-        told = {"model": "sandbox-slow", "training_file": "data/train.jsonl", **spec}
-        self._write(f"{name}.yaml", "FineTuningJob", name, told)
+        fields = {"model": "sandbox-slow", "training_file": "data/train.jsonl", **spec}
+        self._write(f"{name}.yaml", "FineTuningJob", name, fields)
 
     def data(self, stem: str, lines: int) -> None:
         """Write a training file."""
@@ -74,7 +74,7 @@ def run_of(
     **settings: Any,
 ) -> Iterator[RunContext]:
     """One run over a fleet; ``settle`` seconds pass at once, unless a ``clock`` is given."""
-    told = Settings(
+    chosen = Settings(
         root=directory.root,
         provider=ProviderName.COMPATIBLE,
         base_url=base_url,
@@ -83,7 +83,7 @@ def run_of(
         **settings,
     )
     snapshot = read_directory(directory.root)
-    with run_context(told, snapshot, writes=writes, clock=clock or SkippingClock()) as opened:
+    with run_context(chosen, snapshot, writes=writes, clock=clock or SkippingClock()) as opened:
         yield opened
 
 
@@ -127,11 +127,11 @@ def live(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def make_job(base_url: str, **body: Any) -> str:
     """A job that somebody else makes."""
-    told = {"purpose": "fine-tune"}
+    form = {"purpose": "fine-tune"}
     content = b"".join(
         b'{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}\n' for _ in range(10)
     )
-    file_id = httpx.post(f"{base_url}/files", data=told, files={"file": ("x.jsonl", content)}).json()["id"]
+    file_id = httpx.post(f"{base_url}/files", data=form, files={"file": ("x.jsonl", content)}).json()["id"]
     answer = httpx.post(
         f"{base_url}/fine_tuning/jobs", json={"model": "sandbox-slow", "training_file": file_id, **body}
     )

@@ -22,12 +22,12 @@ class Made:
 Show = Callable[[Made], dict[str, Any]]
 
 
-def shows(*fields: str, **told: Callable[[Made], Any]) -> Show:
-    """The id, the status, and of the body these ``fields`` as they were sent; ``told`` says how others come back."""
+def shows(*fields: str, **others: Callable[[Made], Any]) -> Show:
+    """The id, the status, and of the body these ``fields`` as they were sent; ``others`` says how others come back."""
 
     def show(job: Made) -> dict[str, Any]:
         answer = {"id": job.id, "status": job.status} | {f: job.body[f] for f in fields if f in job.body}
-        return answer | {name: how(job) for name, how in told.items()}
+        return answer | {name: how(job) for name, how in others.items()}
 
     return show
 

@@ -77,8 +77,8 @@ class MemoryProvider:
 
     def tell(self, job_id: str, *texts: str, **metrics: float) -> None:
         """Something happens to a job."""
-        told = self.events.setdefault(job_id, [])
-        told += [Event(f"e{job_id}-{len(told) + i}", 0, "info", "message", t, metrics) for i, t in enumerate(texts)]
+        events = self.events.setdefault(job_id, [])
+        events += [Event(f"e{job_id}-{len(events) + i}", 0, "info", "message", t, metrics) for i, t in enumerate(texts)]
 
     def live(self, name: str = "") -> list[str]:
         """Ids of the jobs that have not ended."""

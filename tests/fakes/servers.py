@@ -86,8 +86,8 @@ HTML = Reply(200, b"<html>Bad gateway</html>", {"content-type": "text/html"})
 
 
 def page(*ids: str, has_more: object = False, **more: object) -> Reply:
-    told = {"object": "list", "data": [{"id": i, "status": "running", **more} for i in ids]}
-    return reply(told if has_more is None else {**told, "has_more": has_more})
+    body = {"object": "list", "data": [{"id": i, "status": "running", **more} for i in ids]}
+    return reply(body if has_more is None else {**body, "has_more": has_more})
 
 
 TLS = Path(__file__).parent.parent / "fixtures" / "tls"

@@ -39,9 +39,9 @@ UNMARKED = memory(records=[record(), record("j2", revision=R2)], wanted=[("a", R
 
 def own(*jobs: Job, **cancels: str) -> Memory:
     """A run that has recorded these jobs and wanted them, with its own cancels by job id."""
-    told = [record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=False) for j in jobs if j.marks]
+    ended = [record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=False) for j in jobs if j.marks]
     wanted = [(j.marks.name, j.marks.revision) for j in jobs if j.marks]
-    return memory(records=told, wanted=wanted, cancels=cancels, echoes=True)
+    return memory(records=ended, wanted=wanted, cancels=cancels, echoes=True)
 
 
 old = job("j1", status="cancelled")

@@ -46,13 +46,13 @@ def worlds(draw: st.DrawFn) -> World:
     if not any(d.name == "b" for d in wants):
         wants = [replace(d, model_from=None) for d in wants]
     some = st.sets(st.sampled_from([j.id for j in jobs])) if jobs else st.just(set())
-    told = [
+    records = [
         record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=j.live)
         for j in jobs
         if j.belongs_to(FLEET) and j.marks
     ]
     remembers = memory(
-        records=[r for r in told if draw(st.booleans())],
+        records=[r for r in records if draw(st.booleans())],
         wanted=draw(st.sets(st.tuples(st.sampled_from(names), st.sampled_from(revisions)))),
         cancels={i: draw(st.sampled_from(("Removed", "Duplicate"))) for i in draw(some)},
         intents=[Intent("a", R1, 1)] if draw(st.integers(0, 9)) == 0 else [],

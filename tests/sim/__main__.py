@@ -73,26 +73,26 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true", help="tell everything, violation or not")
     parser.add_argument("--exhaustive", type=int, metavar="N", help="instead: every plan of at most N faults")
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="of this scenario only; repeatable")
-    told = parser.parse_args()
-    if told.exhaustive is not None:
-        return _exhaustive(told.exhaustive, told.scenario or list(SCENARIOS), told.workers)
+    arguments = parser.parse_args()
+    if arguments.exhaustive is not None:
+        return _exhaustive(arguments.exhaustive, arguments.scenario or list(SCENARIOS), arguments.workers)
     figures = Figures()
-    without = frozenset(int(number) for number in told.without.split(",") if number)
-    if without or told.trace:
+    without = frozenset(int(number) for number in arguments.without.split(",") if number)
+    if without or arguments.trace:
         with scratch():
-            for seed in range(told.first, told.first + told.seeds):
+            for seed in range(arguments.first, arguments.first + arguments.seeds):
                 ending = play(seed, without=without, trace=True)
                 figures.add(ending)
                 print(in_words(ending, without))
     else:
-        for ending in explore(told.first, told.seeds, told.workers):
+        for ending in explore(arguments.first, arguments.seeds, arguments.workers):
             figures.add(ending)
             if ending.violations:
                 print(f"seed {ending.seed}: {ending.violations[0]}", flush=True)
             if figures.schedules % _TOLD_EVERY == 0:
                 print(figures, file=sys.stderr, flush=True)
     print(figures)
-    if figures.violations and not told.trace:
+    if figures.violations and not arguments.trace:
         with scratch():
             print(in_words(*shrunk(min(figures.violations, key=lambda ending: len(ending.struck)))))
     return 1 if figures.violations else 0

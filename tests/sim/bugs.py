@@ -60,8 +60,8 @@ class IntentInACache(Journal):
         super().record_job(job)
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
-        told = super().memory(every_backoff=every_backoff)
-        return replace(told, intents={**told.intents, **self.__dict__.get("_cache", {})})
+        memory = super().memory(every_backoff=every_backoff)
+        return replace(memory, intents={**memory.intents, **self.__dict__.get("_cache", {})})
 
 
 class WallClock(SimClock):
@@ -162,8 +162,8 @@ class ForgetfulJournal(Journal):
     """... and a record whose job is not there is dropped."""
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
-        told = super().memory(every_backoff=every_backoff)
-        return replace(told, records={})
+        memory = super().memory(every_backoff=every_backoff)
+        return replace(memory, records={})
 
 
 _WORDS = frozenset({"validating_files", "queued", "running", "canceling"}) | TERMINAL
@@ -186,20 +186,20 @@ class WantedEverything(Journal):
     """Retired a job it never wanted: whatever was seen counts as once wanted."""
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
-        told = super().memory(every_backoff=every_backoff)
+        memory = super().memory(every_backoff=every_backoff)
         seen: dict[tuple[str, str], Mapping[str, object] | None] = {
-            (r.name, r.revision): {} for r in told.records.values()
+            (r.name, r.revision): {} for r in memory.records.values()
         }
-        return replace(told, wanted={**seen, **told.wanted})
+        return replace(memory, wanted={**seen, **memory.wanted})
 
 
 class EveryCancelIsOurs(Journal):
     """Restored a job that a human cancelled: whatever has ended counts as cancelled here."""
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
-        told = super().memory(every_backoff=every_backoff)
-        ended = {r.job_id: OwnCancel(Reason.SUPERSEDED) for r in told.records.values() if not r.live}
-        return replace(told, cancels={**ended, **told.cancels})
+        memory = super().memory(every_backoff=every_backoff)
+        ended = {r.job_id: OwnCancel(Reason.SUPERSEDED) for r in memory.records.values() if not r.live}
+        return replace(memory, cancels={**ended, **memory.cancels})
 
 
 class _OtherPlan(Reconciler):
