@@ -1,9 +1,9 @@
 """Texts that nobody meant: a template that was never filled in, typographic quotes, and characters nobody sees.
 
 Pure. The models of a manifest check each text with these (`scalars`, `methods`, `fields`, and `complaints` the keys),
-before money is spent on it; `source` asks `template_in` what a line of broken YAML may be, and `key` what a key is. A
-grader's own `{{item.x}}`, a prompt, a chat template are meant: of free texts only one that is a placeholder from end to
-end is refused.
+before money is spent on it; `source` asks `template_in` what a line of broken YAML may be, and `key` whether a key is
+one. A grader's own `{{item.x}}`, a prompt, a chat template are meant: of free texts only one that is a placeholder from
+end to end is refused.
 """
 
 import re
