@@ -246,7 +246,7 @@ class _Console:
             data |= {"gates": as_data(after)["gates"], "failure": result.failure or None}
             terminal.tell(json.dumps(data, indent=2))
             return
-        if result.outcomes or result.lost or result.timed_out:
+        if result.outcomes or result.unsuccessful or result.timed_out:
             terminal.tell("")
             terminal.tell(_status_table(self._context, result))
         for verdict in result.last.after.gated.refusals:

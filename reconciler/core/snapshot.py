@@ -59,23 +59,23 @@ def broken_names(snapshot: Snapshot, last_seen: Mapping[str, str]) -> frozenset[
     fleet document, every name is broken.
     """
     suspect = {problem.path for problem in snapshot.problems}
-    lost = {
+    in_doubt = {
         name
         for name, path in last_seen.items()
         if path in snapshot.unreadable or (name not in snapshot.desired and path in suspect)
     }
     if snapshot.fleet is None:
-        lost |= snapshot.desired.keys() | last_seen.keys()
-    return _and_downstream(snapshot, snapshot.broken | lost)
+        in_doubt |= snapshot.desired.keys() | last_seen.keys()
+    return _and_downstream(snapshot, snapshot.broken | in_doubt)
 
 
-def _and_downstream(snapshot: Snapshot, lost: Iterable[str]) -> frozenset[str]:
+def _and_downstream(snapshot: Snapshot, in_doubt: Iterable[str]) -> frozenset[str]:
     """With every job that is built, however indirectly, on the model of one of them."""
     built_on: dict[str, list[str]] = {}
     for desired in snapshot.desired.values():
         if desired.model_from is not None:
             built_on.setdefault(desired.model_from, []).append(desired.name)
-    broken = set(lost)
+    broken = set(in_doubt)
     waiting = list(broken)
     while waiting:
         more = [name for name in built_on.get(waiting.pop(), ()) if name not in broken]

@@ -59,9 +59,9 @@ class World:
         records: defaultdict[str, list[Record]] = defaultdict(list)
         for record in memory.records.values():
             records[record.name].append(record)
-        lost = {r.name for r in memory.records.values() if r.job_id in self.missing | self.unseen}
+        absent = {r.name for r in memory.records.values() if r.job_id in self.missing | self.unseen}
         once_wanted = {name for name, revision in memory.wanted if memory.wanted_here(name, revision)}
-        names = set(self.desired) | set(recognised.by_name) | set(memory.intents) | self.broken | lost
+        names = set(self.desired) | set(recognised.by_name) | set(memory.intents) | self.broken | absent
         return {
             name: Case(
                 name,

@@ -48,14 +48,14 @@ class Patience:
 class Result:
     """What an apply came to.
 
-    ``lost`` are the names whose job failed or was cancelled while it waited. ``failure`` says why it could not
+    ``unsuccessful`` are the names whose job failed or was cancelled while it waited. ``failure`` says why it could not
     go on after its first pass.
     """
 
     outcomes: tuple[Outcome, ...]
     last: Pass
     timed_out: bool = False
-    lost: tuple[str, ...] = ()
+    unsuccessful: tuple[str, ...] = ()
     failure: str = ""
 
     @property
@@ -66,7 +66,7 @@ class Result:
             return 1
         if after.gated.refusals:
             return 3
-        return 5 if self.lost else 6 if self.timed_out else 0
+        return 5 if self.unsuccessful else 6 if self.timed_out else 0
 
     @property
     def undone(self) -> tuple[Change | Outcome, ...]:
@@ -127,11 +127,11 @@ def apply(
             outcomes = _merged(outcomes, last.outcomes)
             watched |= _watched(last)
             following = _next(reconciler, last, outcomes, patience)
-        lost = _lost(last.after.seen.world, watched) if patience.wait else ()
+        unsuccessful = _unsuccessful(last.after.seen.world, watched) if patience.wait else ()
         if following is None:
-            return Result(tuple(outcomes), last, lost=lost)
+            return Result(tuple(outcomes), last, unsuccessful=unsuccessful)
         if end is not None and clock.monotonic() >= end:
-            return Result(tuple(outcomes), last, timed_out=True, lost=lost)
+            return Result(tuple(outcomes), last, timed_out=True, unsuccessful=unsuccessful)
         _pause(clock, following.at if end is None else min(following.at, end), following.why, listener)
 
 
@@ -190,7 +190,7 @@ def _watched(done: Pass) -> set[str]:
     return {job.id for job in seen if job.live}
 
 
-def _lost(world: World, watched: set[str]) -> tuple[str, ...]:
+def _unsuccessful(world: World, watched: set[str]) -> tuple[str, ...]:
     """Names whose job was live during this apply, and failed or was cancelled by somebody else."""
     cases = world.cases
     return tuple(

@@ -108,7 +108,7 @@ def test_wait_times_out_and_the_jobs_go_on(fleet: FleetDirectory, server: Proxy)
 def test_wait_tells_a_job_that_failed(fleet: FleetDirectory, server: Proxy) -> None:
     fleet.job("a", model="sandbox-fail-server")
     result = apply_once(fleet, server.base_url, patience=Patience(wait=True, poll=0.01))
-    assert (result.exit_code, result.lost) == (5, ("a",))
+    assert (result.exit_code, result.unsuccessful) == (5, ("a",))
 
 
 def test_a_retry_is_made_where_the_manifest_allows_one(fleet: FleetDirectory, server: Proxy) -> None:
