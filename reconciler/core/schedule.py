@@ -12,6 +12,9 @@ from reconciler.core.change import Adopt, Change, Keep, Plan, Wait
 from reconciler.core.job import Job
 from reconciler.core.reason import EndedBy, Reason
 
+# Seconds. A server may ask for any wait, to the end of time; after this one it is asked again.
+ASKED_LAST = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:

@@ -11,12 +11,11 @@ from types import MappingProxyType
 
 from reconciler.core.job import Job
 from reconciler.core.memory import Intent
-from reconciler.core.schedule import Backoff, Due, Next
+from reconciler.core.schedule import ASKED_LAST, Backoff, Due, Next
 from reconciler.core.world import World
 
-# A create that has to wait, nobody says how long, is sent again after 1, 2, 4 … 60 seconds; however long a server asks
-# for, it is asked again after an hour.
-_PUT_OFF, _ASKED_LAST = Backoff(first=1, last=60), 3600.0
+# A create that has to wait, nobody says how long, is sent again after 1, 2, 4 … 60 seconds.
+_PUT_OFF = Backoff(first=1, last=60)
 # Seconds for which a file that was just uploaded may be "not ready"; after that its create is rejected like any other.
 _NOT_READY_LAST = 120.0
 
@@ -135,7 +134,7 @@ class Watch:
         """A create (`EVERY_CREATE`: each of them) is wanted later: after ``asked`` seconds, where that is above 0."""
         before = self.put_off.get(create)
         tries, since = (before.tries + 1, before.since) if before else (1, at)
-        until = at + min(max(asked, _PUT_OFF.first) if asked else _PUT_OFF.wait(tries), _ASKED_LAST)
+        until = at + min(max(asked, _PUT_OFF.first) if asked else _PUT_OFF.wait(tries), ASKED_LAST)
         if create != EVERY_CREATE:
             until = min(until, since + _NOT_READY_LAST)
         return replace(self, put_off={**self.put_off, create: PutOff(tries, since, until, why)})

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.core.desired import Fleet
 from reconciler.core.evidence import Evidence
 from reconciler.core.gates import Permission
-from reconciler.core.schedule import Backoff, Due, Next
+from reconciler.core.schedule import ASKED_LAST, Backoff, Due, Next
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Pass
@@ -23,8 +23,6 @@ from reconciler.provider import RequestRecord
 
 # A failing pass is tried again after a random part of 1, 2, 4 … 300 seconds (full jitter).
 _FAILING = Backoff(first=1, last=300)
-# A server may ask for any wait, to the end of time; after an hour it is asked again.
-_ASKED_LAST = 3600.0
 # However long nothing is to be done, the loop turns this often: a sign of life, and a look at the files.
 _HEARTBEAT = 30.0
 # The interval varies by this share either way, so that many daemons do not ask in step.
@@ -216,7 +214,7 @@ class Daemon:
     def _failed(self, error: Exception, start: float) -> None:
         now = self._clock.monotonic()
         self._failures += 1
-        asked = min(error.retry_after or 0.0, _ASKED_LAST) if isinstance(error, ProviderError) else 0.0
+        asked = min(error.retry_after or 0.0, ASKED_LAST) if isinstance(error, ProviderError) else 0.0
         wait = max(self._random() * _FAILING.wait(self._failures), asked)
         self._due = now + wait
         self._acted_on = self._evidence.fingerprint  # a change is worth a try at once; the same files are not
