@@ -50,7 +50,7 @@ def asked(client: OpenAIClient) -> list[object]:
     ]
 
 
-class House:
+class Wire:
     """A client, its server, and everything that went over the wire."""
 
     def __init__(self, answer: Answer, tls: Path | None = None, **account: Any) -> None:

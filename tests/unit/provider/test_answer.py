@@ -10,7 +10,7 @@ from reconciler.core.job import Marks
 from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
 from reconciler.provider import OpenAIClient
 from tests.fakes.faulty import Reply, reply
-from tests.fakes.servers import CREATE, JOB, KEY, House, an_account, asked, caught, script
+from tests.fakes.servers import CREATE, JOB, KEY, Wire, an_account, asked, caught, script
 
 # Bodies of a 400 as servers send them, and what a person reads of each.
 COMPLAINTS: list[tuple[object, str]] = [
@@ -80,8 +80,8 @@ COMPLAINTS: list[tuple[object, str]] = [
 
 @pytest.mark.parametrize(("body", "said"), COMPLAINTS, ids=[json.dumps(body)[:60] for body, _ in COMPLAINTS])
 def test_what_a_server_says_in_an_error_reaches_the_person(body: object, said: str) -> None:
-    with House(lambda _: reply(body, 400)) as house, pytest.raises(Refused) as raised:
-        house.client.create_job(CREATE)
+    with Wire(lambda _: reply(body, 400)) as wire, pytest.raises(Refused) as raised:
+        wire.client.create_job(CREATE)
     assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP 400{said}"
 
 
@@ -99,8 +99,8 @@ def test_what_a_server_says_in_an_error_reaches_the_person(body: object, said: s
     ],
 )
 def test_an_error_that_is_no_json_is_read_too(body: bytes, said: str) -> None:
-    with House(lambda _: Reply(503, body)) as house, pytest.raises(OutcomeUnknown) as raised:
-        house.client.create_job(CREATE)
+    with Wire(lambda _: Reply(503, body)) as wire, pytest.raises(OutcomeUnknown) as raised:
+        wire.client.create_job(CREATE)
     assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP 503{said}"
 
 
@@ -108,34 +108,34 @@ def test_an_error_that_is_no_json_is_read_too(body: bytes, said: str) -> None:
 def test_no_error_that_is_no_json_shows_a_part_of_the_key(filler: str) -> None:
     for body in (f"{filler}{KEY}", f"<title>{filler}{KEY}", f"<html>{filler}{KEY}"):
         for status in (200, 400, 503):
-            with House(lambda _, body=body, status=status: Reply(status, body.encode())) as house:  # type: ignore[misc]
-                outcome = caught(lambda: house.client.create_job(CREATE))
+            with Wire(lambda _, body=body, status=status: Reply(status, body.encode())) as wire:  # type: ignore[misc]
+                outcome = caught(lambda: wire.client.create_job(CREATE))
             assert isinstance(outcome, ProviderError)
-            assert KEY[:8] not in f"{outcome} {house.records}"
+            assert KEY[:8] not in f"{outcome} {wire.records}"
             assert len(str(outcome)) < 700
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_a_base_url_that_leads_nowhere_is_told_of(status: int) -> None:
-    with House(lambda _: reply({"detail": "Not Found"}, status)) as house:
-        base_url = house.server.base_url.removesuffix("/v1")
+    with Wire(lambda _: reply({"detail": "Not Found"}, status)) as wire:
+        base_url = wire.server.base_url.removesuffix("/v1")
         with pytest.raises(ProviderError, match="Not Found .*is the base URL that of an API with fine-tuning?"):
-            house.client.list_jobs()
-        assert len(house.server.requests) == 1
+            wire.client.list_jobs()
+        assert len(wire.server.requests) == 1
         client = OpenAIClient(
             an_account(base_url),
-            transport=house.transport,
-            clock=house.clock,
+            transport=wire.transport,
+            clock=wire.clock,
             random=lambda: 0.5,
-            on_request=house.records.append,
+            on_request=wire.records.append,
         )
         with pytest.raises(ProviderError, match="the base URL does not end in /v1"):
             client.list_jobs()
 
 
 def test_an_unknown_job_says_nothing_of_the_base_url() -> None:
-    with House(lambda _: reply({"detail": "Not Found"}, 404)) as house, pytest.raises(Refused) as raised:
-        house.client.retrieve_job("j")
+    with Wire(lambda _: reply({"detail": "Not Found"}, 404)) as wire, pytest.raises(Refused) as raised:
+        wire.client.retrieve_job("j")
     assert "base URL" not in str(raised.value)
 
 
@@ -157,15 +157,15 @@ def test_an_unknown_job_says_nothing_of_the_base_url() -> None:
     ],
 )
 def test_a_redirect_is_told_of_once_and_says_where_it_points(status: int, location: str, said: str) -> None:
-    with House(lambda _: Reply(status, b"", {"location": location})) as house:
+    with Wire(lambda _: Reply(status, b"", {"location": location})) as wire:
         with pytest.raises(Unreadable) as raised:
-            house.client.list_jobs()
+            wire.client.list_jobs()
         assert said in str(raised.value)
         assert "s3cret" not in str(raised.value)
         assert KEY not in str(raised.value)
-        assert len(house.server.requests) == 1
+        assert len(wire.server.requests) == 1
         with pytest.raises(OutcomeUnknown, match="redirect"):
-            house.client.create_job(CREATE)
+            wire.client.create_job(CREATE)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +188,8 @@ def test_a_redirect_is_told_of_once_and_says_where_it_points(status: int, locati
     ],
 )
 def test_a_success_that_is_none_says_what_it_is(body: bytes, said: str) -> None:
-    with House(lambda _: Reply(200, body)) as house, pytest.raises(OutcomeUnknown) as raised:
-        house.client.create_job(CREATE)
+    with Wire(lambda _: Reply(200, body)) as wire, pytest.raises(OutcomeUnknown) as raised:
+        wire.client.create_job(CREATE)
     assert said in str(raised.value)
     assert str(raised.value).endswith(said) or said.endswith("base URL")
 
@@ -201,11 +201,11 @@ def test_the_key_is_in_no_message_and_no_record() -> None:
         reply({"id": KEY, "x": 1}),
     ]
     for answer in answers:
-        with House(script(answer), organization="o") as house:
-            for outcome in asked(house.client):
+        with Wire(script(answer), organization="o") as wire:
+            for outcome in asked(wire.client):
                 assert KEY not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')}"
-            assert KEY not in repr(house.records)
-            assert house.server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+            assert KEY not in repr(wire.records)
+            assert wire.server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY not in repr(an_account("http://x"))
 
 
@@ -213,8 +213,8 @@ def test_a_key_that_json_escapes_hide_is_found_all_the_same() -> None:
     hidden = "".join(f"\\u{ord(ch):04x}" for ch in KEY)
     told = {"id": "j", "status": "failed", "error": {"message": "not with KEY"}}
     body = json.dumps(told).replace("KEY", hidden).encode()
-    with House(lambda _: Reply(200, body)) as house:
-        error = house.client.retrieve_job("j").error
+    with Wire(lambda _: Reply(200, body)) as wire:
+        error = wire.client.retrieve_job("j").error
     assert error is not None
     assert error.message == "not with [redacted]"
 
@@ -223,15 +223,15 @@ def test_a_key_that_json_escapes_hide_is_found_all_the_same() -> None:
 def test_a_key_that_is_a_word_of_every_answer_alters_none(key: str) -> None:
     marks = Marks("f", "test-bot", "0" * 16, 1)
     told = {"id": "ftjob-1", "status": "succeeded", "fine_tuned_model": "ft:m:test", "metadata": marks.as_metadata()}
-    with House(lambda _: reply(told), api_key=key) as house:
-        job = house.client.retrieve_job("ftjob-1")
+    with Wire(lambda _: reply(told), api_key=key) as wire:
+        job = wire.client.retrieve_job("ftjob-1")
     assert (job.succeeded, job.fine_tuned_model, job.marks) == (True, "ft:m:test", marks)
 
 
 def test_a_short_key_changes_no_header() -> None:
-    with House(script(reply({}, 429, **{"retry-after": "7"}), reply(JOB)), api_key="7") as house:
-        house.client.retrieve_job("ftjob-1")
-        assert house.clock.slept == [7.5]
+    with Wire(script(reply({}, 429, **{"retry-after": "7"}), reply(JOB)), api_key="7") as wire:
+        wire.client.retrieve_job("ftjob-1")
+        assert wire.clock.slept == [7.5]
 
 
 @pytest.mark.parametrize(
@@ -240,39 +240,39 @@ def test_a_short_key_changes_no_header() -> None:
 def test_a_job_with_the_key_where_nothing_may_be_altered_is_no_answer(field: str) -> None:
     told: dict[str, Any] = {**JOB, "metadata": Marks("f", "a", "0" * 16, 1).as_metadata()}
     (told["metadata"] if field.startswith("reconciler_") else told)[field] = KEY
-    with House(lambda _: reply({**told, "data": [told], "has_more": False})) as house:
-        for outcome, kind in zip(asked(house.client), [OutcomeUnknown, Unreadable, Unreadable], strict=True):
+    with Wire(lambda _: reply({**told, "data": [told], "has_more": False})) as wire:
+        for outcome, kind in zip(asked(wire.client), [OutcomeUnknown, Unreadable, Unreadable], strict=True):
             assert isinstance(outcome, kind)
             assert str(outcome).endswith(f"its {field} holds the API key")
 
 
 def test_events_are_shown_without_the_key() -> None:
     told = {"id": "e", "level": KEY, "type": KEY, "message": f"with {KEY}", "data": {f"loss {KEY}": 1}}
-    with House(lambda _: reply({"data": [told], "has_more": False})) as house:
-        (event,) = house.client.list_events("j")
+    with Wire(lambda _: reply({"data": [told], "has_more": False})) as wire:
+        (event,) = wire.client.list_events("j")
     assert (event.level, event.type, event.message) == ("[redacted]", "[redacted]", "with [redacted]")
     assert event.metrics == {"loss [redacted]": 1}
 
 
 def test_a_key_in_what_nobody_reads_is_no_matter() -> None:
     told = {**JOB, "metadata": {**Marks("f", "a", "0" * 16, 1).as_metadata(), "note": KEY}, "echo": {"headers": [KEY]}}
-    with House(lambda _: reply(told)) as house:
-        assert house.client.retrieve_job("ftjob-1").marks == Marks("f", "a", "0" * 16, 1)
+    with Wire(lambda _: reply(told)) as wire:
+        assert wire.client.retrieve_job("ftjob-1").marks == Marks("f", "a", "0" * 16, 1)
 
 
 @pytest.mark.parametrize("name", ["x-request-id", "retry-after", "location", "set-cookie", "x-other"])
 @pytest.mark.parametrize("status", [200, 302, 400, 429, 500])
 def test_a_header_that_is_no_ascii_breaks_nothing(name: str, status: int) -> None:
-    with House(lambda _: Reply(status, json.dumps(JOB).encode(), {name: "\xe9\xff"})) as house:
-        outcome = caught(lambda: house.client.create_job(CREATE))
+    with Wire(lambda _: Reply(status, json.dumps(JOB).encode(), {name: "\xe9\xff"})) as wire:
+        outcome = caught(lambda: wire.client.create_job(CREATE))
         assert str(outcome).isprintable()
-        assert len(house.server.requests) == 1
+        assert len(wire.server.requests) == 1
 
 
 @pytest.mark.parametrize("location", ["http://x:y/", "mailto:x", "\x01", "a" * 66_000, "http://\xff"])
 def test_a_redirect_to_nowhere_is_an_unknown_outcome(location: str) -> None:
-    with House(lambda _: reply({}, 302, location=location)) as house, pytest.raises(OutcomeUnknown):
-        house.client.create_job(CREATE)
+    with Wire(lambda _: reply({}, 302, location=location)) as wire, pytest.raises(OutcomeUnknown):
+        wire.client.create_job(CREATE)
 
 
 def test_no_part_of_the_key_is_told_however_it_is_written() -> None:
@@ -284,6 +284,6 @@ def test_no_part_of_the_key_is_told_however_it_is_written() -> None:
         json.dumps(told).encode("utf-32"),
     ):
         for status in (200, 400, 429):
-            with House(script(Reply(status, body))) as house:
-                outcome = caught(partial(house.client.retrieve_job, "j"))
-            assert KEY[:8] not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')} {house.records}"
+            with Wire(script(Reply(status, body))) as wire:
+                outcome = caught(partial(wire.client.retrieve_job, "j"))
+            assert KEY[:8] not in f"{outcome!r} {outcome} {getattr(outcome, 'code', '')} {wire.records}"

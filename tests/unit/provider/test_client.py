@@ -11,37 +11,37 @@ from reconciler.core.job import Marks
 from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
 from reconciler.provider import Assumed
 from tests.fakes.faulty import HANG, Reply, Request, reply
-from tests.fakes.servers import CREATE, JOB, House, caught, page
+from tests.fakes.servers import CREATE, JOB, Wire, caught, page
 from tests.fakes.strategies import bodies, headers, statuses
 
 
 @pytest.mark.parametrize("status", [200, 201])
 def test_a_created_job(status: int) -> None:
-    with House(lambda _: reply(JOB, status)) as house:
-        job = house.client.create_job(CREATE)
-        assert house.server.requests[0].json == CREATE
+    with Wire(lambda _: reply(JOB, status)) as wire:
+        job = wire.client.create_job(CREATE)
+        assert wire.server.requests[0].json == CREATE
     assert (job.id, job.status) == ("ftjob-1", "running")
     assert job.marks == Marks("f", "a", "0" * 16, 1)
 
 
 def test_a_cancel_is_sent_once() -> None:
-    with House(lambda _: HANG) as house:
+    with Wire(lambda _: HANG) as wire:
         with pytest.raises(OutcomeUnknown):
-            house.client.cancel_job("ftjob-1")
-        assert [(r.method, r.path) for r in house.server.requests] == [("POST", "/v1/fine_tuning/jobs/ftjob-1/cancel")]
-    with House(lambda _: Reply(200, b"whatever")) as house:
-        house.client.cancel_job("ftjob-1")
+            wire.client.cancel_job("ftjob-1")
+        assert [(r.method, r.path) for r in wire.server.requests] == [("POST", "/v1/fine_tuning/jobs/ftjob-1/cancel")]
+    with Wire(lambda _: Reply(200, b"whatever")) as wire:
+        wire.client.cancel_job("ftjob-1")
 
 
 def test_an_answer_about_another_job_is_no_answer() -> None:
-    with House(lambda _: reply({"id": "ftjob-2"})) as house, pytest.raises(Unreadable, match="ftjob-2"):
-        house.client.retrieve_job("ftjob-1")
+    with Wire(lambda _: reply({"id": "ftjob-2"})) as wire, pytest.raises(Unreadable, match="ftjob-2"):
+        wire.client.retrieve_job("ftjob-1")
 
 
 def test_an_operators_status_words_reach_every_job() -> None:
     told = {**JOB, "status": "Finished", "data": [{**JOB, "status": "FINISHED"}], "has_more": False}
-    with House(lambda _: reply(told), assumed=Assumed(words={"finished": "succeeded"})) as house:
-        jobs = [house.client.create_job(CREATE), *house.client.list_jobs(), house.client.retrieve_job("ftjob-1")]
+    with Wire(lambda _: reply(told), assumed=Assumed(words={"finished": "succeeded"})) as wire:
+        jobs = [wire.client.create_job(CREATE), *wire.client.list_jobs(), wire.client.retrieve_job("ftjob-1")]
     assert [job.status for job in jobs] == ["succeeded"] * 3
 
 
@@ -50,15 +50,15 @@ def test_events_stop_when_there_are_enough() -> None:
         assert "limit=2" in request.path
         return page("e1", "e2", has_more=True)
 
-    with House(answer) as house:
-        assert [e.id for e in house.client.list_events("ftjob-1", limit=2)] == ["e1", "e2"]
-        assert len(house.server.requests) == 1
+    with Wire(answer) as wire:
+        assert [e.id for e in wire.client.list_events("ftjob-1", limit=2)] == ["e1", "e2"]
+        assert len(wire.server.requests) == 1
 
 
 def test_checkpoints() -> None:
-    with House(lambda _: page("c2", "c1", step_number=5)) as house:
-        assert [(c.id, c.step) for c in house.client.list_checkpoints("ftjob-1")] == [("c2", 5), ("c1", 5)]
-        assert house.server.requests[0].path.startswith("/v1/fine_tuning/jobs/ftjob-1/checkpoints?")
+    with Wire(lambda _: page("c2", "c1", step_number=5)) as wire:
+        assert [(c.id, c.step) for c in wire.client.list_checkpoints("ftjob-1")] == [("c2", 5), ("c1", 5)]
+        assert wire.server.requests[0].path.startswith("/v1/fine_tuning/jobs/ftjob-1/checkpoints?")
 
 
 CALLS = ["retrieve_job", "cancel_job", "list_events", "list_checkpoints", "wait_for_file"]
@@ -93,10 +93,10 @@ ODD_IDS = {
 @pytest.mark.parametrize("job_id", ["", "a\nb", "\x00", "\x7f", "\x85", "\ud800", "x" * 513])
 @pytest.mark.parametrize("call", CALLS)
 def test_what_is_no_id_is_never_asked_for(call: str, job_id: str) -> None:
-    with House(lambda _: reply(JOB)) as house:
+    with Wire(lambda _: reply(JOB)) as wire:
         with pytest.raises(Unreadable, match="cannot be used in a path"):
-            getattr(house.client, call)(job_id)
-        assert house.server.requests == []
+            getattr(wire.client, call)(job_id)
+        assert wire.server.requests == []
 
 
 @pytest.mark.parametrize("job_id", ODD_IDS)
@@ -105,20 +105,20 @@ def test_an_id_is_one_step_of_a_path_and_arrives_as_it_is(call: str, job_id: str
     told = {"id": job_id, "status": "processed", "data": [], "has_more": False}
     start = "/v1/files/" if call == "wait_for_file" else "/v1/fine_tuning/jobs/"
     end = {"cancel_job": "/cancel", "list_events": "/events", "list_checkpoints": "/checkpoints"}.get(call, "")
-    with House(lambda _: reply(told)) as house:
-        getattr(house.client, call)(job_id)
-        (request,) = house.server.requests
+    with Wire(lambda _: reply(told)) as wire:
+        getattr(wire.client, call)(job_id)
+        (request,) = wire.server.requests
     assert request.path.partition("?")[0] == f"{start}{ODD_IDS[job_id]}{end}"
 
 
 @given(job_id=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=512))
-def test_no_id_reaches_another_path(hostile_house: tuple["House", list[Reply]], job_id: str) -> None:
-    house, answers = hostile_house
-    house.server.requests.clear()
+def test_no_id_reaches_another_path(hostile_wire: tuple["Wire", list[Reply]], job_id: str) -> None:
+    wire, answers = hostile_wire
+    wire.server.requests.clear()
     answers[:] = [reply({"id": job_id, "status": "running"}, connection="close")]
-    assert house.client.retrieve_job(job_id).id == job_id
-    house.client.cancel_job(job_id)
-    asked_for, cancelled = (request.path.split("/") for request in house.server.requests)
+    assert wire.client.retrieve_job(job_id).id == job_id
+    wire.client.cancel_job(job_id)
+    asked_for, cancelled = (request.path.split("/") for request in wire.server.requests)
     assert [*asked_for, "cancel"] == cancelled
     assert asked_for[:4] == ["", "v1", "fine_tuning", "jobs"]
     assert len(asked_for) == 5
@@ -127,10 +127,10 @@ def test_no_id_reaches_another_path(hostile_house: tuple["House", list[Reply]], 
 
 
 @pytest.fixture(scope="module")
-def hostile_house() -> Iterator[tuple[House, list[Reply]]]:
+def hostile_wire() -> Iterator[tuple[Wire, list[Reply]]]:
     answers: list[Reply] = []
-    with House(lambda _: answers[0]) as house:
-        yield house, answers
+    with Wire(lambda _: answers[0]) as wire:
+        yield wire, answers
 
 
 @settings(max_examples=250)
@@ -141,11 +141,11 @@ def hostile_house() -> Iterator[tuple[House, list[Reply]]]:
     call=st.sampled_from(["create", "list", "retrieve", "cancel", "events", "checkpoints", "find", "upload", "wait"]),
 )
 def test_whatever_a_server_answers_ends_in_a_value_or_in_our_own_error(
-    hostile_house: tuple[House, list[Reply]], status: int, body: bytes, headers: dict[str, str], call: str
+    hostile_wire: tuple[Wire, list[Reply]], status: int, body: bytes, headers: dict[str, str], call: str
 ) -> None:
-    house, answers = hostile_house
+    wire, answers = hostile_wire
     answers[:] = [Reply(status, b"" if status in {204, 205, 304} else body, {**headers, "connection": "close"})]
-    client = house.client
+    client = wire.client
     calls: dict[str, Callable[[], object]] = {
         "create": lambda: client.create_job(CREATE),
         "list": client.list_jobs,

@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.errors import OutcomeUnknown, Refused, Unreadable
 from tests.fakes.faulty import Reply, reply
-from tests.fakes.servers import HTML, House, caught, script
+from tests.fakes.servers import HTML, Wire, caught, script
 
 
 def file(
@@ -39,59 +39,57 @@ def file(
     ],
 )
 def test_a_file_is_found_by_name_size_and_purpose(there: list[dict[str, object]], found: str | None) -> None:
-    with House(lambda _: reply({"data": there, "has_more": False})) as house:
-        assert house.client.find_file("n.jsonl", 3) == found
-        assert "purpose=fine-tune" in house.server.requests[0].path
+    with Wire(lambda _: reply({"data": there, "has_more": False})) as wire:
+        assert wire.client.find_file("n.jsonl", 3) == found
+        assert "purpose=fine-tune" in wire.server.requests[0].path
 
 
 @pytest.mark.parametrize("name", ["n.jsonl", "other.jsonl"])
 def test_a_listing_of_files_without_pages_stops_no_upload(name: str) -> None:
-    with House(lambda _: reply({"data": [file("file-1"), file("file-2", name="m.jsonl")]})) as house:
-        assert house.client.find_file(name, 3) == ("file-1" if name == "n.jsonl" else None)
-        assert all(request.method == "GET" for request in house.server.requests)
+    with Wire(lambda _: reply({"data": [file("file-1"), file("file-2", name="m.jsonl")]})) as wire:
+        assert wire.client.find_file(name, 3) == ("file-1" if name == "n.jsonl" else None)
+        assert all(request.method == "GET" for request in wire.server.requests)
 
 
 @pytest.mark.parametrize("answer", [HTML, reply({"files": []}), reply({}, 500)], ids=["html", "no page", "500"])
 def test_a_listing_of_files_that_is_none_is_told(answer: Reply) -> None:
-    with House(lambda _: answer) as house, pytest.raises(Unreadable):
-        house.client.find_file("n.jsonl", 3)
+    with Wire(lambda _: answer) as wire, pytest.raises(Unreadable):
+        wire.client.find_file("n.jsonl", 3)
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 422, 501])
 def test_a_server_that_lists_no_files_has_none(status: int) -> None:
-    with House(lambda _: reply({"detail": "Not Found"}, status)) as house:
-        assert house.client.find_file("n.jsonl", 3) is None
-        assert len(house.server.requests) == 1
+    with Wire(lambda _: reply({"detail": "Not Found"}, status)) as wire:
+        assert wire.client.find_file("n.jsonl", 3) is None
+        assert len(wire.server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_files_that_may_not_be_listed_are_no_absent_files(status: int) -> None:
-    with House(lambda _: reply({}, status)) as house, pytest.raises(Refused):
-        house.client.find_file("n.jsonl", 3)
+    with Wire(lambda _: reply({}, status)) as wire, pytest.raises(Refused):
+        wire.client.find_file("n.jsonl", 3)
 
 
 def test_an_upload() -> None:
-    with House(lambda _: reply(file("file-9"))) as house:
-        assert house.client.upload_file("n.jsonl", b"{}\n") == "file-9"
-        (request,) = house.server.requests
+    with Wire(lambda _: reply(file("file-9"))) as wire:
+        assert wire.client.upload_file("n.jsonl", b"{}\n") == "file-9"
+        (request,) = wire.server.requests
         assert b'name="purpose"\r\n\r\nfine-tune' in request.body
         assert b'name="file"; filename="n.jsonl"' in request.body
         assert b"\r\n\r\n{}\n\r\n" in request.body
 
 
 def test_an_upload_is_sent_once() -> None:
-    with House(lambda _: reply({}, 500)) as house:
+    with Wire(lambda _: reply({}, 500)) as wire:
         with pytest.raises(OutcomeUnknown):
-            house.client.upload_file("n.jsonl", b"{}\n")
-        assert len(house.server.requests) == 1
+            wire.client.upload_file("n.jsonl", b"{}\n")
+        assert len(wire.server.requests) == 1
 
 
 def test_a_file_is_waited_for() -> None:
-    with House(
-        script(reply(file("f", status="pending")), reply(file("f", status="running")), reply(file("f")))
-    ) as house:
-        house.client.wait_for_file("f")
-        assert house.clock.slept == [1.0, 1.0]
+    with Wire(script(reply(file("f", status="pending")), reply(file("f", status="running")), reply(file("f")))) as wire:
+        wire.client.wait_for_file("f")
+        assert wire.clock.slept == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -105,56 +103,56 @@ def test_a_file_is_waited_for() -> None:
     ids=["uploaded", "Pending", "PROCESSING", "404"],
 )
 def test_a_file_that_is_not_there_yet_is_waited_for(first: Reply) -> None:
-    with House(script(first, first, first, reply(file("f")))) as house:
-        house.client.wait_for_file("f")
-        assert house.clock.slept == [1.0, 1.0, 1.0]
+    with Wire(script(first, first, first, reply(file("f")))) as wire:
+        wire.client.wait_for_file("f")
+        assert wire.clock.slept == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
     "answer", [reply(file("f", status=None)), reply({"id": "f"}), reply({}), reply({}, 405), reply({}, 501)], ids=repr
 )
 def test_a_file_of_which_a_server_says_nothing_is_left_to_the_create(answer: Reply) -> None:
-    with House(lambda _: answer) as house:
-        house.client.wait_for_file("f")
-        assert len(house.server.requests) == 1
+    with Wire(lambda _: answer) as wire:
+        wire.client.wait_for_file("f")
+        assert len(wire.server.requests) == 1
 
 
 @pytest.mark.parametrize(
     ("answer", "polls"), [(reply(file("f", status="uploaded")), 20), (reply({}, 404), 10)], ids=["uploaded", "404"]
 )
 def test_what_may_be_a_servers_last_word_on_a_file_is_waited_for_once(answer: Reply, polls: int) -> None:
-    with House(lambda _: answer) as house:
-        house.client.wait_for_file("f")
-        assert len(house.server.requests) == polls
-        house.client.wait_for_file("g")
-        assert len(house.server.requests) == polls + 1
+    with Wire(lambda _: answer) as wire:
+        wire.client.wait_for_file("f")
+        assert len(wire.server.requests) == polls
+        wire.client.wait_for_file("g")
+        assert len(wire.server.requests) == polls + 1
 
 
 @pytest.mark.parametrize("status", ["error", "Failed", "DELETED"])
 def test_a_file_that_the_server_cannot_use_is_a_refusal(status: str) -> None:
-    with House(lambda _: reply(file("f", status=status))) as house, pytest.raises(Refused, match="cannot be used"):
-        house.client.wait_for_file("f")
+    with Wire(lambda _: reply(file("f", status=status))) as wire, pytest.raises(Refused, match="cannot be used"):
+        wire.client.wait_for_file("f")
 
 
 def test_a_file_that_never_gets_ready_is_given_up() -> None:
-    with House(lambda _: reply(file("f", status="pending"))) as house:
+    with Wire(lambda _: reply(file("f", status="pending"))) as wire:
         with pytest.raises(Unreadable, match="still pending after 120 s"):
-            house.client.wait_for_file("f")
-        assert len(house.server.requests) == 120
+            wire.client.wait_for_file("f")
+        assert len(wire.server.requests) == 120
 
 
 @pytest.mark.parametrize("told", [{"id": "a\nb"}, {"id": "x" * 513}, {"id": "\ud800"}, {"id": None}])
 def test_a_file_whose_id_cannot_be_used_is_no_file(told: dict[str, object]) -> None:
     """Judged before a job is created that would be paid for."""
-    with House(lambda _: reply(told)) as house, pytest.raises(OutcomeUnknown, match="a file"):
-        house.client.upload_file("n.jsonl", b"{}\n")
+    with Wire(lambda _: reply(told)) as wire, pytest.raises(OutcomeUnknown, match="a file"):
+        wire.client.upload_file("n.jsonl", b"{}\n")
 
 
 @pytest.mark.parametrize("file_id", ["\ud800", "\x00", "x" * 100_000])
 def test_a_files_id_is_checked_like_any_other(file_id: str) -> None:
-    with House(lambda _: reply({"data": [{"id": file_id}], "has_more": False})) as house:
-        outcome = caught(lambda: house.client.find_file("n", 1))
+    with Wire(lambda _: reply({"data": [{"id": file_id}], "has_more": False})) as wire:
+        outcome = caught(lambda: wire.client.find_file("n", 1))
         assert outcome is None or isinstance(outcome, Unreadable)
-    with House(lambda _: reply({"id": file_id})) as house:
-        outcome = caught(lambda: house.client.upload_file("n", b"{}"))
+    with Wire(lambda _: reply({"id": file_id})) as wire:
+        outcome = caught(lambda: wire.client.upload_file("n", b"{}"))
         assert isinstance(outcome, OutcomeUnknown)

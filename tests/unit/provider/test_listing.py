@@ -10,7 +10,7 @@ from reconciler.errors import NoData, Refused, Unreadable
 from reconciler.provider import Assumed, Assumption
 from reconciler.provider import listing as listing_module
 from tests.fakes.faulty import DROP, Answer, Reply, Request, reply
-from tests.fakes.servers import HTML, JOB, House, page, script
+from tests.fakes.servers import HTML, JOB, Wire, page, script
 
 
 def by_cursor(pages: dict[str, Reply]) -> Answer:
@@ -22,8 +22,8 @@ def by_cursor(pages: dict[str, Reply]) -> Answer:
 
 
 def listed(answer: Answer) -> list[str]:
-    with House(answer) as house:
-        return [job.id for job in house.client.list_jobs()]
+    with Wire(answer) as wire:
+        return [job.id for job in wire.client.list_jobs()]
 
 
 def test_pages_are_walked_to_the_last() -> None:
@@ -43,8 +43,8 @@ def test_a_server_that_always_says_more_is_asked_until_a_page_is_empty() -> None
 def test_jobs_that_were_pushed_down_are_counted_once_and_the_later_showing_wins() -> None:
     first = page("a", "b", has_more=True)
     second = reply({"data": [{"id": "b", "status": "failed"}, {"id": "c"}], "has_more": False})
-    with House(by_cursor({"": first, "b": second})) as house:
-        assert [(j.id, j.status) for j in house.client.list_jobs()] == [
+    with Wire(by_cursor({"": first, "b": second})) as wire:
+        assert [(j.id, j.status) for j in wire.client.list_jobs()] == [
             ("a", "running"),
             ("b", "failed"),
             ("c", "unknown"),
@@ -94,25 +94,25 @@ def test_an_impossible_or_broken_listing_is_no_listing(answer: Answer) -> None:
 def test_a_listing_without_data_is_told_from_an_empty_one(told: object) -> None:
     with pytest.raises(NoData):
         listed(lambda _: reply(told))
-    with House(lambda _: reply(told)) as house:
-        assert house.client.list_events("j") == ()
-        assert house.client.list_checkpoints("j") == ()
-        assert house.client.find_file("n", 1) is None
+    with Wire(lambda _: reply(told)) as wire:
+        assert wire.client.list_events("j") == ()
+        assert wire.client.list_checkpoints("j") == ()
+        assert wire.client.find_file("n", 1) is None
 
 
 def test_an_empty_page_that_says_more_is_asked_for_once_more() -> None:
     assert listed(script(page(has_more=True), page("a"))) == ["a"]
-    with House(lambda _: page(has_more=True)) as house:
+    with Wire(lambda _: page(has_more=True)) as wire:
         with pytest.raises(Unreadable, match="--assume empty-listing"):
-            house.client.list_jobs()
-        assert len(house.server.requests) == 2
+            wire.client.list_jobs()
+        assert len(wire.server.requests) == 2
 
 
 @pytest.mark.parametrize("told", [page(has_more=True), page(has_more="true"), page(has_more=1)])
 def test_an_operator_may_say_that_a_server_answers_so_where_there_is_nothing(told: Reply) -> None:
     assumed = Assumed(frozenset({Assumption.EMPTY_LISTING}))
-    with House(lambda _: told, assumed=assumed) as house:
-        assert house.client.list_jobs() == ()
+    with Wire(lambda _: told, assumed=assumed) as wire:
+        assert wire.client.list_jobs() == ()
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_whether_more_follows_may_be_spelt_in_another_way(more: object, no_more:
 @pytest.mark.parametrize("bare", [False, True])
 def test_a_server_without_pages_shows_everything_at_once(count: int, bare: bool) -> None:
     jobs = [{"id": f"j{i}", "status": "running"} for i in range(count)]
-    with House(lambda _: reply(jobs if bare else {"data": jobs})) as house:
-        assert [job.id for job in house.client.list_jobs()] == [f"j{i}" for i in range(count)]
-        assert len(house.server.requests) == 2
+    with Wire(lambda _: reply(jobs if bare else {"data": jobs})) as wire:
+        assert [job.id for job in wire.client.list_jobs()] == [f"j{i}" for i in range(count)]
+        assert len(wire.server.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_a_server_without_pages_shows_everything_at_once(count: int, bare: bool)
 )
 def test_a_listing_that_says_in_its_own_way_that_it_goes_on_is_not_whole(beside: dict[str, Any], told: str) -> None:
     page = {"data": [JOB | {"id": "j1"}, JOB | {"id": "j2"}], **beside}
-    with House(lambda _: reply(page)) as house, pytest.raises(Unreadable, match=told):
-        house.client.list_jobs()
+    with Wire(lambda _: reply(page)) as wire, pytest.raises(Unreadable, match=told):
+        wire.client.list_jobs()
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_a_listing_that_says_in_its_own_way_that_it_goes_on_is_not_whole(beside:
 )
 def test_a_listing_that_says_that_this_was_all_is_whole(beside: dict[str, Any]) -> None:
     page = {"data": [JOB | {"id": "j1"}, JOB | {"id": "j2"}], **beside}
-    with House(lambda _: reply(page)) as house:
-        assert [job.id for job in house.client.list_jobs()] == ["j1", "j2"]
+    with Wire(lambda _: reply(page)) as wire:
+        assert [job.id for job in wire.client.list_jobs()] == ["j1", "j2"]
 
 
 def test_what_is_made_while_a_server_without_pages_is_listed_is_seen() -> None:
@@ -180,9 +180,9 @@ def test_a_page_that_may_have_been_cut_is_no_whole_listing(count: int) -> None:
     ids = [f"j{i}" for i in range(count)]
     with pytest.raises(Unreadable, match="which may not be all .*--assume whole-listing"):
         listed(lambda _: page(*ids, has_more=None))
-    with House(lambda _: page(*ids, has_more=None), assumed=Assumed(frozenset({Assumption.WHOLE_LISTING}))) as house:
-        assert len(house.client.list_jobs()) == count
-        assert len(house.client.list_events("j")) == count
+    with Wire(lambda _: page(*ids, has_more=None), assumed=Assumed(frozenset({Assumption.WHOLE_LISTING}))) as wire:
+        assert len(wire.client.list_jobs()) == count
+        assert len(wire.client.list_events("j")) == count
 
 
 def test_a_server_that_begins_again_after_its_last_page_has_been_walked() -> None:
@@ -199,8 +199,8 @@ def test_a_listing_that_is_refused_on_its_second_page_is_no_listing() -> None:
 
 
 def test_cursors_are_escaped() -> None:
-    with House(by_cursor({"": page("a/../b?c&d", has_more=True), "a%2F..%2Fb%3Fc%26d": page("e")})) as house:
-        assert [j.id for j in house.client.list_jobs()] == ["a/../b?c&d", "e"]
+    with Wire(by_cursor({"": page("a/../b?c&d", has_more=True), "a%2F..%2Fb%3Fc%26d": page("e")})) as wire:
+        assert [j.id for j in wire.client.list_jobs()] == ["a/../b?c&d", "e"]
 
 
 def endless(_: Request, count: Iterator[int] = itertools.count()) -> Reply:  # noqa: B008 - one counter for all
@@ -216,15 +216,15 @@ def test_a_listing_that_never_ends_is_given_up(
 ) -> None:
     assert getattr(listing_module, limit) <= 256 * 1024 * 1024
     monkeypatch.setattr(listing_module, limit, value)
-    with House(endless) as house:
+    with Wire(endless) as wire:
         with pytest.raises(Unreadable, match=words):
-            house.client.list_jobs()
-        assert len(house.server.requests) <= 6
+            wire.client.list_jobs()
+        assert len(wire.server.requests) <= 6
 
 
 def test_a_listing_that_trickles_in_is_given_up_after_a_quarter_of_an_hour() -> None:
     late = itertools.cycle([reply({}, 429, **{"retry-after": "100"}), None])
-    with House(lambda request: next(late) or endless(request)) as house:
+    with Wire(lambda request: next(late) or endless(request)) as wire:
         with pytest.raises(Unreadable, match="no end after 900 s"):
-            house.client.list_jobs()
-        assert len(house.server.requests) < 20
+            wire.client.list_jobs()
+        assert len(wire.server.requests) < 20

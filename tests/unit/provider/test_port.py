@@ -5,7 +5,7 @@ import pytest
 from reconciler.errors import RateLimited, Refused
 from reconciler.provider import is_lasting, is_not_ready, takes_no_jobs
 from tests.fakes.faulty import reply
-from tests.fakes.servers import CREATE, House
+from tests.fakes.servers import CREATE, Wire
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_no_other_refusal_is_one_that_came_too_early(status: int) -> None:
 )
 def test_which_429s_last(body: dict[str, str], retry_after: str | None, *, lasts: bool) -> None:
     headers = {"retry-after": retry_after} if retry_after else {}
-    with House(lambda _: reply({"error": body}, 429, **headers)) as house, pytest.raises(RateLimited) as raised:
-        house.client.create_job(CREATE)
+    with Wire(lambda _: reply({"error": body}, 429, **headers)) as wire, pytest.raises(RateLimited) as raised:
+        wire.client.create_job(CREATE)
     assert is_lasting(raised.value) is lasts
     assert takes_no_jobs(raised.value) is lasts

@@ -6,33 +6,31 @@ from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.provider import PROFILES, Profile
 from tests.fakes.faulty import reply
-from tests.fakes.servers import CREATE, JOB, KEY, House, a_key, an_account, script
+from tests.fakes.servers import CREATE, JOB, KEY, Wire, a_key, an_account, script
 
 
 def test_headers() -> None:
-    with House(
-        lambda _: reply(JOB), organization="org-1", project="p-1", profile=PROFILES[ProviderName.AZURE]
-    ) as house:
-        house.client.retrieve_job("ftjob-1")
-        headers = house.server.requests[0].headers
+    with Wire(lambda _: reply(JOB), organization="org-1", project="p-1", profile=PROFILES[ProviderName.AZURE]) as wire:
+        wire.client.retrieve_job("ftjob-1")
+        headers = wire.server.requests[0].headers
     assert headers["api-key"] == KEY
     assert "authorization" not in headers
     assert (headers["openai-organization"], headers["openai-project"]) == ("org-1", "p-1")
     assert headers["user-agent"].startswith("finetune-reconciler/")
-    with House(lambda _: reply(JOB), api_key="") as house:
-        house.client.retrieve_job("ftjob-1")
-        assert not {"authorization", "openai-organization", "api-key"} & set(house.server.requests[0].headers)
+    with Wire(lambda _: reply(JOB), api_key="") as wire:
+        wire.client.retrieve_job("ftjob-1")
+        assert not {"authorization", "openai-organization", "api-key"} & set(wire.server.requests[0].headers)
 
 
 def test_a_profile_adds_to_every_request() -> None:
     profile = Profile(
         ProviderName.COMPATIBLE, auth=lambda key: {"x-token": key[:2]}, query={"api-version": "1"}, headers={"x-a": "b"}
     )
-    with House(script(reply(JOB), reply(JOB), reply({"data": []})), profile=profile) as house:
-        house.client.create_job(CREATE)
-        house.client.retrieve_job("ftjob-1")
-        house.client.find_file("n", 1)
-        requests = house.server.requests
+    with Wire(script(reply(JOB), reply(JOB), reply({"data": []})), profile=profile) as wire:
+        wire.client.create_job(CREATE)
+        wire.client.retrieve_job("ftjob-1")
+        wire.client.find_file("n", 1)
+        requests = wire.server.requests
     assert [request.headers["x-token"] for request in requests] == ["sk"] * 3
     assert [request.headers["x-a"] for request in requests] == ["b"] * 3
     assert [request.path.partition("?")[2] for request in requests] == [

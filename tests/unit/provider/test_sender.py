@@ -15,7 +15,7 @@ from reconciler.provider import OpenAIClient, takes_no_jobs
 from reconciler.provider.key import KeyFile, Secrets
 from reconciler.provider.transport import ANSWER_LIMIT
 from tests.fakes.faulty import DROP, HANG, FaultyServer, Reply, Request, reply
-from tests.fakes.servers import CREATE, HTML, JOB, KEY, House, caught, script
+from tests.fakes.servers import CREATE, HTML, JOB, KEY, Wire, caught, script
 
 UNKNOWN = {
     "dropped": DROP,
@@ -44,75 +44,75 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN.keys())
 def test_an_unknown_outcome_is_posted_once(answer: Reply) -> None:
-    with House(lambda _: answer) as house:
+    with Wire(lambda _: answer) as wire:
         with pytest.raises(OutcomeUnknown):
-            house.client.create_job(CREATE)
-        assert len(house.server.requests) == 1
-        assert house.clock.slept == []
+            wire.client.create_job(CREATE)
+        assert len(wire.server.requests) == 1
+        assert wire.clock.slept == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
 def test_a_refusal_says_that_nothing_was_created(status: int) -> None:
     told = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "bad_thing"}}
-    with House(lambda _: reply(told, status, **{"x-request-id": "req-7"})) as house:
+    with Wire(lambda _: reply(told, status, **{"x-request-id": "req-7"})) as wire:
         with pytest.raises(Refused) as raised:
-            house.client.create_job(CREATE)
-        assert len(house.server.requests) == 1
+            wire.client.create_job(CREATE)
+        assert len(wire.server.requests) == 1
     assert (raised.value.status, raised.value.code, raised.value.request_id) == (status, "bad_thing", "req-7")
     assert str(raised.value) == f"POST /fine_tuning/jobs: HTTP {status} bad_thing: no"
 
 
 def test_a_429_on_a_create_is_told_and_not_repeated() -> None:
-    with House(lambda _: reply({"error": {"code": "rate_limit_exceeded"}}, 429, **{"retry-after": "3"})) as house:
+    with Wire(lambda _: reply({"error": {"code": "rate_limit_exceeded"}}, 429, **{"retry-after": "3"})) as wire:
         with pytest.raises(RateLimited) as raised:
-            house.client.create_job(CREATE)
-        assert len(house.server.requests) == 1
+            wire.client.create_job(CREATE)
+        assert len(wire.server.requests) == 1
     assert raised.value.retry_after == 3
     assert not takes_no_jobs(raised.value)
 
 
 def test_no_connection_means_not_sent() -> None:
-    with House(lambda _: reply(JOB)) as house:
-        gone = house.server.base_url
-    with House(lambda _: reply(JOB), base_url=gone) as house, pytest.raises(NotSent):
-        house.client.create_job(CREATE)
+    with Wire(lambda _: reply(JOB)) as wire:
+        gone = wire.server.base_url
+    with Wire(lambda _: reply(JOB), base_url=gone) as wire, pytest.raises(NotSent):
+        wire.client.create_job(CREATE)
 
 
 def test_an_unknown_host_means_not_sent() -> None:
-    with House(lambda _: reply(JOB), base_url="http://no-such-host.invalid/v1") as house, pytest.raises(NotSent):
-        house.client.create_job(CREATE)
+    with Wire(lambda _: reply(JOB), base_url="http://no-such-host.invalid/v1") as wire, pytest.raises(NotSent):
+        wire.client.create_job(CREATE)
 
 
 def test_a_server_that_is_weak_may_say_how_long() -> None:
-    with House(lambda _: reply({}, 503, **{"retry-after": "9"})) as house:
+    with Wire(lambda _: reply({}, 503, **{"retry-after": "9"})) as wire:
         with pytest.raises(OutcomeUnknown) as raised:
-            house.client.upload_file("x.jsonl", b"{}")
+            wire.client.upload_file("x.jsonl", b"{}")
         with pytest.raises(OutcomeUnknown):
-            house.client.create_job(CREATE)
+            wire.client.create_job(CREATE)
     assert raised.value.retry_after == 9
 
 
 @pytest.mark.parametrize("fault", [DROP, HANG, HTML, reply({}, 500), reply({}, 409), Reply(200, b"{", {})], ids=repr)
 def test_a_read_is_asked_again(fault: Reply) -> None:
-    with House(script(fault, fault, reply(JOB))) as house:
-        assert house.client.retrieve_job("ftjob-1").id == "ftjob-1"
-        assert len(house.server.requests) == 3
-        assert house.clock.slept == [0.5, 1.0], "half of what the jitter allows"
+    with Wire(script(fault, fault, reply(JOB))) as wire:
+        assert wire.client.retrieve_job("ftjob-1").id == "ftjob-1"
+        assert len(wire.server.requests) == 3
+        assert wire.clock.slept == [0.5, 1.0], "half of what the jitter allows"
 
 
 def test_a_read_is_given_up_after_four_tries() -> None:
-    with House(lambda _: reply({}, 503)) as house:
+    with Wire(lambda _: reply({}, 503)) as wire:
         with pytest.raises(Unreadable, match="HTTP 503"):
-            house.client.retrieve_job("ftjob-1")
-        assert len(house.server.requests) == 4
+            wire.client.retrieve_job("ftjob-1")
+        assert len(wire.server.requests) == 4
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422])
 def test_a_refused_read_is_not_repeated(status: int) -> None:
-    with House(lambda _: reply({}, status)) as house:
+    with Wire(lambda _: reply({}, status)) as wire:
         with pytest.raises(Refused) as raised:
-            house.client.retrieve_job("ftjob-1")
-        assert len(house.server.requests) == 1
+            wire.client.retrieve_job("ftjob-1")
+        assert len(wire.server.requests) == 1
     assert raised.value.status == status
 
 
@@ -127,17 +127,17 @@ def test_a_refused_read_is_not_repeated(status: int) -> None:
     ],
 )
 def test_retry_after_is_obeyed(headers: dict[str, str], waited: float) -> None:
-    with House(script(reply({}, 429, **headers), reply(JOB))) as house:
-        house.client.retrieve_job("ftjob-1")
-        assert house.clock.slept == [waited]
+    with Wire(script(reply({}, 429, **headers), reply(JOB))) as wire:
+        wire.client.retrieve_job("ftjob-1")
+        assert wire.clock.slept == [waited]
 
 
 def test_retry_after_may_be_a_date() -> None:
-    with House(lambda _: reply(JOB)) as house:
-        date = formatdate(house.clock.time() + 30, usegmt=True)
-        house.server.answer = script(reply({}, 429, **{"retry-after": date}), reply(JOB))
-        house.client.retrieve_job("ftjob-1")
-        assert 28 < house.clock.slept[0] <= 31
+    with Wire(lambda _: reply(JOB)) as wire:
+        date = formatdate(wire.clock.time() + 30, usegmt=True)
+        wire.server.answer = script(reply({}, 429, **{"retry-after": date}), reply(JOB))
+        wire.client.retrieve_job("ftjob-1")
+        assert 28 < wire.clock.slept[0] <= 31
 
 
 @pytest.mark.parametrize(
@@ -153,19 +153,19 @@ def test_retry_after_may_be_a_date() -> None:
     ids=["too long", "quota", "camel case", "flat", "a text", "daily"],
 )
 def test_a_limit_that_will_not_pass_is_told_at_once(answer: Reply) -> None:
-    with House(lambda _: answer) as house:
+    with Wire(lambda _: answer) as wire:
         with pytest.raises(RateLimited):
-            house.client.list_jobs()
-        assert len(house.server.requests) == 1
+            wire.client.list_jobs()
+        assert len(wire.server.requests) == 1
 
 
 def test_no_redirect_is_followed_and_the_key_goes_nowhere_else() -> None:
     with FaultyServer(lambda _: reply(JOB)) as other:
         with (
-            House(lambda _: reply({}, 302, location=f"{other.base_url}/fine_tuning/jobs/ftjob-1")) as house,
+            Wire(lambda _: reply({}, 302, location=f"{other.base_url}/fine_tuning/jobs/ftjob-1")) as wire,
             pytest.raises(Unreadable),
         ):
-            house.client.retrieve_job("ftjob-1")
+            wire.client.retrieve_job("ftjob-1")
         assert other.requests == []
 
 
@@ -180,16 +180,16 @@ def a_file(path: Path, key: str = KEY) -> KeyFile:
     return file
 
 
-def sent_keys(house: House) -> list[str]:
-    return [request.headers["authorization"].removeprefix("Bearer ") for request in house.server.requests]
+def sent_keys(wire: Wire) -> list[str]:
+    return [request.headers["authorization"].removeprefix("Bearer ") for request in wire.server.requests]
 
 
 def test_a_key_file_that_changed_counts_from_the_next_request(tmp_path: Path) -> None:
-    with House(lambda _: reply(JOB), api_key=a_file(tmp_path / "key")) as house:
-        house.client.retrieve_job("ftjob-1")
+    with Wire(lambda _: reply(JOB), api_key=a_file(tmp_path / "key")) as wire:
+        wire.client.retrieve_job("ftjob-1")
         (tmp_path / "key").write_text(ROTATED)
-        house.client.cancel_job("ftjob-1")
-    assert sent_keys(house) == [KEY, ROTATED]
+        wire.client.cancel_job("ftjob-1")
+    assert sent_keys(wire) == [KEY, ROTATED]
 
 
 class Unseen(KeyFile):
@@ -214,26 +214,26 @@ def by_key(request: Request) -> Reply:
 
 
 def test_a_read_that_met_a_401_is_asked_once_more_with_another_key(tmp_path: Path) -> None:
-    with House(by_key, api_key=unseen(tmp_path / "key")) as house:
-        house.client.retrieve_job("ftjob-1")
-    assert sent_keys(house) == [KEY, ROTATED]
-    assert [record.status for record in house.records] == [401, 200]
+    with Wire(by_key, api_key=unseen(tmp_path / "key")) as wire:
+        wire.client.retrieve_job("ftjob-1")
+    assert sent_keys(wire) == [KEY, ROTATED]
+    assert [record.status for record in wire.records] == [401, 200]
 
 
 def test_a_read_is_asked_once_more_only(tmp_path: Path) -> None:
-    with House(lambda _: reply({}, 401), api_key=unseen(tmp_path / "key")) as house, pytest.raises(Refused):
-        house.client.retrieve_job("ftjob-1")
-    assert sent_keys(house) == [KEY, ROTATED]
+    with Wire(lambda _: reply({}, 401), api_key=unseen(tmp_path / "key")) as wire, pytest.raises(Refused):
+        wire.client.retrieve_job("ftjob-1")
+    assert sent_keys(wire) == [KEY, ROTATED]
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["the same key", "no file"])
 def test_a_401_for_the_only_key_there_is_ends_the_read(tmp_path: Path, *, gone: bool) -> None:
-    with House(lambda _: reply({}, 401), api_key=a_file(tmp_path / "key")) as house:
+    with Wire(lambda _: reply({}, 401), api_key=a_file(tmp_path / "key")) as wire:
         if gone:
             (tmp_path / "key").unlink()
         with pytest.raises(Refused, match="HTTP 401"):
-            house.client.list_jobs()
-    assert sent_keys(house) == [KEY]
+            wire.client.list_jobs()
+    assert sent_keys(wire) == [KEY]
 
 
 @pytest.mark.parametrize(
@@ -252,68 +252,68 @@ def test_a_write_that_met_a_401_is_refused_and_not_repeated(
         (tmp_path / "key").write_text(ROTATED)  # rotated while the request is under way
         return by_key(request)
 
-    with House(answer, api_key=a_file(tmp_path / "key")) as house:
+    with Wire(answer, api_key=a_file(tmp_path / "key")) as wire:
         with pytest.raises(Refused, match="HTTP 401"):
-            write(house.client)
-        assert sent_keys(house) == [KEY]
-        house.client.retrieve_job("ftjob-1")
-    assert sent_keys(house) == [KEY, ROTATED]
+            write(wire.client)
+        assert sent_keys(wire) == [KEY]
+        wire.client.retrieve_job("ftjob-1")
+    assert sent_keys(wire) == [KEY, ROTATED]
 
 
 def test_a_read_asked_once_more_ends_as_that_answer_says(tmp_path: Path) -> None:
-    with House(script(reply({}, 401), reply({}, 500), reply(JOB)), api_key=unseen(tmp_path / "key")) as house:
-        house.client.retrieve_job("ftjob-1")
-    assert [record.status for record in house.records] == [401, 500, 200]
+    with Wire(script(reply({}, 401), reply({}, 500), reply(JOB)), api_key=unseen(tmp_path / "key")) as wire:
+        wire.client.retrieve_job("ftjob-1")
+    assert [record.status for record in wire.records] == [401, 500, 200]
 
 
 def test_every_key_ever_held_is_in_no_message(tmp_path: Path) -> None:
     told = {"error": {"message": f"neither {KEY} nor {ROTATED}"}, "id": "j", "status": "running"}
-    with House(lambda _: reply(told), api_key=a_file(tmp_path / "key")) as house:
+    with Wire(lambda _: reply(told), api_key=a_file(tmp_path / "key")) as wire:
         (tmp_path / "key").write_text(ROTATED)
-        job = house.client.retrieve_job("j")
+        job = wire.client.retrieve_job("j")
         assert job.error is not None
         assert job.error.message == "neither [redacted] nor [redacted]"
-        house.server.answer = lambda _: reply(told, 401)
-        outcome = caught(lambda: house.client.create_job(CREATE))
+        wire.server.answer = lambda _: reply(told, 401)
+        outcome = caught(lambda: wire.client.create_job(CREATE))
     assert str(outcome).endswith(": neither [redacted] nor [redacted]")
-    assert not any(key in repr(house.records) for key in (KEY, ROTATED))
+    assert not any(key in repr(wire.records) for key in (KEY, ROTATED))
 
 
 def test_no_empty_key_is_sent_while_the_file_is_rotated(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    with House(lambda _: reply(JOB), api_key=a_file(path)) as house:
+    with Wire(lambda _: reply(JOB), api_key=a_file(path)) as wire:
         for rotate in (path.unlink, lambda: path.write_text(""), lambda: path.write_text(f"{ROTATED}\n")):
             rotate()
-            house.client.retrieve_job("ftjob-1")
-    assert sent_keys(house) == [KEY, KEY, ROTATED]
+            wire.client.retrieve_job("ftjob-1")
+    assert sent_keys(wire) == [KEY, KEY, ROTATED]
 
 
 def test_every_request_is_recorded() -> None:
-    with House(script(reply({}, 500, **{"x-request-id": "r1"}), reply(JOB))) as house:
-        house.client.retrieve_job("ftjob-1")
-    assert [(r.operation, r.method, r.path, r.status) for r in house.records] == [
+    with Wire(script(reply({}, 500, **{"x-request-id": "r1"}), reply(JOB))) as wire:
+        wire.client.retrieve_job("ftjob-1")
+    assert [(r.operation, r.method, r.path, r.status) for r in wire.records] == [
         ("retrieve", "GET", "/fine_tuning/jobs/ftjob-1", 500),
         ("retrieve", "GET", "/fine_tuning/jobs/ftjob-1", 200),
     ]
-    assert house.records[0].request_id == "r1"
-    assert house.records[0].error.startswith("GET /fine_tuning/jobs/ftjob-1: HTTP 500")
-    assert all(r.duration >= 0 for r in house.records)
+    assert wire.records[0].request_id == "r1"
+    assert wire.records[0].error.startswith("GET /fine_tuning/jobs/ftjob-1: HTTP 500")
+    assert all(r.duration >= 0 for r in wire.records)
 
 
 def test_a_429_slows_every_request_down_not_only_the_one_that_met_it() -> None:
     answers = iter([Reply(429, b"{}", {"retry-after": "20"})])
-    with House(lambda _: next(answers, reply({"id": "j", "status": "running"}))) as house:
+    with Wire(lambda _: next(answers, reply({"id": "j", "status": "running"}))) as wire:
         slept: list[float] = []
-        house.clock.sleep = slept.append  # type: ignore[method-assign, assignment]
-        house.client.retrieve_job("j")
+        wire.clock.sleep = slept.append  # type: ignore[method-assign, assignment]
+        wire.client.retrieve_job("j")
         assert slept[0] == pytest.approx(20.5)
-        house.client.retrieve_job("j")
+        wire.client.retrieve_job("j")
         assert len(slept) == 3, "on a clock that stood still, the retry and the next request waited as well"
         assert slept[1:] == [pytest.approx(20.5, abs=0.5)] * 2
 
 
 def test_a_cookie_is_not_kept() -> None:
-    with House(lambda _: reply(JOB, 200, **{"set-cookie": "a=b; Path=/"})) as house:
-        house.client.retrieve_job("ftjob-1")
-        house.client.retrieve_job("ftjob-1")
-        assert all("cookie" not in request.headers for request in house.server.requests)
+    with Wire(lambda _: reply(JOB, 200, **{"set-cookie": "a=b; Path=/"})) as wire:
+        wire.client.retrieve_job("ftjob-1")
+        wire.client.retrieve_job("ftjob-1")
+        assert all("cookie" not in request.headers for request in wire.server.requests)

@@ -16,22 +16,22 @@ from reconciler.provider import DeadlineTransport, OpenAIClient, RequestRecord
 from reconciler.provider.transport import _bounded
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import DROP, Reply, reply
-from tests.fakes.servers import CREATE, JOB, TLS, House, an_account, asked
+from tests.fakes.servers import CREATE, JOB, TLS, Wire, an_account, asked
 
 
 def test_a_connection_that_died_while_idle_is_not_used_for_a_create() -> None:
-    with House(lambda _: Reply(200, json.dumps(JOB).encode(), {"connection": "close"})) as house:
+    with Wire(lambda _: Reply(200, json.dumps(JOB).encode(), {"connection": "close"})) as wire:
         for _ in range(3):
-            house.client.create_job(CREATE)
-        assert len(house.server.requests) == 3
+            wire.client.create_job(CREATE)
+        assert len(wire.server.requests) == 3
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_compressed_answer_is_read(encoding: str) -> None:
     content = json.dumps(JOB).encode()
     packed = gzip.compress(content) if encoding == "gzip" else zlib.compress(content)
-    with House(lambda _: Reply(200, packed, {"content-encoding": encoding})) as house:
-        assert house.client.retrieve_job("ftjob-1").id == "ftjob-1"
+    with Wire(lambda _: Reply(200, packed, {"content-encoding": encoding})) as wire:
+        assert wire.client.retrieve_job("ftjob-1").id == "ftjob-1"
 
 
 CERTIFICATES = {
@@ -47,19 +47,19 @@ def test_a_certificate_that_cannot_be_trusted_is_tried_once(
     served: str, known: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(TLS / f"{known}.pem") if known else "")
-    with House(lambda _: reply(JOB), TLS / f"{served}.pem") as house:
-        for outcome in asked(house.client):
+    with Wire(lambda _: reply(JOB), TLS / f"{served}.pem") as wire:
+        for outcome in asked(wire.client):
             assert isinstance(outcome, Untrusted)
             assert said in str(outcome)
-        assert house.clock.slept == []
-        assert len(house.records) == 3
-        assert house.server.requests == []
+        assert wire.clock.slept == []
+        assert len(wire.records) == 3
+        assert wire.server.requests == []
 
 
 def test_a_certificate_that_the_operator_trusts_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(TLS / "loopback.pem"))
-    with House(lambda _: reply(JOB), TLS / "loopback.pem") as house:
-        assert house.client.create_job(CREATE).id == "ftjob-1"
+    with Wire(lambda _: reply(JOB), TLS / "loopback.pem") as wire:
+        assert wire.client.create_job(CREATE).id == "ftjob-1"
 
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail.example ESMTP\r\n"])
@@ -128,10 +128,10 @@ def test_certificates_that_cannot_be_read_are_wrong_usage(
     if content is not None:
         (tmp_path / "ca.pem").write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    with House(lambda _: DROP) as house:
-        base_url = house.server.base_url.replace("http:", "https:")
-    with House(lambda _: DROP, base_url=base_url) as house, pytest.raises(UsageError, match="SSL_CERT_FILE"):
-        house.client.list_jobs()
+    with Wire(lambda _: DROP) as wire:
+        base_url = wire.server.base_url.replace("http:", "https:")
+    with Wire(lambda _: DROP, base_url=base_url) as wire, pytest.raises(UsageError, match="SSL_CERT_FILE"):
+        wire.client.list_jobs()
 
 
 @pytest.mark.parametrize(
@@ -152,10 +152,10 @@ def test_certificates_that_cannot_be_read_are_wrong_usage(
     ids=["headers", "header", "hints", "switch", "status", "nul", "chunk", "extension", "minus", "digits", "two"],
 )
 def test_an_answer_that_is_no_http_is_an_unknown_outcome(sent: bytes) -> None:
-    with House(lambda _: Reply(body=sent, how="raw")) as house:
+    with Wire(lambda _: Reply(body=sent, how="raw")) as wire:
         with pytest.raises(OutcomeUnknown) as raised:
-            house.client.create_job(CREATE)
-        assert len(house.server.requests) == 1
+            wire.client.create_job(CREATE)
+        assert len(wire.server.requests) == 1
     assert len(str(raised.value)) < 1000
     assert str(raised.value).isprintable()
 
