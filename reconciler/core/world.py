@@ -1,7 +1,7 @@
 """Everything a decision may look at, as frozen values: one moment, and in it the case of each name.
 
-Pure. `engine` fills a `World` from the source, the provider and the journal; the decision
-reads it and nothing else: no clock, no file, no socket.
+Pure. `reconcile` fills a `World` from the source, the provider and the journal; the decision reads it and nothing else:
+no clock, no file, no socket.
 """
 
 from collections import defaultdict
@@ -25,8 +25,8 @@ class World:
     ``missing`` are recorded or adopted job ids that are not listed and answered 404, ``unseen`` those that
     were asked for beside the listing and could not be read.
     ``overtaken`` are names of which another run on this state directory has since wanted something else.
-    ``looked_for`` are names whose unresolved create was looked for, in vain, in a listing begun
-    after the settle window. ``seen_first`` are the job ids of this run's first listing.
+    ``looked_for`` are names whose unresolved create this listing would show, since it began a settle window later.
+    ``seen_first`` are the job ids of this run's first listing.
     ``approved_ahead`` are the `Ahead` jobs that a person agreed to retire.
     ``gaps`` are places of the directory that could hold a name and hold nothing: why nothing is gone for certain.
     ``leftovers`` are names without a manifest, and the file that may still hold each.

@@ -34,7 +34,7 @@ class Checkout:
         return frozenset(self._journal.live_names())
 
     def fleet(self, snapshot: Snapshot) -> Fleet:
-        """What its document says, or said while it was whole. Raises SourceError where it never was."""
+        """What its document says, or said while it was valid. Raises SourceError where it never was."""
         self._fleet = snapshot.fleet or self._fleet
         if self._fleet is None:
             raise SourceError([str(problem) for problem in snapshot.problems])

@@ -1,8 +1,8 @@
 """One pass: list, remember, decide, act, report.
 
-`apply` and `daemon` repeat `Reconciler.one_pass`; `plan` and `status` on the command line use
-`observe` and `decide` alone, which write nothing, and `forget` uses `forget`. A pass gets the whole desired map and the
-whole listing, never an event. What to do is decided in `core`: in here is the order of it.
+`apply` and `daemon` repeat `Reconciler.one_pass`. On the command line `plan` and `status` use `observe` and `decide`
+alone, which write nothing, and `forget` the method of that name. A pass gets the whole desired map and the whole
+listing, never an event. What to do is decided in `core`: in here is the order of it.
 """
 
 import uuid

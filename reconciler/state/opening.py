@@ -127,7 +127,7 @@ def _copied(path: Path) -> sqlite3.Connection:
 
 
 def verify(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise JournalError unless it is a whole journal of this version, or of one that is still read."""
+    """Raise JournalError unless it is an undamaged journal of this version, or of one that is still read."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
