@@ -233,8 +233,7 @@ class Reconciler:
         if not outcomes and not bound:
             return decided
         world = decided.seen.world
-        changed = {o.job.id: o.job for o in outcomes if o.job is not None}
-        jobs = {job.id: job for job in world.jobs} | changed
+        jobs = {job.id: job for job in (*world.jobs, *(o.job for o in outcomes if o.job is not None))}
         looked_for = world.looked_for - {o.name for o in outcomes if o.unknown}
         memory = self.memory(jobs.values(), world.fleet)
         world = replace(world, jobs=tuple(jobs.values()), memory=memory, looked_for=looked_for)
