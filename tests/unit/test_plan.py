@@ -276,6 +276,11 @@ SAID: dict[str, list[str]] = {
         "running",
         f"{REPLACED}; its cancel was given up by `forget`, so it is left",
     ],
+    "D a job without marks outlives its spec, and that is said": ["running", f"of an earlier spec; {NOT_OURS}"],
+    "D until its successor exists it is what there is": [
+        NEW,
+        "of an earlier spec, without this fleet's marks: it goes on when its successor exists; cancel it by hand then",
+    ],
     "a server that drops metadata: its job is known by its seed when the journal is lost": [
         "running already, recognised by its seed; no second one is made"
     ],
