@@ -187,6 +187,7 @@ MADE_ELSEWHERE = "somebody who knows more may have made it; left alone. A person
 NEVER_NAMED = f"live, ours, and no manifest here ever named it: {MADE_ELSEWHERE}"
 NEVER_ASKED = f"live, ours, and no manifest here ever had its spec: {MADE_ELSEWHERE}"
 NEW, GONE, REPLACED = "no job of this revision exists", "its manifest is gone", "its spec was replaced"
+LOOKS_ALIKE = "job {} (running) may be this very job: it carries its seed{}, and no marks that say whose it is; if it is the one, name it in policy.adopt; if not, set another seed, or raise rerun"
 KEPT = "of an earlier spec; kept until its successor exists"
 SAID: dict[str, list[str]] = {
     "1 broken manifest": ["its manifest cannot be trusted now; nothing is touched until it is mended"],
@@ -283,6 +284,12 @@ SAID: dict[str, list[str]] = {
     ],
     "a server that drops metadata: its job is known by its seed when the journal is lost": [
         "running already, recognised by its seed; no second one is made"
+    ],
+    "... but not with another suffix; and it is not made again either": [
+        LOOKS_ALIKE.format("j2", " and the suffix x"),
+    ],
+    "... nor by a seed that a manifest sets: others may have set it too, and nobody can say": [
+        LOOKS_ALIKE.format("j1", ""),
     ],
 }
 WORLDS = {situation: w for situation, w, _ in TABLE}

@@ -21,7 +21,9 @@ def identified(jobs: Iterable[Job], wants: Iterable[Desired] = (), remembers: Me
     return recognise(Listing(FLEET, {d.name: d for d in wants}, tuple(jobs), remembers))
 
 
-def known(jobs: Iterable[Job], wants: Iterable[Desired] = (), remembers: Memory = NOTHING) -> list[tuple[str, NamedJob]]:
+def known(
+    jobs: Iterable[Job], wants: Iterable[Desired] = (), remembers: Memory = NOTHING
+) -> list[tuple[str, NamedJob]]:
     """Every job that stands for a name, with it."""
     return [(name, k) for name, ks in identified(jobs, wants, remembers).by_name.items() for k in ks]
 
