@@ -168,6 +168,16 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(HOLD, Reason.AHEAD, "j1")],
     ),
     (
+        "5 gone, without memory, of a name that this run read before",
+        world([job()], [], remembers=replace(NOBODY_KNOWS, wanted={("a", R2): {"model": "m"}})),
+        [(CANCEL, Reason.REMOVED, "j1")],
+    ),
+    (
+        "5 gone, without memory, of a name that was only taken over",
+        world([job()], [], remembers=replace(NOBODY_KNOWS, wanted={("a", R2): None})),
+        [(HOLD, Reason.AHEAD, "j1")],
+    ),
+    (
         "5 gone, a person agreed",
         world([job()], [], remembers=KNOWS_NOTHING, approved_ahead=frozenset({"j1"})),
         [(CANCEL, Reason.REMOVED, "j1")],

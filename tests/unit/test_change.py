@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.core.change import Adopt, Cancel, Create, Hold, Keep, Plan, Wait, Write
+from reconciler.core.change import Action, Adopt, Cancel, Create, Hold, Keep, Plan, Wait, Write
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from tests.fakes.builders import R1, R2, desired, fleet, world
@@ -24,6 +24,10 @@ CHANGES = (
     Wait("i", Reason.BLOCKED, "a gate", CANCEL),
 )
 PLAN = Plan(CHANGES, unmanaged=0)
+
+
+def test_an_action_is_a_word_that_is_shown_and_approved() -> None:
+    assert [str(action) for action in Action] == ["create", "cancel", "adopt", "keep", "wait", "hold"]
 
 
 @pytest.mark.parametrize("write", [CREATE, CANCEL])
