@@ -322,6 +322,7 @@ ONLY_SAYS = (None, None, None)
         ("5 gone and live", [(R1, 1, CANCEL, Reason.REMOVED, None)]),
         ("5 gone, never wanted here", [(R1, 1, CANCEL, Reason.AHEAD, None)]),
         ("6 two live", [(R1, 1, *ONLY_SAYS), (R1, 1, CANCEL, Reason.DUPLICATE, "j1")]),
+        ("7 one live, not known", [(R1, 1, *ONLY_SAYS)]),
         ("9 failed twice, one retry", [(R1, 2, *ONLY_SAYS)]),
         ("10 cancelled by us for a removal", [(R1, 2, CREATE, Reason.RESTORED, None)]),
         ("14 the provider takes no jobs", [(R1, 1, CREATE, Reason.NOT_CREATED, None)]),
