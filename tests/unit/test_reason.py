@@ -21,3 +21,44 @@ def test_only_ends_that_a_manifest_asked_for_are_taken_back() -> None:
 def test_a_person_may_approve_what_is_ahead_and_nobody_what_was_overtaken() -> None:
     assert Reason.AHEAD.ended_by is EndedBy.PERSON
     assert Reason.OVERTAKEN.ended_by is EndedBy.NOBODY
+
+
+# The columns once more, by what follows from each: a change of one is a change of what a run waits for and reports.
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "words"),
+    [
+        (
+            EndedBy.TIME,
+            "CreateUnresolved Removed Duplicate Retry Restored NotCreated CreateRefused CreateRejected Superseded",
+        ),
+        (
+            EndedBy.PROVIDER,
+            "Orphaned PruneDisabled InProgress Adopted WaitingForJob WaitingForPrevious WaitingForCapacity",
+        ),
+        (
+            EndedBy.PERSON,
+            "SourceInvalid Missing Suspended CancelRequested Failed Cancelled DependencyFailed NoIdentity Blocked Ahead",
+        ),
+        (EndedBy.NOBODY, "Overtaken Succeeded"),
+    ],
+)
+def test_what_must_happen_before_a_name_goes_on(ended_by: EndedBy, words: str) -> None:
+    assert [str(r) for r in Reason if r.ended_by is ended_by] == words.split()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (Trouble.OWN, "SourceInvalid CreateUnresolved Missing CreateRefused CreateRejected NoIdentity"),
+        (Trouble.ELSEWHERE, "DependencyFailed Blocked"),
+    ],
+)
+def test_what_is_shown_as_blocked_and_where_its_cause_lies(trouble: Trouble, words: str) -> None:
+    assert [str(r) for r in Reason if r.trouble is trouble] == words.split()
+
+
+def test_what_is_owed_nothing_is_as_declared() -> None:
+    words = "Suspended CancelRequested Orphaned PruneDisabled InProgress Adopted Succeeded Failed Cancelled"
+    assert [str(r) for r in Reason if r.as_declared] == words.split()
