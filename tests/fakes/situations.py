@@ -286,6 +286,15 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(CREATE, Reason.RESTORED, None)],
     ),
     (
+        "10 cancelled by us for a removal, after an attempt that failed",
+        world(
+            [job("j1", status="failed"), job("j2", attempt=2, status="cancelled")],
+            [desired()],
+            remembers=own(job("j1"), job("j2", attempt=2), j2="Removed"),
+        ),
+        [(CREATE, Reason.RESTORED, None)],
+    ),
+    (
         "10 cancelled by us because its manifest said so",
         world([old], [desired()], remembers=own(old, j1="CancelRequested")),
         [(CREATE, Reason.RESTORED, None)],

@@ -243,14 +243,14 @@ WAY_ON = "check the plan, then approve its digest (apply --approve DIGEST) or ra
             ),
         ),
         (
-            replace(NEW, memory=replace(NEW.memory, neighbours={"old-name": 2})),
+            replace(NEW, memory=replace(NEW.memory, neighbours={"old-name": 2, "older": 1})),
             Permission(),
             Verdict(
                 "first_run",
                 None,
                 1,
                 True,
-                "this provider shows no job of fleet fleet-1 (0 of others). A wrong key or project looks the same; if this is the first run, say --first-run. Live here under another name: old-name (2 jobs); a fleet that is renamed begins anew, and those go on",
+                "this provider shows no job of fleet fleet-1 (0 of others). A wrong key or project looks the same; if this is the first run, say --first-run. Live here under another name: old-name (2 jobs), older (1 jobs); a fleet that is renamed begins anew, and those go on",
             ),
         ),
         (ONE_GONE, BEGIN, Verdict("all_missing", None, 1, False, "1 of 2 recorded jobs are there")),
@@ -369,6 +369,7 @@ def test_expect_compares_what_it_names() -> None:
         ("api.openai.com:443", "api.openai.com", 443),
         ("api.openai.com.:443", "api.openai.com", 443),
         ("h:80", "h", 80),
+        ("EXAMPLE.org", "example.org", 443),
         ("[::1]:8080", "[::1]:8080", 8080),
         ("[::1]", "[::1]:8080", 8080),
         ("::1", "[::1]:8080", 8080),
@@ -397,6 +398,7 @@ def test_a_host_is_expected_with_the_port_that_the_header_shows_or_without(
         ("https://api.openai.com/v1", "api.openai.com", 443, "write it as api.openai.com;"),
         ("https://[::1", "h", 443, "write it as [::1;"),
         ("localhost:8080/v1", "localhost:8080", 8080, "write it as localhost:8080;"),
+        ("other:1/v1", "localhost:8080", 8080, "write it as other:1;"),
         ("https://u:pa/ss@x/v1", "h:8080", 8080, "write it as h:8080;"),
         ("u@x", "h", 80, "write it as h;"),
         ("https://", "h", 80, "write it as h;"),
@@ -433,6 +435,12 @@ GAP = "team: an empty directory"
     ("gaps", "leftovers", "permission", "told"),
     [
         ((GAP,), {}, BEGIN, "a part of the directory may be missing, so nothing is removed: team: an empty directory"),
+        (
+            (GAP, "x: y", "z: y"),
+            {},
+            BEGIN,
+            "a part of the directory may be missing, so nothing is removed: team: an empty directory, x: y, z: y",
+        ),
         (
             (GAP, "x: y", "z: y", "q: y"),
             {},

@@ -96,7 +96,7 @@ def test_an_attempt_at_a_present_revision_is_known_by_its_seed() -> None:
     assert known([one], [desired()]) == [("a", NamedJob(one, R1, 2, ours=False, adopted=False))]
 
 
-@pytest.mark.parametrize(("attempt", "found"), [(1, True), (12, True), (13, False)])
+@pytest.mark.parametrize(("attempt", "found"), [(0, False), (1, True), (12, True), (13, False)])
 def test_attempts_are_looked_for_nine_beyond_the_retries(attempt: int, found: bool) -> None:
     assert bool(known([seeded(seed=seed_of(attempt=attempt))], [desired(retries=3)])) is found
 
@@ -112,6 +112,22 @@ def test_no_job_of_a_present_revision_is_looked_for_by_its_seed_where_marks_come
 
 def test_nor_is_one_whose_manifest_sets_its_seed() -> None:
     assert known([seeded(), seeded("j2", 7)], [sets(7)]) == []
+
+
+def test_a_seed_that_is_no_number_is_not_set() -> None:
+    want = replace(desired(), body={"model": "m", "seed": "auto"})
+    assert [k.job.id for _, k in known([seeded()], [want])] == ["j1"]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [seeded(model="other", training_file="file-9"), job(fleet="x", seed=SENT)],
+    ids=["another model and file", "marks of others"],
+)
+def test_a_derived_seed_is_proof_enough_whatever_else_comes_back(one: Job) -> None:
+    lost = Intent("a", R1, 1, seed=SENT)
+    assert [k.job for _, k in known([one], [desired()])] == [one]
+    assert [k.job for _, k in known([one], [desired()], memory(intents=[lost]))] == [one]
 
 
 def test_a_derived_seed_with_another_suffix_makes_a_suspect() -> None:
@@ -205,6 +221,11 @@ def test_a_job_that_stands_for_a_name_is_no_suspect() -> None:
     jobs = [job("j1", seed=7), seeded("j2", 7), seeded("j3", 7)]
     assert suspects(jobs, [sets(7), desired("b", adopt=("j2", R1))], memory(records=[record("j3", "c")])) == {}
     assert suspects([seeded("j4", 7)], [sets(7)], memory(intents=[SET])) == {}
+
+
+def test_a_name_may_have_suspects_of_both_kinds() -> None:
+    jobs = [seeded("j1", 7, suffix="x"), seeded("j2", 8)]
+    assert suspects(jobs, [sets(8)], memory(intents=[SET])) == {"a": ["j1", "j2"]}
 
 
 # ── jobs with nothing but an id ──────────────────────────────────────────────────────────────

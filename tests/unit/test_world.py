@@ -1,6 +1,7 @@
 """One moment, and in it the case of each name."""
 
 from reconciler.core.memory import Intent
+from reconciler.core.reason import Reason
 from tests.fakes.builders import R1, R2, R3, desired, job, memory, record, world
 
 
@@ -25,3 +26,20 @@ def test_a_case_has_what_is_recorded_of_its_name() -> None:
     cases = world([job("j1"), job("j2", "b")], remembers=memory(records=records, wanted=[("b", R3)])).cases
     assert cases["a"].records == (records[0], records[2])
     assert (cases["a"].once_wanted, cases["b"].once_wanted) == (False, True)
+
+
+def test_ours_are_the_jobs_with_our_marks_live_or_not() -> None:
+    jobs = (job("j1"), job("j2", fleet="x"), job("j3", marked=False), job("j4", status="failed"))
+    w = world(jobs, [desired(adopt=("j3", R1))])
+    assert (w.ours, w.unmanaged) == ((jobs[0], jobs[3]), 2)
+
+
+def test_a_duplicate_whose_cancel_has_not_taken_effect_is_the_latest_attempt_still() -> None:
+    jobs = [job("j1", status="failed"), job("j2", attempt=2)]
+    case = world(jobs, [desired()], remembers=memory(cancels={"j2": Reason.DUPLICATE})).cases["a"]
+    assert case.latest is not None
+    assert case.latest.job.id == "j2"
+
+
+def test_a_create_that_is_sent_again_is_the_same_create() -> None:
+    assert Intent("a", R1, 1, token="first") == Intent("a", R1, 1, token="second")
