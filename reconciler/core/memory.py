@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+# Name and revision of a create that the provider refused or wants later; EVERY_CREATE: it takes none now.
+CreateKey = tuple[str, str]
+EVERY_CREATE: CreateKey = ("", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -64,7 +68,7 @@ class Memory:
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
     ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
     where it has no record of this one.
-    ``put_off`` says why a create may not be sent for a moment, by name and revision (("", ""): every create).
+    ``put_off`` says why a create may not be sent for a moment, by name and revision (`EVERY_CREATE`: each of them).
     ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
     ``seeds``: it does not, and has been seen to return the seed that was sent.
     """
@@ -76,7 +80,7 @@ class Memory:
     cancels: Mapping[str, OwnCancel] = field(default_factory=lambda: MappingProxyType({}))
     rejected: Mapping[str, Rejection] = field(default_factory=lambda: MappingProxyType({}))
     refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
-    put_off: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
+    put_off: Mapping[CreateKey, str] = field(default_factory=lambda: MappingProxyType({}))
     echoes: bool | None = None
     seeds: bool = False
     gone: frozenset[str] = frozenset()

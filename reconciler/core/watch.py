@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from reconciler.core.job import Job
-from reconciler.core.memory import Intent
+from reconciler.core.memory import EVERY_CREATE, CreateKey, Intent
 from reconciler.core.schedule import ASKED_LAST, Backoff, Due, Next
 from reconciler.core.world import World
 
@@ -18,10 +18,6 @@ from reconciler.core.world import World
 _PUT_OFF = Backoff(first=1, last=60)
 # Seconds for which a file that was just uploaded may be "not ready"; after that its create is rejected like any other.
 _NOT_READY_LAST = 120.0
-
-# Name and revision of a create that the provider wants later; EVERY_CREATE: it takes none now.
-CreateKey = tuple[str, str]
-EVERY_CREATE: CreateKey = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ from reconciler.core.lookup import (
     resolved_intents,
     seen_at_first,
 )
-from reconciler.core.memory import Memory
+from reconciler.core.memory import EVERY_CREATE, Memory
 from reconciler.core.plan import plan
 from reconciler.core.recognition import learned
 from reconciler.core.schedule import Next
 from reconciler.core.snapshot import Snapshot, broken_names
-from reconciler.core.watch import EVERY_CREATE, Watch, why_cold
+from reconciler.core.watch import Watch, why_cold
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome, WriteTools, cancel, create
 from reconciler.engine.checkout import Checkout

@@ -6,10 +6,10 @@ import pytest
 
 from reconciler.core.change import Action
 from reconciler.core.job import Job
-from reconciler.core.memory import Intent
+from reconciler.core.memory import EVERY_CREATE, Intent
 from reconciler.core.plan import plan
 from reconciler.core.schedule import Due, Next
-from reconciler.core.watch import EVERY_CREATE, LostCreate, PutOff, Watch, why_cold
+from reconciler.core.watch import LostCreate, PutOff, Watch, why_cold
 from reconciler.core.world import World
 from tests.fakes.builders import R1, desired, job, memory, record, world
 
