@@ -64,6 +64,13 @@ def suspects_of_intent(world: World, name: str) -> tuple[Job, ...]:
     return tuple(j for j in jobs if j.seed == intent.seed and j.id not in records and not world.owns(j))
 
 
+def stays_unresolved(world: World, name: str) -> bool:
+    """Whether no listing will ever tell what became of a lost create of this name: only a person can say (row 2)."""
+    if name not in world.memory.intents:
+        return False
+    return not world.memory.finds_lost_jobs or bool(suspects_of_intent(world, name))
+
+
 def job_of_intent(case: Case) -> NamedJob | None:
     """The job that an unresolved create made: by its marks, record or seed, or because a person said so."""
     intent = case.world.memory.intents[case.name]

@@ -23,6 +23,7 @@ from reconciler.core.lookup import (
     records_of,
     resolved_intents,
     seen_at_first,
+    stays_unresolved,
 )
 from reconciler.core.memory import EVERY_CREATE, Memory
 from reconciler.core.plan import plan
@@ -158,7 +159,7 @@ class Reconciler:
             listed = {job.id for job in world.jobs}
             recorded = [r.job_id for r in world.memory.records.values() if r.name == name and r.job_id not in listed]
             missing = look_up(self._ports.provider, recorded).missing
-            return self._ports.journal.forget(name, missing, intents=world.memory.echoes is not True)
+            return self._ports.journal.forget(name, missing, intents=stays_unresolved(world, name))
 
     # ── its steps ──
 

@@ -12,6 +12,7 @@ from reconciler.core.lookup import (
     records_of,
     resolved_intents,
     seen_at_first,
+    stays_unresolved,
 )
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
 from reconciler.core.world import World
@@ -29,6 +30,28 @@ def test_a_listed_job_that_we_cancelled_is_looked_at_again_unless_a_person_gave_
     told = memory(cancels={"j1": "Removed", "j2": OwnCancel("Removed", left=True), "j3": "Removed"})
     jobs = [job("j1"), job("j2"), job("j3", status="cancelled"), job("j4")]
     assert lookups(world(jobs, [desired()], remembers=told)) == ("j1",)
+
+
+@pytest.mark.parametrize(
+    ("situation", "remembers", "jobs", "stays"),
+    [
+        ("nothing is lost", memory(), [], False),
+        ("the provider returns marks", memory(intents=[LOST], echoes=True), [], False),
+        ("it drops them and returns seeds", memory(intents=[LOST], echoes=False, seeds=True), [], False),
+        ("it returns neither", memory(intents=[LOST], echoes=False), [], True),
+        ("nothing is known of it", memory(intents=[LOST]), [], True),
+        (
+            "a job without marks carries the seed",
+            memory(intents=[LOST], echoes=False, seeds=True),
+            [job("j1", marked=False, seed=LOST.seed), job("j2", marked=False, seed=LOST.seed)],
+            True,
+        ),
+    ],
+)
+def test_only_where_no_listing_tells_may_a_person_drop_a_lost_create(
+    situation: str, remembers: Memory, jobs: list[Job], *, stays: bool
+) -> None:
+    assert stays_unresolved(world(jobs, [desired()], remembers=remembers), "a") is stays, situation
 
 
 def test_intents_resolve_by_marks_by_a_person_or_by_time() -> None:
