@@ -1,6 +1,6 @@
 """How a job ended, as far as it is known here: who ended it, why, and when.
 
-Pure. `standing` and `apply` ask whether an end was our own doing; `status` and `report` say who ended a job. An end
+Pure. `standing` and `apply` ask whether an end was our own doing; `status` and `publish` say who ended a job. An end
 that nobody here saw has no author: none is guessed.
 """
 

@@ -1,7 +1,7 @@
 """Why a line of a plan says what it says, and all that follows from that alone.
 
 Pure. The decision table, `gates` and `act` choose a `Reason`; `status`, `schedule`, `apply` and `render` read its
-columns. Nobody keeps a list of reasons of their own: a new reason is a new row here.
+columns. Nobody else sorts reasons into kinds: a new reason is a new row here.
 """
 
 from enum import Enum, StrEnum

@@ -1,6 +1,6 @@
 """The report: what is known of every name, as conditions that do not flap.
 
-Pure. `report` calls `statuses` at the end of a pass, `cli` for `status` and after an `apply`; `status_files` keeps the
+Pure. `publish` calls `statuses` at the end of a pass, `cli` for `status` and after an `apply`; `status_files` keeps the
 result on disk. No text in here depends on the time: the same situation gives the same report, so that nothing is
 written when nothing changed. Condition types are Kubernetes': *Synced* (we did our part), *Succeeded* (the model
 exists; Unknown while it trains) and, only on trouble, *Blocked*.

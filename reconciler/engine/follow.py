@@ -1,6 +1,6 @@
 """Following live jobs: their new events into the log, their progress into the report.
 
-`report` calls `Follower.follow` once a pass of a daemon. At the provider it only reads, in the journal it writes which
+`publish` calls `Follower.follow` once a pass of a daemon. At the provider it only reads, in the journal it writes which
 events are logged. A job whose events cannot be read is read again at a later pass, and delays nobody.
 """
 

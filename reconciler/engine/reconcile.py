@@ -71,7 +71,7 @@ class Reconciler:
         """List, remember, decide, act, report. ``announce`` gets the decision before anything is sent.
 
         Raises:
-            ProviderError: there is no complete listing; nothing was written.
+            ProviderError: there is no complete look at the provider; nothing was written.
             JournalError: the memory failed; no write followed.
         """
         ports = self._ports

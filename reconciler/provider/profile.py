@@ -1,8 +1,9 @@
 """How a kind of server is reached, and one account of one server.
 
 `settings` makes one `Account` a command; the client, the gates, the journal's identity and every message take from it
-where requests go and whose they are. A profile is data and small functions: a new kind of server is a row of
-`PROFILES`, and nothing else asks which kind a server is, but for the sandbox, which runs in this process.
+where requests go and whose they are. A profile is data and small functions: a new kind of server is a word of
+`ProviderName` and a row of `PROFILES`. Nothing else asks which kind a server is, but for the sandbox, which runs in
+this process.
 """
 
 import re

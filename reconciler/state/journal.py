@@ -1,11 +1,11 @@
 """Durable memory: what was wanted, sent, seen and cancelled, for each provider identity.
 
-SQLite, opened by `opening`. `reconcile`, `act` and `follow` write to it. Every change is on disk before the call
-returns (`synchronous=EXTRA`), because a POST follows. Losing the whole file costs waiting, never a job: the
-provider's marks are the record.
+SQLite, opened by `opening`. `reconcile`, `checkout`, `act` and `follow` write to it. Every change is on disk before the
+call returns (`synchronous=EXTRA`), because a POST follows. Where the provider returns
+our marks, losing the whole file costs waiting, never a job: they are the record.
 
 Tables `identity`, `intent` and `record` are the journal's own; the others belong to its parts. Times in here are
-Unix seconds; they only ever delay, they never prove anything.
+Unix seconds; they only ever delay, or are shown; they never prove anything.
 """
 
 import secrets

@@ -1,6 +1,6 @@
 """Status on disk: one YAML file a name, whole or not at all, and written only when it differs.
 
-`report` is its only writer; `report` and the commands of `cli` read it for what they keep of the report before, such as
+`publish` is its only writer. It and the commands of `cli` read it for what they keep of the report before, such as
 when a condition changed. Nothing here is ever read as a fact about a job: a file that cannot be read counts as absent,
 because the next report makes it again.
 """
