@@ -33,7 +33,7 @@ def resolved_intents(world: World) -> Mapping[str, str | None]:
         job = job_of_intent(case)
         if job is not None:
             found[name] = job.job.id
-        elif name in world.looked_for and world.memory.finds_lost_jobs and not suspects_of_intent(world, name):
+        elif name in world.looked_for and not stays_unresolved(world, name):
             found[name] = None
     return found
 

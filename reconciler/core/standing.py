@@ -12,7 +12,7 @@ from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
 from reconciler.core.job import Job
 from reconciler.core.lines import cancelled, held, held_ahead, kept, may_retire, not_ours
-from reconciler.core.lookup import job_of_intent, must_exist, suspects_of_intent
+from reconciler.core.lookup import job_of_intent, must_exist, stays_unresolved, suspects_of_intent
 from reconciler.core.memory import Record
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
@@ -81,8 +81,7 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
     intent = case.world.memory.intents.get(case.name)
     if intent is None or job_of_intent(case) is not None:
         return None
-    suspect = next(iter(suspects_of_intent(case.world, case.name)), None)
-    if case.world.memory.finds_lost_jobs and suspect is None:
+    if not stays_unresolved(case.world, case.name):
         if case.name in case.world.looked_for:
             return None
         return _hold(
@@ -92,6 +91,7 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
             "looking for the job until the settle window is over",
         )
     # No look resolves it, so the message is the same before and after the settle window.
+    suspect = next(iter(suspects_of_intent(case.world, case.name)), None)
     remedy = (
         f"job {suspect.id} carries its seed: if it is the one, name it in policy.adopt"
         if suspect
