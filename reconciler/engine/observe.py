@@ -53,9 +53,13 @@ def look_up(provider: Provider, job_ids: Iterable[str]) -> LookedUp:
     return LookedUp(tuple(found), frozenset(missing), frozenset(unseen))
 
 
-def leftovers(ports: Ports, snapshot: Snapshot, listed: Iterable[Job], fleet: Fleet) -> Mapping[str, str]:
-    """Names without a manifest whose file may still stand there; a stream has no files."""
-    last_seen = ports.journal.manifests.paths()
+def leftovers(
+    ports: Ports, snapshot: Snapshot, listed: Iterable[Job], fleet: Fleet, last_seen: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Names without a manifest whose file may still stand there; a stream has no files.
+
+    ``last_seen``: by name, the file in which it last stood.
+    """
     live = {job.marks.name for job in listed if job.live and job.marks and job.belongs_to(fleet.name)}
     gone = (last_seen.keys() | live) - snapshot.desired.keys()
     if snapshot.stream or not gone:

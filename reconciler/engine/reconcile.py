@@ -111,6 +111,7 @@ class Reconciler:
         fleet = self.checkout.fleet(snapshot)
         listed = listing(self._ports, snapshot, fleet)
         memory = self.memory(listed, fleet)
+        last_seen = self._ports.journal.manifests.paths()
         self.watch = watch = self.watch.listed(listed, memory.intents, began)
         world = World(
             fleet=fleet,
@@ -118,13 +119,13 @@ class Reconciler:
             jobs=listed,
             memory=memory,
             overtaken=self.checkout.overtaken(snapshot),
-            broken=broken_names(snapshot, self._ports.journal.manifests.paths()),
+            broken=broken_names(snapshot, last_seen),
             looked_for=watch.looked_long_enough(began),
             seen_first=watch.seen_first or frozenset(),
             approved_ahead=permission.ahead,
             prune=self._prune,
             gaps=tuple(f"{gap.path}: {gap.message}" for gap in snapshot.gaps),
-            leftovers=leftovers(self._ports, snapshot, listed, fleet),
+            leftovers=leftovers(self._ports, snapshot, listed, fleet, last_seen),
         )
         world = self._looked_up(world, watch)
         resolved = resolved_intents(world)
