@@ -96,7 +96,7 @@ def _row_14_refused(slot: Slot) -> Wait | None:
     rejection = memory.rejected.get(slot.case.name)
     if rejection is not None and rejection.revision == slot.create.revision:
         return _wait(slot, Reason.CREATE_REJECTED, f"the provider rejected this job: {rejection.message}")
-    later = memory.put_off.get(EVERY_CREATE) or memory.put_off.get((slot.case.name, slot.create.revision))
+    later = memory.put_off.get(EVERY_CREATE) or memory.put_off.get(slot.create.key)
     # Nobody said no: it goes on being created, for its own reason, a moment later.
     return _wait(slot, slot.create.reason, later) if later else None
 

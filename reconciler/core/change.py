@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Self
 
+from reconciler.core.memory import CreateKey
 from reconciler.core.reason import Reason
 
 
@@ -47,6 +48,11 @@ class Create(_Line):
     attempt: int
     replaces: tuple[str, ...] = ()
     model: str | None = None
+
+    @property
+    def key(self) -> CreateKey:
+        """Under which it is refused, or put off: the same for its next attempt."""
+        return self.name, self.revision
 
     @property
     def write(self) -> Self:

@@ -38,9 +38,6 @@ class LostCreate:
     until: float
 
 
-_NONE: Mapping[str, LostCreate] = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class Watch:
     """``settle`` is the settle window in seconds; ``started`` when the run began.
@@ -58,7 +55,7 @@ class Watch:
     started: float
     cold: str = ""
     seen_first: frozenset[str] | None = None
-    lost: Mapping[str, LostCreate] = field(default_factory=lambda: _NONE)
+    lost: Mapping[str, LostCreate] = field(default_factory=lambda: MappingProxyType({}))
     in_vain: frozenset[str] = frozenset()
     doubted: Mapping[tuple[str, int], float] = field(default_factory=lambda: MappingProxyType({}))
     void: frozenset[str] = frozenset()

@@ -31,7 +31,7 @@ _BROKEN = 500
 class Outcome:
     """What came of one write. ``job`` is the job as the provider showed it afterwards.
 
-    ``unknown``: it may have happened; the journal's intent, which ``token`` names, stays until a listing tells.
+    ``token`` names the journal's intent of a create that may have happened: it stays until a listing tells.
     ``stop``: no further create is worth sending in this pass. ``sent``: the create or the cancel itself has left.
     ``put_off``: the provider wants this create later, after so many seconds (0 where it does not say how many).
     """
@@ -43,11 +43,15 @@ class Outcome:
     ok: bool
     message: str
     job: Job | None = None
-    unknown: bool = False
     token: str = ""
     stop: bool = False
     sent: bool = True
     put_off: float | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it may have happened: its answer was lost."""
+        return bool(self.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,7 @@ def _post_once(
     except OutcomeUnknown as error:
         log.warning("create.unresolved", error=str(error), http_status=error.status, request_id=error.request_id)
         message = f"sent, and the answer was lost ({error}); it is looked for before anything else is done"
-        return Outcome(
-            change.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, unknown=True, token=token
-        )
+        return Outcome(change.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, token=token)
     return _bound(tools, change, job, log)
 
 
@@ -166,7 +168,7 @@ def _refused(
         return _put_off(change, error, log, sent=sent, alone=True)
     reason = Reason.CREATE_REFUSED if none_at_all else Reason.CREATE_REJECTED
     wait = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
-    name, revision = EVERY_CREATE if none_at_all else (change.name, change.revision)
+    name, revision = EVERY_CREATE if none_at_all else change.key
     # Every other job waits for this one's refusal, and must not be shown as if it had been its own.
     text = f"it refused job {change.name} ({error})" if none_at_all else str(error)
     tools.journal.refusals.record(name, revision, text, at_least=wait)

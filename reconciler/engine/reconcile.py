@@ -222,12 +222,12 @@ class Reconciler:
                 break
             else:
                 outcomes.append(create(tools, write, world.desired[write.name]))
-            self.watch = _watched(self.watch, write, outcomes[-1], ports.clock.monotonic())
+            self.watch = _with_outcome(self.watch, write, outcomes[-1], ports.clock.monotonic())
         return tuple(outcomes)
 
     def _may_wait(self, create: Create) -> bool:
         """Whether a create whose file is not ready yet may be put off once more."""
-        return self.watch.may_wait((create.name, create.revision), self.clock.monotonic())
+        return self.watch.may_wait(create.key, self.clock.monotonic())
 
     def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...]) -> Decided:
         """The decision once more, over the world as these outcomes, and what was bound, left it."""
@@ -256,15 +256,14 @@ def _with_resolved(world: World, resolved: Mapping[str, str | None]) -> World:
     return replace(world, memory=memory)
 
 
-def _watched(watch: Watch, write: Write, outcome: Outcome, at: float) -> Watch:
+def _with_outcome(watch: Watch, write: Write, outcome: Outcome, at: float) -> Watch:
     """With what came of a write; the clocks that it starts begin ``at``, and again in a new process."""
     if isinstance(write, Cancel):
         return watch.read_back(outcome.job) if outcome.job is not None else watch
-    own = (write.name, write.revision)
     if outcome.unknown:
         watch = watch.lost_answer(write.name, outcome.token, at)
     elif outcome.ok:
-        watch = watch.created(at).went_through(own)
+        watch = watch.created(at).went_through(write.key)
     if outcome.put_off is not None:
-        watch = watch.was_put_off(EVERY_CREATE if outcome.stop else own, outcome.put_off, outcome.message, at)
+        watch = watch.was_put_off(EVERY_CREATE if outcome.stop else write.key, outcome.put_off, outcome.message, at)
     return watch
