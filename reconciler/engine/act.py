@@ -43,7 +43,7 @@ class Outcome:
     ok: bool
     message: str
     job: Job | None = None
-    token: str = ""
+    token: str | None = None
     stop: bool = False
     sent: bool = True
     put_off: float | None = None
@@ -51,7 +51,7 @@ class Outcome:
     @property
     def unknown(self) -> bool:
         """Whether it may have happened: its answer was lost."""
-        return bool(self.token)
+        return self.token is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,7 +260,7 @@ def _with_outcome(watch: Watch, write: Write, outcome: Outcome, at: float) -> Wa
     """With what came of a write; the clocks that it starts begin ``at``, and again in a new process."""
     if isinstance(write, Cancel):
         return watch.read_back(outcome.job) if outcome.job is not None else watch
-    if outcome.unknown:
+    if outcome.token is not None:
         watch = watch.lost_answer(write.name, outcome.token, at)
     elif outcome.ok:
         watch = watch.created(at).went_through(write.key)
