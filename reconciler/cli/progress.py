@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import shutil
 import sys
 from types import TracebackType
 from typing import Self, TextIO
@@ -37,7 +36,7 @@ class ProgressLine:
         if seconds <= 0:
             return
         if self._live:
-            width = shutil.get_terminal_size().columns - 1
+            width = terminal.width() - 1
             self._draw(f"waiting for {escaped(what)}"[:width])
         elif what != self._shown:
             self._log.info("wait.started", waiting_for=escaped(what), seconds=round(seconds, 3))

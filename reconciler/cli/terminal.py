@@ -6,6 +6,7 @@ hold is escaped (`\u2713`), a stream that is closed leads nowhere, and a stderr 
 
 import io
 import os
+import shutil
 import sys
 from typing import IO
 
@@ -64,6 +65,11 @@ def obeys(stream: IO[str]) -> bool:
 def colours() -> bool:
     """Whether the reader of stdout sees colours, and has not said NO_COLOR (https://no-color.org)."""
     return obeys(sys.stdout) and not os.environ.get("NO_COLOR")
+
+
+def width() -> int:
+    """Columns that a line may have: the terminal's, or what COLUMNS says, or 80 where nobody says anything."""
+    return shutil.get_terminal_size().columns
 
 
 def drop(stream: IO[str]) -> None:
