@@ -8,8 +8,8 @@ The commands that talk to a provider call `configure`: `cli.wiring` for each ope
 import contextlib
 import logging
 import sys
-from collections.abc import Iterable, MutableMapping, Sequence
-from typing import TextIO, cast
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -32,26 +32,62 @@ def configure(
         else structlog.processors.JSONRenderer(ensure_ascii=True)
     )
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if readable else "iso", utc=not readable)
+    processors: list[Processor] = [
+        structlog.processors.add_log_level,
+        stamp,
+        structlog.processors.format_exc_info,  # before the redaction: a traceback is text like any other
+        redact(secrets),
+        *([_printable] if readable else []),
+        renderer,
+    ]
+    return _logger(SteadyStream(out).printed, processors, verbose=verbose)
+
+
+def narrated(
+    say: Callable[[str], None], *, sentence: Callable[[Mapping[str, object]], str | None], secrets: Iterable[str]
+) -> FilteringBoundLogger:
+    """A logger for a person: each event as the ``sentence`` that it is worth, if it is worth any."""
+
+    def narrate(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+        line = sentence(event)
+        if line is None:
+            raise structlog.DropEvent
+        return line
+
+    return _logger(say, [redact(secrets), narrate], verbose=False)
+
+
+class _Sayer:
+    """What structlog calls with a line that is ready."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.debug = self.info = self.warning = self.error = self.msg = say
+
+
+def _logger(say: Callable[[str], None], processors: Sequence[Processor], *, verbose: bool) -> FilteringBoundLogger:
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(cast("TextIO", _Steady(out))),
-        processors=[
-            structlog.processors.add_log_level,
-            stamp,
-            structlog.processors.format_exc_info,  # before the redaction: a traceback is text like any other
-            redact(secrets),
-            *([_printable] if readable else []),
-            renderer,
-        ],
+        _Sayer(say),
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
     )
     return logger
 
 
-class _Steady:
+class SteadyStream:
     """A stream whose reader may go away and whose disk may fill: a line is lost then, and nothing else."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+
+    @property
+    def encoding(self) -> str:
+        """As the stream's own."""
+        return self._stream.encoding
+
+    def printed(self, line: str) -> None:
+        """Write a line, at once."""
+        self.write(f"{line}\n")
+        self.flush()
 
     def write(self, text: str) -> None:
         """Write it if that is possible."""

@@ -43,6 +43,7 @@ class Settings:
     lock_timeout: float = LOCK_TIMEOUT_SECONDS
     log_format: str = "auto"
     verbose: bool = False
+    quiet: bool = False
     prune: bool = True
     deadline: float = REQUEST_DEADLINE  # no option sets it: a test need not wait so long
     assume: tuple[str, ...] = ()  # what cannot be seen of the server from outside

@@ -22,6 +22,7 @@ from reconciler.engine.follow import Fan
 from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped
 from reconciler.log import configure
+from reconciler.provider.key import Secrets
 from reconciler.settings import Settings
 from reconciler.source import DirectoryReader
 from reconciler.state.lock import Lock
@@ -86,13 +87,14 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     settings = replace(settings, state_dir=settings.state_directory.absolute())
     if settings.api_key_file is not None:
         settings = replace(settings, api_key_file=settings.api_key_file.absolute())
-    key = key_for(settings)
     _make_state_directory(settings)
     address = _address(listen) if listen else None
     wakeups = ThreadWakeups()
     clock = StoppableClock(wakeups)
     pace = Pace(interval=interval, stability=stability, poll=poll)
-    log = configure(form=settings.log_format, secrets=key.secrets, verbose=settings.verbose)
+    secrets = Secrets()
+    log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose)
+    key = key_for(settings, secrets, log)
     with ExitStack() as stack:
         stack.enter_context(signals(wakeups, deadline=_STOP_SECONDS, woken=lambda: log.info("daemon.woken")))
         pool = stack.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="follow"))

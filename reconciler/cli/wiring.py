@@ -15,6 +15,7 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import terminal
+from reconciler.cli.voice import Logged, Silent, Voice, voice_of
 from reconciler.clock import Clock, SystemClock
 from reconciler.core.desired import Fleet
 from reconciler.core.gates import expectation
@@ -23,9 +24,10 @@ from reconciler.engine.follow import Fan, Follower
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
-from reconciler.log import configure
+from reconciler.log import configure, narrated
 from reconciler.provider import Account, DeadlineTransport, OpenAIClient, Provider, RequestRecord
 from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment
+from reconciler.render.narration import sentence
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, account_of
 from reconciler.source import fingerprint, leftovers_of, read_training_bytes
@@ -38,7 +40,7 @@ from reconciler.state.status_files import StatusFiles
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a command that talks to a provider works with."""
+    """What a command that talks to a provider works with. ``voice`` is how it speaks to a person meanwhile."""
 
     fleet: Fleet
     account: Account
@@ -48,6 +50,7 @@ class RunContext:
     status_files: StatusFiles
     clock: Clock
     log: FilteringBoundLogger
+    voice: Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,10 @@ class Service:
     key: Key
 
 
-def key_for(settings: Settings) -> Key:
+def key_for(settings: Settings, secrets: Secrets, log: FilteringBoundLogger) -> Key:
     """The operator's key, for as long as this process lives: a pipe gives it once, and none is ever logged."""
-    secrets = Secrets()
     if settings.api_key_file is None:
         return Key(partial(key_of_environment, os.environ), secrets)
-    log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose)
     return KeyFile(settings.api_key_file, secrets, log)
 
 
@@ -94,14 +95,16 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
     fleet = snapshot.fleet
     if fleet is None:
         raise SourceError([str(problem) for problem in snapshot.problems])
-    account = account_of(settings, fleet, os.environ, service.key if service else key_for(settings))
+    secrets = service.key.secrets if service else Secrets()
+    log, voice = _speaking(settings, clock, secrets, daemon=service is not None)
+    account = account_of(settings, fleet, os.environ, service.key if service else key_for(settings, secrets, log))
     _check_expected(fleet, account)
-    secrets = account.key.secrets
-    log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose).bind(fleet=fleet.name)
+    log = log.bind(fleet=fleet.name)
     with ExitStack() as stack:
+        stack.callback(voice.close)
         if account.sandbox:
             account = replace(account, base_url=stack.enter_context(_sandbox(settings, clock, writes=writes)))
-        provider = stack.enter_context(_client(account, clock, settings.deadline, _on_request(log, service)))
+        provider = stack.enter_context(_client(account, clock, settings.deadline, _on_request(log, service), voice))
         directory = settings.state_directory
         identity = identity_of(fleet, account)
         journal = stack.enter_context(open_journal(directory, identity, now=clock.time, read_only=not writes))
@@ -122,11 +125,23 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
         settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
         reconciler = Reconciler(ports, settle=settle, prune=settings.prune, every_backoff=every_backoff)
         try:
-            yield RunContext(fleet, account, reconciler, provider, journal, status_files, clock, log)
+            yield RunContext(fleet, account, reconciler, provider, journal, status_files, clock, log, voice)
         except ProviderError:
             # An inherited variable may have led to the wrong provider: say where this was.
             terminal.echo(header(fleet.name, account.host, account.organization), err=True)
             raise
+
+
+def _speaking(
+    settings: Settings, clock: Clock, secrets: Secrets, *, daemon: bool
+) -> tuple[FilteringBoundLogger, Voice]:
+    """A daemon logs; a command that ends speaks to a person, and logs where that is wanted."""
+    logs = daemon or settings.verbose or settings.log_format == "json"
+    log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose) if logs else None
+    if log is not None and (daemon or settings.log_format == "json"):
+        return log, Silent() if daemon else Logged(log)
+    voice = voice_of(clock, quiet=settings.quiet, moving=log is None)
+    return log or narrated(voice.say, sentence=sentence, secrets=secrets), voice
 
 
 def _check_expected(fleet: Fleet, account: Account) -> None:
@@ -149,11 +164,21 @@ def identity_of(fleet: Fleet, account: Account) -> Identity:
 
 @contextmanager
 def _client(
-    account: Account, clock: Clock, deadline: float, on_request: Callable[[RequestRecord], None]
+    account: Account, clock: Clock, deadline: float, on_request: Callable[[RequestRecord], None], voice: Voice
 ) -> Iterator[OpenAIClient]:
+    def pausing(seconds: float, why: str) -> None:
+        voice.waiting(seconds, f"{account.host}: {why}")
+
     with DeadlineTransport(clock, deadline=deadline) as transport:
         transport.prepare(account.base_url)  # a proxy that is none is an error at the start
-        yield OpenAIClient(account, transport=transport, clock=clock, random=random.random, on_request=on_request)
+        yield OpenAIClient(
+            account,
+            transport=transport,
+            clock=clock,
+            random=random.random,
+            on_request=on_request,
+            on_pause=pausing,
+        )
 
 
 @contextmanager

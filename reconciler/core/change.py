@@ -106,11 +106,12 @@ class Adopt(_Line):
 
 @dataclass(frozen=True, slots=True)
 class Wait(_Line):
-    """A write is wanted and may not be sent yet."""
+    """A write is wanted and may not be sent yet. ``gate`` names the gate that refuses it, "" where none does."""
 
     action: ClassVar = Action.WAIT
 
     write: Create | Cancel
+    gate: str = ""
 
     @property
     def job_id(self) -> str | None:

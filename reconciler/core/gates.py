@@ -42,6 +42,10 @@ class Permission:
     ahead: frozenset[str] = frozenset()
 
 
+# The gates that a person's approval of the digest passes by; evidence is nobody's to give.
+WAIVABLE = frozenset({"first_run", "max_creates", "max_cancels"})
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One gate over one plan: ``count`` against ``limit`` (None where the gate has no number)."""
@@ -100,7 +104,7 @@ def _gated(change: Change, refused: Mapping[Write, Verdict], waiting: Container[
     if isinstance(change, Create | Cancel) and change in refused:
         verdict = refused[change]
         message = f"gate {verdict.gate} refuses it: {verdict.message}"
-        return Wait(change.name, Reason.BLOCKED, message, write=change)
+        return Wait(change.name, Reason.BLOCKED, message, write=change, gate=verdict.gate)
     if isinstance(change, Cancel) and change.follows and change.name in waiting:
         return kept_meanwhile(change)
     return change
@@ -262,4 +266,4 @@ def _max_cancels(world: World, ending: Sequence[Write]) -> Verdict:
 # Names beyond this many are counted, not named.
 _NAMED = 3
 
-_WAY_ON = "check the plan, then approve its digest (apply --approve DIGEST) or raise the limit"
+_WAY_ON = "check the plan and approve its digest, or raise the limit"

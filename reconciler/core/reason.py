@@ -29,6 +29,7 @@ class Reason(StrEnum):
     """One word for each branch of the decision table (docs/decision-table.md).
 
     ``as_declared``: nothing is owed to the manifests, whatever became of the job (the condition *Synced*).
+    ``unsuccessful``: its job ended without a model, and not because anybody here wanted that.
     ``restorable``: going back to a spec whose job we cancelled for this reason trains it again (row 10).
     """
 
@@ -36,19 +37,21 @@ class Reason(StrEnum):
     as_declared: bool
     trouble: Trouble
     restorable: bool
+    unsuccessful: bool
 
-    def __new__(
+    def __new__(  # noqa: PLR0913, PLR0917 - one parameter a column
         cls,
         word: str,
         ended_by: EndedBy,
         as_declared: bool,
         trouble: Trouble = Trouble.NONE,
         restorable: bool = False,
+        unsuccessful: bool = False,
     ) -> Self:
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.ended_by, reason.as_declared, reason.trouble = ended_by, as_declared, trouble
-        reason.restorable = restorable
+        reason.restorable, reason.unsuccessful = restorable, unsuccessful
         return reason
 
     # Parts A and B: what stands for the name.
@@ -66,9 +69,9 @@ class Reason(StrEnum):
     ADOPTED = "Adopted", EndedBy.PROVIDER, True
     SUCCEEDED = "Succeeded", EndedBy.NOBODY, True
     RETRY = "Retry", EndedBy.TIME, False
-    FAILED = "Failed", EndedBy.PERSON, True
+    FAILED = "Failed", EndedBy.PERSON, True, Trouble.NONE, False, True
     RESTORED = "Restored", EndedBy.TIME, False
-    CANCELLED = "Cancelled", EndedBy.PERSON, True
+    CANCELLED = "Cancelled", EndedBy.PERSON, True, Trouble.NONE, False, True
     NOT_CREATED = "NotCreated", EndedBy.TIME, False
     # Part C: what a wanted create waits for.
     WAITING_FOR_JOB = "WaitingForJob", EndedBy.PROVIDER, False

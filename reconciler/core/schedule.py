@@ -68,8 +68,10 @@ def waits_for_a_job(change: Change, plan: Plan, upstream: Mapping[str, str]) -> 
 
 
 def under_way(plan: Plan, live: Mapping[str, Job], upstream: Mapping[str, str]) -> tuple[str, ...]:
-    """What goes on at the provider, in words: live jobs, and creates that wait for one."""
+    """What goes on at the provider, in words: live jobs, those that are being cancelled too, and creates that wait."""
     running = [
-        f"{c.name} ({live[c.job_id].status})" for c in plan.changes if isinstance(c, Keep | Adopt) and c.job_id in live
+        f"{c.name} ({live[c.job_id].status})"
+        for c in plan.changes
+        if c.job_id is not None and c.job_id in live and (isinstance(c, Keep | Adopt) or live[c.job_id].ending)
     ]
     return (*running, *(f"{c.name} ({c.reason})" for c in plan.changes if waits_for_a_job(c, plan, upstream)))

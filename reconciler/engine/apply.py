@@ -8,17 +8,15 @@ decides nothing about jobs.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.clock import Clock
-from reconciler.core.change import Action, Change
-from reconciler.core.ending import ended_by_us
+from reconciler.core.change import Action, Change, Hold
 from reconciler.core.gates import Permission
 from reconciler.core.reason import Trouble
 from reconciler.core.schedule import Due, Next, under_way
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.watch import PutOff
-from reconciler.core.world import World
 from reconciler.engine.act import Outcome
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Decided, Pass
@@ -48,14 +46,14 @@ class Patience:
 class Result:
     """What an apply came to.
 
-    ``unsuccessful`` are the names whose job failed or was cancelled while it waited. ``failure`` says why it could not
-    go on after its first pass.
+    ``waited``: it was to wait for the jobs, so what became of them counts. ``failure`` says why it could not go on
+    after its first pass.
     """
 
     outcomes: tuple[Outcome, ...]
     last: Pass
+    waited: bool = False
     timed_out: bool = False
-    unsuccessful: tuple[str, ...] = ()
     failure: str = ""
 
     @property
@@ -67,6 +65,12 @@ class Result:
         if after.gated.refusals:
             return 3
         return 5 if self.unsuccessful else 6 if self.timed_out else 0
+
+    @property
+    def unsuccessful(self) -> tuple[str, ...]:
+        """The declared names whose job stands failed, or cancelled by somebody else; () where nobody waited for it."""
+        changes = self.last.after.gated.plan.changes if self.waited else ()
+        return tuple(c.name for c in changes if isinstance(c, Hold) and c.reason.unsuccessful)
 
     @property
     def undone(self) -> tuple[Change | Outcome, ...]:
@@ -82,12 +86,13 @@ class Result:
 class Listener:
     """What an apply calls while it goes on.
 
-    ``announce`` gets the first decision, before anything is sent; ``waiting`` every wait (seconds,
-    for what) before it begins, ``waited`` its end; ``passed`` every pass.
+    ``announce`` gets the first decision, before anything is sent; ``wrote`` what came of each write, at once;
+    ``waiting`` every wait (seconds, for what pass) before it begins, ``waited`` its end; ``passed`` every pass.
     """
 
     announce: Callable[[Decided], None]
-    waiting: Callable[[float, str], None]
+    wrote: Callable[[Outcome], None]
+    waiting: Callable[[float, Next], None]
     waited: Callable[[], None]
     passed: Callable[[Pass], None]
 
@@ -107,32 +112,29 @@ def apply(
     clock, announce = reconciler.clock, listener.announce
     end = None if patience.timeout is None else clock.monotonic() + patience.timeout
     outcomes: list[Outcome] = []
-    watched: set[str] = set()
     failures = 0
     last: Pass | None = None
     while True:
         try:
-            last = reconciler.one_pass(snapshot, permission, announce)
+            last = reconciler.one_pass(snapshot, permission, announce, listener.wrote)
         except ReconcilerError as error:
             failures += 1
             if last is None:
                 raise
             if not (isinstance(error, ProviderError) and patience.wait and failures <= _PATIENCE):
-                return Result(tuple(outcomes), last, failure=str(error))
+                return Result(tuple(outcomes), last, patience.wait, failure=str(error))
             at = clock.monotonic() + patience.poll * failures
             following: Next | None = Next(at, Due.BACKOFF, f"the provider ({error})")
         else:
             failures, announce = 0, _silent
             listener.passed(last)
             outcomes = _merged(outcomes, last.outcomes)
-            watched |= _watched(last)
             following = _next(reconciler, last, outcomes, patience)
-        unsuccessful = _unsuccessful(last.after.seen.world, watched) if patience.wait else ()
         if following is None:
-            return Result(tuple(outcomes), last, unsuccessful=unsuccessful)
+            return Result(tuple(outcomes), last, patience.wait)
         if end is not None and clock.monotonic() >= end:
-            return Result(tuple(outcomes), last, timed_out=True, unsuccessful=unsuccessful)
-        _pause(clock, following.at if end is None else min(following.at, end), following.why, listener)
+            return Result(tuple(outcomes), last, patience.wait, timed_out=True)
+        _pause(clock, following if end is None else replace(following, at=min(following.at, end)), listener)
 
 
 def _next(reconciler: Reconciler, last: Pass, outcomes: list[Outcome], patience: Patience) -> Next | None:
@@ -177,27 +179,8 @@ def _silent(_: Decided) -> None:
     """The first decision was announced; the later ones follow from it."""
 
 
-def _pause(clock: Clock, until: float, why: str, listener: Listener) -> None:
-    seconds = max(0.0, until - clock.monotonic())
-    listener.waiting(seconds, why)
+def _pause(clock: Clock, following: Next, listener: Listener) -> None:
+    seconds = max(0.0, following.at - clock.monotonic())
+    listener.waiting(seconds, following)
     clock.sleep(seconds)
     listener.waited()
-
-
-def _watched(done: Pass) -> set[str]:
-    """The jobs that this apply has seen live."""
-    seen = (*done.decided.seen.world.jobs, *(o.job for o in done.outcomes if o.job is not None))
-    return {job.id for job in seen if job.live}
-
-
-def _unsuccessful(world: World, watched: set[str]) -> tuple[str, ...]:
-    """Names whose job was live during this apply, and failed or was cancelled by somebody else."""
-    cases = world.cases
-    return tuple(
-        name
-        for name, case in sorted(cases.items())
-        if case.desired is not None
-        and case.latest is not None
-        and case.latest.job.id in watched
-        and (case.latest.job.failed or (case.latest.job.cancelled and not ended_by_us(world.memory, case.latest.job)))
-    )

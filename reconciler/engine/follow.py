@@ -149,6 +149,23 @@ def progress_of(events: Sequence[Event]) -> Progress | None:
     return Progress(int(measured["step"]), None if total is None else int(total), losses)
 
 
+# One page of events is enough for the newest step.
+_LATEST = 20
+
+
+def progress_at(provider: Provider, job_ids: Iterable[str]) -> dict[str, Progress]:
+    """How far each job has come, by id; one whose events cannot be read, or tell no step, is left out."""
+    found: dict[str, Progress] = {}
+    for job_id in job_ids:
+        try:
+            progress = progress_of(provider.list_events(job_id, limit=_LATEST))
+        except ProviderError:
+            continue
+        if progress is not None:
+            found[job_id] = progress
+    return found
+
+
 def _facts(event: Event) -> Mapping[str, object]:
     return {
         "event_id": event.id,

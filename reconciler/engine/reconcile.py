@@ -67,8 +67,11 @@ class Reconciler:
         snapshot: Snapshot,
         permission: Permission,
         announce: Callable[[Decided], None] = lambda _: None,
+        wrote: Callable[[Outcome], None] = lambda _: None,
     ) -> Pass:
-        """List, remember, decide, act, report. ``announce`` gets the decision before anything is sent.
+        """List, remember, decide, act, report.
+
+        ``announce`` gets the decision before anything is sent, ``wrote`` what came of each write at once.
 
         Raises:
             ProviderError: there is no complete look at the provider; nothing was written.
@@ -90,7 +93,7 @@ class Reconciler:
             if not decided.plan.writes:
                 ports.journal.mark_begun(seen_at_first(seen.world))
             postponed = self.watch.cold if decided.gated.plan.writes else ""
-            outcomes = () if postponed else self._act(decided, log)
+            outcomes = () if postponed else self._act(decided, log, wrote)
             after = self._look_back(decided, outcomes)
             if ports.follower is None:
                 write_statuses(ports, log, after, ended.values(), ())
@@ -208,7 +211,9 @@ class Reconciler:
         missing = looked.missing - jobs.keys()
         return replace(world, jobs=tuple(jobs.values()), missing=missing, unseen=looked.unseen)
 
-    def _act(self, decided: Decided, log: FilteringBoundLogger) -> tuple[Outcome, ...]:
+    def _act(
+        self, decided: Decided, log: FilteringBoundLogger, wrote: Callable[[Outcome], None]
+    ) -> tuple[Outcome, ...]:
         """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
         ports, world = self._ports, decided.seen.world
         tools = WriteTools(world.fleet.name, ports.provider, ports.journal, log, ports.training_bytes, self._may_wait)
@@ -223,6 +228,7 @@ class Reconciler:
             else:
                 outcomes.append(create(tools, write, world.desired[write.name]))
             self.watch = _with_outcome(self.watch, write, outcomes[-1], ports.clock.monotonic())
+            wrote(outcomes[-1])
         return tuple(outcomes)
 
     def _may_wait(self, create: Create) -> bool:

@@ -22,7 +22,7 @@ from reconciler.provider.sender import Sender
 class OpenAIClient:
     """A `Provider` over HTTP. Safe to use from several threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each a port
         self,
         account: Account,
         *,
@@ -30,10 +30,16 @@ class OpenAIClient:
         clock: Clock,
         random: Callable[[], float],
         on_request: Callable[[RequestRecord], None],
+        on_pause: Callable[[float, str], None] = lambda _seconds, _why: None,
     ) -> None:
-        """``random`` gives numbers from 0 to 1 for the jitter. The caller closes the transport."""
+        """``random`` gives numbers from 0 to 1 for the jitter. The caller closes the transport.
+
+        ``on_request`` gets every request that is over, ``on_pause`` every wait before one: seconds, and why.
+        """
         self._words = account.assumed.words
-        self._sender = Sender(account, transport=transport, clock=clock, random=random, on_request=on_request)
+        self._sender = Sender(
+            account, transport=transport, clock=clock, random=random, on_request=on_request, on_pause=on_pause
+        )
         self._listings = Listings(self._sender, clock, account.assumed.that)
         # The three operations on files are those of `Files`.
         files = Files(self._sender, self._listings, clock)

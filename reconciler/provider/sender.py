@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 class Sender:
     """Sends the requests of one account. Safe to use from several threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each a port
         self,
         account: Account,
         *,
@@ -32,12 +32,14 @@ class Sender:
         clock: Clock,
         random: Callable[[], float],
         on_request: Callable[[RequestRecord], None],
+        on_pause: Callable[[float, str], None],
     ) -> None:
         """As for `OpenAIClient`."""
         self._transport = transport
         self._clock = clock
         self._random = random
         self._on_request = on_request
+        self._on_pause = on_pause
         self._key = account.key
         self._headers = account.headers
         self._query = account.profile.query
@@ -81,6 +83,7 @@ class Sender:
                     raise
                 if isinstance(error, RateLimited):
                     self._slow_until = max(self._slow_until, self._clock.monotonic() + pause)
+                self._on_pause(pause, str(error))
             self._clock.sleep(pause)
             tried += 1
 
@@ -100,6 +103,7 @@ class Sender:
     def _exchange(self, request: Request, key: str) -> httpx.Response:
         """Exactly one request. Returns a 2xx answer, or raises what the answer means."""
         if (pause := self._slow_until - self._clock.monotonic()) > 0:
+            self._on_pause(pause, "the provider asked to wait")
             self._clock.sleep(pause)
         began = self._clock.monotonic()
         try:

@@ -76,7 +76,7 @@ def until(words: str, log: IO[str]) -> None:
 )
 def test_a_command_ends_as_with_ctrl_c(fleet: FleetDirectory, sent: signal.Signals, ignored: list[str]) -> None:
     with begun([*ignoring(*ignored), *PROGRAM, "apply", str(fleet.root), "--wait"]) as (process, log):
-        until("wait.started", log)
+        until("so far", log)
         process.send_signal(sent)
         assert process.wait(_PATIENCE) == 130
         rest = log.read()
@@ -86,7 +86,7 @@ def test_a_command_ends_as_with_ctrl_c(fleet: FleetDirectory, sent: signal.Signa
 
 def test_nohup_keeps_a_command_going(fleet: FleetDirectory) -> None:
     with begun([*ignoring("HUP"), *PROGRAM, "apply", str(fleet.root), "--wait"]) as (process, log):
-        until("wait.started", log)
+        until("so far", log)
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)  # had the first one counted, this one would end it without a word
         assert (process.wait(_PATIENCE), log.read().endswith(WORDS)) == (130, True)
@@ -108,7 +108,7 @@ def test_as_process_1_every_command_ends(fleet: FleetDirectory, tmp_path: Path, 
         pytest.skip("this machine lets nobody make a process namespace")
     subprocess.run([*PROGRAM, "apply", str(fleet.root)], check=True, capture_output=True)
     arguments, sign, code = {
-        "apply": (["apply", str(fleet.root), "--wait"], "wait.started", 130),
+        "apply": (["apply", str(fleet.root), "--wait"], "so far", 130),
         "events": (["events", "a", "-d", str(fleet.root), "--follow", "-v"], "request.completed", 130),
         "sandbox": (["sandbox", "--sandbox-dir", str(tmp_path / "served")], "http://", 0),
         "run": (["run", str(fleet.root)], "daemon.started", 0),

@@ -22,7 +22,11 @@ from tests.fakes.manifests import as_json
 
 BEGIN = Permission(first_run=True)
 SILENT = Listener(
-    announce=lambda _: None, waiting=lambda _seconds, _what: None, waited=lambda: None, passed=lambda _: None
+    announce=lambda _: None,
+    wrote=lambda _: None,
+    waiting=lambda _seconds, _what: None,
+    waited=lambda: None,
+    passed=lambda _: None,
 )
 
 

@@ -183,8 +183,8 @@ class SimWorld:
         clock = program.clock(process)
         journal = site.open(process, clock)
         run = program.reconciler(self._ports(site, process, clock, journal), settle=self.settle * program.settle)
-        waits = lambda seconds, what: self.engine.say(f"{process.name} waits {seconds:.1f} s for {what}"[:200])  # noqa: E731
-        listener = Listener(lambda _: None, waits, lambda: None, lambda _: None)
+        waits = lambda seconds, n: self.engine.say(f"{process.name} waits {seconds:.1f} s for {n.why}"[:200])  # noqa: E731
+        listener = Listener(lambda _: None, lambda _: None, waits, lambda: None, lambda _: None)
         result = apply(run, snapshot, Permission(first_run=True), patience, listener)
         return f"exit {result.exit_code}"
 

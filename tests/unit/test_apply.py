@@ -434,7 +434,7 @@ def test_a_server_that_only_ever_says_wait_is_not_asked_for_ever(fleet: FleetDir
     clock = SkippingClock()
     said: list[str] = []
     with run_of(fleet, server.base_url, settle=0, clock=clock) as opened:
-        listener = replace(SILENT, waiting=lambda _, what: said.append(what))
+        listener = replace(SILENT, waiting=lambda _, following: said.append(following.why))
         result = apply(opened.reconciler, read_directory(fleet.root), BEGIN, Patience(), listener)
     assert result.exit_code == 1
     assert 590 < sum(clock.slept) < 660

@@ -187,7 +187,7 @@ LOST = memory(records=[record("j1", "b", live=False), record("j2", "c", live=Fal
 ALL_GONE = world([], [desired()], remembers=LOST)
 ONE_GONE = world([job("j1", "b", status="failed")], [desired()], remembers=LOST)
 ENDING = world([job(f"j{i}", f"n{i}") for i in range(4)], [desired("n3")], of=fleet(max_cancels=2))
-WAY_ON = "check the plan, then approve its digest (apply --approve DIGEST) or raise the limit"
+WAY_ON = "check the plan and approve its digest, or raise the limit"
 
 
 @pytest.mark.parametrize(

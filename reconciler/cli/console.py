@@ -1,0 +1,159 @@
+"""What `plan` and `apply` show: the plan as a review, each write's outcome, how far jobs are, and how it all ended.
+
+The commands of `reconciling` call it. How a thing reads is in `render`; `voice` and `terminal` know where it goes.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+
+from reconciler.cli import terminal
+from reconciler.cli.wiring import RunContext
+from reconciler.core.change import Cancel, Create, Hold
+from reconciler.core.job import Job
+from reconciler.core.schedule import Due, Next
+from reconciler.core.status import Details, Progress, statuses
+from reconciler.engine.act import Outcome
+from reconciler.engine.apply import Result
+from reconciler.engine.follow import progress_at
+from reconciler.engine.publish import timestamp
+from reconciler.engine.steps import Decided, Pass
+from reconciler.errors import ProviderError
+from reconciler.provider import Provider
+from reconciler.render.closing import closing_lines, outcome_line
+from reconciler.render.plan_data import plan_data
+from reconciler.render.plan_text import plan_text
+from reconciler.render.progress import job_progress
+from reconciler.render.report import status_table
+from reconciler.render.review import Review
+
+# What a cancel throws away, how far a job is, and whether a file is there, is looked up for this many.
+_LOOKUPS = 20
+
+
+def target(context: RunContext) -> str:
+    """Where a plan would be done, for its digest."""
+    where = context.account
+    return f"{context.fleet.name} {where.server} {where.organization} {where.project}"
+
+
+def review_of(context: RunContext, decided: Decided, command: str = "") -> Review:
+    """The decision as a review. ``command`` is an `apply` without its approval; "" where it is about to be done."""
+    note = ""
+    if context.reconciler.watch.cold and decided.gated.plan.writes and not decided.seen.settled:
+        note = f"Apply waits one settle window before it writes: {context.reconciler.watch.cold}."
+    digest = decided.plan.digest(target(context))
+    return Review(
+        fleet=context.fleet.name,
+        provider=context.account.profile.name,
+        base_url=context.account.server,
+        host=context.account.host,
+        organization=context.account.organization,
+        digest=digest,
+        plan=decided.gated.plan,
+        verdicts=decided.gated.verdicts,
+        world=decided.seen.world,
+        now=context.clock.time(),
+        progress=_progress(context.provider, decided),
+        there=_there(context.provider, decided),
+        note=note,
+        command=f"{command} --approve {digest}" if command else "",
+    )
+
+
+def _progress(provider: Provider, decided: Decided) -> Mapping[str, Progress]:
+    """How far each job has come that this plan would end, where the provider tells it."""
+    ends = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Cancel) and not isinstance(c, Hold)]
+    return progress_at(provider, [end.job_id for end in ends[:_LOOKUPS]])
+
+
+def _there(provider: Provider, decided: Decided) -> frozenset[str] | None:
+    """The upload names of local files that this plan needs and the provider has; None where that is not known."""
+    creates = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Create)]
+    files = {file for c in creates for file in decided.seen.world.desired[c.name].local_files}
+    if len(files) > _LOOKUPS:
+        return None
+    try:
+        return frozenset(f.upload_name for f in files if provider.find_file(f.upload_name, f.size) is not None)
+    except ProviderError:
+        return None
+
+
+def text_of(review: Review) -> str:
+    """As fits stdout: a terminal has a width, and perhaps colours."""
+    width = terminal.width() if terminal.obeys(sys.stdout) else None
+    return plan_text(review, colours=terminal.colours(), width=width)
+
+
+def json_of(review: Review) -> str:
+    """The document of ``-o json``."""
+    return json.dumps(plan_data(review), indent=2)
+
+
+class Console:
+    """What `apply` shows while it goes on: the plan, each write's outcome, how far jobs are, and how it all ended."""
+
+    def __init__(self, context: RunContext, command: str, directory: str, *, json_only: bool, shown: bool) -> None:
+        self._context = context
+        self._command = command
+        self._directory = directory
+        self._json = json_only
+        self._shown = shown
+        self._first: Review | None = None
+        self._last: Pass | None = None
+        self._put_off: set[str] = set()  # names whose create is waited with: said once, not once a try
+
+    def announce(self, decided: Decided) -> None:
+        """The plan, before anything is sent."""
+        self._first = review_of(self._context, decided)
+        if not self._json and not self._shown:
+            terminal.tell(text_of(self._first))
+
+    def wrote(self, outcome: Outcome) -> None:
+        """What came of one write."""
+        if outcome.put_off is not None and outcome.name in self._put_off:
+            return
+        (self._put_off.discard if outcome.put_off is None else self._put_off.add)(outcome.name)
+        self._context.voice.say(outcome_line(outcome))
+
+    def passed(self, done: Pass) -> None:
+        """A pass is over; its jobs are those that may be waited for."""
+        self._last = done
+
+    def waiting(self, seconds: float, following: Next) -> None:
+        """Nothing happens for a while: the jobs are waited for, or something else."""
+        jobs = _live(self._last) if self._last is not None and following.due is Due.JOBS else ()
+        if jobs:
+            read = progress_at(self._context.provider, [job.id for _, job in jobs[:_LOOKUPS]])
+            self._context.voice.jobs(job_progress(jobs, read))
+        self._context.voice.waiting(seconds, "" if jobs else following.why)
+
+    def conclude(self, result: Result) -> None:
+        """How it ended."""
+        self._context.voice.close()
+        after = review_of(self._context, result.last.after, self._command)
+        if self._json:
+            data = plan_data(self._first or after, result.outcomes)
+            data |= {"converged": after.converged, "requeue_after": after.requeue_after}
+            data |= {"gates": plan_data(after)["gates"], "failure": result.failure or None}
+            terminal.tell(json.dumps(data, indent=2))
+            return
+        if result.outcomes or result.unsuccessful or result.timed_out:
+            terminal.tell("")
+            terminal.tell(_status_table(self._context, result))
+        lines = list(closing_lines(result, after, directory=self._directory, colours=terminal.colours()))
+        if lines:
+            terminal.tell("\n".join(["", *lines]))
+
+
+def _live(done: Pass) -> tuple[tuple[str, Job], ...]:
+    """The live jobs of declared names, with their names."""
+    cases = done.after.seen.world.cases
+    return tuple((name, n.job) for name, case in cases.items() if case.desired for n in case.live)
+
+
+def _status_table(context: RunContext, result: Result) -> str:
+    after = result.last.after
+    now = timestamp(context.clock)
+    report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, details=Details())
+    return status_table((s for s in report.values() if not s.past), now=context.clock.time())

@@ -1,0 +1,48 @@
+"""How this program was called, to be said back: a command that a person can copy."""
+
+import shlex
+import shutil
+import sys
+
+import click
+
+# What an approval stands for, or what is said anew with it.
+_OWN = frozenset({"yes", "approve", "first_run", "form", "detailed_exitcode", "directory"})
+
+
+def program() -> str:
+    """The program as a shell finds it: by its name, else by the path that it was called by."""
+    called = sys.argv[0]
+    found = shutil.which("reconciler") is not None or not called.endswith("/reconciler")
+    return "reconciler" if found else shlex.quote(called)
+
+
+def approving(ctx: click.Context, directory: str) -> str:
+    """The `apply` of the same directory with the same options; the digest that it approves is to follow."""
+    from reconciler.cli import command_named  # noqa: PLC0415 - it imports the commands, which call this
+
+    accepted = {parameter.name for parameter in command_named("apply").params}
+    words = [program(), "apply", shlex.quote(directory)]
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name in accepted - _OWN:
+            words += _option(parameter, ctx.params[name])
+    return " ".join(words)
+
+
+def _option(parameter: click.Parameter, value: object) -> list[str]:
+    """As it is written; a flag is its name, a repeatable one is said as often as it was."""
+    name = max(parameter.opts, key=len)
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        return [name] if value else []
+    values = value if parameter.multiple and isinstance(value, tuple) else (value,)
+    return [word for one in values for word in (name, shlex.quote(_text(one)))]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}s"
+    if isinstance(value, tuple):
+        return "=".join(map(str, value))
+    return str(value)

@@ -1,0 +1,115 @@
+"""Lines that move, at a terminal: one for each job that is waited for, and what else is waited for below them.
+
+Imported by `voice` at a terminal only. `rich` draws; what is drawn is in `render.progress`.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TextIO, cast
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live as Screen
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from reconciler.cli import terminal
+from reconciler.clock import Clock
+from reconciler.errors import escaped
+from reconciler.log import SteadyStream
+from reconciler.render.progress import JobProgress, measures
+from reconciler.render.text import age
+
+_REDRAWS_A_SECOND = 4
+_BAR = 16
+# A name may be 63 characters long; the bar beside it must stay on the line.
+_NAME_MAX = 24
+# Lines that the shell's prompt and the wait need.
+_RESERVED = 3
+
+
+class Live:
+    """A `Voice` that redraws its last lines."""
+
+    def __init__(self, clock: Clock, stream: TextIO) -> None:
+        self._clock = clock
+        self._console = Console(
+            file=cast("TextIO", SteadyStream(stream)),
+            force_terminal=True,
+            color_system="standard" if terminal.colours() else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+        self._screen: Screen | None = None
+        self._jobs: tuple[JobProgress, ...] = ()
+        self._what, self._until = "", 0.0
+
+    def say(self, line: str) -> None:
+        """Above the lines that move."""
+        self._console.print(Text(line), soft_wrap=True)
+
+    def waiting(self, seconds: float, what: str) -> None:
+        """A countdown."""
+        self._what, self._until = what, self._clock.monotonic() + seconds
+        if seconds > 0 and (what or self._jobs):
+            self._show()
+
+    def jobs(self, jobs: Sequence[JobProgress]) -> None:
+        """A line each."""
+        self._jobs = tuple(jobs)
+        if self._screen is not None:
+            self._screen.refresh()
+
+    def go_on(self) -> None:
+        """The countdown goes; the jobs stay while there are any."""
+        self._what = ""
+        if not self._jobs:
+            self.close()
+
+    def close(self) -> None:
+        """Leave a clean line behind."""
+        screen, self._screen = self._screen, None
+        if screen is not None:
+            screen.stop()
+
+    def _show(self) -> None:
+        if self._screen is None:
+            self._screen = Screen(
+                console=self._console,
+                get_renderable=self._draw,
+                refresh_per_second=_REDRAWS_A_SECOND,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._screen.start(refresh=True)
+        else:
+            self._screen.refresh()
+
+    def _draw(self) -> RenderableType:
+        room = max(1, self._console.height - _RESERVED)
+        shown, hidden = self._jobs[:room], self._jobs[room:]
+        parts: list[RenderableType] = [self._table(shown)] if shown else []
+        if hidden:
+            parts.append(Text(f"… and {len(hidden)} more"))
+        if self._what:
+            seconds = math.ceil(max(0.0, self._until - self._clock.monotonic()))
+            parts.append(Text(f"waiting {seconds} s for {escaped(self._what)}", overflow="ellipsis", no_wrap=True))
+        return Group(*parts)
+
+    def _table(self, jobs: Sequence[JobProgress]) -> Table:
+        table = Table.grid(padding=(0, 2), pad_edge=False)
+        for _ in range(5):
+            table.add_column(no_wrap=True, overflow="ellipsis")
+        now = self._clock.time()
+        for job in jobs:
+            left = job.left(now)
+            table.add_row(
+                Text(job.name if len(job.name) <= _NAME_MAX else f"{job.name[: _NAME_MAX - 1]}…"),
+                ProgressBar(total=job.total, completed=job.step or 0, width=_BAR) if job.total else Text(job.status),
+                Text(", ".join(measures(job))),
+                Text(age(now - job.since) if job.since is not None else ""),
+                Text(f"about {age(left)} left" if left is not None else ""),
+            )
+        return table

@@ -1,0 +1,106 @@
+"""The end of an `apply`, for a person: what was done, what was not and why, and what to do next.
+
+Pure. A fact that the plan has shown, and that is as it was, is not said again.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from reconciler.core.change import Action, Hold, Wait
+from reconciler.core.gates import WAIVABLE
+from reconciler.core.reason import Reason, Trouble
+from reconciler.engine.act import Outcome
+from reconciler.engine.apply import Result
+from reconciler.errors import printable
+from reconciler.render.review import Entry, Review
+from reconciler.render.text import paint
+
+_DONE = {Action.CREATE: "created", Action.CANCEL: "cancelled"}
+
+
+def outcome_line(outcome: Outcome, *, colours: bool = False) -> str:
+    """What came of one write."""
+    symbol, colour = ("✓", "green") if outcome.ok else ("✗", "red")
+    return f"{paint(symbol, colour, colours=colours)} {outcome.name}: {printable(outcome.message)}"
+
+
+def closing_lines(result: Result, after: Review, *, directory: str, colours: bool = False) -> Iterator[str]:
+    """A line for each thing that was done or not; none where there was nothing to do and nothing is wrong.
+
+    ``after`` is the plan as it stands at the end, ``directory`` as a shell takes it.
+    """
+    done = Counter(_DONE[o.action] for o in result.outcomes if o.ok)
+    if done:
+        yield f"Done: {', '.join(f'{count} {word}' for word, count in done.items())}."
+    troubles = [*_failed(result), *_refused(after), *_not_tried(result), *_unsuccessful(result)]
+    for trouble in troubles:
+        yield paint(trouble, "red", colours=colours)
+    if result.failure:
+        yield paint(f"Stopped: {printable(result.failure)}", "red", colours=colours)
+    if result.timed_out:
+        yield "Timed out: what is live goes on at the provider."
+    yield from _next(result, after, directory)
+
+
+def _failed(result: Result) -> Iterator[str]:
+    """What was tried and did not come about; of several tries the last."""
+    last = {(o.name, o.action, o.job_id): o for o in result.outcomes}
+    for outcome in last.values():
+        if not outcome.ok and outcome.put_off is None:
+            word = "Unknown" if outcome.unknown else "Failed"
+            yield f"{word}: {outcome.action} of {outcome.name}: {printable(outcome.message)}"
+    tried = {o.name for o in last.values()}
+    for change in result.last.after.gated.plan.changes:
+        if change.reason.trouble is Trouble.OWN and change.name not in tried:
+            yield f"{change.reason}: {change.name}: {printable(change.message)}"
+
+
+def _refused(after: Review) -> Iterator[str]:
+    for verdict in after.refusals:
+        names = ", ".join(_named(e) for e in after.entries if e.refused == verdict.gate and not e.follows)
+        yield f"Refused by gate {verdict.gate}: {names or 'nothing else'}: {printable(verdict.message)}."
+
+
+def _named(entry: Entry) -> str:
+    return f"{entry.word} {entry.change.name}"
+
+
+def _not_tried(result: Result) -> Iterator[str]:
+    plan = result.last.after.gated.plan
+    tried = {(o.name, o.action) for o in result.outcomes}
+    left = [f"{w.action} {w.name}" for w in plan.writes if (w.name, w.action) not in tried]
+    left += [f"create {c.name} ({printable(c.message)})" for c in plan.changes if isinstance(c, Wait) and c.put_off]
+    if left:
+        yield f"Not tried: {', '.join(left)}."
+
+
+def _unsuccessful(result: Result) -> Iterator[str]:
+    names = set(result.unsuccessful)
+    for change in result.last.after.gated.plan.changes:
+        if isinstance(change, Hold) and change.name in names:
+            yield f"{change.reason}: {change.name}: {printable(change.message)}"
+
+
+def _next(result: Result, after: Review, directory: str) -> Iterator[str]:
+    """What a person can do; nothing where all went well."""
+    refused = {v.gate for v in after.refusals}
+    if refused & WAIVABLE and after.command:
+        yield f"To do what was refused: {after.command}"
+    advice = list(_advice(result, directory))
+    if advice:
+        yield f"Next: {' '.join(advice)}"
+
+
+def _advice(result: Result, directory: str) -> Sequence[str]:
+    after = result.last.after
+    reasons = {c.reason for c in after.gated.plan.changes}
+    table = (
+        (any(o.unknown for o in result.outcomes), "run apply again: it looks for the lost create first."),
+        (Reason.CREATE_REJECTED in reasons, "mend what the provider rejects, or run apply again to try once more."),
+        (Reason.CREATE_REFUSED in reasons, "run apply again once the provider takes new jobs."),
+        (bool(result.failure or after.gated.plan.writes or after.gated.plan.put_off), "run apply again."),
+        (bool(result.unsuccessful), f"reconciler describe {next(iter(result.unsuccessful), '')} -d {directory}"),
+        (result.timed_out, f"reconciler status {directory} shows how far they are."),
+    )
+    said = [text for applies, text in table if applies]
+    return said[:1] if said and said[0].startswith("run apply") else said

@@ -1,0 +1,183 @@
+"""A plan for a person at a terminal or in the log of a pipeline.
+
+Pure. `plan` and `apply` print it. Every text in it that a server or a manifest chose is escaped.
+"""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+
+from reconciler.core.change import Action, Cancel, Create, Keep
+from reconciler.core.job import Job
+from reconciler.core.status import Progress
+from reconciler.errors import escaped, printable
+from reconciler.render.review import Difference, Entry, Review, Since, header
+from reconciler.render.text import age, paint, plural
+
+# Kept jobs beyond this many are counted instead of shown: a review that nobody reads is none.
+_KEPT_LIMIT = 40
+
+_SYMBOLS: Mapping[str, tuple[str, str]] = {
+    Action.CREATE: ("+", "green"),
+    "replace": ("±", "yellow"),
+    Action.CANCEL: ("-", "red"),
+    Action.ADOPT: ("=", "cyan"),
+    Action.KEEP: ("=", ""),
+    Action.WAIT: ("~", "yellow"),
+    Action.HOLD: ("!", "yellow"),
+}
+
+_DETAIL = "      "
+
+
+def symbol(entry: Entry) -> tuple[str, str]:
+    """The sign of a change and its colour."""
+    return _SYMBOLS[entry.word]
+
+
+def plan_text(review: Review, *, colours: bool = False, width: int | None = None) -> str:
+    """The review as lines; none is longer than ``width`` columns, where one is given."""
+    lines = [header(review.fleet, review.host, review.organization), ""]
+    if review.note:
+        lines += [review.note, ""]
+    names = max((len(c.name) for c in review.plan.changes), default=0)
+    kept = 0
+    for entry in review.entries:
+        if entry.follows:
+            continue  # shown under the create that it follows
+        kept += isinstance(entry.change, Keep)
+        if isinstance(entry.change, Keep) and kept > _KEPT_LIMIT:
+            continue
+        lines += _entry(entry, review, names, colours=colours, width=width)
+    if kept > _KEPT_LIMIT:
+        lines.append(f"  = and {kept - _KEPT_LIMIT} more that are kept")
+    if not review.plan.changes:
+        lines.append("  nothing is declared, and nothing of this fleet is live")
+    lines.append("")
+    for verdict in review.refusals:
+        text = f"Gate {verdict.gate} refuses: {printable(verdict.message)}."
+        lines += (paint(line, "red", colours=colours) for line in _wrapped(text, "", "  ", width))
+    lines += [*_wrapped(summary_line(review), "", "  ", width), *_way_on(review, width)]
+    return "\n".join(lines)
+
+
+def summary_line(review: Review) -> str:
+    """One line of counts; zeros are left out."""
+    words = {
+        "create": "to create",
+        "cancel": "to cancel",
+        "adopt": "to adopt",
+        "keep": "kept",
+        "wait": "waiting",
+        "hold": "held",
+    }
+    counts = review.summary
+    said = [f"{counts[key]} {word}" for key, word in words.items() if counts[key]]
+    refused = f"; {review.refused} of them refused" if review.refused else ""
+    unmanaged = f" {plural(review.plan.unmanaged, 'job')} at this provider not ours." if review.plan.unmanaged else ""
+    if review.converged:
+        kept = f" ({', '.join(said)})" if said else ""
+        return f"Nothing to do: everything is as declared{kept}.{unmanaged}"
+    return f"Plan: {', '.join(said)}{refused}.{_uploads(review)}{unmanaged}"
+
+
+def _uploads(review: Review) -> str:
+    count = review.summary["upload"]
+    if not count:
+        return ""
+    return f" {plural(count, 'training file')} to upload{'' if review.there is not None else ' where missing'}."
+
+
+def _way_on(review: Review, width: int | None) -> Iterator[str]:
+    """What a person can do with this plan; nothing where there is nothing to do."""
+    if review.ends_if_approved:
+        jobs = ", ".join(escaped(job_id) for job_id in review.ends_if_approved)
+        ahead = f"A person's yes, or this digest approved, also ends what is ahead of this directory: {jobs}"
+        yield from _wrapped(ahead, "", "  ", width)
+    if not review.changes_present and not review.ends_if_approved:
+        return
+    yield f"Digest: {review.digest}"
+    if review.approvable and review.command:
+        yield f"To do exactly this: {review.command}"  # never wrapped: it is copied
+
+
+def _entry(entry: Entry, review: Review, names: int, *, colours: bool, width: int | None) -> Iterator[str]:
+    sign, colour = symbol(entry)
+    change = entry.change
+    plain = f"  {sign} {entry.word:<7}  {change.name:<{names}}  "
+    job = f" [{escaped(change.job_id)}]" if change.job_id else ""
+    first, *rest = _wrapped(f"{change.reason}: {printable(change.message)}{job}", plain, _DETAIL, width)
+    yield paint(plain[: len(plain) - names - 2], colour, colours=colours) + first[len(plain) - names - 2 :]
+    yield from rest
+    if entry.refused:
+        yield paint(f"{_DETAIL}refused: {entry.refused}", "red", colours=colours)
+    for detail in details(entry, review):
+        yield from _wrapped(detail, _DETAIL, f"{_DETAIL}  ", width)
+
+
+def details(entry: Entry, review: Review) -> Iterator[str]:
+    """What a change costs, what it is about and what is different; a sentence each."""
+    change = entry.change
+    if isinstance(change, Cancel):
+        yield from (f"throws away: {loss(job, review)}" for job in entry.ends)
+    if not isinstance(change, Create):
+        return
+    yield from (f"then cancels {escaped(job.id)}: {loss(job, review)}" for job in entry.ends)
+    yield from _since(entry.since) if entry.since is not None else _order(change, review)
+    uploads = ", ".join(escaped(file.path) for file in review.uploads(change))
+    if uploads and review.there is not None:
+        yield f"uploads {uploads}"
+
+
+def loss(job: Job, review: Review) -> str:
+    """What a cancel throws away: status, age, steps."""
+    progress = review.progress.get(job.id)
+    old = f", {age(review.now - job.created_at)} old" if job.created_at else ""
+    return f"{escaped(job.status)}{old}{f', {steps(progress)}' if progress else ''}"
+
+
+def steps(progress: Progress) -> str:
+    """``step 40 of 100``; without the end where the provider does not tell it."""
+    return f"step {progress.step}{f' of {progress.total_steps}' if progress.total_steps else ''}"
+
+
+def difference_line(difference: Difference) -> str:
+    """As in ``n_epochs: 3 → 20``."""
+    return escaped(f"{difference.field}: {_shown(difference.old)} → {_shown(difference.new)}")
+
+
+def _order(change: Create, review: Review) -> Iterator[str]:
+    files = ", ".join(review.trained_on(change))
+    yield escaped(f"trains {review.model(change)} on {files}, revision {change.revision}, attempt {change.attempt}")
+
+
+def _since(since: Since) -> Iterator[str]:
+    """Which fields changed, against the revision of the earlier job."""
+    earlier = f"job {escaped(since.job.id)} ({escaped(since.job.status)})"
+    if since.differences is None:
+        yield f"which fields changed since {earlier} is not known here: its spec was not read in this directory"
+        return
+    hidden = f" ({plural(since.unchanged, 'unchanged field')} hidden)" if since.unchanged else ""
+    yield f"changes since {earlier}{hidden}:"
+    yield from (f"  {difference_line(difference)}" for difference in since.differences)
+
+
+def _shown(value: object) -> str:
+    text = "(unset)" if value is None else str(value)
+    if text.startswith("sha256:"):
+        return text[:19]  # twelve digits of a digest tell two files apart
+    return f"{text[:60]}…" if len(text) > 60 else text  # noqa: PLR2004 - one line of a review
+
+
+def _wrapped(text: str, lead: str, indent: str, width: int | None) -> list[str]:
+    """``lead`` and ``text``, broken at words where that is needed; nothing is cut."""
+    if width is None:
+        return [f"{lead}{text}"]
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=lead,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [lead]
