@@ -3,7 +3,7 @@
 `reconcile` calls these. What a status says is decided in `core.status`, who ended a job in `core.ending`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from structlog.typing import FilteringBoundLogger
@@ -14,7 +14,7 @@ from reconciler.core.ending import By, end_of
 from reconciler.core.gates import Gated, Verdict
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.memory import Memory
-from reconciler.core.status import Details, statuses
+from reconciler.core.status import Details, Status, statuses
 from reconciler.core.world import World
 from reconciler.engine.follow import Followed
 from reconciler.engine.ports import Ports
@@ -38,8 +38,8 @@ def follow(ports: Ports, world: World, log: FilteringBoundLogger) -> tuple[Follo
 
 def write_statuses(
     ports: Ports, log: FilteringBoundLogger, after: Decided, ended: Iterable[Job], followed: tuple[Followed, ...]
-) -> None:
-    """Write the status of every name whose status differs from the last one. ``ended``: jobs that have just ended."""
+) -> Mapping[str, Status]:
+    """Every name's status; written where it differs from the last one. ``ended``: jobs that have just ended."""
     read = {one.job_id: one.checkpoints for one in followed if one.checkpoints is not None}
     unread = [job for job in ended if job.id not in read]
     report = statuses(
@@ -53,6 +53,7 @@ def write_statuses(
         ),
     )
     ports.status_files.write(report)
+    return report
 
 
 def _checkpoints(

@@ -95,18 +95,17 @@ class Reconciler:
             postponed = self.watch.cold if decided.gated.plan.writes else ""
             outcomes = () if postponed else self._act(decided, log, wrote)
             after = self._look_back(decided, outcomes)
-            if ports.follower is None:
-                write_statuses(ports, log, after, ended.values(), ())
+            report = write_statuses(ports, log, after, ended.values(), ()) if ports.follower is None else {}
         if ports.follower is not None:
             # Outside of the lock: a job whose events are slow must not keep an `apply` waiting.
             followed = follow(ports, after.seen.world, log)
             with ports.pass_lock():
-                write_statuses(ports, log, after, ended.values(), followed)
+                report = write_statuses(ports, log, after, ended.values(), followed)
         self._refusals = log_refusals(after.gated, self._refusals, log)
         level = log.info if outcomes or ended else log.debug
         duration = round(ports.clock.monotonic() - began, 3)
         level("pass.completed", duration=duration, jobs=len(after.seen.world.jobs), writes=len(outcomes))
-        return Pass(decided, outcomes, after, postponed)
+        return Pass(decided, outcomes, after, postponed, report)
 
     def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:
         """List completely, look up what ought to be there, and see what became of unresolved creates."""

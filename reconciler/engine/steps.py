@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.core.change import Plan
 from reconciler.core.gates import Gated, Permission
+from reconciler.core.status import Status
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
 
@@ -41,9 +42,13 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What one pass decided, did, and left behind; ``postponed`` says why it did not write yet."""
+    """What one pass decided, did, and left behind; ``postponed`` says why it did not write yet.
+
+    ``report`` are the statuses that it wrote, by name.
+    """
 
     decided: Decided
     outcomes: tuple[Outcome, ...]
     after: Decided
     postponed: str = ""
+    report: Mapping[str, Status] = field(default_factory=dict)

@@ -999,3 +999,21 @@ def test_a_file_whose_name_is_no_text_is_an_error_like_any_other(settled: Daemon
     (line,) = settled.lines("source.invalid")
     assert "its name is not UTF-8" in line["problem"]
     assert settled.provider.times("cancel") == []
+
+
+@pytest.mark.parametrize("followed", [True, False], ids=["a daemon", "an apply"])
+def test_a_pass_hands_on_the_statuses_that_it_wrote(settled: DaemonHarness, *, followed: bool) -> None:
+    passes: list[Pass] = []
+
+    class Passes(DaemonListener):
+        def passed(self, done: Pass, seconds: float) -> None:
+            passes.append(done)
+
+    if followed:
+        settled.live(100, listener=Passes())
+    else:
+        journal = open_journal(settled.state, Identity(settled.fleet.name, "http://memory/v1"), now=settled.clock.time)
+        with journal:
+            once = Reconciler(replace(settled.ports(journal, settled.fleet.root), follower=None), settle=0.0)
+            passes.append(once.one_pass(read_directory(settled.fleet.root), Permission()))
+    assert {name: status.job_status for name, status in passes[-1].report.items()} == {"a": "running", "b": "running"}
