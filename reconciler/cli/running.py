@@ -16,8 +16,9 @@ from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import options
 from reconciler.cli.wiring import Service, key_for, run_context
+from reconciler.core.repeats import Repeats
 from reconciler.core.snapshot import Snapshot
-from reconciler.engine.daemon import Daemon, DaemonListener, Pace
+from reconciler.engine.daemon import Daemon, DaemonListener, Pace, log_problems
 from reconciler.engine.follow import Fan
 from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped
@@ -33,8 +34,11 @@ _THREADS = 8
 _STOP_SECONDS = 28.0
 # While there is no fleet to work on, the directory is looked at this often although no event came.
 _LOOK_SECONDS = 5.0
+_NO_FLEET = f"no fleet document can be read there; it is looked at again at every change, and every {_LOOK_SECONDS:g} s"
 # After a state directory was replaced: on a file system whose inodes change by themselves this must not spin.
 _PAUSE_SECONDS = 1.0
+# A daemon that lived longer than this before its state directory was replaced has met a new trouble, not the old one.
+_BRIEF_SECONDS = 60.0
 # A heartbeat older than this many intervals, and than a slow pass (a listing alone may take 900 s), means that the loop
 # is stuck.
 _HEALTHY_INTERVALS, _HEALTHY_SECONDS = 3, 1200.0
@@ -108,8 +112,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
             listener = telemetry
         service = Service(clock, lambda: wakeups.stopping, _fan(pool), listener.requested, key)
         ours = (settings.state_directory, settings.sandbox_directory)
-        watch = watching(settings.root, ours, wakeups.hint, lambda why: log.warning("watch.failed", error=why))
-        stack.enter_context(watch)
+        stack.enter_context(watching(settings.root, ours, wakeups.hint, log))
         reader = DirectoryReader(settings.root, time.time, ours)
         run_daemons(DaemonSetup(settings, pace, first_run, wakeups, reader, listener, service, log))
     log.info("daemon.stopped")
@@ -133,8 +136,9 @@ def _make_state_directory(settings: Settings) -> None:
 
 def run_daemons(setup: DaemonSetup) -> None:
     """One daemon after the other: a new one whenever the fleet or its state directory is another."""
-    begun, complaint = False, ""
+    begun, troubles = False, Repeats()
     fleet = ""
+    clock = setup.service.clock
     while not setup.wakeups.stopping:
         snapshot = _readable(setup)
         if snapshot is None or snapshot.fleet is None:
@@ -144,22 +148,23 @@ def run_daemons(setup: DaemonSetup) -> None:
             setup = replace(setup, first_run=False)
             setup.log.warning("fleet.changed", before=fleet, now=snapshot.fleet.name)
         fleet = snapshot.fleet.name
+        start = clock.monotonic()
         try:
             _run_one(setup, snapshot)
-            complaint = ""
+            troubles = Repeats()
         except Stopped:
             return
-        except StateReplaced as error:
-            complaint = ""
-            setup.log.warning("state.replaced", error=str(error))
-            setup.wakeups.wait(_PAUSE_SECONDS)
         except ReconcilerError as error:
-            if not begun:
+            replaced = isinstance(error, StateReplaced)
+            if not begun and not replaced:
                 raise  # what is wrong at the start is said to the person who started it
-            if str(error) != complaint:
-                setup.log.error("daemon.not_started", error=str(error))  # noqa: TRY400 - a sentence for a person
-            complaint = str(error)
-            setup.wakeups.wait(_LOOK_SECONDS)
+            now = clock.monotonic()
+            before = troubles if now - start < _BRIEF_SECONDS else Repeats()
+            troubles = before.met({"state.replaced" if replaced else "daemon.not_started": str(error)}, now)
+            for event in troubles.said:
+                tell = setup.log.warning if replaced else setup.log.error
+                tell(event, error=str(error), **troubles.facts(event))
+            setup.wakeups.wait(_PAUSE_SECONDS if replaced else _LOOK_SECONDS)
         begun = True
 
 
@@ -188,17 +193,17 @@ def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> None:
 
 def _readable(setup: DaemonSetup) -> Snapshot | None:
     """The directory once it says whose fleet it is; None when asked to stop meanwhile."""
-    logged: frozenset[str] = frozenset()
+    troubles = Repeats()
     while not setup.wakeups.stopping:
         setup.listener.alive()
         snapshot = setup.reader.read()
         setup.listener.looked(snapshot)
         if snapshot.fleet is not None:
             return snapshot
-        problems = frozenset(str(problem) for problem in snapshot.problems)
-        for problem in sorted(problems - logged):
-            setup.log.error("source.invalid", problem=problem)
-        logged = problems
+        troubles = troubles.met(dict.fromkeys(sorted(map(str, snapshot.problems)), ""), setup.service.clock.monotonic())
+        log_problems(troubles, setup.log)
+        if troubles.said:
+            setup.log.warning("daemon.waiting", directory=str(setup.settings.root), why=_NO_FLEET)
         setup.wakeups.wait(_LOOK_SECONDS)
     return None
 

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.core.desired import Fleet
 from reconciler.core.evidence import Evidence
 from reconciler.core.gates import Permission
+from reconciler.core.repeats import Repeats
 from reconciler.core.schedule import ASKED_LAST, Backoff, Due, Next
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.engine.reconcile import Reconciler
@@ -91,9 +92,8 @@ class Daemon:
         self._evidence = Evidence()
         self._acted_on: str | None = None  # the fingerprint of the last pass's reading
         self._due = self._clock.monotonic() + pace.interval  # when a pass is wanted although nothing changed
-        self._failures = 0
-        self._failure = ""
-        self._complaints: frozenset[str] = frozenset()
+        self._failing = Repeats()
+        self._complaints = Repeats()
         self._left_out: frozenset[str] = frozenset()
 
     def run(self) -> None:
@@ -144,13 +144,12 @@ class Daemon:
         self._left_out = now
 
     def _complain(self, problems: Iterable[Problem]) -> None:
-        """Name what is wrong once a change, not once a pass."""
-        now = frozenset(str(problem) for problem in problems)
-        for problem in sorted(now - self._complaints):
-            self._log.error("source.invalid", problem=problem)
-        if self._complaints and not now:
+        """Name what is wrong at each change, and again as long as it lasts."""
+        troubles = dict.fromkeys(sorted(str(problem) for problem in problems), "")
+        self._complaints = self._complaints.met(troubles, self._clock.monotonic())
+        log_problems(self._complaints, self._log)
+        if self._complaints.over and not troubles:
             self._log.info("source.mended")
-        self._complaints = now
 
     # ── timing ──
 
@@ -185,10 +184,10 @@ class Daemon:
             self._evidence = evidence.recorded()
         if permission.steady and not done.decided.permission.steady:
             self._evidence = evidence.changed_meanwhile()
-        if self._failures:
-            self._log.info("pass.recovered", failures=self._failures)
-        self._failures, self._failure = 0, ""
         now = self._clock.monotonic()
+        self._failing = self._failing.met({}, now)
+        if self._failing.over:
+            self._log.info("pass.recovered", **self._failing.facts("pass"))
         self._due = now + self._next(done, now)
         self._listener.passed(done, now - start)
 
@@ -213,23 +212,27 @@ class Daemon:
 
     def _failed(self, error: Exception, start: float) -> None:
         now = self._clock.monotonic()
-        self._failures += 1
+        self._failing = failing = self._failing.met({"pass": str(error)}, now)
         asked = min(error.retry_after or 0.0, ASKED_LAST) if isinstance(error, ProviderError) else 0.0
-        wait = max(self._random() * _FAILING.wait(self._failures), asked)
+        wait = max(self._random() * _FAILING.wait(failing.lasting["pass"].times), asked)
         self._due = now + wait
         self._acted_on = self._evidence.fingerprint  # a change is worth a try at once; the same files are not
-        text = str(error)
-        tell = self._log.debug if text == self._failure else self._log.error
-        self._failure = text
+        tell = self._log.error if failing.said else self._log.debug
         tell(
             "pass.failed",
-            error=text,
+            error=str(error),
             kind=type(error).__name__,
-            failures=self._failures,
+            **failing.facts("pass"),
             retry_in=round(wait, 1),
             exc_info=not isinstance(error, ReconcilerError),
         )
         self._listener.failed(error, now - start)
+
+
+def log_problems(complaints: Repeats, log: FilteringBoundLogger) -> None:
+    """One line for each problem of the manifests that is to be said now."""
+    for problem in complaints.said:
+        log.error("source.invalid", problem=problem, **complaints.facts(problem))
 
 
 def _is_another(now: Fleet | None, before: Fleet) -> bool:

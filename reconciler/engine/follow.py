@@ -6,11 +6,12 @@ events are logged. A job whose events cannot be read is read again at a later pa
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.core.job import Checkpoint, Event, Job
+from reconciler.core.repeats import Repeats
 from reconciler.core.schedule import Backoff
 from reconciler.core.status import Progress
 from reconciler.errors import ProviderError, escaped
@@ -23,6 +24,13 @@ _REMEMBERED = 2 * _PAGE
 
 # Passes that leave out a job whose events could not be read.
 _LEFT_OUT = Backoff(first=1, last=32)
+
+# The answers of a server that has no events: said once a job, as nothing there will change.
+_NO_EVENTS = frozenset({404, 405, 501})
+
+# How servers spell the level of an event; any other word is information.
+_ERRORS = frozenset({"error", "critical", "fatal"})
+_WARNINGS = frozenset({"warn", "warning"})
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -50,9 +58,9 @@ class Followed:
 
 @dataclass(slots=True)
 class _Trouble:
-    """A job whose events could not be read: how often in a row, and how many passes are left out now."""
+    """A job whose events cannot be read: since when and how often, and how many passes are left out now."""
 
-    failures: int = 0
+    repeats: Repeats = field(default_factory=Repeats)
     skip: int = 0
 
 
@@ -65,11 +73,14 @@ class Follower:
     fan: Fan
     _troubles: dict[str, _Trouble] = field(default_factory=dict)
 
-    def follow(self, jobs: Mapping[str, tuple[str, Job]], log: FilteringBoundLogger) -> tuple[Followed, ...]:
+    def follow(
+        self, jobs: Mapping[str, tuple[str, Job]], log: FilteringBoundLogger, now: float
+    ) -> tuple[Followed, ...]:
         """Read the events of every live job, and of each that has ended since, and log each new one once.
 
-        ``jobs`` are name and job by id. An event is in the log before the journal says so: a crash between
-        the two repeats it, and loses none. A job that has ended is followed until its last events were read.
+        ``jobs`` are name and job by id, ``now`` is monotonic seconds. An event is in the log before the journal says
+        so: a crash between the two repeats it, and loses none. A job that has ended is followed until its last events
+        were read.
         """
         seen = self.journal.events.logged()
         for job_id in self._troubles.keys() - jobs.keys():
@@ -79,9 +90,9 @@ class Follower:
         found = tuple(self.fan(lambda job_id: self._read(jobs[job_id][1], seen.get(job_id, ())), wanted))
         for one in found:
             job_log = log.bind(job=jobs[one.job_id][0], job_id=one.job_id)
-            self._note(one, job_log)
+            self._note(one, job_log, now)
             for event in reversed(one.fresh):
-                job_log.info("job.event", **_facts(event))
+                _level(event, job_log)("job.event", **_facts(event))
         over = {one.job_id for one in found if one.error is None and not jobs[one.job_id][1].live}
         self.journal.events.record_logged(
             {one.job_id: one.ids for one in found if one.ids != seen.get(one.job_id) and one.job_id not in over},
@@ -96,16 +107,19 @@ class Follower:
         trouble.skip -= 1
         return False
 
-    def _note(self, one: Followed, log: FilteringBoundLogger) -> None:
+    def _note(self, one: Followed, log: FilteringBoundLogger, now: float) -> None:
         """One bad job must not delay the others at every pass, nor fill the log."""
         if one.error is None:
             self._troubles.pop(one.job_id, None)
             return
         trouble = self._troubles.setdefault(one.job_id, _Trouble())
-        if not trouble.failures:
-            log.info("events.unavailable", error=str(one.error), http_status=one.error.status)
-        trouble.failures += 1
-        trouble.skip = int(_LEFT_OUT.wait(trouble.failures))
+        trouble.repeats = repeats = trouble.repeats.met({"events": str(one.error)}, now)
+        tries = repeats.lasting["events"].times
+        if repeats.said and (tries == 1 or one.error.status not in _NO_EVENTS):
+            log.info(
+                "events.unavailable", error=str(one.error), http_status=one.error.status, **repeats.facts("events")
+            )
+        trouble.skip = int(_LEFT_OUT.wait(tries))
 
     def _read(self, job: Job, seen: Sequence[str]) -> Followed:
         known = frozenset(seen)
@@ -164,6 +178,17 @@ def progress_at(provider: Provider, job_ids: Iterable[str]) -> dict[str, Progres
         if progress is not None:
             found[job_id] = progress
     return found
+
+
+def _level(event: Event, log: FilteringBoundLogger) -> Callable[..., Any]:
+    """How loud it is: what only repeats a step of training is for who debugs, the rest as the provider says."""
+    word = event.level.casefold()
+    if word in _ERRORS:
+        return log.error
+    if word in _WARNINGS:
+        return log.warning
+    repeats_a_step = event.type == "metrics" or "step" in event.metrics
+    return log.debug if repeats_a_step else log.info
 
 
 def _facts(event: Event) -> Mapping[str, object]:

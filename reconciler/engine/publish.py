@@ -11,9 +11,10 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.clock import Clock
 from reconciler.core.change import Adopt, Plan
 from reconciler.core.ending import By, end_of
-from reconciler.core.gates import Gated, Verdict
+from reconciler.core.gates import Gated
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.memory import Memory
+from reconciler.core.repeats import Repeats
 from reconciler.core.status import Details, Status, statuses
 from reconciler.core.world import World
 from reconciler.engine.follow import Followed
@@ -33,7 +34,7 @@ def follow(ports: Ports, world: World, log: FilteringBoundLogger) -> tuple[Follo
     if ports.follower is None or ports.stopping():
         return ()
     jobs = {n.job.id: (name, n.job) for name, case in world.cases.items() for n in case.jobs}
-    return ports.follower.follow(jobs, log)
+    return ports.follower.follow(jobs, log, ports.clock.monotonic())
 
 
 def write_statuses(
@@ -90,11 +91,13 @@ def log_adopted(plan: Plan, log: FilteringBoundLogger) -> None:
             log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
 
 
-def log_refusals(gated: Gated, before: frozenset[Verdict], log: FilteringBoundLogger) -> frozenset[Verdict]:
-    """What gates refuse, for the next pass to know; each that was not refused ``before`` gets a line."""
-    for verdict in gated.refusals:
-        if verdict not in before:
-            log.warning(
-                "pass.blocked", gate=verdict.gate, limit=verdict.limit, count=verdict.count, why=verdict.message
-            )
-    return frozenset(gated.refusals)
+def log_refusals(gated: Gated, before: Repeats, now: float, log: FilteringBoundLogger) -> Repeats:
+    """What gates refuse, for the next pass to know: a line for what is new or lasts, and one for what is over."""
+    verdicts = {verdict.gate: verdict for verdict in gated.refusals}
+    refusals = before.met({gate: f"{v.count} of {v.limit}: {v.message}" for gate, v in verdicts.items()}, now)
+    for gate in refusals.said:
+        v = verdicts[gate]
+        log.warning("pass.blocked", gate=gate, limit=v.limit, count=v.count, why=v.message, **refusals.facts(gate))
+    for gate in refusals.over:
+        log.info("pass.unblocked", gate=gate, **refusals.facts(gate))
+    return refusals

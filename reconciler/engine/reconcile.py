@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from reconciler.clock import Clock
 from reconciler.core.change import Adopt, Cancel, Create, Write
 from reconciler.core.desired import Fleet
-from reconciler.core.gates import Permission, Verdict, gate
+from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Job
 from reconciler.core.lookup import (
     found_without_marks,
@@ -28,6 +28,7 @@ from reconciler.core.lookup import (
 from reconciler.core.memory import EVERY_CREATE, Memory
 from reconciler.core.plan import plan
 from reconciler.core.recognition import learned
+from reconciler.core.repeats import Repeats
 from reconciler.core.schedule import Next
 from reconciler.core.snapshot import Snapshot, broken_names
 from reconciler.core.watch import Watch, why_cold
@@ -52,7 +53,7 @@ class Reconciler:
         self._every_backoff = every_backoff
         self.checkout = Checkout(ports.journal)
         self.watch = Watch(settle, started=ports.clock.monotonic(), cold=self.why_cold())
-        self._refusals: frozenset[Verdict] = frozenset()  # named in the log once, not once a pass
+        self._refusals = Repeats()  # what gates refuse
         self._logged: frozenset[str] = frozenset()  # jobs whose end this run has logged
 
     @property
@@ -101,9 +102,10 @@ class Reconciler:
             followed = follow(ports, after.seen.world, log)
             with ports.pass_lock():
                 report = write_statuses(ports, log, after, ended.values(), followed)
-        self._refusals = log_refusals(after.gated, self._refusals, log)
+        now = ports.clock.monotonic()
+        self._refusals = log_refusals(after.gated, self._refusals, now, log)
         level = log.info if outcomes or ended else log.debug
-        duration = round(ports.clock.monotonic() - began, 3)
+        duration = round(now - began, 3)
         level("pass.completed", duration=duration, jobs=len(after.seen.world.jobs), writes=len(outcomes))
         return Pass(decided, outcomes, after, postponed, report)
 

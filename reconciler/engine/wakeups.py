@@ -9,14 +9,17 @@ itself.
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import watchfiles
+from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import SystemClock
+from reconciler.core.repeats import Repeats
 from reconciler.errors import Stopped, escaped
 from reconciler.source import real_path
 
@@ -141,16 +144,16 @@ def signals(
 
 @contextmanager
 def watching(
-    root: Path, ignored: Sequence[Path], hint: Callable[[], None], failed: Callable[[str], object]
+    root: Path, ignored: Sequence[Path], hint: Callable[[], None], log: FilteringBoundLogger
 ) -> Iterator[None]:
     """Call ``hint`` when something under ``root`` may have changed; ``ignored`` are our own directories.
 
-    ``failed`` gets why events cannot be had, once a reason: without them the files are looked at every second.
+    Why events cannot be had is logged, and again as long as it lasts; the files are looked at every second then.
     """
     stop = threading.Event()
     # The watcher names what it sees by the real path.
     ours = (*(path.absolute() for path in ignored), *(real_path(path) for path in ignored))
-    thread = threading.Thread(target=_watch, args=(root, ours, hint, stop, failed), name="watcher", daemon=True)
+    thread = threading.Thread(target=_watch, args=(root, ours, hint, stop, log), name="watcher", daemon=True)
     thread.start()
     try:
         yield
@@ -164,10 +167,10 @@ def _watch(
     ignored: Sequence[Path],
     hint: Callable[[], None],
     stop: threading.Event,
-    failed: Callable[[str], object],
+    log: FilteringBoundLogger,
 ) -> None:
     """Watch what ``root`` leads to now; begin again whenever that is another directory."""
-    complaint = ""
+    troubles = Repeats()
     while not stop.is_set():
         place = _place(root)
         if place is None:
@@ -189,16 +192,26 @@ def _watch(
             ):
                 if changes:
                     hint()
+                troubles = _log_trouble(troubles, {}, log)
                 if _place(root) != place:
                     hint()
                     break
         except (OSError, RuntimeError) as error:
             # Gone between two looks, or no watches left: the next look, and the interval, go on without it.
-            if _place(root) is not None and str(error) != complaint:
-                complaint = str(error)
-                failed(escaped(complaint))
+            if _place(root) is not None:
+                troubles = _log_trouble(troubles, {"watch": escaped(str(error))}, log)
             stop.wait(_REARM_MS / 1000)
             hint()
+
+
+def _log_trouble(before: Repeats, troubles: Mapping[str, str], log: FilteringBoundLogger) -> Repeats:
+    """A line where events cannot be had, or can be had again; returns what goes on."""
+    now = before.met(troubles, time.monotonic())
+    for trouble in now.said:
+        log.warning("watch.failed", error=troubles[trouble], **now.facts(trouble))
+    for trouble in now.over:
+        log.info("watch.recovered", **now.facts(trouble))
+    return now
 
 
 def _place(root: Path) -> tuple[int, int] | None:

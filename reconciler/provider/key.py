@@ -19,6 +19,7 @@ from typing import NamedTuple
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.core.placeholder import template_in
+from reconciler.core.repeats import Repeats
 from reconciler.errors import UsageError, escaped
 
 # A token signed with a long certificate chain has a tenth of this.
@@ -76,17 +77,20 @@ class KeyFile(Key):
     """A key in a file, which is read again when the file changes, and after a 401.
 
     Whoever rotates it may remove, empty or half write it for a moment: the last good key stays meanwhile, which is
-    logged once. A pipe is read once.
+    logged, and again as long as it lasts. A pipe is read once.
     """
 
-    def __init__(self, path: Path, secrets: Secrets, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, path: Path, secrets: Secrets, log: FilteringBoundLogger, now: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(lambda: self._key, secrets)
         self._path = path
         self._log = log
         self._lock = threading.Lock()
         self._key = ""
         self._stamp: _Stamp | None = None
-        self._unreadable = False
+        self._now = now
+        self._unreadable = Repeats()
 
     def current(self) -> str:
         """The key for the next request; the file is looked at. Raises UsageError where it never held one."""
@@ -109,13 +113,17 @@ class KeyFile(Key):
         try:
             self._take(read_key(self._path))
         except UsageError as error:
-            if not self._unreadable:
-                self._log.warning("key.unreadable", error=f"{error}; the key that was read before is used")
-            self._unreadable = True
+            self._unreadable = troubles = self._unreadable.met({"key": str(error)}, self._now())
+            if troubles.said:
+                facts = troubles.facts("key")
+                self._log.warning("key.unreadable", error=f"{error}; the key that was read before is used", **facts)
         else:
-            self._unreadable = False
+            self._unreadable = troubles = self._unreadable.met({}, self._now())
+            file = escaped(str(self._path))
             if self._key != before:
-                self._log.info("key.changed", file=escaped(str(self._path)))
+                self._log.info("key.changed", file=file)
+            elif troubles.over:
+                self._log.info("key.readable", file=file, **troubles.facts("key"))
 
     def _take(self, found: "_Found") -> None:
         self.secrets.add(found.key)

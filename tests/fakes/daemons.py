@@ -58,6 +58,7 @@ class DaemonHarness:
     clock: ManualClock = field(default_factory=ManualClock)
     logged: io.StringIO = field(default_factory=io.StringIO)
     settle: float = 0.0
+    verbose: bool = False
     elsewhere: Path | None = None  # the state directory, where it is not in the fleet's
     before_reading: Callable[[], object] = lambda: None
     provider: MemoryProvider = field(init=False)
@@ -81,7 +82,7 @@ class DaemonHarness:
         identity = Identity(self.fleet.name, "http://memory/v1")
         fleet = read_directory(self.fleet.root).fleet or Fleet(self.fleet.name, ProviderName.COMPATIBLE)
         journal = open_journal(self.state, identity, now=self.clock.time)
-        log = configure(form="json", secrets=[], stream=self.logged)
+        log = configure(form="json", secrets=[], verbose=self.verbose, stream=self.logged)
         with journal:
             ports = replace(self.ports(journal, self.fleet.root, log), stopping=lambda: wakeups.stopping)
             Daemon(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from reconciler.cli.wiring import Service
 from reconciler.core.body import create_body
 from reconciler.core.desired import Desired
 from reconciler.core.gates import Permission
-from reconciler.core.job import Job, Marks
+from reconciler.core.job import Event, Job, Marks
 from reconciler.engine.apply import Patience, Result, apply
 from reconciler.engine.daemon import DaemonListener, Pace
 from reconciler.engine.reconcile import Reconciler
@@ -115,15 +116,17 @@ def test_a_replacement_is_finished_at_once(settled: DaemonHarness) -> None:
 # ── faults are waited out ────────────────────────────────────────────────────────────────────
 
 
-def test_a_failing_pass_is_tried_again_later_and_later_and_said_once(world: DaemonHarness) -> None:
+def test_a_failing_pass_is_tried_again_later_and_later_and_said_with_its_age(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fail_next("list", *(Unreadable("not JSON") for _ in range(12)))
     world.live(2000)
     listed = world.provider.times("list")
     gaps = [b - a for a, b in pairwise(listed)][:11]
     assert gaps == pytest.approx([0.5 * min(300, 2**n) for n in range(11)], abs=0.01)
-    assert [line["error"] for line in world.lines("pass.failed")] == ["not JSON"]
-    assert [line["failures"] for line in world.lines("pass.recovered")] == [12]
+    said = [(line["error"], line.get("since"), line.get("times")) for line in world.lines("pass.failed")]
+    assert said == [("not JSON", None, None), ("not JSON", 64, 8), ("not JSON", 406, 11)], "as one was due"
+    (recovered,) = world.lines("pass.recovered")
+    assert (recovered["since"], recovered["times"]) == (706, 12)
     assert len(world.provider.live()) == 1
 
 
@@ -265,7 +268,7 @@ def test_a_broken_file_holds_its_name_and_the_others_go_on(settled: DaemonHarnes
     settled.live(300)
     assert [settled.provider.live(name) for name in "abc"] == [["j1"], ["j2"], ["j3"]]
     assert "reason: SourceInvalid" in (settled.state / "status" / "a.yaml").read_text()
-    assert len(settled.lines("source.invalid")) == 1, "once a change, not once a pass"
+    assert [line.get("since") for line in settled.lines("source.invalid")] == [None, 81], "not once a pass"
 
 
 def test_a_held_name_is_held_after_a_restart_too(settled: DaemonHarness) -> None:
@@ -443,6 +446,32 @@ class Scripted(ThreadWakeups):
         self._steps.pop(0)()
 
 
+def _run_scripted(fleet: FleetDirectory, settings: Settings, *steps: Callable[[], object]) -> list[dict[str, Any]]:
+    """What daemons log one after the other, each step of a script being a wait."""
+    logged, clock = io.StringIO(), SkippingClock()
+
+    class Ticking(Scripted):
+        def wait(self, seconds: float) -> None:
+            clock.sleep(seconds)
+            super().wait(seconds)
+
+    wakeups = Ticking(*steps)
+    service = Service(clock, lambda: wakeups.stopping, one_by_one, lambda _: None, Key(str))
+    run_daemons(
+        DaemonSetup(
+            settings,
+            pace=Pace(stability=0),
+            first_run=False,
+            wakeups=wakeups,
+            reader=DirectoryReader(fleet.root),
+            listener=DaemonListener(),
+            service=service,
+            log=configure(form="json", secrets=[], stream=logged),
+        )
+    )
+    return [json.loads(line) for line in logged.getvalue().splitlines()]
+
+
 @pytest.mark.parametrize("swapped", [False, True], ids=["another document", "another state directory"])
 def test_a_trouble_that_comes_back_is_told_again(fleet: FleetDirectory, *, swapped: bool) -> None:
     settings = Settings(fleet.root, base_url="http://127.0.0.1:9/v1", state_dir=fleet.root / ".state")
@@ -452,26 +481,40 @@ def test_a_trouble_that_comes_back_is_told_again(fleet: FleetDirectory, *, swapp
         shutil.rmtree(settings.state_directory)
         fleet.job("a")
 
-    wakeups = Scripted(spoil, lambda: None, fleet.fleet, *([swap] if swapped else []), spoil, lambda: None)
-    service = Service(SkippingClock(), lambda: wakeups.stopping, one_by_one, lambda _: None, Key(str))
-    logged = io.StringIO()
-    log = configure(form="json", secrets=[], stream=logged)
-    reader = DirectoryReader(fleet.root)
-    settings.state_directory.mkdir()
-    run_daemons(
-        DaemonSetup(
-            settings,
-            pace=Pace(stability=0),
-            first_run=False,
-            wakeups=wakeups,
-            reader=reader,
-            listener=DaemonListener(),
-            service=service,
-            log=log,
-        )
+    steps: tuple[Callable[[], object], ...] = (
+        spoil,
+        lambda: None,
+        fleet.fleet,
+        *([swap] if swapped else []),
+        spoil,
+        lambda: None,
     )
-    events = [json.loads(line)["event"] for line in logged.getvalue().splitlines()]
+    settings.state_directory.mkdir()
+    events = [line["event"] for line in _run_scripted(fleet, settings, *steps)]
     assert events == ["daemon.not_started", *(["state.replaced"] if swapped else []), "daemon.not_started"]
+
+
+def test_a_daemon_that_cannot_start_again_says_so_again_with_its_age(fleet: FleetDirectory) -> None:
+    settings = Settings(fleet.root, base_url="http://127.0.0.1:9/v1", state_dir=fleet.root / ".state")
+    settings.state_directory.mkdir()
+    spoil = partial(fleet.fleet, expect={"host": "elsewhere.invalid"})
+    lines = _run_scripted(fleet, settings, spoil, *[lambda: None] * 80)
+    assert [(line["event"], line.get("since"), line.get("times")) for line in lines] == [
+        ("daemon.not_started", None, None),
+        ("daemon.not_started", 60, 13),
+        ("daemon.not_started", 300, 61),
+    ]
+
+
+def test_a_daemon_without_a_fleet_says_at_once_that_it_waits_and_says_it_again(fleet: FleetDirectory) -> None:
+    (fleet.root / "fleet.yaml").unlink()
+    lines = _run_scripted(fleet, Settings(fleet.root), *[lambda: None] * 20)
+    assert [(line["event"], line.get("since")) for line in lines] == [
+        ("source.invalid", None),
+        ("daemon.waiting", None),
+        ("source.invalid", 60),
+        ("daemon.waiting", None),
+    ]
 
 
 def test_limits_apply_from_the_next_pass_on(settled: DaemonHarness) -> None:
@@ -503,7 +546,7 @@ def test_a_stop_between_two_writes_leaves_the_second(world: DaemonHarness) -> No
 
 
 def test_every_event_is_logged_once_also_across_restarts(settled: DaemonHarness) -> None:
-    start = settled.clock.now
+    start, settled.verbose = settled.clock.now, True
     settled.provider.tell("j1", "created", "queued")
     settled.at(start + 100, lambda: settled.provider.tell("j1", "running"))
     settled.live(200)
@@ -542,7 +585,8 @@ def test_a_job_whose_events_cannot_be_read_is_left_out_of_more_and_more_passes_a
     settled.fail_next("events", *(Unreadable("no") for _ in range(8)))
     settled.live(3000)
     assert [line["message"] for line in settled.lines("job.event")] == ["hello"]
-    assert len(settled.lines("events.unavailable")) == 2, "once a job"
+    told = settled.lines("events.unavailable")
+    assert len([line for line in told if "since" not in line]) == 2, "at once for each job"
 
 
 def test_the_last_events_of_a_job_are_read_although_its_end_came_first(settled: DaemonHarness) -> None:
@@ -553,6 +597,56 @@ def test_the_last_events_of_a_job_are_read_although_its_end_came_first(settled: 
     settled.live(300)
     assert [line["message"] for line in settled.lines("job.event")] == ["the end"]
     assert len(settled.lines("job.failed")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "metrics", "logged"),
+    [
+        ("message", "info", {}, "info"),
+        ("message", "warn", {}, "warning"),
+        ("message", "WARNING", {}, "warning"),
+        ("message", "error", {}, "error"),
+        ("message", "a word of its own", {}, "info"),
+        ("message", "info", {"examples": 8.0}, "info"),
+        ("message", "info", {"step": 3.0}, "debug"),
+        ("metrics", "info", {}, "debug"),
+        ("metrics", "info", {"step": 3.0}, "debug"),
+        ("metrics", "warn", {"step": 3.0}, "warning"),
+        ("metrics", "error", {"step": 3.0}, "error"),
+    ],
+)
+def test_an_event_is_as_loud_as_the_provider_says_and_a_step_of_training_is_for_who_debugs(
+    settled: DaemonHarness, kind: str, level: str, metrics: Mapping[str, float], logged: str
+) -> None:
+    settled.provider.events["j1"] = [Event("e1", 0, level, kind, "hello", metrics)]
+    settled.verbose = True
+    settled.live(10)
+    (line,) = settled.lines("job.event")
+    assert line["level"] == logged
+
+
+def test_events_that_cannot_be_read_are_said_again_unless_the_server_has_none(settled: DaemonHarness) -> None:
+    def events(job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
+        raise Unreadable("no") if job_id == "j1" else Refused("no such path", status=404)
+
+    settled.provider.list_events = events  # type: ignore[method-assign]
+    settled.live(8000)
+    said = [(line["job_id"], line.get("since", 0) // 60) for line in settled.lines("events.unavailable")]
+    assert said == [("j1", 0), ("j2", 0), ("j1", 2), ("j1", 5), ("j1", 69)], "when it was tried"
+
+
+def test_a_gate_that_goes_on_refusing_is_said_again_and_so_is_the_end_of_it(settled: DaemonHarness) -> None:
+    start = settled.clock.now
+    settled.at(start + 10, lambda: (settled.fleet.root / "a.yaml").write_text("kind: ["))
+    settled.at(start + 20, lambda: settled.fleet.remove("b"))
+    settled.at(start + 1000, lambda: settled.fleet.job("a"))
+    settled.live(1200)
+    blocked = settled.lines("pass.blocked")
+    assert {line["gate"] for line in blocked} == {"removal_evidence"}
+    assert [line.get("since", 0) // 60 for line in blocked] == [0, 1, 5, 16]
+    assert blocked[-2]["why"] == blocked[0]["why"] != blocked[-1]["why"], "at once where it is for another reason"
+    (over,) = settled.lines("pass.unblocked")
+    assert (over["gate"], over["since"] // 60) == ("removal_evidence", 16)
 
 
 # ── beside CI ────────────────────────────────────────────────────────────────────────────────
@@ -894,7 +988,7 @@ def test_an_end_that_cannot_be_recorded_is_told_once_a_process(settled: DaemonHa
         rival.execute("CREATE TRIGGER full BEFORE UPDATE ON record BEGIN SELECT RAISE(ABORT, 'disk full'); END")
         rival.commit()
     settled.live(300)
-    assert len(settled.lines("pass.failed")) == 1
+    assert [line.get("times") for line in settled.lines("pass.failed")] == [None, 8]
     assert len(settled.lines("job.succeeded")) == 1
 
 
@@ -995,7 +1089,7 @@ def test_a_fleet_directory_that_is_gone_is_not_made_again(settled: DaemonHarness
 def test_a_file_whose_name_is_no_text_is_an_error_like_any_other(settled: DaemonHarness) -> None:
     path = os.fsencode(settled.fleet.root) + b"/caf\xe9.yaml"
     settled.at(settled.clock.now + 10, lambda: Path(os.fsdecode(path)).write_text("kind: Fleet\n"))
-    settled.live(100)
+    settled.live(60)
     (line,) = settled.lines("source.invalid")
     assert "its name is not UTF-8" in line["problem"]
     assert settled.provider.times("cancel") == []

@@ -1,13 +1,17 @@
 """What wakes a daemon, and what ends its process."""
 
+import io
+import json
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reconciler.engine import wakeups as wakeups_module
 from reconciler.engine.wakeups import ThreadWakeups, signals, watching
+from reconciler.log import configure
 
 
 def test_a_stop_in_time_is_not_followed_by_the_end_of_the_process() -> None:
@@ -24,16 +28,26 @@ def test_a_stop_in_time_is_not_followed_by_the_end_of_the_process() -> None:
     assert ended == []
 
 
-def test_a_watch_that_cannot_be_had_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    looks = threading.Semaphore(0)
+def test_a_watch_that_cannot_be_had_is_told_once_and_so_is_its_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = io.StringIO()
+    log = configure(form="json", secrets=[], stream=told)
+    looks, watches = threading.Semaphore(0), threading.Semaphore(0)
 
-    def no_watches_left(*_: object, **__: object) -> object:
+    def no_watches_left(*_: object, **__: object) -> Iterator[object]:
+        if watches.acquire(blocking=False):
+            yield set()
         raise OSError(28, "no space left on device")
 
     monkeypatch.setattr("watchfiles.watch", no_watches_left)
     monkeypatch.setattr(wakeups_module, "_REARM_MS", 1)
-    with watching(tmp_path, (), looks.release, told.append):
+    with watching(tmp_path, (), looks.release, log):
         for _ in range(3):
             assert looks.acquire(timeout=30)
-    assert told == ["[Errno 28] no space left on device"]
+        watches.release()
+        for _ in range(3):  # one look may have begun before
+            assert looks.acquire(timeout=30)
+    lines = [json.loads(line) for line in told.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == ["watch.failed", "watch.recovered", "watch.failed"]
+    assert lines[0]["error"] == "[Errno 28] no space left on device"

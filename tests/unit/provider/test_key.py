@@ -12,6 +12,7 @@ import pytest
 from reconciler.errors import UsageError
 from reconciler.log import configure
 from reconciler.provider.key import KeyFile, Secrets
+from tests.fakes.clocks import ManualClock
 
 OLD, NEW = "sk-old-key-that-was-sent", "sk-new-key-that-came-after"
 
@@ -25,7 +26,8 @@ class Rotated:
         self._out = io.StringIO()
         self.log = configure(form="json", secrets=self.secrets, stream=self._out)
         path.write_text(content)
-        self.key = KeyFile(path, self.secrets, self.log)
+        self.clock = ManualClock()
+        self.key = KeyFile(path, self.secrets, self.log, self.clock.monotonic)
 
     @property
     def said(self) -> str:
@@ -133,7 +135,17 @@ def test_the_same_key_after_a_trouble_is_no_change(rotated: Rotated) -> None:
     rotated.key.current()
     rotated.path.write_text(OLD)
     assert rotated.key.current() == OLD
-    assert rotated.events == ["key.unreadable"]
+    assert rotated.events == ["key.unreadable", "key.readable"]
+
+
+def test_a_key_that_stays_unreadable_is_said_again_with_its_age(rotated: Rotated) -> None:
+    rotated.path.unlink()
+    for seconds in (0, 59, 60, 300, 3600, 7199):
+        rotated.clock.now = float(seconds)
+        assert rotated.key.current() == OLD
+    lines = [json.loads(line) for line in rotated.said.splitlines()]
+    assert {line["event"] for line in lines} == {"key.unreadable"}
+    assert [(line.get("since"), line.get("times")) for line in lines] == [(None, None), (60, 3), (300, 4), (3600, 5)]
 
 
 def test_a_file_that_never_held_a_key_is_an_error_until_it_does(tmp_path: Path) -> None:
