@@ -4,11 +4,13 @@ When a pass is made is decided in `daemon`.
 """
 
 import random
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -21,7 +23,7 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace, log_problems
 from reconciler.engine.follow import Fan
 from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
-from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped
+from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped, UsageError, printable
 from reconciler.log import configure
 from reconciler.provider.key import Secrets
 from reconciler.settings import Settings
@@ -68,7 +70,11 @@ class DaemonSetup:
 )
 @click.option("--stability", type=options.Duration(), default=1.0, help="Files must be at rest this long [1s].")
 @click.option("--poll", type=options.Duration(minimum=0.05), help="Look at the files this often, events or not.")
-@click.option("--listen", metavar="ADDR", help="Serve /healthz, /readyz and /metrics, as in 127.0.0.1:8080 or :8080.")
+@click.option(
+    "--listen",
+    metavar="ADDR",
+    help="Serve /healthz, /readyz and /metrics, as in 0.0.0.0:8080; a port alone: on 127.0.0.1.",
+)
 @click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
 @options.connection
 @options.writing
@@ -85,6 +91,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     """Keep the fleet as declared, for ever: watch, resync, retry."""
     if directory == "-":
         raise click.UsageError("run watches a directory; a stream can only be applied")
+    _check_directory(directory)
     settings = options.settings_of(directory, rest)
     # All paths are made absolute now: the working directory may be deleted, and permissions may change, in a long life.
     settings = replace(settings, root=settings.root.absolute())
@@ -92,7 +99,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     if settings.api_key_file is not None:
         settings = replace(settings, api_key_file=settings.api_key_file.absolute())
     _make_state_directory(settings)
-    address = _address(listen) if listen else None
+    address = listen_address(listen) if listen else None
     wakeups = ThreadWakeups()
     clock = StoppableClock(wakeups)
     pace = Pace(interval=interval, stability=stability, poll=poll)
@@ -232,9 +239,39 @@ def _fan(pool: ThreadPoolExecutor) -> Fan:
     return fan
 
 
-def _address(text: str) -> tuple[str, int]:
-    """``HOST:PORT``, ``[HOST]:PORT`` or ``:PORT`` (every address)."""
-    host, _, port = text.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the largest port there is
-        raise click.UsageError(f"--listen {text}: write it as 127.0.0.1:8080 or :8080")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - asked for by leaving the host out
+def _check_directory(directory: str) -> None:
+    """A directory may be empty at the start, and its volume mounted later; a path that leads nowhere is a mistake.
+
+    Raises:
+        UsageError: there is no directory.
+    """
+    shown = printable(directory)
+    try:
+        mode = Path(directory).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if Path(directory).is_symlink():
+            return  # whoever swaps links sets it before what it leads to
+        raise UsageError(f"no such directory: {shown}; run watches the directory that holds the manifests") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{shown}: it cannot be looked at ({why})") from error
+    if not stat.S_ISDIR(mode):
+        parent = printable(str(Path(directory).parent))
+        raise UsageError(
+            f"{shown} is no directory; run watches the one that holds the manifests: reconciler run {parent}"
+        )
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """``HOST:PORT``, ``[HOST]:PORT``, or ``PORT`` on this machine alone; every address only where it is written out."""
+    host, colon, port = text.strip().rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not (port.isascii() and port.isdecimal()) or int(port) > 65535:  # noqa: PLR2004 - the largest port there is
+        raise click.UsageError(f"--listen {text}: write it as 127.0.0.1:8080")
+    if colon and bare in {"", "*"}:
+        raise click.UsageError(
+            f"--listen {text}: write 127.0.0.1:{port}, or 0.0.0.0:{port} to serve every address of this machine"
+        )
+    if ":" in bare and bare == host:
+        raise click.UsageError(f"--listen {text}: write it as 127.0.0.1:{port}, and an IPv6 address as [::1]:{port}")
+    return bare or "127.0.0.1", int(port)

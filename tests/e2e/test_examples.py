@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from reconciler.cli import command_named
+from reconciler.cli.running import listen_address
 from reconciler.core.reason import Reason
 from reconciler.source import read_directory
 
@@ -120,7 +121,8 @@ def test_the_daemon_is_started_with_arguments_that_it_takes(how: str) -> None:
     command, *rest = arguments_of(how)
     assert command == "run"
     context = command_named(command).make_context(command, rest)
-    assert context.params["listen"]
+    host, _ = listen_address(context.params["listen"])
+    assert host == ("127.0.0.1" if how == "systemd" else "0.0.0.0"), "a container serves every address of its own"
     assert context.params["state_dir"], "the fleet is read-only or swapped there"
 
 

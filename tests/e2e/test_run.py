@@ -210,6 +210,29 @@ def test_it_waits_for_a_fleet_and_begins_when_there_is_one(fleet: FleetDirectory
         daemon.until("job.created")
 
 
+@pytest.mark.parametrize("link", [False, True], ids=["an empty directory", "a link whose place is mounted later"])
+def test_it_waits_for_a_volume_that_is_mounted_late_and_says_so_at_once(
+    fleet: FleetDirectory, server: Proxy, tmp_path: Path, *, link: bool
+) -> None:
+    fleet.job("a")
+    kept = fleet.root.rename(tmp_path / "kept")
+    if link:
+        fleet.root.symlink_to("later")
+    else:
+        fleet.root.mkdir()
+    with running(fleet, "--state-dir", str(tmp_path / "state")) as daemon:
+        assert daemon.until("daemon.waiting")["directory"] == str(fleet.root)
+        shutil.copytree(kept, fleet.root.resolve(), dirs_exist_ok=True)
+        daemon.until("job.created")
+
+
+def test_a_path_that_leads_nowhere_ends_it_at_once(fleet: FleetDirectory) -> None:
+    shutil.rmtree(fleet.root)
+    with running(fleet) as daemon:
+        assert daemon.ended() == 64
+    assert "no such directory" in "".join(daemon.plain)
+
+
 def test_a_state_directory_that_is_deleted_costs_nothing_but_waiting(fleet: FleetDirectory, server: Proxy) -> None:
     fleet.job("a")
     with running(fleet) as daemon:
