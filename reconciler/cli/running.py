@@ -114,7 +114,9 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
             # Imported here: only --listen pays for the HTTP server (200 ms).
             from reconciler.engine.telemetry import Telemetry, serving  # noqa: PLC0415
 
-            telemetry = Telemetry(clock, patience=max(_HEALTHY_SECONDS, _HEALTHY_INTERVALS * interval))
+            telemetry = Telemetry(
+                clock, interval=interval, patience=max(_HEALTHY_SECONDS, _HEALTHY_INTERVALS * interval)
+            )
             stack.enter_context(serving(telemetry, *address, lambda port: log.info("endpoints.started", port=port)))
             listener = telemetry
         service = Service(clock, lambda: wakeups.stopping, _fan(pool), listener.requested, key)

@@ -61,6 +61,9 @@ class DaemonListener:
     def failed(self, error: Exception, seconds: float) -> None:
         """A pass did not."""
 
+    def rests(self, seconds: float) -> None:
+        """The next pass is wanted after so long, or sooner where something changes."""
+
 
 class Daemon:
     """Passes of one `Reconciler` over one fleet, until it is stopped or may not go on as it is."""
@@ -114,6 +117,7 @@ class Daemon:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the fleet must be looked after again: log, wait, go on
                 self._failed(error, began)
+            self._listener.rests(max(0.0, self._wanted_at() - self._clock.monotonic()))
             self._wakeups.wait(self._rest())
 
     def _look_and_pass(self, began: float) -> bool:
