@@ -25,7 +25,7 @@ exceptions never pass the module that owns it. Beside them stands what makes ano
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 # Long enough for any honest message, short enough for a log line and a terminal.
 FOREIGN_TEXT_LIMIT = 256
@@ -69,11 +69,18 @@ class UsageError(ReconcilerError):
 
 
 class SourceError(ReconcilerError):
-    """The manifests or training files are wrong; ``problems`` holds one line for each error."""
+    """The manifests or training files are wrong.
 
-    def __init__(self, problems: "Sequence[str]") -> None:
+    Attributes:
+        problems: one line for each error, as a person reads them.
+        details: the same errors for programs, each ``{path, line, column, field, message}``; none where no manifest
+            holds the error.
+    """
+
+    def __init__(self, problems: "Sequence[str]", details: "Iterable[Mapping[str, object]]" = ()) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+        self.details = tuple(details)
 
 
 class ProviderError(ReconcilerError):

@@ -4,12 +4,13 @@
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.cli import terminal
 from reconciler.core.snapshot import Snapshot
 from reconciler.errors import SourceError, printable
+from reconciler.render.problems import as_data, located
 from reconciler.settings import Settings
 from reconciler.source import read_directory, read_stream
 
@@ -42,7 +43,7 @@ def valid_source(settings: Settings) -> Snapshot:
         count = len(snapshot.problems)
         where = "standard input" if settings.stream else printable(str(settings.root))
         summary = f"{count} {'problem' if count == 1 else 'problems'} in the manifests of {where}; nothing was sent"
-        raise SourceError([summary, *(str(problem) for problem in snapshot.problems)])
+        raise SourceError([summary, *(str(problem) for problem in snapshot.problems)], _details(settings, snapshot))
     return snapshot
 
 
@@ -56,8 +57,21 @@ def readable_source(settings: Settings) -> Snapshot:
     for problem in snapshot.problems:
         terminal.echo(str(problem), err=True)
     if snapshot.fleet is None:
-        raise SourceError(["without its fleet document nothing can be known of a fleet"])
+        message = "without its fleet document nothing can be known of a fleet"
+        raise SourceError([message], _details(settings, snapshot))
     return snapshot
+
+
+def where(directory: Path) -> str:
+    """A directory as seen from where the reader stands: what lies below is named from there, all else as it was."""
+    try:
+        return directory.relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):  # OSError: the working directory is gone
+        return directory.as_posix()
+
+
+def _details(settings: Settings, snapshot: Snapshot) -> Sequence[Mapping[str, object]]:
+    return as_data(located(snapshot.problems, "" if settings.stream else where(settings.root)))
 
 
 def _read(settings: Settings) -> Snapshot:
