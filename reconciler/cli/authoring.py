@@ -4,20 +4,19 @@ import json
 import re
 import secrets
 import shlex
-import shutil
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from reconciler.cli import options, terminal
-from reconciler.cli.manifests import read_source
+from reconciler.cli.manifests import lines_for, program, read_source, seen_from_here
 from reconciler.cli.starter import starter_files
 from reconciler.core.documents import FineTuningJobDocument, FleetDocument
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import ReconcilerError, printable
+from reconciler.render.problems import as_data, counted
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"  # no l and o, as no 0 and 1: they are misread
 _RANDOM_END = f"{_LETTERS}23456789"
@@ -41,14 +40,7 @@ def init(directory: Path) -> None:
                 terminal.echo(f"written  {path}")
     except OSError as error:
         raise ReconcilerError(f"{directory}: {error.strerror}") from error
-    terminal.echo(f"\nNext: {_program()} plan {shlex.quote(str(directory))}")
-
-
-def _program() -> str:
-    """How this program was called, where a shell would not find it by its name."""
-    called = sys.argv[0]
-    found = shutil.which("reconciler") is not None or not called.endswith("/reconciler")
-    return "reconciler" if found else shlex.quote(called)
+    terminal.echo(f"\nNext: {program()} plan {shlex.quote(str(directory))}")
 
 
 @click.command()
@@ -60,7 +52,7 @@ def validate(directory: str, root: Path | None, form: str) -> int:
     snapshot = read_source(directory, root)
     terminal.echo(_FORMS[form](snapshot))
     if form == "text":
-        for warning in (*snapshot.warnings, *snapshot.gaps):
+        for warning in seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps)):
             terminal.echo(f"warning: {warning}", err=True)
     return 1 if snapshot.problems else 0
 
@@ -91,7 +83,8 @@ def _fleet_name(directory: Path) -> str:
 
 def _text(snapshot: Snapshot) -> str:
     if snapshot.problems:
-        return "\n".join(str(problem) for problem in snapshot.problems)
+        problems = seen_from_here(snapshot, snapshot.problems)
+        return "\n".join([*lines_for(problems, sys.stdout), counted(problems)])
     jobs = len(snapshot.desired)
     return f"{jobs} {'job' if jobs == 1 else 'jobs'} of fleet {snapshot.fleet.name if snapshot.fleet else '-'}: valid"
 
@@ -102,25 +95,25 @@ def _json(snapshot: Snapshot) -> str:
             "valid": not snapshot.problems,
             "fleet": snapshot.fleet.name if snapshot.fleet else None,
             "jobs": [{"name": d.name, "revision": d.revision, "path": d.path} for d in snapshot.desired.values()],
-            "problems": [asdict(problem) for problem in snapshot.problems],
-            "warnings": [asdict(warning) for warning in (*snapshot.warnings, *snapshot.gaps)],
+            "problems": as_data(seen_from_here(snapshot, snapshot.problems)),
+            "warnings": as_data(seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps))),
         },
         indent=2,
     )
 
 
 def _github(snapshot: Snapshot) -> str:
-    """Workflow commands that GitHub shows beside the line."""
-    errors = [_annotation("error", p, snapshot.root) for p in snapshot.problems]
-    warnings = [_annotation("warning", p, snapshot.root) for p in (*snapshot.warnings, *snapshot.gaps)]
+    """Workflow commands that GitHub shows beside the line: its paths start where a workflow runs."""
+    errors = [_annotation("error", p) for p in seen_from_here(snapshot, snapshot.problems)]
+    warnings = [_annotation("warning", p) for p in seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps))]
     return "\n".join([*errors, *warnings, *([] if errors else [_text(snapshot)])])
 
 
-def _annotation(level: str, problem: Problem, root: Path) -> str:
-    # GitHub's paths start at the repository, which is where a workflow runs.
-    path = _escaped(str(root / problem.path)).replace(":", "%3A").replace(",", "%2C")
+def _annotation(level: str, problem: Problem) -> str:
+    path = _escaped(problem.path).replace(":", "%3A").replace(",", "%2C")
     text = _escaped(f"{problem.field}: {problem.message}" if problem.field else problem.message)
-    return f"::{level} file={path},line={problem.line},col={problem.column}::{text}"
+    position = f",line={problem.line},col={problem.column}" if problem.line else ""
+    return f"::{level} file={path}{position}::{text}"
 
 
 def _escaped(text: str) -> str:

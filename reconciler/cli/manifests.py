@@ -1,16 +1,23 @@
-"""Where a command's manifests come from: a directory, or standard input.
+"""Where a command's manifests come from: a directory, or standard input; and what is said where they are wrong.
 
 `validate`, `plan`, `apply` and the commands of `reading` ask here; the daemon reads on its own. Imports no HTTP client.
 """
 
+import os
+import shlex
+import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
+
+import click
 
 from reconciler.cli import terminal
-from reconciler.core.snapshot import Snapshot
-from reconciler.errors import SourceError, printable
-from reconciler.render.problems import as_data, located
+from reconciler.core.snapshot import Problem, Snapshot
+from reconciler.errors import SourceError, UsageError
+from reconciler.render import directories
+from reconciler.render.problems import as_data, as_lines, counted, located
 from reconciler.settings import Settings
 from reconciler.source import read_directory, read_stream
 
@@ -22,28 +29,33 @@ def read_source(directory: str, root: Path | None = None, own: Iterable[Path] = 
     """Read ``directory``, or standard input for ``-`` (paths then start at ``root``); ``own`` as in `read_directory`.
 
     Raises:
+        UsageError: it is no directory, or one of several fleets.
         SourceError: standard input is too long to be a stream of manifests.
     """
-    if directory != "-":
-        return read_directory(Path(directory), own)
-    content = sys.stdin.buffer.read(_STREAM_LIMIT + 1)
-    if len(content) > _STREAM_LIMIT:
-        raise SourceError([f"standard input: longer than {_STREAM_LIMIT} bytes"])
-    return read_stream(content, root or Path())
+    if directory == "-":
+        content = sys.stdin.buffer.read(_STREAM_LIMIT + 1)
+        if len(content) > _STREAM_LIMIT:
+            raise SourceError([f"standard input: longer than {_STREAM_LIMIT} bytes"])
+        return read_stream(content, root or Path())
+    _check_directory(directory)
+    snapshot = read_directory(Path(directory), own)
+    if snapshot.fleets_below:
+        place = where(Path(directory))
+        below = [(os.path.normpath(f"{place}/{path}"), name) for path, name in snapshot.fleets_below]
+        raise UsageError(directories.several_fleets(place, below, command_for))
+    return snapshot
 
 
 def valid_source(settings: Settings) -> Snapshot:
-    """The manifests, all of them valid.
+    """The manifests, all of them valid; what is wrong with them is said.
 
     Raises:
-        SourceError: with every problem of every file.
+        UsageError: as `read_source` does.
+        SourceError: with every problem of every file for programs; its words say how many they are.
     """
     snapshot = _read(settings)
     if snapshot.problems or snapshot.fleet is None:
-        count = len(snapshot.problems)
-        where = "standard input" if settings.stream else printable(str(settings.root))
-        summary = f"{count} {'problem' if count == 1 else 'problems'} in the manifests of {where}; nothing was sent"
-        raise SourceError([summary, *(str(problem) for problem in snapshot.problems)], _details(settings, snapshot))
+        raise _invalid(snapshot, f"{counted(snapshot.problems)}; nothing was sent")
     return snapshot
 
 
@@ -51,15 +63,23 @@ def readable_source(settings: Settings) -> Snapshot:
     """The manifests as far as they can be read: what is known of the others can still be shown.
 
     Raises:
+        UsageError: as `read_source` does.
         SourceError: not even the fleet is known.
     """
     snapshot = _read(settings)
-    for problem in snapshot.problems:
-        terminal.echo(str(problem), err=True)
     if snapshot.fleet is None:
-        message = "without its fleet document nothing can be known of a fleet"
-        raise SourceError([message], _details(settings, snapshot))
+        raise _invalid(snapshot, "without its fleet document nothing can be known of a fleet")
     return snapshot
+
+
+def seen_from_here(snapshot: Snapshot, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems of a reading under paths that lead there from where the reader stands."""
+    return located(problems, "" if snapshot.stream else where(snapshot.root))
+
+
+def lines_for(problems: Iterable[Problem], stream: IO[str]) -> Iterable[str]:
+    """A line for each problem; at a terminal with the line of the manifest below it."""
+    return as_lines(problems, width=terminal.width() if terminal.obeys(stream) else None)
 
 
 def where(directory: Path) -> str:
@@ -70,13 +90,53 @@ def where(directory: Path) -> str:
         return directory.as_posix()
 
 
-def _details(settings: Settings, snapshot: Snapshot) -> Sequence[Mapping[str, object]]:
-    return as_data(located(snapshot.problems, "" if settings.stream else where(settings.root)))
+def program() -> str:
+    """How this program was called, where a shell would not find it by its name."""
+    called = sys.argv[0]
+    found = shutil.which("reconciler") is not None or not called.endswith("/reconciler")
+    return "reconciler" if found else shlex.quote(called)
+
+
+def command_for(directory: str) -> str:
+    """The command that was typed, with another directory."""
+    context = click.get_current_context(silent=True)
+    if context is None:  # called by no command
+        return f"{program()} validate {shlex.quote(directory)}"
+    words = [program(), context.command.name or ""]
+    for parameter in context.command.params:
+        given = directory if parameter.name == "directory" else context.params.get(parameter.name or "")
+        if isinstance(parameter, click.Argument) and given:
+            words.append(shlex.quote(str(given)))
+        elif parameter.name == "directory":
+            words += ["-d", shlex.quote(directory)]
+    return " ".join(words)
+
+
+def _check_directory(directory: str) -> None:
+    """Raises UsageError where there is none; whoever reads it says what else may be wrong with it."""
+    path = Path(directory)
+    if not os.path.lexists(path):
+        raise UsageError(directories.no_directory(directory, _siblings(path), command_for))
+    if path.is_file():
+        raise UsageError(directories.file_for_directory(directory, command_for))
+
+
+def _siblings(path: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(path.parent) if entry.is_dir())
+    except OSError:
+        return []
 
 
 def _read(settings: Settings) -> Snapshot:
     own = (settings.state_directory, settings.sandbox_directory)
     snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own)
-    for warning in snapshot.warnings:
+    for warning in seen_from_here(snapshot, snapshot.warnings):
         terminal.echo(f"warning: {warning}", err=True)
+    for line in lines_for(seen_from_here(snapshot, snapshot.problems), sys.stderr):
+        terminal.echo(line, err=True)
     return snapshot
+
+
+def _invalid(snapshot: Snapshot, summary: str) -> SourceError:
+    return SourceError([summary], as_data(seen_from_here(snapshot, snapshot.problems)))

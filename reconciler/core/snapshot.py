@@ -5,6 +5,7 @@ Pure. `source` makes them, `evidence` compares them, `reconcile` asks `broken_na
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as of_dataclass
 from pathlib import Path
 
 from reconciler.core.desired import Desired, Fleet
@@ -13,16 +14,20 @@ from reconciler.errors import escaped
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One error, where a person finds it; line and column count from 1."""
+    """One error, where a person finds it; line and column count from 1, and line 0 is the file or directory as a whole.
+
+    ``text`` is the line as it was read, where there is one.
+    """
 
     path: str
     line: int
     column: int
     field: str
     message: str
+    text: str = of_dataclass(default="", compare=False)
 
     def __str__(self) -> str:
-        where = f"{escaped(self.path)}:{self.line}:{self.column}"
+        where = escaped(self.path) + (f":{self.line}:{self.column}" if self.line else "")
         return f"{where}: {escaped(self.field)}: {self.message}" if self.field else f"{where}: {self.message}"
 
 
@@ -34,6 +39,7 @@ class Snapshot:
     to the end. Without ``problems`` there is a ``fleet``. ``warnings`` are documents that were left out.
     ``gaps`` are places whose emptiness does not prove that anything was deleted; ``holding`` are the files that
     hold documents of ours. ``fingerprint`` stands for every byte of it. ``own`` are this program's directories.
+    ``fleets_below`` are directories and the fleet of each, where the root holds several fleets and is none itself.
     """
 
     root: Path
@@ -49,6 +55,7 @@ class Snapshot:
     gaps: tuple[Problem, ...] = ()
     holding: frozenset[str] = frozenset()
     own: frozenset[Path] = frozenset()
+    fleets_below: tuple[tuple[str, str], ...] = ()
 
 
 def broken_names(snapshot: Snapshot, last_seen: Mapping[str, str]) -> frozenset[str]:

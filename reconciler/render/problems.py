@@ -4,10 +4,14 @@ Pure. `cli` shows every problem and warning of a reading through this, so that a
 """
 
 import posixpath
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from reconciler.core.snapshot import Problem
+from reconciler.errors import printable
+
+_TAB = 4  # columns; wider ones push a manifest's text off the screen
+_LEAST = 20  # columns of text around a caret, however narrow the terminal says that it is
 
 
 def located(problems: Iterable[Problem], directory: str) -> tuple[Problem, ...]:
@@ -16,5 +20,50 @@ def located(problems: Iterable[Problem], directory: str) -> tuple[Problem, ...]:
 
 
 def as_data(problems: Iterable[Problem]) -> tuple[dict[str, object], ...]:
-    """For programs: ``[{path, line, column, field, message}]``."""
-    return tuple(asdict(problem) for problem in problems)
+    """For programs: ``[{path, line, column, field, message}]``; what a file as a whole has stands in its line 1."""
+    return tuple(
+        {
+            "path": one.path,
+            "line": max(1, one.line),
+            "column": max(1, one.column),
+            "field": one.field,
+            "message": one.message,
+        }
+        for one in problems
+    )
+
+
+def as_lines(problems: Iterable[Problem], *, width: int | None = None) -> Iterator[str]:
+    """One line for each; for a reader whose screen has ``width`` columns, each with the manifest's line below it."""
+    for problem in problems:
+        yield str(problem)
+        if width is not None and problem.text.strip():
+            yield from _excerpt(problem, width)
+
+
+def counted(problems: Sequence[Problem]) -> str:
+    """How many there are, and in how many files."""
+    files = len({problem.path for problem in problems if problem.line})
+    return _plural(len(problems), "problem") + (f" in {_plural(files, 'file')}" if files else "")
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun if number == 1 else f'{noun}s'}"
+
+
+def _excerpt(problem: Problem, width: int) -> Iterator[str]:
+    """The line, cut to fit, with a caret below the column; as rustc and ruff show it."""
+    margin = f"{problem.line:>4} | "
+    before, after = _on_screen(problem.text[: problem.column - 1]), _on_screen(problem.text[problem.column - 1 :])
+    room = max(_LEAST, width - len(margin) - 1)
+    if len(before) + len(after) > room and len(before) > room // 2:
+        before = "…" + before[len(before) - room // 2 + 1 :]
+    if len(before) + len(after) > room:
+        after = after[: room - len(before) - 1] + "…"
+    yield f"{margin}{before}{after}".rstrip()
+    yield f"{' ' * (len(margin) - 2)}| {' ' * len(before)}^"
+
+
+def _on_screen(text: str) -> str:
+    """Every character a column wide: nothing steers the terminal, and the caret stands where it belongs."""
+    return printable(text.replace("\t", " " * _TAB))

@@ -5,22 +5,28 @@ found here; what one file holds is gathered in `reading`. Nothing in here decide
 or a library raises does not leave.
 """
 
-from collections.abc import Container, Iterable, Iterator
+import posixpath
+import shlex
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 from reconciler.core.complaints import ERRORS_LIMIT
 from reconciler.core.desired import Fleet, desire, fleet_of
-from reconciler.core.documents import Entry
+from reconciler.core.documents import API_VERSION, Entry
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.errors import escaped
+from reconciler.errors import escaped, printable
 from reconciler.source.fingerprint import digest_of_manifests, fingerprint_of
 from reconciler.source.manifest_files import read_manifests
-from reconciler.source.reading import STREAM_NAME, Reading
+from reconciler.source.reading import STREAM_NAME, WHOLE, Reading
+from reconciler.source.syntax import lines_of
 from reconciler.source.tree import survey
 
 # A directory that changes faster than this is read at the next pass; two equal readings are needed anyway.
 _GENERATIONS = 3
+
+_FLEETS_NAMED = 10
 
 
 def read_directory(root: Path, own: Iterable[Path] = ()) -> Snapshot:
@@ -58,9 +64,21 @@ def _read_directory(root: Path, own: frozenset[Path]) -> Snapshot:
         reading.take(relative, content)
     reading.digests += tree.gaps
     if not reading.seen:
-        there = "no manifests in" if root.is_dir() else "no such directory:"
-        reading.problem(".", (1, 1), "", f"{there} {root}; an empty or missing directory changes nothing")
+        reading.problem(".", WHOLE, "", _nothing_read(root))
     return _snapshot(reading, stream=False)
+
+
+def _nothing_read(root: Path) -> str:
+    """Why a directory holds no manifest; nothing is changed because of it."""
+    try:
+        kind = "it is empty" if not any(root.iterdir()) else "no manifest in it (*.yaml, *.yml)"
+    except OSError:
+        return "no such directory; nothing is changed"
+    return f"{kind}; nothing is changed. {_way_on(root)}"
+
+
+def _way_on(root: Path) -> str:
+    return f"To begin a fleet there: reconciler init {shlex.quote(printable(str(root)))}"
 
 
 def read_stream(content: bytes, root: Path) -> Snapshot:
@@ -75,13 +93,16 @@ def read_stream(content: bytes, root: Path) -> Snapshot:
 
 def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
     """What was gathered, and what is wrong between documents."""
-    fleet = _fleet(reading)
+    below = _fleets_below(reading)
+    fleet = None if below else _fleet(reading)
     single = _without_doubles(reading)
     broken = frozenset(reading.broken - {""})
     desired, faults = desire([e for e in single if e.name not in broken], broken)
     paths = {entry.name: entry.path for entry in single}
     for fault in faults:
         reading.problem_in(paths[fault.name], reading.documents[fault.name], fault.path, fault.message)
+    if below:  # nothing is wrong with them, but for where they were read from
+        reading.problems = [Problem(".", *WHOLE, "", _several(below))]
     contents = digest_of_manifests(reading.digests)
     files = {(file.path, file.sha256) for one in desired.values() for file in one.local_files}
     return Snapshot(
@@ -89,7 +110,7 @@ def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
         fleet=fleet,
         desired=desired,
         broken=broken | {fault.name for fault in faults},
-        problems=tuple(_first_of_each_file(sorted(reading.problems), reading.unreadable)),
+        problems=tuple(_with_texts(_first_of_each_file(sorted(reading.problems), reading.unreadable), reading)),
         unreadable=frozenset(reading.unreadable),
         fingerprint=fingerprint_of(contents, sorted(files)),
         stream=stream,
@@ -98,7 +119,23 @@ def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
         gaps=tuple(sorted(reading.gaps)),
         holding=frozenset(reading.holding),
         own=reading.own,
+        fleets_below=below,
     )
+
+
+def _with_texts(problems: Iterable[Problem], reading: Reading) -> Iterator[Problem]:
+    """Each problem with the line it stands in, of the very bytes that were read."""
+    for path, of_file in groupby(problems, key=lambda problem: problem.path):
+        lines = lines_of(reading.contents[path].decode(errors="replace")) if path in reading.contents else []
+        for problem in of_file:
+            known = 0 < problem.line <= len(lines)
+            yield replace(problem, text=lines[problem.line - 1].removeprefix("\ufeff")) if known else problem
+
+
+def _several(below: Sequence[tuple[str, str]]) -> str:
+    named = ", ".join(f"{escaped(path)} ({escaped(name) or 'no name'})" for path, name in below[:_FLEETS_NAMED])
+    more = f" and {len(below) - _FLEETS_NAMED} more" if len(below) > _FLEETS_NAMED else ""
+    return f"{len(below)} fleets are below it: {named}{more}; name the directory of one"
 
 
 def _more_left_out(reading: Reading) -> Iterator[Problem]:
@@ -112,15 +149,33 @@ def _more_left_out(reading: Reading) -> Iterator[Problem]:
 
 def _fleet(reading: Reading) -> Fleet | None:
     """The one fleet; None, and a problem, where none or several are described."""
-    if len(reading.fleets) == 1:
+    if len(reading.fleets) == len(reading.fleet_places) == 1:
         return fleet_of(reading.fleets[0][0])
-    if reading.seen and not reading.fleet_seen:
-        where = STREAM_NAME if any(path == STREAM_NAME for path, _ in reading.digests) else "."
-        reading.problem(where, (1, 1), "", "no `kind: Fleet` document: without one nothing is touched")
-    for _, path, line in reading.fleets[1:]:
-        first, first_line = reading.fleets[0][1:]
-        reading.problem(path, (line, 1), "kind", f"a second Fleet document; the first is {escaped(first)}:{first_line}")
+    if reading.seen and not reading.fleet_places:
+        stream = any(path == STREAM_NAME for path, _ in reading.digests)
+        reading.problem(STREAM_NAME if stream else ".", WHOLE, "", _no_fleet(reading, stream=stream))
+    for path, line, _ in reading.fleet_places[1:]:
+        first, first_line, _ = reading.fleet_places[0]
+        message = f"a second Fleet document; the first is {escaped(first)}:{first_line}: a directory holds one fleet"
+        reading.problem(path, (line, 1), "kind", message)
     return None
+
+
+def _no_fleet(reading: Reading, *, stream: bool) -> str:
+    message = "no `kind: Fleet` document: without one nothing is touched"
+    if stream:
+        return message
+    if not reading.holding:
+        message = f"no manifest of ours (apiVersion: {API_VERSION}) among what is in it; nothing is touched"
+    return f"{message}. {_way_on(reading.root)}"
+
+
+def _fleets_below(reading: Reading) -> tuple[tuple[str, str], ...]:
+    """Directories, each with its fleet's name, where several hold one and the root itself holds none."""
+    below: dict[str, str] = {}
+    for path, _, name in reading.fleet_places:
+        below.setdefault(posixpath.dirname(path), name)
+    return tuple(sorted(below.items())) if len(below) > 1 and "" not in below else ()
 
 
 def _without_doubles(reading: Reading) -> list[Entry]:

@@ -25,6 +25,7 @@ from reconciler.source.yaml_text import Document, read_documents
 from reconciler.source.yaml_text import Path as Keys
 
 STREAM_NAME = "-"
+WHOLE = (0, 0)  # the position of what is wrong with a file or a directory as a whole
 
 _PATH_LIMIT = 256  # as the schema has it
 _A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
@@ -45,7 +46,7 @@ class Reading:
     root: Path
     own: frozenset[Path] = frozenset()
     seen: int = 0  # how many files are manifests, readable or not
-    fleet_seen: bool = False  # a Fleet document stands there, valid or not
+    fleet_places: list[tuple[str, int, str]] = field(default_factory=list)  # file, line and name, valid or not
     entries: list[Entry] = field(default_factory=list)
     fleets: list[tuple[FleetDocument, str, int]] = field(default_factory=list)  # each with its file and line
     problems: list[Problem] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Reading:
     unreadable: set[str] = field(default_factory=set)
     digests: list[tuple[str, str]] = field(default_factory=list)  # of each file, in their order
     documents: dict[str, Document] = field(default_factory=dict)  # of each entry, by its name
+    contents: dict[str, bytes] = field(default_factory=dict)  # of each file, for the lines that problems stand in
     _training: TrainingFiles = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +83,7 @@ class Reading:
             self.unreadable.add(relative)
             self.problem(relative, (1, 1), "", str(content))
             return
+        self.contents[relative] = content
         before = len(self.problems)
         # JSON may be indented with tabs, which YAML refuses; inside of its texts they are escaped.
         read = read_documents(content.replace(b"\t", b" ") if is_json(relative) else content)
@@ -137,7 +140,7 @@ class Reading:
             self.warnings.append(Problem(relative, *document.position(()), "", described(document.value)))
 
     def _fleet_document(self, relative: str, document: Document, value: Mapping[str, object]) -> None:
-        self.fleet_seen = True
+        self.fleet_places.append((relative, document.position(())[0], name_of(value)))
         try:
             fleet = FleetDocument.model_validate(value)
         except ValidationError as error:

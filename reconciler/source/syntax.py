@@ -24,6 +24,11 @@ _SECOND_COLON = re.compile(r":\s.*$")
 Found = tuple[int, int, str]  # line and column, from 1, and what is wrong
 
 
+def lines_of(text: str) -> list[str]:
+    """Its lines, as the parser counts them."""
+    return _BREAK.split(text)
+
+
 def place(text: str, index: int) -> tuple[int, int]:
     """Line and column, from 1, of a character of ``text``."""
     line, start = 1, 0
@@ -87,7 +92,7 @@ def syntax_flaw(text: str, error: yaml.MarkedYAMLError) -> Found:
     if stopped is None:
         return 1, 1, f"not YAML: {escaped(str(error.problem))}"
     begun = error.context_mark or stopped
-    slip = _Slip(_BREAK.split(text), stopped.line, stopped.column, (begun.line, begun.column), str(error.problem))
+    slip = _Slip(lines_of(text), stopped.line, stopped.column, (begun.line, begun.column), str(error.problem))
     for look_for in (_conflict, _tab, _byte_order_mark, _template):
         if found := look_for(slip):
             return found

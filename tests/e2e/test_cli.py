@@ -21,6 +21,7 @@ from tests.fakes.clocks import SkippingClock
 from tests.fakes.commands import at_a_terminal, in_a_shell
 from tests.fakes.faulty import Proxy, Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job
+from tests.fakes.manifests import as_yaml
 
 KEY = "sk-a-key-that-must-appear-nowhere"
 
@@ -234,7 +235,7 @@ def test_validate_as_json_and_for_github(shell: Shell, fleet: FleetDirectory) ->
     told = shell("validate", fleet.root, "-o", "json").json
     assert told["problems"] == [
         {
-            "path": "a.yaml",
+            "path": f"{fleet.root}/a.yaml",
             "line": 10,
             "column": 3,
             "field": "spec.seed",
@@ -264,8 +265,63 @@ def test_a_github_annotation_steers_no_terminal(fleet: FleetDirectory) -> None:
 
 def test_a_directory_that_is_not_there_is_named(shell: Shell, tmp_path: Path) -> None:
     ran = shell("plan", tmp_path / "nowhere")
-    assert ran.code == 1
-    assert f"problems in the manifests of {tmp_path / 'nowhere'}; nothing was sent" in ran.err
+    assert ran.code == 64
+    assert ran.err == f"error: no such directory: {tmp_path / 'nowhere'}\n"
+
+
+def test_a_directory_that_is_near_is_suggested(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "examples").mkdir()
+    ran = shell("plan", tmp_path / "exmples")
+    assert ran.err.endswith(f"exmples; did you mean reconciler plan {tmp_path}/examples\n")
+
+
+def test_a_file_for_a_directory_is_told_its_directory(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "fleet.yaml").write_text("")
+    ran = shell("validate", tmp_path / "fleet.yaml")
+    assert ran.code == 64
+    assert ran.err.endswith(f"fleet.yaml is a file; give its directory: reconciler validate {tmp_path}\n")
+
+
+def test_a_directory_of_fleets_is_told_with_the_command_for_one(shell: Shell, tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"fleet-{number:02}").mkdir()
+        (tmp_path / f"fleet-{number:02}" / "f.yaml").write_text(as_yaml("Fleet", f"f{number}", "{provider: sandbox}"))
+    ran = shell("plan", tmp_path)
+    assert ran.code == 64
+    assert ran.out == ""
+    first, *listed = ran.err.splitlines()
+    assert first == (
+        f"error: {tmp_path} is not a fleet, but holds 12 of them; name one: reconciler plan {tmp_path}/fleet-00"
+    )
+    assert listed[0] == f"  {tmp_path}/fleet-00  f0"
+    assert listed[10:] == ["  and 2 more"]
+    ran = shell("events", "some-job", "-d", tmp_path)
+    assert ran.err.splitlines()[0].endswith(f"name one: reconciler events some-job -d {tmp_path}/fleet-00")
+
+
+def test_problems_are_named_from_where_the_reader_stands_and_counted(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet").mkdir()
+    (tmp_path / "fleet" / "fleet.yaml").write_text(as_yaml("Fleet", "f", "{provider: sandbox}"))
+    (tmp_path / "fleet" / "a.yaml").write_text(
+        as_yaml("FineTuningJob", "a", "{model: m, training_file: file-1, seed: x}")
+    )
+    told = "fleet/a.yaml:4:41: spec.seed: must be a valid integer, not x\n"
+    assert shell("plan", "fleet").err == f"{told}error: 1 problem in 1 file; nothing was sent\n"
+    assert shell("status", tmp_path / "fleet").err == told
+    ran = shell("validate", "fleet")
+    assert (ran.out, ran.code) == (f"{told}1 problem in 1 file\n", 1)
+    assert shell("validate", "fleet", "-o", "json").json["problems"][0]["path"] == "fleet/a.yaml"
+    ended, seen = at_a_terminal(["validate", str(tmp_path / "fleet")], b"")
+    assert ended == 1
+    assert seen.splitlines() == [
+        told.rstrip(),
+        "   4 | spec: {model: m, training_file: file-1, seed: x}",
+        "     | " + " " * 40 + "^",
+        "1 problem in 1 file",
+    ]
 
 
 def test_the_schema_knows_every_field(shell: Shell) -> None:
@@ -505,8 +561,8 @@ def test_whatever_is_wrong_with_the_directory_nothing_is_cancelled(
         if spoil == "empty":
             fleet.root.mkdir()
     ran = shell("apply", fleet.root, "--yes", *state, *options)
-    assert ran.code == 1
-    assert ":1:" in ran.err
+    assert ran.code == (64 if spoil == "vanished" else 1)
+    assert ("no such directory: " if spoil == "vanished" else "1 problem") in ran.err
     assert server.posts() == []
     assert len(live(jobs_at(server.base_url))) == 2
 
@@ -832,7 +888,7 @@ def test_an_apply_is_done_to_its_end_although_nobody_reads_it(fleet: FleetDirect
         ("$R plan $D >/dev/full", 1, "No space left on device"),
         ("$R plan $D >&-", 0, ""),
         ("$R plan - <&-", 1, "no `kind: Fleet` document"),
-        ("mkdir $D/gone && cd $D/gone && rmdir $D/gone && $R plan .", 1, "no manifests"),
+        ("mkdir $D/gone && cd $D/gone && rmdir $D/gone && $R plan .", 1, "nothing is changed"),
     ],
 )
 def test_what_a_shell_takes_away_is_no_traceback(fleet: FleetDirectory, script: str, code: int, words: str) -> None:

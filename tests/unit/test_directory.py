@@ -97,7 +97,8 @@ def test_a_directory_that_is_a_link_to_itself_is_a_problem(root: Path, tmp_path:
 def test_a_directory_without_a_fleet(root: Path) -> None:
     (root / "fleet.yaml").unlink()
     (root / "a.yaml").write_text(manifest("a"))
-    assert problems(root) == [".:1:1: no `kind: Fleet` document: without one nothing is touched"]
+    way_on = f"To begin a fleet there: reconciler init {root}"
+    assert problems(root) == [f".: no `kind: Fleet` document: without one nothing is touched. {way_on}"]
     assert read_directory(root).fleet is None
 
 
@@ -110,7 +111,62 @@ def test_a_broken_fleet_is_told_once(root: Path) -> None:
 
 def test_a_second_fleet(root: Path) -> None:
     (root / "other.yaml").write_text(FLEET)
-    assert problems(root) == ["other.yaml:1:1: kind: a second Fleet document; the first is fleet.yaml:1"]
+    assert problems(root) == [
+        "other.yaml:1:1: kind: a second Fleet document; the first is fleet.yaml:1: a directory holds one fleet"
+    ]
+    assert read_directory(root).fleet is None
+
+
+def test_a_second_fleet_counts_where_it_is_broken_too(root: Path) -> None:
+    (root / "other.yaml").write_text(FLEET.replace("sandbox", "nobody"))
+    found = problems(root)
+    assert found[0].startswith("other.yaml:1:1: kind: a second Fleet document")
+    assert found[1].startswith("other.yaml:4:8: spec.provider: must be ")
+    assert read_directory(root).fleet is None
+
+
+def test_a_fleet_within_a_fleet_is_a_second_one(root: Path) -> None:
+    (root / "sub").mkdir()
+    (root / "sub" / "fleet.yaml").write_text(FLEET)
+    assert problems(root) == [
+        "sub/fleet.yaml:1:1: kind: a second Fleet document; the first is fleet.yaml:1: a directory holds one fleet"
+    ]
+
+
+def test_fleets_in_directories_below_are_told_in_one_sentence(tmp_path: Path) -> None:
+    for name in ("b", "a", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "fleet.yaml").write_text(FLEET.replace("name: f", f"name: fleet-{name}"))
+    (tmp_path / "c" / "job.yaml").write_text(manifest("a", "{model: m}"))
+    snapshot = read_directory(tmp_path)
+    assert [str(p) for p in snapshot.problems] == [
+        ".: 3 fleets are below it: a (fleet-a), b (fleet-b), c (fleet-c); name the directory of one"
+    ]
+    assert snapshot.fleet is None
+    assert snapshot.fleets_below == (("a", "fleet-a"), ("b", "fleet-b"), ("c", "fleet-c"))
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "it is empty; nothing is changed."),
+        ({"README.md": "x"}, "no manifest in it (*.yaml, *.yml); nothing is changed."),
+        (
+            {"compose.yaml": "services: {}\n"},
+            "no manifest of ours (apiVersion: reconciler/v1) among what is in it; nothing is touched.",
+        ),
+        ({"a.yaml": manifest("a")}, "no `kind: Fleet` document: without one nothing is touched."),
+    ],
+)
+def test_a_directory_that_is_no_fleet_says_what_it_is_and_the_way_on(
+    tmp_path: Path, files: dict[str, str], said: str
+) -> None:
+    directory = tmp_path / "it's"
+    directory.mkdir()
+    for name, content in files.items():
+        (directory / name).write_text(content)
+    way_on = f"To begin a fleet there: reconciler init '{tmp_path}/it'\"'\"'s'"
+    assert problems(directory) == [f".: {said} {way_on}"]
 
 
 ONE_MODEL = "spec: exactly one of model and model_from is needed"
@@ -272,7 +328,7 @@ def test_what_kustomize_builds_gives_what_the_files_give(tmp_path: Path) -> None
 
 def test_an_empty_stream_is_a_problem(tmp_path: Path) -> None:
     (problem,) = read_stream(b"", tmp_path).problems
-    assert str(problem).startswith("-:1:1: no `kind: Fleet` document")
+    assert str(problem).startswith("-: no `kind: Fleet` document")
 
 
 def test_a_path_that_would_steer_a_terminal_is_escaped(root: Path) -> None:

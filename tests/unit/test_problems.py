@@ -7,7 +7,7 @@ import pytest
 from reconciler.cli.manifests import valid_source, where
 from reconciler.core.snapshot import Problem
 from reconciler.errors import SourceError
-from reconciler.render.problems import as_data, located
+from reconciler.render.problems import as_data, as_lines, counted, located
 from reconciler.settings import Settings
 from tests.fakes.manifests import manifest
 
@@ -62,3 +62,45 @@ def test_data_of_a_problem_has_its_parts_each_by_itself() -> None:
         "field": "spec.model",
         "message": "required, and not set",
     }
+
+
+def at(column: int, text: str) -> Problem:
+    return Problem("a.yaml", 7, column, "f", "odd", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "width", "shown", "caret"),
+    [
+        ("seed: x", 7, 80, "seed: x", 6),
+        ("\tseed: x", 8, 80, "    seed: x", 10),  # a tab takes four columns, in both lines
+        ("a\x1b[31m: x", 3, 80, "a\\x1b[31m: x", 5),  # nothing steers the terminal
+        ("x" * 200, 1, 47, "x" * 38 + "…", 0),
+        ("x" * 200, 200, 47, "…" + "x" * 19, 19),
+        ("x" * 100 + "y" + "z" * 100, 101, 47, "…" + "x" * 18 + "y" + "z" * 18 + "…", 19),
+        ("x" * 100 + "y", 101, 2, "…" + "x" * 9 + "y", 10),  # a terminal of no width at all
+        ("seed:", 6, 80, "seed:", 5),  # behind the end of the line
+    ],
+)
+def test_a_caret_stands_below_the_column(text: str, column: int, width: int, shown: str, caret: int) -> None:
+    line, excerpt, below = as_lines([at(column, text)], width=width)
+    assert line == f"a.yaml:7:{column}: f: odd"
+    assert excerpt == f"   7 | {shown}"
+    assert below == f"     | {' ' * caret}^"
+
+
+def test_a_pipe_gets_one_line_a_problem() -> None:
+    assert list(as_lines([at(1, "seed: x")])) == ["a.yaml:7:1: f: odd"]
+
+
+def test_what_a_file_as_a_whole_has_is_no_line_of_it() -> None:
+    whole = Problem(".", 0, 0, "", "it is empty")
+    [shown] = as_lines(located([whole], "fleet"), width=80)
+    assert shown == "fleet: it is empty"
+    [data] = as_data([whole])
+    assert (data["line"], data["column"]) == (1, 1)
+    assert counted([whole]) == "1 problem"
+
+
+def test_problems_are_counted_by_their_files() -> None:
+    assert counted([at(1, ""), at(2, "")]) == "2 problems in 1 file"
+    assert counted([at(1, ""), Problem("b.yaml", 1, 1, "", "odd")]) == "2 problems in 2 files"

@@ -1,0 +1,42 @@
+"""What to say where a directory is not the fleet that was meant: which fleets there are, and the command to give.
+
+Pure. `cli` looks at the file system, and calls the command by the words that were typed.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+
+from reconciler.errors import escaped
+
+# More than this is a page of a list: a person knows their fleets by their directories.
+_SHOWN = 10
+
+# The command that was typed, with another directory.
+Command = Callable[[str], str]
+
+
+def several_fleets(directory: str, below: Sequence[tuple[str, str]], command: Command) -> str:
+    """``below``: each fleet's directory, from where the reader stands, and its name."""
+    shown = below[:_SHOWN]
+    width = max(len(path) for path, _ in shown)
+    lines = [f"  {escaped(path):{width}}  {escaped(name) or '(no name)'}" for path, name in shown]
+    more = [f"  and {len(below) - _SHOWN} more"] if len(below) > _SHOWN else []
+    way_on = f"name one: {command(below[0][0])}"
+    return "\n".join([f"{_named(directory)} is not a fleet, but holds {len(below)} of them; {way_on}", *lines, *more])
+
+
+def no_directory(directory: str, siblings: Iterable[str], command: Command) -> str:
+    """``siblings``: the directories that stand where this one was looked for."""
+    head, _, name = directory.rpartition("/")
+    message = f"no such directory: {escaped(directory)}"
+    close = difflib.get_close_matches(name, list(siblings), n=1)
+    return f"{message}; did you mean {command('/'.join(filter(None, [head, *close])))}" if close else message
+
+
+def file_for_directory(file: str, command: Command) -> str:
+    """A file was given: where it stands is the directory."""
+    return f"{escaped(file)} is a file; give its directory: {command(file.rpartition('/')[0] or '.')}"
+
+
+def _named(directory: str) -> str:
+    return "this directory" if directory in {"", "."} else escaped(directory)
