@@ -11,7 +11,7 @@ from reconciler.core.change import Change, Create, Hold, Wait
 from reconciler.core.fields import OnChange
 from reconciler.core.job import Job
 from reconciler.core.lines import makes_room, may_retire
-from reconciler.core.memory import EVERY_CREATE
+from reconciler.core.memory import EVERY_CREATE, rejected_words
 from reconciler.core.reason import EndedBy, Reason
 from reconciler.core.standing import Decision
 from reconciler.core.world import Case, World
@@ -92,10 +92,10 @@ def _row_13_upstream(slot: Slot) -> Wait | None:
 def _row_14_refused(slot: Slot) -> Wait | None:
     memory = slot.case.world.memory
     if memory.refused:
-        return _wait(slot, Reason.CREATE_REFUSED, f"the provider takes no new jobs: {memory.refused}")
+        return _wait(slot, Reason.CREATE_REFUSED, memory.held_back(*slot.create.key))
     rejection = memory.rejected.get(slot.case.name)
     if rejection is not None and rejection.revision == slot.create.revision:
-        return _wait(slot, Reason.CREATE_REJECTED, f"the provider rejected this job: {rejection.message}")
+        return _wait(slot, Reason.CREATE_REJECTED, rejected_words(rejection.message))
     later = memory.put_off.get(EVERY_CREATE) or memory.put_off.get(slot.create.key)
     # Nobody said no: it goes on being created, for its own reason, a moment later.
     return _wait(slot, slot.create.reason, later) if later else None

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from reconciler.core.reason import Reason
+
 # Name and revision of a create that the provider refused or wants later; EVERY_CREATE: it takes none now.
 CreateKey = tuple[str, str]
 EVERY_CREATE: CreateKey = ("", "")
@@ -58,6 +60,35 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """The last refusal of a create, also when its back-off is over.
+
+    ``of_all``: with this one the provider refused every create. ``next_at``: its next try, in Unix seconds.
+    """
+
+    name: str
+    revision: str
+    message: str
+    next_at: int
+    of_all: bool = False
+
+    @property
+    def reason(self) -> Reason:
+        """Why its create waits."""
+        return Reason.CREATE_REFUSED if self.of_all else Reason.CREATE_REJECTED
+
+    @property
+    def words(self) -> str:
+        """What the provider said to this job."""
+        return rejected_words(self.message) if not self.of_all else f"the provider takes no new jobs: {self.message}"
+
+
+def rejected_words(message: str) -> str:
+    """What a job says whose own create was refused."""
+    return f"the provider rejected this job: {message}"
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What the journal knows of this fleet at this provider.
 
@@ -68,6 +99,7 @@ class Memory:
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
     ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
     where it has no record of this one.
+    ``refusals`` are the last of each name, until a create of it is answered; that of "" is the last of every create.
     ``put_off`` says why a create may not be sent for a moment, by name and revision (`EVERY_CREATE`: each of them).
     ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
     ``seeds``: it does not, and has been seen to return the seed that was sent.
@@ -80,6 +112,7 @@ class Memory:
     cancels: Mapping[str, OwnCancel] = field(default_factory=lambda: MappingProxyType({}))
     rejected: Mapping[str, Rejection] = field(default_factory=lambda: MappingProxyType({}))
     refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
+    refusals: Mapping[str, Refusal] = field(default_factory=lambda: MappingProxyType({}))
     put_off: Mapping[CreateKey, str] = field(default_factory=lambda: MappingProxyType({}))
     echoes: bool | None = None
     seeds: bool = False
@@ -91,6 +124,19 @@ class Memory:
     def finds_lost_jobs(self) -> bool:
         """Whether a listing shows what became of a create: it was seen to return marks, or else the seed."""
         return bool(self.echoes) or self.seeds
+
+    def own_refusal(self, name: str, revision: str) -> Refusal | None:
+        """The last refusal of this very create; None where there is none, or only another spec was refused."""
+        refusal = self.refusals.get(name)
+        return refusal if refusal is not None and refusal.revision == revision else None
+
+    def held_back(self, name: str, revision: str) -> str:
+        """What a create says while the provider takes none: its own refusal, or whose it was, never another's words."""
+        own, last = self.own_refusal(name, revision), self.refusals.get("")
+        if own is not None and own.of_all:
+            return own.words
+        whose = f" (last refused: {last.name})" if last is not None and last.name else ""
+        return f"the provider takes no new jobs at the moment{whose}"
 
     def wanted_here(self, name: str, revision: str) -> bool:
         """Whether this directory once asked for it; in a run without memory, only what this run has read itself."""

@@ -16,7 +16,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.documents import TrainingFile
 from reconciler.core.fields import OnRemove
 from reconciler.core.job import Job, Marks
-from reconciler.core.memory import EVERY_CREATE, Intent, Record
+from reconciler.core.memory import Intent, Record
 from reconciler.core.reason import Reason
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, escaped
 from reconciler.provider import Provider, is_lasting, is_not_ready, takes_no_jobs
@@ -168,10 +168,8 @@ def _refused(
         return _put_off(change, error, log, sent=sent, alone=True)
     reason = Reason.CREATE_REFUSED if none_at_all else Reason.CREATE_REJECTED
     wait = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
-    name, revision = EVERY_CREATE if none_at_all else change.key
-    # Every other job waits for this one's refusal, and must not be shown as if it had been its own.
-    text = f"it refused job {change.name} ({error})" if none_at_all else str(error)
-    tools.journal.refusals.record(name, revision, text, at_least=wait)
+    record = tools.journal.refusals.record_of_all if none_at_all else tools.journal.refusals.record
+    record(*change.key, str(error), at_least=wait)
     log.error(
         "create.refused", error=str(error), http_status=error.status, code=error.code, request_id=error.request_id
     )

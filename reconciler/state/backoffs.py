@@ -5,9 +5,10 @@ back-off only ever delays a try, it never proves that one is right.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from sqlite3 import Row
 
-from reconciler.core.memory import OwnCancel, Rejection
+from reconciler.core.memory import OwnCancel, Refusal, Rejection
 from reconciler.core.schedule import Backoff
 from reconciler.state.rows import Rows, Statement, put
 
@@ -24,8 +25,16 @@ def lasts(next_at: float, now: float) -> bool:
     return now < next_at <= now + 2 * _REFUSED.last
 
 
+# Before the name of a job with whose create every one was refused: what it was told is shown, and holds nothing back.
+_OF_ALL = "*"
+
+
 class Refusals:
-    """The last refused create of each name; that of the name "" is of every create."""
+    """The last refused create of each name; that of the name "" is of every create.
+
+    The row of "" holds in ``revision`` the name of the job that was refused last; what each was told stands in a row
+    of its own, that of "*" and its name.
+    """
 
     def __init__(self, rows: Rows, now: Callable[[], float]) -> None:
         self._rows = rows
@@ -33,23 +42,42 @@ class Refusals:
         self._fresh: set[str] = set()  # names refused in this run: "once for each apply"
 
     def record(self, name: str, revision: str, message: str, *, at_least: float = 0.0) -> None:
-        """Row 14: a create was refused ("" as the name: every create is); the back-off grows.
-
-        ``at_least``: seconds that the server asked for.
-        """
+        """Row 14: this create was refused; its back-off grows. ``at_least``: seconds that the server asked for."""
         query = "SELECT tries FROM refusal WHERE identity = :identity AND name = :name AND revision = :revision"
-        before = self._rows.read(query, name=name, revision=revision)
-        tries = (before[0]["tries"] if before else 0) + 1
-        wait = max(_REFUSED.wait(tries), min(at_least, _REFUSED.last))
-        row = {
-            "name": name,
-            "revision": revision,
-            "message": message,
-            "tries": tries,
-            "next_at": int(self._now() + wait),
-        }
-        self._rows.write(put("refusal", [row]))
+        tries = self._tries(self._rows.read(query, name=name, revision=revision))
+        self._rows.write(put("refusal", [self._row(name, revision, message, tries, at_least)]), _told_over(name))
         self._fresh.add(name)
+
+    def record_of_all(self, name: str, revision: str, message: str, *, at_least: float = 0.0) -> None:
+        """Row 14: with this create every one was refused; the back-off of all of them grows."""
+        query = "SELECT tries FROM refusal WHERE identity = :identity AND name = ''"
+        row = self._row("", name, message, self._tries(self._rows.read(query)), at_least)
+        own = {**row, "name": f"{_OF_ALL}{name}", "revision": revision}
+        self._rows.write(put("refusal", [row, own]))
+        self._fresh.add("")
+
+    def known(self) -> dict[str, Refusal]:
+        """The last of each name, and under "" the last of every create, whatever became of their back-offs."""
+        rows = self._rows.read("SELECT name, revision, message, next_at FROM refusal WHERE identity = :identity")
+        last = {row["name"]: row for row in rows}
+        known = {name: Refusal(*row) for name, row in last.items() if name and not name.startswith(_OF_ALL)}
+        for key, (_, revision, message, next_at) in last.items():
+            if key.startswith(_OF_ALL):
+                name = key.removeprefix(_OF_ALL)
+                known[name] = Refusal(name, revision, message, next_at, of_all=True)
+        if "" in last:
+            _, name, message, next_at = last[""]
+            known[""] = Refusal(name, "", message, next_at, of_all=True)
+        return known
+
+    @staticmethod
+    def _tries(before: Sequence[Row]) -> int:
+        return (before[0]["tries"] if before else 0) + 1
+
+    def _row(self, name: str, revision: str, message: str, tries: int, at_least: float) -> dict[str, object]:
+        wait = max(_REFUSED.wait(tries), min(at_least, _REFUSED.last))
+        next_at = int(self._now() + wait)
+        return {"name": name, "revision": revision, "message": message, "tries": tries, "next_at": next_at}
 
     def in_force(self, *, every_backoff: bool) -> dict[str, Rejection]:
         """By name, those of this run; with ``every_backoff`` those of any run whose back-off lasts."""
@@ -58,17 +86,25 @@ class Refusals:
         return {
             row["name"]: Rejection(row["revision"], row["message"])
             for row in rows
-            if (lasts(row["next_at"], now) if every_backoff else row["name"] in self._fresh)
+            if not row["name"].startswith(_OF_ALL)
+            and (lasts(row["next_at"], now) if every_backoff else row["name"] in self._fresh)
         }
 
     @staticmethod
     def over(name: str) -> Statement:
         """A create of this name was answered: the provider takes it, and so takes new jobs."""
-        return "DELETE FROM refusal WHERE identity = :identity AND name IN (:name, '')", [{"name": name}]
+        query = "DELETE FROM refusal WHERE identity = :identity AND name IN (:name, :told, '')"
+        return query, [{"name": name, "told": f"{_OF_ALL}{name}"}]
 
     def ends(self) -> list[int]:
         """When each back-off ends, or ended."""
-        return [row["next_at"] for row in self._rows.read("SELECT next_at FROM refusal WHERE identity = :identity")]
+        query = "SELECT next_at FROM refusal WHERE identity = :identity AND name NOT LIKE :told"
+        return [row["next_at"] for row in self._rows.read(query, told=f"{_OF_ALL}%")]
+
+
+def _told_over(name: str) -> Statement:
+    """What this job was told when every create was refused is not the last word any more."""
+    return "DELETE FROM refusal WHERE identity = :identity AND name = :told", [{"told": f"{_OF_ALL}{name}"}]
 
 
 class Cancels:

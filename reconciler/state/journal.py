@@ -81,6 +81,7 @@ class Journal:
             cancels=cancels,
             rejected=rejected,
             refused=none_at_all.message if none_at_all else "",
+            refusals=self.refusals.known(),
             echoes=None if echoes is None else echoes == _MARKS_RETURNED,
             seeds=echoes == _SEEDS_RETURNED,
             gone=frozenset(name for name, manifest in last_seen.items() if not manifest.path),

@@ -248,7 +248,7 @@ SAID: dict[str, list[str]] = {
         "job up, whose model it builds on, is held; see there",
         "attempt 1 failed (the provider gives no reason); retries: 0 allows no further attempt. Change the spec, or raise rerun",
     ],
-    "14 the provider takes no jobs": ["the provider takes no new jobs: quota"],
+    "14 the provider takes no jobs": ["the provider takes no new jobs at the moment"],
     "14 this create was rejected": ["the provider rejected this job: bad suffix"],
     "14 every create is to be sent later": ["the provider asks to wait"],
     "14 this create is to be sent later": ["its file is not ready"],
@@ -266,7 +266,7 @@ SAID: dict[str, list[str]] = {
         "attempt 1 failed (the provider gives no reason); retries: 0 allows no further attempt. Change the spec, or raise rerun",
         KEPT,
     ],
-    "D never before: the create waits": ["the provider takes no new jobs: quota", KEPT],
+    "D never before: the create waits": ["the provider takes no new jobs at the moment", KEPT],
     "D of several only the youngest is spared": [NEW, REPLACED, "once the new job exists"],
     "D ahead": ["running already, recognised by its marks; no second one is made", NEVER_ASKED],
     "D a cancel that does not take waits": [

@@ -1,8 +1,9 @@
 """What is tried again later: refused creates, and cancels that have not taken."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from reconciler.core.memory import OwnCancel
+from reconciler.core.memory import OwnCancel, Refusal
 from tests.fakes.builders import R1, R2, record
 from tests.fakes.journals import Time, opened
 
@@ -26,6 +27,37 @@ def test_a_refusal_counts_in_its_run_and_later_as_long_as_its_back_off(state: Pa
     with opened(state, time) as journal:
         time.now += 61
         assert journal.memory(every_backoff=True).rejected == {}
+
+
+def test_the_last_refusal_of_each_name_is_known_until_a_create_of_it_is_answered(state: Path, time: Time) -> None:
+    bad = Refusal("a", R1, "bad", 1060)
+    with opened(state, time) as journal:
+        journal.refusals.record("a", R1, "bad")
+        assert journal.memory().refusals == {"a": bad}
+        journal.refusals.record_of_all("b", R2, "quota")
+        quota = Refusal("b", R2, "quota", 1060, of_all=True)
+        assert journal.memory().refusals == {"a": bad, "b": quota, "": replace(quota, revision="")}
+        journal.refusals.record_of_all("a", R1, "spend")
+        assert journal.memory().refusals["a"] == Refusal("a", R1, "spend", 1120, of_all=True)
+        assert journal.memory().refusals["b"] == quota, "each keeps its own"
+        assert journal.memory().refusals[""].name == "a"
+        journal.refusals.record("a", R1, "bad again")
+        assert journal.memory().refusals["a"] == Refusal("a", R1, "bad again", 1120)
+    time.now += 9999
+    with opened(state, time) as journal:
+        assert journal.memory(every_backoff=True).rejected == {}
+        assert set(journal.memory(every_backoff=True).refusals) == {"a", "b", ""}, "told after their back-offs"
+        journal.record_job(record("j1", "b", R2))
+        assert set(journal.memory().refusals) == {"a"}, "the provider takes jobs again"
+
+
+def test_what_a_job_was_told_when_all_were_refused_holds_nothing_back(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        journal.refusals.record_of_all("a", R1, "quota")
+        assert (journal.memory().refused, journal.memory().rejected) == ("quota", {})
+        journal.record_job(record("j1", "b"))
+        assert (journal.memory().refused, journal.memory().rejected) == ("", {})
+        assert journal.next_try() is None
 
 
 def test_an_own_cancel_waits_until_it_is_confirmed(state: Path, time: Time) -> None:

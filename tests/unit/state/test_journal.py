@@ -32,7 +32,7 @@ def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
         journal.record_job(record("j1", "b"))
         journal.cancels.record("j1", "Removed")
         journal.refusals.record("c", R2, "bad")
-        journal.refusals.record("", "", "quota")
+        journal.refusals.record_of_all("x", R1, "quota")
         journal.record_echo(echoes=True)
         journal.record_seen([record("j2", "d", live=False, ended_before=True)])
         journal.mark_settled([record("j2", "d", live=False)])
@@ -52,7 +52,7 @@ def test_everything_is_there_after_a_restart(state: Path, time: Time) -> None:
 def test_a_bound_job_settles_its_intent_and_its_refusals(state: Path) -> None:
     with opened(state) as journal:
         journal.refusals.record("a", R1, "bad")
-        journal.refusals.record("", "", "quota")
+        journal.refusals.record_of_all("x", R1, "quota")
         journal.refusals.record("b", R1, "bad too")
         journal.record_intent(Intent("a", R1, 1))
         journal.record_job(record())
