@@ -57,6 +57,11 @@ def makes_room(case: Case, named: NamedJob) -> bool:
     return named.ours and not (own and own.left)
 
 
+def not_taken(message: str) -> str:
+    """Why a job is to end, while a cancel of it was sent and it is live all the same."""
+    return f"{message}; a cancel was sent and has not taken effect; it is tried again after a while"
+
+
 def cancelled(
     case: Case, named: NamedJob, reason: Reason, message: str, keeper: NamedJob | None = None
 ) -> Cancel | Hold:
@@ -64,7 +69,6 @@ def cancelled(
     if own and own.left:
         return held(case, reason, f"{message}; its cancel was given up by `forget`, so it is left", named)
     if own and own.waiting:
-        text = f"{message}; a cancel was sent and has not taken effect; it is tried again after a while"
-        return held(case, reason, text, named)
+        return held(case, reason, not_taken(message), named)
     kept = keeper.job.id if keeper else None
     return Cancel(case.name, reason, message, named.job.id, named.revision, named.attempt, keeper=kept)

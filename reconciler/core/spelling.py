@@ -96,6 +96,14 @@ def _from_text(text: str) -> int | None:
     return math.floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
+def utc_text(seconds: int) -> str | None:
+    """A time in Unix seconds as ISO 8601, in UTC; None where no calendar holds it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):  # a server that counts milliseconds, or nonsense
+        return None
+
+
 def _from_number(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**20:
         return None

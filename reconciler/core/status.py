@@ -7,17 +7,21 @@ exists; Unknown while it trains) and, only on trouble, *Blocked*.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Plan, Wait
 from reconciler.core.ending import By, End, end_of
 from reconciler.core.job import Checkpoint, Job
+from reconciler.core.lines import not_taken
+from reconciler.core.memory import Refusal
 from reconciler.core.reason import Reason, Trouble
 from reconciler.core.recognition import NamedJob
+from reconciler.core.spelling import utc_text
 from reconciler.core.world import Case, World
 from reconciler.errors import escaped
 
 _Facts = tuple[str, str, str, str]  # type, status, reason, message
+_Said = tuple[Reason, str]  # what a line of a plan comes to for whoever reads a status
 
 # A job's whole past is at the provider; the report carries the recent part of it.
 _HISTORY_LIMIT = 20
@@ -25,11 +29,15 @@ _HISTORY_LIMIT = 20
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job has come, as its newest event says; ``losses`` by the API's own names."""
+    """How far a job has come, as its newest event says; ``losses`` by the API's own names.
+
+    ``pace``: seconds a step, where its events tell.
+    """
 
     step: int
     total_steps: int | None
     losses: Mapping[str, float]
+    pace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +50,13 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A Kubernetes condition. ``status`` is True, False or Unknown; the time is ISO 8601, UTC."""
+    """A Kubernetes condition. ``status`` is True, False or Unknown; the time is ISO 8601, UTC; None: not known."""
 
     type: str
     status: str
     reason: str
     message: str
-    last_transition_time: str
+    last_transition_time: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Status:
     """Everything known of one name. ``checkpoints`` and ``progress`` are None until the provider was asked.
 
     ``past``: no manifest names it, and nothing is left to do or to say but its history.
+    ``refusal``: why its create waits, while the provider's no is the reason.
     """
 
     name: str
@@ -73,20 +82,21 @@ class Status:
     history: tuple[Mapping[str, object], ...]
     created_at: int | None = None
     past: bool = False
+    refusal: Refusal | None = None
 
 
 def statuses(
     world: World,
     plan: Plan,
     *,
-    now: str,
+    now: str | None,
     previous: Mapping[str, Mapping[str, object]],
     details: Details,
 ) -> dict[str, Status]:
     """A status for each name that is desired, is acted on, or has jobs at the provider, also where they ended long ago.
 
-    ``now`` is the time a condition that changes gets. ``previous`` are the last reports, as read
-    back from disk. ``details`` are those read in this pass.
+    ``now`` is the time a condition that changes gets; None: whoever only reads has not seen when it did. ``previous``
+    are the last reports, as read back from disk. ``details`` are those read in this pass.
     """
     cases = world.cases
     lines: dict[str, list[Change]] = {name: [] for name, case in cases.items() if case.desired or case.jobs}
@@ -101,14 +111,15 @@ def statuses(
 def _status(
     case: Case,
     changes: Sequence[Change],
-    now: str,
+    now: str | None,
     before: Mapping[str, object],
     details: Details,
 ) -> Status:
     shown = _shown(case, changes)
     job = shown.job if shown else None
     past = case.desired is None and not changes
-    conditions = (_ARCHIVED if past else _synced(changes), _succeeded(job, changes), *_blocked(changes))
+    said = [_said(change) if now is not None else _still_said(case, change, before) for change in changes]
+    conditions = (_ARCHIVED if past else _synced(changes, said), _succeeded(job, said), *_blocked(said))
     return Status(
         name=case.name,
         revision=case.revision or (shown.revision if shown else None),
@@ -122,11 +133,13 @@ def _status(
         checkpoints=_checkpoints(job, before, details.checkpoints),
         error=_error(job),
         conditions=tuple(
-            Condition(facts[0], facts[1], str(facts[2]), facts[3], _since(facts, before, now)) for facts in conditions
+            Condition(facts[0], facts[1], str(facts[2]), facts[3], _since(facts, job, before, now))
+            for facts in conditions
         ),
         history=tuple(_past(case, n) for n in case.jobs[-_HISTORY_LIMIT:]),
         created_at=job.created_at if job else None,
         past=past,
+        refusal=_refusal(case, said),
     )
 
 
@@ -141,27 +154,56 @@ def _shown(case: Case, changes: Sequence[Change]) -> NamedJob | None:
 _ARCHIVED: _Facts = ("Synced", "True", "Done", "its manifest is gone; nothing is left to do")
 
 
-def _synced(changes: Sequence[Change]) -> _Facts:
+def _said(change: Change) -> _Said:
+    return change.reason, change.message
+
+
+def _still_said(case: Case, change: Change, before: Mapping[str, object]) -> _Said:
+    """What did not go through stands as it was recorded, its back-off over or not, until it has been tried again."""
+    memory, recorded = case.world.memory, _recorded(before, "Synced")
+    if isinstance(change, Create):
+        own = memory.own_refusal(*change.key)
+        if own is not None and recorded.get("reason") in {own.reason, None}:
+            return own.reason, own.words
+        # The provider took none; this one was held back with the others.
+        if "" in memory.refusals and recorded.get("reason") == Reason.CREATE_REFUSED:
+            return Reason.CREATE_REFUSED, memory.held_back(*change.key)
+    if isinstance(change, Cancel) and recorded.get("message") == not_taken(change.message):
+        return change.reason, not_taken(change.message)
+    return _said(change)
+
+
+def _refusal(case: Case, said: Sequence[_Said]) -> Refusal | None:
+    """The refusal that a status tells, with the next try of this name."""
+    memory, reasons = case.world.memory, {reason for reason, _ in said}
+    own, last = memory.own_refusal(case.name, case.revision or ""), memory.refusals.get("")
+    if Reason.CREATE_REFUSED in reasons and last is not None:
+        return replace(own, next_at=last.next_at) if own is not None and own.of_all else last
+    return own if reasons & {Reason.CREATE_REFUSED, Reason.CREATE_REJECTED} else None
+
+
+def _synced(changes: Sequence[Change], said: Sequence[_Said]) -> _Facts:
     """False as long as a line of the plan is still to be done; the first such line says why."""
-    pending = next((c for c in changes if _is_pending(c)), None)
+    pending = next((told for change, told in zip(changes, said, strict=True) if _is_pending(change)), None)
     if pending is not None:
-        return ("Synced", "False", pending.reason, pending.message)
-    lead = changes[0] if changes else None
-    if lead is None:
+        return ("Synced", "False", *pending)
+    if not said:
         return ("Synced", "True", "Done", "nothing is left to do")
-    unknown = lead.reason is Reason.SUSPENDED
-    return ("Synced", "Unknown" if unknown else "True", lead.reason, lead.message)
+    reason, message = said[0]
+    return ("Synced", "Unknown" if reason is Reason.SUSPENDED else "True", reason, message)
 
 
 def _is_pending(change: Change) -> bool:
     if isinstance(change, Create | Cancel | Wait):
         return True
-    return isinstance(change, Hold) and not change.reason.as_declared
+    # A live job that its manifest wants cancelled: the cancel has not taken.
+    to_end = change.reason is Reason.CANCEL_REQUESTED and change.job_id is not None
+    return isinstance(change, Hold) and (to_end or not change.reason.as_declared)
 
 
-def _succeeded(job: Job | None, changes: Sequence[Change]) -> _Facts:
+def _succeeded(job: Job | None, said: Sequence[_Said]) -> _Facts:
     if job is None:
-        reason = changes[0].reason if changes else Reason.NOT_CREATED
+        reason = said[0][0] if said else Reason.NOT_CREATED
         return ("Succeeded", "Unknown", reason, "no job of this revision is known")
     if job.succeeded:
         return (
@@ -178,18 +220,41 @@ def _succeeded(job: Job | None, changes: Sequence[Change]) -> _Facts:
     return ("Succeeded", "False", Reason.FAILED, f"job {job.id} failed{escaped(why)}")
 
 
-def _blocked(changes: Sequence[Change]) -> tuple[_Facts, ...]:
-    trouble = next((c for c in changes if c.reason.trouble is not Trouble.NONE), None)
-    return () if trouble is None else (("Blocked", "True", trouble.reason, trouble.message),)
+def _blocked(said: Sequence[_Said]) -> tuple[_Facts, ...]:
+    trouble = next((told for told in said if told[0].trouble is not Trouble.NONE), None)
+    return () if trouble is None else (("Blocked", "True", *trouble),)
 
 
-def _since(facts: _Facts, before: Mapping[str, object], now: str) -> str:
-    """When this condition got its present status: it moves only when the status does."""
+def _since(facts: _Facts, job: Job | None, before: Mapping[str, object], now: str | None) -> str | None:
+    """When this condition got its present status: it moves only when the status does.
+
+    One that was recorded with another status changed under the eyes of a pass, one never recorded when its job did.
+    """
+    recorded = _recorded(before, facts[0])
+    since = recorded.get("last_transition_time")
+    if recorded.get("status") == facts[1] and since is not None:
+        return str(since)
+    if recorded and now is not None:
+        return now
+    return _changed_at(facts, job) or now
+
+
+def _changed_at(facts: _Facts, job: Job | None) -> str | None:
+    """What the job itself says about the time; None where it says nothing."""
+    if job is None or facts[:2] in {("Synced", "False"), ("Synced", "Unknown"), ("Blocked", "True")}:
+        return None
+    ended = facts[0] == "Succeeded" and not job.live
+    at = job.finished_at if ended else job.created_at
+    return utc_text(at) if at else None
+
+
+def _recorded(before: Mapping[str, object], kind: str) -> Mapping[str, object]:
+    """The condition of that type in a report on disk; empty where there is none."""
     conditions = before.get("conditions")
     for condition in conditions if isinstance(conditions, Sequence) else ():
-        if isinstance(condition, Mapping) and (condition.get("type"), condition.get("status")) == facts[:2]:
-            return str(condition.get("last_transition_time", now))
-    return now
+        if isinstance(condition, Mapping) and condition.get("type") == kind:
+            return condition
+    return {}
 
 
 def _latest_model(case: Case) -> Mapping[str, object] | None:

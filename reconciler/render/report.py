@@ -53,7 +53,7 @@ def status_detail(status: Status) -> str:
     parts.append(
         table(
             [("TYPE", "STATUS", "REASON", "SINCE", "MESSAGE")]
-            + [(c.type, c.status, c.reason, c.last_transition_time, c.message) for c in status.conditions]
+            + [(c.type, c.status, c.reason, c.last_transition_time or "-", c.message) for c in status.conditions]
         )
     )
     if status.history:

@@ -25,7 +25,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"})
 # Line ends to YAML 1.1 alone: written as escapes they are the same to both.
 _BREAKS = re.compile("[\x85\u2028\u2029]")
-_SHOWN = tuple(field.name for field in fields(Status) if field.name not in {"name", "created_at", "past"})
+_SHOWN = tuple(field.name for field in fields(Status) if field.name not in {"name", "created_at", "past", "refusal"})
 _CONDITION = tuple(field.name for field in fields(Condition))
 
 

@@ -14,7 +14,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.fields import State
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Checkpoint, Job, JobError
-from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
+from reconciler.core.memory import Intent, Memory, OwnCancel, Refusal, Rejection
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Details, Progress, Status, statuses
@@ -29,7 +29,7 @@ NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
 
 def report(
-    w: World, *, now: str = NOW, previous: dict[str, Status] | None = None, **checkpoints: list[Checkpoint]
+    w: World, *, now: str | None = NOW, previous: dict[str, Status] | None = None, **checkpoints: list[Checkpoint]
 ) -> dict[str, Status]:
     told = {
         name: as_item(status) | {"conditions": [vars_of(c) for c in status.conditions]}
@@ -38,7 +38,7 @@ def report(
     return statuses(w, plan(w), now=now, previous=told, details=Details(checkpoints=checkpoints))
 
 
-def vars_of(condition: Condition) -> dict[str, str]:
+def vars_of(condition: Condition) -> dict[str, str | None]:
     return {key: getattr(condition, key) for key in ("type", "status", "reason", "message", "last_transition_time")}
 
 
@@ -115,6 +115,67 @@ def conditions(w: World, name: str = "a") -> dict[str, tuple[str, str]]:
 )
 def test_conditions(w: World, expected: dict[str, tuple[str, str]]) -> None:
     assert conditions(w) == expected
+
+
+LIMIT = Refusal("a", R1, "HTTP 429: daily limit", 700, of_all=True)
+NEVER = "the provider takes no new jobs at the moment (last refused: a)"
+
+
+def refused(**more: Any) -> Memory:
+    """Job a was refused, and with it every create."""
+    return memory(refusals={"a": LIMIT, "": replace(LIMIT, revision="", next_at=760)}, **more)
+
+
+def told(statuses: dict[str, Status]) -> dict[str, list[tuple[str, str, str]]]:
+    return {name: [(c.type, c.reason, c.message) for c in s.conditions] for name, s in statuses.items()}
+
+
+def test_a_job_shows_its_own_refusal_and_another_only_whose_it_was() -> None:
+    w = world([], [desired("a"), desired("b")], remembers=refused(refused=LIMIT.message))
+    found = report(w)
+    for name, words in (("a", "the provider takes no new jobs: HTTP 429: daily limit"), ("b", NEVER)):
+        assert [facts for facts in told(found)[name] if facts[0] != "Succeeded"] == [
+            (kind, "CreateRefused", words) for kind in ("Synced", "Blocked")
+        ]
+    assert [(s.refusal.name, s.refusal.next_at) for s in found.values() if s.refusal] == [("a", 760), ("a", 760)]
+
+
+def test_a_job_keeps_its_own_refusal_beside_that_of_another() -> None:
+    own = Refusal("b", R1, "bad suffix", 3600)
+    both = memory(refused="x", rejected={"b": Rejection(R1, "bad suffix")}, refusals={"a": LIMIT, "": LIMIT, "b": own})
+    assert told(report(world([], [desired("b")], remembers=both)))["b"][0][2] == NEVER
+    later = memory(rejected={"b": Rejection(R1, "bad suffix")}, refusals={"b": own})
+    (status,) = report(world([], [desired("b")], remembers=later)).values()
+    assert (status.conditions[0].message, status.refusal) == ("the provider rejected this job: bad suffix", own)
+    changed = world([], [desired("b", R2)], remembers=later)
+    assert report(changed)["b"].conditions[0].reason == "NotCreated", "another spec was refused"
+    assert report(changed)["b"].refusal is None
+
+
+def test_a_refusal_is_told_until_the_next_try_although_its_back_off_is_over() -> None:
+    wants = [desired("a"), desired("b")]
+    first = report(world([], wants, remembers=refused(refused=LIMIT.message)))
+    after = report(world([], wants, remembers=refused()), now=None, previous=first)
+    assert after == first
+    unrecorded = report(world([], wants, remembers=refused()), now=None)
+    assert [s.conditions[0].reason for s in unrecorded.values()] == ["CreateRefused", "NotCreated"]
+    again = report(world([], wants, remembers=memory()), now=None, previous=first)
+    assert {s.conditions[0].reason for s in again.values()} == {"NotCreated"}, "a create was answered"
+
+
+def test_a_cancel_that_has_not_taken_is_not_done() -> None:
+    """Found by a reader: with state: cancelled the job went on, and the status said that all was as declared."""
+    wants = [desired(state=State.CANCELLED)]
+    waits = world([job()], wants, remembers=memory(cancels={"j1": OwnCancel("CancelRequested", waiting=True)}))
+    assert conditions(waits)["Synced"] == ("False", "CancelRequested")
+    due = world([job()], wants, remembers=memory(cancels={"j1": OwnCancel("CancelRequested")}))
+    seen = report(waits)
+    assert report(due, now=None, previous=seen) == seen, "the same before and after its back-off is over"
+    assert "has not taken" not in report(due)["a"].conditions[0].message, "this run sends it again"
+    left = world([job()], wants, remembers=memory(cancels={"j1": OwnCancel("CancelRequested", left=True)}))
+    assert conditions(left)["Synced"] == ("False", "CancelRequested")
+    done = world([job()], wants, remembers=memory(cancels={"j1": OwnCancel("CancelRequested", confirmed=True)}))
+    assert "has not taken" not in report(done)["a"].conditions[0].message, "that one took; this is another end"
 
 
 def test_blocked_is_what_only_a_person_or_the_provider_can_end() -> None:
@@ -241,8 +302,47 @@ def test_the_time_moves_only_when_the_status_does() -> None:
     again = report(running, now=LATER, previous=first)
     assert again == first
     done = report(world([job(status="succeeded")], [desired()]), now=LATER, previous=first)["a"]
-    times = {c.type: c.last_transition_time for c in done.conditions}
-    assert times == {"Synced": NOW, "Succeeded": LATER}
+    assert times(done) == {"Synced": MADE, "Succeeded": LATER}
+
+
+def times(status: Status) -> dict[str, str | None]:
+    return {c.type: c.last_transition_time for c in status.conditions}
+
+
+MADE, ENDED = "1970-01-01T00:01:40Z", "1970-01-01T00:10:00Z"
+
+
+@pytest.mark.parametrize(
+    ("w", "written", "read"),
+    [
+        (world([job()], [desired()]), (MADE, MADE), (MADE, MADE)),
+        (world([job(status="succeeded", finished_at=600)], [desired()]), (MADE, ENDED), (MADE, ENDED)),
+        (world([job(status="succeeded")], [desired()]), (MADE, NOW), (MADE, None)),
+        (world([job(created=0)], [desired()]), (NOW, NOW), (None, None)),
+        (world([job(created=2**52)], [desired()]), (NOW, NOW), (None, None)),
+        (world([], [desired()]), (NOW, NOW), (None, None)),
+        (world([job()], [desired(state=State.SUSPENDED)]), (NOW, MADE), (None, MADE)),
+        (world([job()], [desired(state=State.CANCELLED)]), (NOW, MADE), (None, MADE)),
+    ],
+)
+def test_a_condition_that_nobody_recorded_is_as_old_as_its_job_says(
+    w: World, written: tuple[str, str], read: tuple[str | None, str | None]
+) -> None:
+    """Found in the field: its time was that of whoever looked, and moved with each look."""
+    assert tuple(times(report(w)["a"]).values()) == written
+    assert tuple(times(report(w, now=None)["a"]).values()) == read
+
+
+def test_who_only_reads_keeps_what_was_recorded_and_makes_no_time_up() -> None:
+    running = report(world([job()], [desired()]), now=LATER)
+    running["a"] = replace(
+        running["a"], conditions=tuple(replace(c, last_transition_time=NOW) for c in running["a"].conditions)
+    )
+    assert times(report(world([job()], [desired()]), now=None, previous=running)["a"]) == dict.fromkeys(
+        ("Synced", "Succeeded"), NOW
+    )
+    gone = report(world([job(status="cancelled")], [desired()]), now=None, previous=running)["a"]
+    assert times(gone) == {"Synced": NOW, "Succeeded": None}
 
 
 @pytest.mark.parametrize(
@@ -260,7 +360,7 @@ def test_the_time_moves_only_when_the_status_does() -> None:
 def test_a_previous_report_that_makes_no_sense_is_no_report(nonsense: object) -> None:
     w = world([job()], [desired()])
     (status,) = statuses(w, plan(w), now=NOW, previous={"a": {"conditions": nonsense}}, details=Details()).values()
-    assert [c.last_transition_time for c in status.conditions] == [NOW, NOW]
+    assert {c.last_transition_time for c in status.conditions} <= {NOW, MADE}
 
 
 def test_facts_of_the_job() -> None:
