@@ -15,6 +15,7 @@
     │   ├── Locked                   another process holds it: wait
     │   └── StateReplaced            the state directory is another one now: open it again
     ├── GateRefused                  read the numbers, then approve or change   exit 3
+    ├── Declined                     a person was asked and said no: nothing
     ├── StalePlan                    the world moved on: plan again       exit 4
     └── Stopped                      the daemon was asked to stop         exit 0
 
@@ -166,6 +167,10 @@ class GateRefused(ReconcilerError):
     """A gate refused part of the plan."""
 
     exit_code = 3
+
+
+class Declined(ReconcilerError):
+    """A person was asked and said no. That is an answer, not an error, but what was asked for was not done."""
 
 
 class StalePlan(ReconcilerError):

@@ -1,13 +1,15 @@
 r"""The streams a command speaks through. Nothing that is printed can end the work, whoever reads it.
 
-`main` calls `prepare` once; every command prints through `echo`, or `tell` while work goes on. What an encoding cannot
-hold is escaped (`\u2713`), a stream that is closed leads nowhere, and a stderr that cannot be written is lost alone.
+`main` calls `prepare` once; every command prints through `echo`, `tell` while work goes on, or `remark`. What an
+encoding cannot hold is escaped (`\u2713`), a stream that is closed leads nowhere, and a stderr that cannot be written
+is lost alone. `manner` is how the person who called wants to be spoken to.
 """
 
 import io
 import os
 import shutil
 import sys
+from dataclasses import dataclass
 from typing import IO
 
 import click
@@ -16,8 +18,23 @@ import click
 _RAISING = frozenset({"strict", "surrogateescape", "surrogatepass"})
 
 
+@dataclass(slots=True)
+class Manner:
+    """How this process speaks, as its flags say (`options`), and whether it has said anything on stdout."""
+
+    color: str = "auto"
+    quiet: bool = False
+    verbose: bool = False
+    printed: bool = False
+
+
+# One a process, as its streams are: whoever prints asks here, however deep.
+manner = Manner()
+
+
 def prepare() -> None:
-    """Open what is closed, and let no text raise."""
+    """Open what is closed, let no text raise, and forget how an earlier command was to speak."""
+    manner.color, manner.quiet, manner.verbose, manner.printed = "auto", False, False, False
     # In the order of their numbers: what is opened takes the lowest that is free, and no journal may become "stderr".
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -33,12 +50,19 @@ def echo(text: str, *, err: bool = False) -> None:
     Named outright, because click writes UTF-8 past a stream that says ASCII.
     """
     if not err:
-        click.echo(text, file=sys.stdout)
+        manner.printed = True
+        click.echo(text, file=sys.stdout, color=colours() or None)
         return
     try:
-        click.echo(text, file=sys.stderr)
+        click.echo(text, file=sys.stderr, color=colours(sys.stderr) or None)
     except OSError:
         drop(sys.stderr)
+
+
+def remark(text: str) -> None:
+    """Say what is no result and no error on stderr; ``-q`` leaves it out."""
+    if not manner.quiet:
+        echo(text, err=True)
 
 
 def tell(text: str) -> None:
@@ -62,9 +86,17 @@ def obeys(stream: IO[str]) -> bool:
     return stream.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
 
 
-def colours() -> bool:
-    """Whether the reader of stdout sees colours, and has not said NO_COLOR (https://no-color.org)."""
-    return obeys(sys.stdout) and not os.environ.get("NO_COLOR")
+def colours(stream: IO[str] | None = None) -> bool:
+    """Whether text for ``stream`` (None: stdout) has colours.
+
+    In this order: ``--color`` says so; NO_COLOR (https://no-color.org) and FORCE_COLOR (https://force-color.org) do,
+    where they are not empty; it is a terminal that understands them.
+    """
+    if manner.color != "auto":
+        return manner.color == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or obeys(stream or sys.stdout)
 
 
 def width() -> int:

@@ -46,6 +46,12 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 _Dumper.add_representer(str, _Dumper.text)
 
 
+def as_yaml(document: object, *, allow_unicode: bool = True) -> str:
+    """``document`` as every reader of YAML, 1.1 or 1.2, reads it; without ``allow_unicode`` in ASCII."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode)
+    return text
+
+
 class FileOperations(Protocol):
     """The file operations that a report on disk is made of. Each raises OSError."""
 
@@ -137,8 +143,7 @@ class StatusFiles:
             "metadata": {"name": name},
             "status": report,
         }
-        text: bytes = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, encoding="utf-8")
-        return text
+        return as_yaml(document).encode("utf-8")
 
     def _replace(self, name: str, text: bytes) -> bool:
         path = self._directory / f"{name}.yaml"
