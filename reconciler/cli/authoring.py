@@ -1,6 +1,5 @@
 """`init`, `validate`, `schema`: what a person needs before any provider is asked."""
 
-import json
 import re
 import secrets
 import shlex
@@ -8,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
-
 from reconciler.cli import options, terminal
+from reconciler.cli.command import command
 from reconciler.cli.manifests import lines_for, program, read_source, seen_from_here
+from reconciler.cli.output import print_document
 from reconciler.cli.starter import starter_files
 from reconciler.core.documents import FineTuningJobDocument, FleetDocument
 from reconciler.core.snapshot import Problem, Snapshot
@@ -23,10 +22,13 @@ _RANDOM_END = f"{_LETTERS}23456789"
 _NAME_MAX = 58  # a DNS label has 63 characters, 5 of which are the random end
 
 
-@click.command()
-@click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@command("reconciler init fleet")
+@options.new_directory_argument
 def init(directory: Path) -> None:
-    """Write a fleet, an example job and its data; overwrite nothing."""
+    """Write a fleet, an example job and its data.
+
+    Nothing that is there is overwritten.
+    """
     try:
         for relative, content in starter_files(_fleet_name(directory)).items():
             path = directory / relative
@@ -43,22 +45,28 @@ def init(directory: Path) -> None:
     terminal.echo(f"\nNext: {program()} plan {shlex.quote(str(directory))}")
 
 
-@click.command()
+@command(
+    "reconciler validate fleet", "reconciler validate fleet -o github", "kustomize build fleet | reconciler validate -"
+)
 @options.directory_argument
-@click.option("--root", metavar="DIR", type=click.Path(path_type=Path), help="With -: where paths start.")
-@options.output("text", "json", "github")
+@options.root
+@options.output("github")
 def validate(directory: str, root: Path | None, form: str) -> int:
     """Check manifests and training files, offline."""
     snapshot = read_source(directory, root)
-    terminal.echo(_FORMS[form](snapshot))
+    if form in _FORMS:
+        terminal.echo(_FORMS[form](snapshot))
+    else:
+        print_document(_data(snapshot), form)
     if form == "text":
         for warning in seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps)):
-            terminal.echo(f"warning: {warning}", err=True)
+            terminal.remark(f"warning: {warning}")
     return 1 if snapshot.problems else 0
 
 
-@click.command()
-def schema() -> None:
+@command("reconciler schema > fleet.schema.json")
+@options.output(text=False)
+def schema(form: str) -> None:
     """Print the JSON Schema of the manifests, for editors."""
     documents = {model.__name__: model.model_json_schema() for model in (FleetDocument, FineTuningJobDocument)}
     definitions: dict[str, Any] = {}
@@ -70,7 +78,7 @@ def schema() -> None:
         "oneOf": [{"$ref": f"#/$defs/{name}"} for name in documents],
         "$defs": definitions | documents,
     }
-    terminal.echo(json.dumps(combined, indent=2))
+    print_document(combined, form)
 
 
 def _fleet_name(directory: Path) -> str:
@@ -89,17 +97,14 @@ def _text(snapshot: Snapshot) -> str:
     return f"{jobs} {'job' if jobs == 1 else 'jobs'} of fleet {snapshot.fleet.name if snapshot.fleet else '-'}: valid"
 
 
-def _json(snapshot: Snapshot) -> str:
-    return json.dumps(
-        {
-            "valid": not snapshot.problems,
-            "fleet": snapshot.fleet.name if snapshot.fleet else None,
-            "jobs": [{"name": d.name, "revision": d.revision, "path": d.path} for d in snapshot.desired.values()],
-            "problems": as_data(seen_from_here(snapshot, snapshot.problems)),
-            "warnings": as_data(seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps))),
-        },
-        indent=2,
-    )
+def _data(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "valid": not snapshot.problems,
+        "fleet": snapshot.fleet.name if snapshot.fleet else None,
+        "jobs": [{"name": d.name, "revision": d.revision, "path": d.path} for d in snapshot.desired.values()],
+        "problems": as_data(seen_from_here(snapshot, snapshot.problems)),
+        "warnings": as_data(seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps))),
+    }
 
 
 def _github(snapshot: Snapshot) -> str:
@@ -120,4 +125,4 @@ def _escaped(text: str) -> str:
     return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
-_FORMS = {"text": _text, "json": _json, "github": _github}
+_FORMS = {"text": _text, "github": _github}

@@ -3,11 +3,11 @@
 The commands of `reconciling` call it. How a thing reads is in `render`; `voice` and `terminal` know where it goes.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 
 from reconciler.cli import terminal
+from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext
 from reconciler.core.change import Cancel, Create, Hold
 from reconciler.core.job import Job
@@ -85,19 +85,14 @@ def text_of(review: Review) -> str:
     return plan_text(review, colours=terminal.colours(), width=width)
 
 
-def json_of(review: Review) -> str:
-    """The document of ``-o json``."""
-    return json.dumps(plan_data(review), indent=2)
-
-
 class Console:
     """What `apply` shows while it goes on: the plan, each write's outcome, how far jobs are, and how it all ended."""
 
-    def __init__(self, context: RunContext, command: str, directory: str, *, json_only: bool, shown: bool) -> None:
+    def __init__(self, context: RunContext, command: str, directory: str, *, form: str, shown: bool) -> None:
         self._context = context
         self._command = command
         self._directory = directory
-        self._json = json_only
+        self._form = form
         self._shown = shown
         self._first: Review | None = None
         self._last: Pass | None = None
@@ -106,7 +101,7 @@ class Console:
     def announce(self, decided: Decided) -> None:
         """The plan, before anything is sent."""
         self._first = review_of(self._context, decided)
-        if not self._json and not self._shown:
+        if self._form == "text" and not self._shown:
             terminal.tell(text_of(self._first))
 
     def wrote(self, outcome: Outcome) -> None:
@@ -132,11 +127,11 @@ class Console:
         """How it ended."""
         self._context.voice.close()
         after = review_of(self._context, result.last.after, self._command)
-        if self._json:
+        if self._form != "text":
             data = plan_data(self._first or after, result.outcomes)
             data |= {"converged": after.converged, "requeue_after": after.requeue_after}
             data |= {"gates": plan_data(after)["gates"], "failure": result.failure or None}
-            terminal.tell(json.dumps(data, indent=2))
+            print_document(data, self._form, say=terminal.tell)
             return
         if result.outcomes or result.unsuccessful or result.timed_out:
             terminal.tell("")

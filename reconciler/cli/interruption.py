@@ -2,17 +2,74 @@
 
 As process 1 of a container a signal that nobody handles is ignored by the kernel (pid_namespaces(7)): without
 this, `docker stop` and a Kubernetes Job would wait out their grace period and kill. `run` and `sandbox` handle
-what they are sent themselves, once they have begun.
+what they are sent themselves, once they have begun. What a person must know then, whoever works says with `explained`.
 """
 
 import os
+import shlex
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+import click
+
+from reconciler.cli.suggestions import some
+from reconciler.errors import ReconcilerError
+
 INTERRUPTED = 130
+
+
+class Interrupted(KeyboardInterrupt):
+    """An interruption, and what a person must know of the work that it ended."""
+
+
+@contextmanager
+def explained(words: Callable[[], str]) -> Iterator[None]:
+    """Within, an interruption says ``words()``, made when it comes; elsewhere it says only that it was one.
+
+    Raises:
+        Interrupted: in the place of KeyboardInterrupt, and of click's Abort, which it is at a question.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, click.Abort) as error:
+        if isinstance(error, Interrupted):
+            raise
+        try:
+            said = words()
+        except ReconcilerError:  # the memory cannot be read any more: that is no reason to say nothing
+            said = "interrupted; nothing more is sent"
+        raise Interrupted(said) from error
+
+
+def words_of(error: BaseException) -> str:
+    """What is said of an interruption: what `explained` knew of it, or that it was one."""
+    found: BaseException | None = error  # click raises Abort from what it caught
+    while found is not None and not isinstance(found, Interrupted):
+        found = found.__cause__
+    return str(found) if found is not None else "interrupted"
+
+
+def nothing_sent() -> str:
+    """Before the first write of a command that writes."""
+    return "interrupted; nothing was sent"
+
+
+def still_training(jobs: Sequence[tuple[str, str]], unresolved: Sequence[str], directory: str) -> str:
+    """During it, for a person who may think that the jobs end with the program.
+
+    ``jobs`` are the names and ids of those that are live at the provider, ``unresolved`` the names whose create was
+    sent without an answer.
+    """
+    said = ["interrupted; nothing more is sent."]
+    if unresolved:
+        said.append(f"A create may have reached the provider for {some(unresolved)}: the next apply looks for it.")
+    if jobs:
+        where = "" if directory == "-" else f"; `reconciler status {shlex.quote(directory)}` shows them"
+        said.append(f"Still training at the provider: {some(f'{name} ({id_})' for name, id_ in jobs)}{where}")
+    return " ".join(said).rstrip(".")
 
 
 @contextmanager

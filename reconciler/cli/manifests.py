@@ -132,7 +132,7 @@ def _read(settings: Settings) -> Snapshot:
     own = (settings.state_directory, settings.sandbox_directory)
     snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own)
     for warning in seen_from_here(snapshot, snapshot.warnings):
-        terminal.echo(f"warning: {warning}", err=True)
+        terminal.remark(f"warning: {warning}")
     for line in lines_for(seen_from_here(snapshot, snapshot.problems), sys.stderr):
         terminal.echo(line, err=True)
     return snapshot

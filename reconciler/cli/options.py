@@ -5,16 +5,21 @@ Each command decorates itself with those it takes. What a setting means is said 
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.command import Argument, Choice
+from reconciler.cli.terminal import manner
 from reconciler.core.documents import ProviderName
 from reconciler.core.job import WORD_MEANINGS, status_meaning
 from reconciler.provider import Assumption
-from reconciler.settings import LOCK_TIMEOUT_SECONDS, Settings
+from reconciler.settings import LOCK_TIMEOUT_SECONDS, SANDBOX_DIRECTORY, STATE_DIRECTORY, Settings
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)")
@@ -57,6 +62,23 @@ class StatusWord(click.ParamType[tuple[str, str]]):
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+def _complete_job(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    from reconciler.cli import completion  # noqa: PLC0415 - only a shell that completes needs it
+
+    return completion.complete_job(ctx, parameter, incomplete)
+
+
+def _complete_directory(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    from reconciler.cli import completion  # noqa: PLC0415 - only a shell that completes needs it
+
+    return completion.complete_directory(ctx, parameter, incomplete)
+
+
+def _either(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def _all(*decorators: _Decorator) -> _Decorator:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for decorator in reversed(decorators):
@@ -66,62 +88,122 @@ def _all(*decorators: _Decorator) -> _Decorator:
     return decorate
 
 
-def output(*forms: str) -> _Decorator:
-    """``-o``; the first form is the default."""
-    return click.option(
-        "-o", "--output", "form", type=click.Choice(forms), default=forms[0], show_default=True, help="Output format."
-    )
+def output(*more: str, text: bool = True) -> _Decorator:
+    """``-o``: text, JSON and YAML, and what ``more`` names; without ``text`` the result is JSON."""
+    forms = [*(["text"] if text else []), "json", "yaml", *more]
+    words = f"{', '.join(forms[:-1])} or {forms[-1]}"
+    return click.option("-o", "--output", "form", type=Choice(forms), default=forms[0], help=f"Print {words}.")
 
 
-directory_argument = click.argument("directory", metavar="[DIR]", default=".")
+directory_argument = click.argument(
+    "directory",
+    metavar="[DIR]",
+    default=".",
+    cls=Argument,
+    explanation="The fleet directory, or - for manifests from stdin.  [default: .]",
+    shell_complete=_complete_directory,
+)
+watched_directory_argument = click.argument(
+    "directory",
+    metavar="[DIR]",
+    default=".",
+    cls=Argument,
+    explanation="The fleet directory.  [default: .]",
+    shell_complete=_complete_directory,
+)
+new_directory_argument = click.argument(
+    "directory",
+    metavar="[DIR]",
+    default=".",
+    cls=Argument,
+    explanation="Where to write; it is made where it is not there.  [default: .]",
+    type=click.Path(path_type=Path),
+    shell_complete=_complete_directory,
+)
+name_argument = click.argument(
+    "name", cls=Argument, explanation="The job's name, as its manifest says.", shell_complete=_complete_job
+)
 directory_option = click.option(
-    "-d", "--directory", metavar="DIR", default=".", show_default=True, help="The fleet directory, or - for stdin."
+    "-d", "--directory", metavar="DIR", default=".", help="The fleet directory, or - for manifests from stdin."
+)
+root = click.option(
+    "--root", metavar="DIR", type=click.Path(path_type=Path), help="With -: where paths start.", show_default="."
 )
 connection = _all(
-    click.option("--provider", type=click.Choice([p.value for p in ProviderName]), help="Instead of the fleet's."),
-    click.option("--base-url", metavar="URL", help="The API's base URL, ending in /v1 (OPENAI_BASE_URL)."),
+    click.option(
+        "--provider",
+        metavar="NAME",
+        type=Choice([p.value for p in ProviderName]),
+        help=f"Instead of the fleet's: {_either([p.value for p in ProviderName])}.",
+    ),
+    click.option("--base-url", metavar="URL", help="The API's base URL, ending in /v1; also OPENAI_BASE_URL."),
     click.option(
         "--api-key-file",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Read the key from a file (OPENAI_API_KEY).",
+        help="Read the key from a file instead of OPENAI_API_KEY.",
     ),
     click.option(
         "--status-word",
         metavar="WORD=MEANING",
         type=StatusWord(),
         multiple=True,
-        help=f"What a status word of this server means ({', '.join(WORD_MEANINGS)}); may be repeated.",
+        help=f"What a status word of this server means: {_either(WORD_MEANINGS)}. May be repeated.",
     ),
     click.option(
         "--assume",
-        type=click.Choice([assumption.value for assumption in Assumption]),
+        metavar="FACT",
+        type=Choice([assumption.value for assumption in Assumption]),
         multiple=True,
-        help="What is true of this server although it does not show it; may be repeated.",
+        help=f"What is true of this server although it does not show it: {_either([a.value for a in Assumption])}. "
+        "May be repeated.",
     ),
-    click.option("--root", metavar="DIR", type=click.Path(path_type=Path), help="With -: where paths start."),
+    root,
     click.option(
         "--state-dir",
         metavar="DIR",
         type=click.Path(path_type=Path),
-        help="Journal, locks and status [DIR/.reconciler].",
+        help="The journal, the locks and the status files.",
+        show_default=f"DIR/{STATE_DIRECTORY}",
     ),
     click.option(
-        "--sandbox-dir", metavar="DIR", type=click.Path(path_type=Path), help="The sandbox's own data [DIR/.sandbox]."
+        "--sandbox-dir",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="The sandbox's own data.",
+        show_default=f"DIR/{SANDBOX_DIRECTORY}",
     ),
     click.option(
         "--sandbox-speed",
         metavar="N",
         type=click.FloatRange(0, min_open=True),
         default=1.0,
-        help="Jobs run N times faster.",
+        show_default="1",
+        help="Run the sandbox's jobs N times faster.",
     ),
-    click.option("--log-format", type=click.Choice(["auto", "text", "json"]), default="auto", show_default=True),
-    click.option("-v", "--verbose", is_flag=True, help="Log every request."),
+    click.option(
+        "--log-format",
+        metavar="FORMAT",
+        type=Choice(["auto", "text", "json"]),
+        default="auto",
+        help="Log as text or json; auto is text at a terminal.",
+    ),
 )
 writing = _all(
-    click.option("--settle", type=Duration(), help="The settle window [30s; 0 for the sandbox]."),
-    click.option("--lock-timeout", type=Duration(), default=LOCK_TIMEOUT_SECONDS, help="Wait for another run [30s]."),
+    click.option(
+        "--settle",
+        metavar="TIME",
+        type=Duration(),
+        help="How long a job may be missing from a listing: the settle window.",
+        show_default="30s; sandbox 0",
+    ),
+    click.option(
+        "--lock-timeout",
+        metavar="TIME",
+        type=Duration(),
+        default=f"{LOCK_TIMEOUT_SECONDS:g}s",
+        help="How long to wait for another run to end.",
+    ),
 )
 pruning = click.option("--prune", is_flag=True, help="With -: cancel jobs whose manifest is not in the stream.")
 
@@ -140,6 +222,8 @@ def settings_of(directory: str, options: dict[str, Any]) -> Settings:
         root=(root or Path()) if stream else Path(directory),
         stream=stream,
         provider=ProviderName(provider) if provider else None,
+        verbose=manner.verbose,
+        quiet=manner.quiet,
         prune=prune or not stream,
         **options,
     )

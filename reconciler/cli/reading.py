@@ -3,7 +3,6 @@
 None of them sends a create or a cancel.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,10 @@ from typing import Any
 import click
 
 from reconciler.cli import options, terminal
+from reconciler.cli.command import command
 from reconciler.cli.manifests import readable_source
+from reconciler.cli.output import print_document, print_item
+from reconciler.cli.suggestions import no_such_job
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
 from reconciler.core.gates import Permission
@@ -34,15 +36,18 @@ from reconciler.state.status_files import as_item
 _FOLLOW_SECONDS = 2.0
 
 
-@click.command()
+@command("reconciler status fleet", "reconciler status fleet tone -o yaml", "reconciler status fleet --all")
 @options.directory_argument
 @click.argument("name", required=False)
-@click.option("--all", "every", is_flag=True, help="Names whose manifest is gone too.")
-@options.output("text", "json")
+@click.option("--all", "every", is_flag=True, help="Show names whose manifest is gone too.")
+@options.output()
 @options.connection
 @click.pass_obj
 def status(clock: Clock, /, directory: str, name: str | None, form: str, *, every: bool, **rest: Any) -> None:
-    """Show a row a job; with NAME everything known of it, also where its manifest is gone."""
+    """Show how the jobs stand, a row each.
+
+    With NAME everything known of that job, also where its manifest is gone.
+    """
     if name is None and directory != "-" and not Path(directory).exists():
         raise UsageError(f"no such directory: {directory}; for one job say: reconciler status DIR {directory}")
     settings = options.settings_of(directory, rest)
@@ -54,24 +59,24 @@ def status(clock: Clock, /, directory: str, name: str | None, form: str, *, ever
             found = [_one(found, name)]
         elif not every:
             found = [s for s in found if not s.past]
-        if form == "json":
+        if form != "text":
             document = {
                 "fleet": context.fleet.name,
                 "items": [as_item(s) for s in found],
                 "unmanaged": seen.world.unmanaged,
             }
-            terminal.echo(json.dumps(document, indent=2))
+            print_document(document, form)
         elif name is not None:
             terminal.echo(status_detail(found[0]))
         else:
             terminal.echo(status_table(found, now=context.clock.time()))
 
 
-@click.command()
-@click.argument("name")
+@command("reconciler events tone -d fleet", "reconciler events tone -d fleet --follow -o json")
+@options.name_argument
 @options.directory_option
-@click.option("--follow", is_flag=True, help="Go on until the job has ended.")
-@options.output("text", "json")
+@click.option("--follow", is_flag=True, help="Go on until the job has ended; json is then one object a line.")
+@options.output()
 @options.connection
 @click.pass_obj
 def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: bool, **rest: Any) -> None:
@@ -80,14 +85,21 @@ def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: boo
     snapshot = readable_source(settings)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
         job_id = _job_id(context, snapshot, name)
-        for event in _events(context, job_id, follow=follow):
-            terminal.echo(json.dumps(event_data(event)) if form == "json" else event_line(event))
+        found = _events(context, job_id, follow=follow)
+        if form != "text" and not follow:
+            print_document([event_data(event) for event in found], form)
+            return
+        for event in found:
+            if form == "text":
+                terminal.echo(event_line(event))
+            else:
+                print_item(event_data(event), form)
 
 
-@click.command()
-@click.argument("name")
+@command("reconciler checkpoints tone -d fleet")
+@options.name_argument
 @options.directory_option
-@options.output("text", "json")
+@options.output()
 @options.connection
 @click.pass_obj
 def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> None:
@@ -96,24 +108,34 @@ def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: A
     snapshot = readable_source(settings)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
         found = context.provider.list_checkpoints(_job_id(context, snapshot, name))
-        if form == "json":
-            terminal.echo(json.dumps([checkpoint_data(c) for c in found], indent=2))
+        if form != "text":
+            print_document([checkpoint_data(c) for c in found], form)
         else:
             terminal.echo(checkpoint_table(found))
 
 
-@click.command()
-@click.argument("name")
+@command("reconciler forget tone -d fleet")
+@options.name_argument
 @options.directory_option
+@options.output()
 @options.connection
 @options.writing
 @click.pass_obj
-def forget(clock: Clock, /, name: str, directory: str, **rest: Any) -> None:
-    """Drop what holds a name up: a record the provider no longer knows, a cancel that does not take."""
+def forget(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> None:
+    """Drop what holds up a job: a lost record, a stuck cancel.
+
+    A lost record is of a job that the provider no longer knows; a stuck cancel is one that does not take.
+    """
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
     with run_context(settings, snapshot, writes=True, clock=clock) as context:
-        for line in context.reconciler.forget(snapshot, name) or (f"nothing of {name} to forget",):
+        dropped = context.reconciler.forget(snapshot, name)
+        if not dropped and name not in snapshot.desired:
+            _one(_statuses(context, snapshot, context.reconciler.observe(snapshot)), name)
+        if form != "text":
+            print_document({"name": name, "forgotten": dropped}, form)
+            return
+        for line in dropped or (f"nothing of {name} to forget",):
             terminal.echo(line)
 
 
@@ -139,8 +161,7 @@ def _checkpoints(context: RunContext, job_id: str) -> dict[str, tuple[Checkpoint
 def _one(found: list[Status], name: str) -> Status:
     match = next((s for s in found if s.name == name), None)
     if match is None:
-        known = ", ".join(s.name for s in found) or "none"
-        raise ReconcilerError(f"no job named {name!r} in this fleet; known: {known}")
+        raise no_such_job(name, (s.name for s in found))
     return match
 
 

@@ -10,9 +10,12 @@ from typing import Any
 import click
 
 from reconciler.cli import options, terminal
-from reconciler.cli.console import Console, json_of, review_of, target, text_of
+from reconciler.cli.command import command
+from reconciler.cli.console import Console, review_of, target, text_of
+from reconciler.cli.interruption import explained, nothing_sent, still_training
 from reconciler.cli.invocation import approving
 from reconciler.cli.manifests import valid_source
+from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.core.change import Wait
 from reconciler.core.gates import Permission, approval_key
@@ -20,22 +23,26 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.engine.apply import Listener, Patience
 from reconciler.engine.apply import apply as apply_fleet
 from reconciler.engine.steps import Decided
-from reconciler.errors import ReconcilerError, StalePlan, UsageError, escaped
+from reconciler.errors import Declined, StalePlan, UsageError, escaped
+from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_markdown import plan_markdown
 
 _CHANGES_PRESENT = 2
 
 
-@click.command()
+@command("reconciler plan fleet", "reconciler plan fleet -o json", "reconciler plan fleet --detailed-exitcode")
 @options.directory_argument
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are present.")
-@options.output("text", "json", "markdown")
+@options.output("markdown")
 @options.pruning
 @options.connection
 @options.writing
 @click.pass_context
 def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> int:
-    """Show what apply would do, and why. Sends and writes nothing."""
+    """Show what apply would do, and why.
+
+    Sends and writes nothing. The digest that it prints is what `apply --approve` takes.
+    """
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
     with run_context(settings, snapshot, writes=False, clock=ctx.obj) as context:
@@ -43,20 +50,32 @@ def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode:
         # The question about a first run is asked by apply; a plan shows what it is about.
         decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
         review = review_of(context, decided, approving(ctx, directory))
-        terminal.echo({"json": json_of, "markdown": plan_markdown}.get(form, text_of)(review))
+        if form in {"json", "yaml"}:
+            print_document(plan_data(review), form)
+        else:
+            terminal.echo(plan_markdown(review) if form == "markdown" else text_of(review))
         if detailed_exitcode and review.changes_present:
             return _CHANGES_PRESENT
         return 3 if decided.gated.refusals else 0
 
 
-@click.command()
+@command(
+    "reconciler apply fleet",
+    "reconciler apply fleet --yes --wait --timeout 2h",
+    "reconciler apply fleet --approve DIGEST",
+)
 @options.directory_argument
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask: the answer is yes.")
 @click.option("--approve", metavar="DIGEST", help="Do exactly the plan of this digest, limits waived, or nothing.")
 @click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
 @click.option("--wait", is_flag=True, help="Repeat until nothing is live or waiting.")
-@click.option("--timeout", type=options.Duration(), help="With --wait: give up waiting (not the jobs) after this long.")
-@options.output("text", "json")
+@click.option(
+    "--timeout",
+    metavar="TIME",
+    type=options.Duration(),
+    help="With --wait: stop waiting after this long; the jobs go on.",
+)
+@options.output()
 @options.pruning
 @options.connection
 @options.writing
@@ -74,13 +93,16 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
     timeout: float | None,
     **rest: Any,
 ) -> int:
-    """Create what is missing, cancel what was removed, write status back: once."""
+    """Create what is missing, cancel what was removed: once.
+
+    Asks before it sends anything; without a terminal it needs --yes or --approve, but for the sandbox.
+    """
     if timeout is not None and not wait:
         raise click.UsageError("--timeout goes with --wait")
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
-    command = approving(ctx, directory)
-    with run_context(settings, snapshot, writes=True, clock=ctx.obj) as context:
+    again = approving(ctx, directory)
+    with run_context(settings, snapshot, writes=True, clock=ctx.obj) as context, explained(nothing_sent):
         permission = Permission(first_run=first_run or context.account.sandbox)
         shown = False
         if approve is not None:
@@ -89,10 +111,11 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
             if not options.terminal() or settings.stream:
                 raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
             permission, shown = _asked(context, snapshot, permission, wait=wait), True
-        console = Console(context, command, shlex.quote(directory), json_only=form == "json", shown=shown)
+        console = Console(context, again, shlex.quote(directory), form=form, shown=shown)
         patience = Patience(wait=wait, timeout=timeout, poll=1.0 if context.account.sandbox else 10.0)
         listener = Listener(console.announce, console.wrote, console.waiting, context.voice.go_on, console.passed)
-        result = apply_fleet(context.reconciler, snapshot, permission, patience, listener)
+        with explained(lambda: _ended(context, directory)):
+            result = apply_fleet(context.reconciler, snapshot, permission, patience, listener)
         console.conclude(result)
         return result.exit_code
 
@@ -144,7 +167,7 @@ def _asked(context: RunContext, snapshot: Snapshot, permission: Permission, *, w
             f"\nThis provider shows no job of fleet {context.fleet.name} yet. A wrong key or project looks the same."
         )
     if not click.confirm("\nApply this plan?", default=False):
-        raise ReconcilerError("nothing was sent")
+        raise Declined("Cancelled; nothing was sent.")
     return agreed
 
 
@@ -153,3 +176,11 @@ def _agreed(decided: Decided, permission: Permission) -> Permission:
     keys = frozenset(approval_key(c.write) for c in decided.plan.changes if c.write is not None)
     ahead = frozenset(end.job_id for end in decided.plan.ahead)
     return replace(permission, approved=keys, ahead=ahead)
+
+
+def _ended(context: RunContext, directory: str) -> str:
+    """What goes on at the provider although this ends."""
+    context.voice.close()
+    memory = context.journal.memory()
+    live = [(record.name, record.job_id) for record in memory.records.values() if record.live]
+    return still_training(live, list(memory.intents), directory)

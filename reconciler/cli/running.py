@@ -17,6 +17,7 @@ import click
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import options
+from reconciler.cli.command import command
 from reconciler.cli.wiring import Service, key_for, run_context
 from reconciler.core.repeats import Repeats
 from reconciler.core.snapshot import Snapshot
@@ -63,13 +64,28 @@ class DaemonSetup:
     log: FilteringBoundLogger
 
 
-@click.command()
-@options.directory_argument
+@command("reconciler run fleet", "reconciler run fleet --interval 5m --listen 127.0.0.1:8080")
+@options.watched_directory_argument
 @click.option(
-    "--interval", type=options.Duration(minimum=0.1), default=60.0, help="A pass this often, within 10 % [60s]."
+    "--interval",
+    metavar="TIME",
+    type=options.Duration(minimum=0.1),
+    default="60s",
+    help="Make a pass this often, within 10 %.",
 )
-@click.option("--stability", type=options.Duration(), default=1.0, help="Files must be at rest this long [1s].")
-@click.option("--poll", type=options.Duration(minimum=0.05), help="Look at the files this often, events or not.")
+@click.option(
+    "--stability",
+    metavar="TIME",
+    type=options.Duration(),
+    default="1s",
+    help="Wait until files were at rest this long.",
+)
+@click.option(
+    "--poll",
+    metavar="TIME",
+    type=options.Duration(minimum=0.05),
+    help="Look at the files this often, also where no event comes.",
+)
 @click.option(
     "--listen",
     metavar="ADDR",

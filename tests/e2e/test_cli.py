@@ -7,51 +7,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from reconciler.cli import main
 from reconciler.sandbox import EmbeddedSandbox
 from reconciler.state.opening import FILE
-from tests.fakes.clocks import SkippingClock
 from tests.fakes.commands import at_a_terminal, in_a_shell
 from tests.fakes.faulty import Proxy, Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job
 from tests.fakes.manifests import as_yaml
+from tests.fakes.shell import Shell
 
 KEY = "sk-a-key-that-must-appear-nowhere"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-class Shell:
-    """Runs commands in this process, in an environment of its own."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self._clock = SkippingClock()
-
-    def __call__(self, *arguments: object) -> Ran:
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments], clock=self._clock)
-        captured = self._capsys.readouterr()
-        return Ran(int(ended.value.code or 0), captured.out, captured.err)
 
 
 @pytest.fixture
@@ -733,7 +704,7 @@ def test_events_and_checkpoints(shell: Shell, fleet: FleetDirectory) -> None:
     lines = shell("events", "a", "-d", fleet.root, "--follow").out.splitlines()
     assert "Created fine-tuning job" in lines[0]
     assert "successfully completed" in lines[-1]
-    told = [json.loads(line) for line in shell("events", "a", "-d", fleet.root, "-o", "json").out.splitlines()]
+    told = shell("events", "a", "-d", fleet.root, "-o", "json").json
     assert len(told) == len(lines)
     assert any("train_loss" in e["metrics"] for e in told)
     assert "TRAIN LOSS" in shell("checkpoints", "a", "-d", fleet.root).out

@@ -1,6 +1,7 @@
 """Signals, as a terminal, a container engine, Kubernetes, systemd and nohup send them, to real processes."""
 
 import contextlib
+import json
 import os
 import pty
 import signal
@@ -11,10 +12,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+import yaml
 
+from reconciler.cli import interruption
+from reconciler.errors import JournalError
+from reconciler.sandbox import EmbeddedSandbox
+from tests.fakes.commands import at_a_terminal
 from tests.fakes.fleets import FleetDirectory
 
-WORDS = "interrupted; nothing more is sent. What was sent is recorded, and the next run looks for it\n"
+QUIET = "\ninterrupted\n"
 PROGRAM = [sys.executable, "-m", "reconciler"]
 _PATIENCE = 60  # seconds: a process that was to end hangs, where a busy machine would only be slow
 
@@ -64,6 +70,16 @@ def until(words: str, log: IO[str]) -> None:
     assert any(words in line for line in log), f"{words}: it has ended"
 
 
+def still_training(fleet: FleetDirectory) -> str:
+    """What is said when an `apply` of the job `a` is interrupted while it waits."""
+    status = subprocess.run([*PROGRAM, "status", str(fleet.root), "-o", "json"], check=True, capture_output=True)
+    (job,) = json.loads(status.stdout)["items"]
+    return (
+        f"\ninterrupted; nothing more is sent. Still training at the provider: a ({job['job_id']}); "
+        f"`reconciler status {fleet.root}` shows them\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("sent", "ignored"),
     [
@@ -80,7 +96,7 @@ def test_a_command_ends_as_with_ctrl_c(fleet: FleetDirectory, sent: signal.Signa
         process.send_signal(sent)
         assert process.wait(_PATIENCE) == 130
         rest = log.read()
-        assert rest.endswith(WORDS)
+        assert rest.endswith(still_training(fleet))
         assert "Traceback" not in rest
 
 
@@ -89,7 +105,94 @@ def test_nohup_keeps_a_command_going(fleet: FleetDirectory) -> None:
         until("so far", log)
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)  # had the first one counted, this one would end it without a word
-        assert (process.wait(_PATIENCE), log.read().endswith(WORDS)) == (130, True)
+        assert (process.wait(_PATIENCE), log.read().endswith(still_training(fleet))) == (130, True)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+@pytest.mark.parametrize("form", ["text", "json", "yaml"])
+def test_a_command_that_only_looks_says_only_that_it_ended(
+    fleet: FleetDirectory, sent: signal.Signals, form: str
+) -> None:
+    subprocess.run([*PROGRAM, "apply", str(fleet.root)], check=True, capture_output=True)
+    arguments = [*PROGRAM, "events", "a", "-d", str(fleet.root), "--follow", "-o", form]
+    with begun(arguments, stdout=subprocess.PIPE) as (process, log):
+        assert process.stdout is not None
+        until("Created", process.stdout)
+        process.send_signal(sent)
+        assert process.wait(_PATIENCE) == 130
+        assert log.read() == QUIET
+        rest = process.stdout.read()
+        process.stdout.close()
+    ended = {"error": "interrupted", "problems": [], "complete": False}
+    if form == "json":
+        assert json.loads(rest.splitlines()[-1]) == ended
+    elif form == "yaml":
+        assert yaml.safe_load(rest.rpartition("---\n")[2]) == ended
+    else:
+        assert "interrupted" not in rest
+
+
+def test_an_interrupted_apply_is_one_document(fleet: FleetDirectory) -> None:
+    arguments = [*PROGRAM, "apply", str(fleet.root), "--wait", "-o", "json"]
+    with begun(arguments, stdout=subprocess.PIPE) as (process, log):
+        until("wait.started", log)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(_PATIENCE) == 130
+        assert process.stdout is not None
+        with process.stdout:
+            document = json.load(process.stdout)
+    assert document["error"].startswith("interrupted; nothing more is sent. Still training at the provider: a (ftjob-")
+    assert document["complete"] is False
+
+
+def test_an_interrupted_question_says_that_nothing_was_sent(fleet: FleetDirectory, tmp_path: Path) -> None:
+    fleet.fleet(provider="compatible")
+    with EmbeddedSandbox(tmp_path / "served") as sandbox:
+        arguments = ["apply", str(fleet.root), "--settle", "0"]
+        ended, seen = at_a_terminal(arguments, b"", interrupt_at=b"[y/N]", OPENAI_BASE_URL=sandbox.base_url)
+    assert (ended, seen.splitlines()[-1]) == (130, "interrupted; nothing was sent")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "unresolved", "directory", "words"),
+    [
+        ([], [], "f", "interrupted; nothing more is sent"),
+        (
+            [("a", "j1"), ("b", "j2")],
+            [],
+            "my fleet",
+            "interrupted; nothing more is sent. Still training at the provider: a (j1), b (j2); `reconciler status 'my fleet'` shows them",
+        ),
+        ([("a", "j1")], [], "-", "interrupted; nothing more is sent. Still training at the provider: a (j1)"),
+        (
+            [],
+            ["c"],
+            "f",
+            "interrupted; nothing more is sent. A create may have reached the provider for c: the next apply looks for it",
+        ),
+        (
+            [(f"j{i}", str(i)) for i in range(12)],
+            [],
+            "-",
+            "interrupted; nothing more is sent. Still training at the provider: "
+            + ", ".join(f"j{i} ({i})" for i in range(10))
+            + " and 2 more",
+        ),
+    ],
+)
+def test_what_goes_on_is_named(jobs: list[tuple[str, str]], unresolved: list[str], directory: str, words: str) -> None:
+    assert interruption.still_training(jobs, unresolved, directory) == words
+
+
+def test_what_cannot_be_explained_is_an_interruption_all_the_same() -> None:
+    def lost() -> str:
+        raise JournalError("the memory is gone")
+
+    outer = interruption.explained(lambda: "outer")
+    with pytest.raises(interruption.Interrupted) as ended, outer, interruption.explained(lost):
+        raise KeyboardInterrupt
+    assert interruption.words_of(ended.value) == "interrupted; nothing more is sent"
+    assert interruption.words_of(KeyboardInterrupt()) == "interrupted"
 
 
 def test_an_interrupt_that_cannot_be_told_has_its_exit_code(fleet: FleetDirectory) -> None:

@@ -1,0 +1,230 @@
+"""How a command is declared: its help in sections with examples, its flags in the environment, mistakes with a hint.
+
+The modules of commands declare theirs with `command`, `option`'s types come from here or from `options`; `group` knows
+the commands by name. Imports nothing but click and names.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from reconciler.cli import terminal
+from reconciler.cli.suggestions import meant
+
+PREFIX = "RECONCILER_"
+
+# The sections of a help page, in order, and the flags of each; what is named nowhere is the command's own.
+_OWN = "Options"
+_SECTIONS: Mapping[str, frozenset[str]] = {
+    _OWN: frozenset(),
+    "Manifests": frozenset({"--directory", "--root", "--prune"}),
+    "Connection": frozenset({"--provider", "--base-url", "--api-key-file", "--status-word", "--assume"}),
+    "State": frozenset({"--state-dir", "--settle", "--lock-timeout"}),
+    "Sandbox": frozenset({"--sandbox-dir", "--sandbox-speed"}),
+    "Output": frozenset({"--output", "--quiet", "--verbose", "--color", "--log-format", "--help"}),
+}
+# Click puts a default that it does not know into brackets of its own.
+_COMPUTED = re.compile(r"\[default: \(([^)]*)\)")
+# Wider flags have their words on the next line.
+_FLAGS_WIDTH = 24
+_ENVIRONMENT = f"Every flag can be set by the environment: --state-dir by {PREFIX}STATE_DIR."
+
+
+class Choice(click.Choice[str]):
+    """One of a few words; a wrong one is answered with the nearest. The words stand in the option's help."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """What can be said instead."""
+        del ctx
+        return f"{value!r} is not one of {', '.join(self.choices)}{meant(str(value), self.choices)}"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """A word for the words: all of them would push the help off the line."""
+        del ctx
+        return str(param.name if param.name != "form" else "format").upper()
+
+
+class Argument(click.Argument):
+    """An argument that the help page explains."""
+
+    def __init__(self, *arguments: Any, explanation: str = "", **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.explanation = explanation
+
+
+class Command(click.Command):
+    """A command whose help page has sections and examples, and whose every flag has an environment variable."""
+
+    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.examples = tuple(examples)
+        taken = {flag for parameter in self.params for flag in parameter.opts}
+        self.params += [option for option in manners() if not taken & set(option.opts)]
+        for parameter in self.params:
+            if isinstance(parameter, click.Option):
+                parameter.envvar = variable(parameter)
+
+    def get_help(self, ctx: click.Context) -> str:
+        """The page."""
+        return shown(super().get_help(ctx))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The arguments, then the flags by section."""
+        arguments = [p for p in self.params if isinstance(p, Argument)]
+        if arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl(
+                    [(p.make_metavar(ctx).strip("[]"), p.explanation) for p in arguments], col_max=_FLAGS_WIDTH
+                )
+        sections: dict[str, list[tuple[str, str]]] = {name: [] for name in _SECTIONS}
+        for parameter in self.get_params(ctx):
+            record = record_of(ctx, parameter)
+            if record is not None:
+                sections[section_of(parameter)].append(record)
+        write_sections(formatter, sections)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What to type, and where flags may come from besides."""
+        del ctx
+        with formatter.section("Examples"):
+            formatter.write("".join(f"  {example}\n" for example in self.examples))
+        formatter.write_paragraph()
+        formatter.write_text(_ENVIRONMENT)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; a mistake comes with the variable it stands in, or with what may have been meant."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            if error.param is not None and _from_environment(ctx, error.param):
+                error.param_hint = variable(error.param)
+            raise
+        except click.UsageError as error:
+            hint = self._hint(ctx, error, given)
+            words = error.message if hint else error.format_message()
+            raise click.UsageError(f"{words.rstrip('.')}{hint}", ctx) from error
+
+    def _hint(self, ctx: click.Context, error: click.UsageError, given: list[str]) -> str:
+        """What may have been meant: a flag, or a directory and a name as another command takes them."""
+        names = {parameter.name for parameter in self.params if isinstance(parameter, click.Argument)}
+        if isinstance(error, click.NoSuchOption):
+            positional = "directory" in names and error.option_name in {"-d", "--directory"}
+            if positional:
+                return f"; the directory comes without a flag: {ctx.command_path} DIR"
+            shown = (p for p in self.get_params(ctx) if isinstance(p, click.Option) and not p.hidden)
+            return meant(error.option_name, [flag for parameter in shown for flag in parameter.opts])
+        if isinstance(error, click.BadOptionUsage):
+            return ""
+        values, extra, _ = self.make_parser(ctx).parse_args(list(given))
+        if not extra:
+            return ""
+        words = [*(str(values[name]) for name in sorted(filter(None, names)) if values.get(name)), *extra]
+        if names == {"name"} and len(words) == 2:  # noqa: PLR2004 - a directory and a name
+            directory, name = words if _is_directory(words[0]) or not _is_directory(words[1]) else reversed(words)
+            return f"; the directory is given as -d: {ctx.command_path} {shlex.quote(name)} -d {shlex.quote(directory)}"
+        return "; it takes one directory" if names == {"directory"} else ""
+
+
+def command(*examples: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Declare a command; each of the ``examples`` works in a directory that holds the fleet directory ``fleet``."""
+    return click.command(cls=Command, examples=examples)
+
+
+def manners() -> list[click.Option]:
+    """The flags of every command, which say how it speaks; ``-y`` does nothing where nothing is asked."""
+    return [
+        click.Option(
+            ["-y", "--yes"], is_flag=True, hidden=True, expose_value=False, help="Do not ask: the answer is yes."
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_manner,
+            help="Print the result and errors only.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            expose_value=False,
+            callback=_manner,
+            help="Show the log, with every request.",
+        ),
+        click.Option(
+            ["--color"],
+            type=Choice(["auto", "always", "never"]),
+            metavar="WHEN",
+            default="auto",
+            expose_value=False,
+            callback=_manner,
+            help="Use colours: auto, always or never.",
+        ),
+    ]
+
+
+def record_of(ctx: click.Context, parameter: click.Parameter) -> tuple[str, str] | None:
+    """A flag and its words, the default at their end once; None for what is not shown."""
+    record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+    if record is None:
+        return None
+    flag, words = record
+    return flag, _COMPUTED.sub(r"[default: \1", words)
+
+
+def section_of(parameter: click.Parameter) -> str:
+    """The section of the help page that a flag stands in."""
+    return next((name for name, flags in _SECTIONS.items() if flags & set(parameter.opts)), _OWN)
+
+
+def write_sections(formatter: click.HelpFormatter, sections: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    """Each section that has rows, its columns where those of the others are."""
+    for name, rows in sections.items():
+        if rows:
+            with formatter.section(name):
+                width = max(min(len(term), _FLAGS_WIDTH) for every in sections.values() for term, _ in every)
+                formatter.write_dl(
+                    [(term.ljust(width), _unbroken(words)) for term, words in rows], col_max=_FLAGS_WIDTH
+                )
+
+
+def _unbroken(words: str) -> str:
+    """With a default that stays on one line; `shown` makes spaces of it again."""
+    text, bracket, default = words.partition("  [")
+    return text + bracket + default.replace(" ", "\xa0")
+
+
+def shown(page: str) -> str:
+    """A help page as it is printed."""
+    return page.replace("\xa0", " ")
+
+
+def variable(parameter: click.Parameter) -> str:
+    """The environment variable of a flag: that of ``--state-dir`` is RECONCILER_STATE_DIR."""
+    return PREFIX + max(parameter.opts, key=len).lstrip("-").replace("-", "_").upper()
+
+
+def flags_of(ctx: click.Context, parameters: Sequence[click.Parameter]) -> Iterator[str]:
+    """Those of ``parameters`` that were given on the command line, as they would be given again."""
+    for parameter in parameters:
+        name = str(parameter.name)
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            flag = max(parameter.opts, key=len)
+            yield flag if ctx.params[name] is True else f"{flag}={ctx.params[name]}"
+
+
+def _manner(_ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    setattr(terminal.manner, str(parameter.name), value)
+
+
+def _from_environment(ctx: click.Context, parameter: click.Parameter) -> bool:
+    return ctx.get_parameter_source(str(parameter.name)) is ParameterSource.ENVIRONMENT
+
+
+def _is_directory(word: str) -> bool:
+    return "/" in word or Path(word).is_dir()

@@ -1,0 +1,129 @@
+"""What a shell completes, through click's own protocol."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.shell_completion import BashComplete, CompletionItem, ShellComplete
+
+from reconciler.cli import cli
+from reconciler.cli.completion import job_names
+from tests.fakes.fleets import FleetDirectory
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FleetDirectory:
+    for name in os.environ:
+        if name.startswith("RECONCILER_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    directory = FleetDirectory(tmp_path / "fleet")
+    directory.fleet(provider="sandbox")
+    directory.job("tone")
+    directory.job("taste")
+    return directory
+
+
+def completed(*words: str) -> list[str]:
+    """What stands for the last word."""
+    return [item.value for item in items(*words)]
+
+
+def items(*words: str) -> list[CompletionItem]:
+    shell: ShellComplete = BashComplete(cli, {}, "reconciler", "_RECONCILER_COMPLETE")
+    return shell.get_completions(list(words[:-1]), words[-1])
+
+
+def test_commands_with_their_summaries() -> None:
+    assert completed("st") == ["status"]
+    (found,) = items("ap")
+    assert found.help == "Create what is missing, cancel what was removed: once."
+    assert {"init", "plan", "sandbox"} <= set(completed(""))
+    assert completed("--ver") == ["--verbose", "--version"]
+
+
+@pytest.mark.parametrize("command", ["events", "checkpoints", "forget"])
+def test_jobs_of_the_directory_that_was_named(fleet: FleetDirectory, command: str) -> None:
+    assert completed(command, "-d", "fleet", "") == ["taste", "tone"]
+    assert completed(command, "-d", "fleet", "to") == ["tone"]
+    assert completed(command, "--directory=fleet", "to") == ["tone"]
+    assert completed(command, "-q", "-d", "fleet", "to") == ["tone"]
+    assert completed("-q", command, "-d", "fleet", "to") == ["tone"]
+    assert completed(command, "-d", "nowhere", "") == []
+
+
+def test_jobs_of_the_working_directory(fleet: FleetDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert completed("events", "") == ["taste", "tone"]
+    monkeypatch.chdir(Path("/"))
+    monkeypatch.setenv("RECONCILER_DIRECTORY", str(fleet.root))
+    assert completed("events", "to") == ["tone"]
+
+
+@pytest.mark.parametrize("command", ["init", "validate", "plan", "apply", "status", "run"])
+def test_directories(command: str) -> None:
+    (found,) = items(command, "fl")
+    assert (found.value, found.type) == ("fl", "dir")
+    (found,) = items("events", "-d", "fl")
+    assert found.type == "dir"
+
+
+def test_flags_and_their_choices() -> None:
+    assert completed("apply", "--time") == ["--timeout"]
+    assert completed("events", "tone", "--fo") == ["--follow"]
+    assert completed("plan", "-o", "") == ["text", "json", "yaml", "markdown"]
+    assert completed("plan", "--color", "al") == ["always"]
+    assert "--yes" not in completed("plan", "--y")
+    assert completed("schema", "") == []
+    assert completed("nonsense", "x") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_is_given_its_script(shell: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler"],
+        env=os.environ | {"_RECONCILER_COMPLETE": f"{shell}_source"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"_RECONCILER_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_names_of_jobs_are_read_without_the_models_of_manifests() -> None:
+    program = """
+import os, sys
+os.environ |= {"_RECONCILER_COMPLETE": "bash_complete", "COMP_WORDS": "reconciler events ", "COMP_CWORD": "2"}
+import atexit
+atexit.register(lambda: print("LOADED", *sys.modules))
+from reconciler.cli import main
+main([])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("LOADED")[2].split())
+    assert {"pydantic", "httpx", "structlog", "rich", "uvicorn"} & loaded == set()
+    assert "yaml" in loaded
+
+
+def test_names_stand_in_many_places(tmp_path: Path) -> None:
+    job = "apiVersion: reconciler/v1\nkind: FineTuningJob\nmetadata: {name: %s}\n"
+    (tmp_path / "below").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    for path, text in {
+        "two.YML": f"{job % 'a'}---\n{job % 'b'}",
+        "below/list.yaml": "kind: List\nitems:\n- {kind: FineTuningJob, metadata: {name: c}}\n- {kind: Fleet, metadata: {name: no}}\n",
+        "one.json": '{"kind": "FineTuningJob", "metadata": {"name": "d"}}',
+        "half.yaml": f"{job % 'e'}---\na: [",
+        "odd.yaml": "- 1\n---\nkind: [FineTuningJob]\nmetadata: 3\n---\n[1]: 2\nkind: FineTuningJob\nmetadata: {name: [x]}\n",
+        ".hidden/x.yaml": job % "no",
+        ".x.yaml": job % "no",
+        "x.txt": job % "no",
+        "large.yaml": job % "no" + "#" * 2**20,
+        "status.yaml": "kind: FineTuningJobStatus\nmetadata: {name: no}\n",
+    }.items():
+        (tmp_path / path).write_text(text)
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert sorted(job_names(tmp_path)) == ["a", "b", "c", "d", "e"]
