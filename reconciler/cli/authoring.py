@@ -9,7 +9,8 @@ from typing import Any
 
 from reconciler.cli import options, terminal
 from reconciler.cli.command import command
-from reconciler.cli.manifests import lines_for, program, read_source, seen_from_here
+from reconciler.cli.invocation import program
+from reconciler.cli.manifests import lines_for, read_source, seen_from_here
 from reconciler.cli.output import print_document
 from reconciler.cli.starter import starter_files
 from reconciler.core.documents import FineTuningJobDocument, FleetDocument

@@ -5,7 +5,6 @@
 
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO
 import click
 
 from reconciler.cli import terminal
+from reconciler.cli.invocation import program
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import SourceError, UsageError
 from reconciler.render import directories
@@ -88,13 +88,6 @@ def where(directory: Path) -> str:
         return directory.relative_to(Path.cwd()).as_posix()
     except (ValueError, OSError):  # OSError: the working directory is gone
         return directory.as_posix()
-
-
-def program() -> str:
-    """How this program was called, where a shell would not find it by its name."""
-    called = sys.argv[0]
-    found = shutil.which("reconciler") is not None or not called.endswith("/reconciler")
-    return "reconciler" if found else shlex.quote(called)
 
 
 def command_for(directory: str) -> str:

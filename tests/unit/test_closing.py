@@ -1,0 +1,86 @@
+"""How an apply ends: what was done, what was not and why, and what to do next; nothing where there is nothing to say."""
+
+from collections.abc import Sequence
+
+from reconciler.core.change import Action
+from reconciler.core.gates import Permission, gate
+from reconciler.core.job import JobError
+from reconciler.core.plan import plan
+from reconciler.core.reason import Reason
+from reconciler.core.world import World
+from reconciler.engine.act import Outcome
+from reconciler.engine.apply import Result
+from reconciler.engine.steps import Decided, Pass, Seen
+from reconciler.render.closing import closing_lines
+from tests.fakes.builders import R2, desired, fleet, job, world
+from tests.fakes.reviews import review
+
+
+def closing(after: World, outcomes: Sequence[Outcome] = (), **more: bool | str) -> list[str]:
+    """The lines after an apply that left this world."""
+    permission = Permission(first_run=True)
+    wanted = plan(after)
+    decided = Decided(Seen(after, {}, frozenset(), settled=True), wanted, gate(wanted, after, permission), permission)
+    result = Result(tuple(outcomes), Pass(decided, tuple(outcomes), decided), **more)  # type: ignore[arg-type]
+    return list(closing_lines(result, review(after, permission), directory="fleet"))
+
+
+def created(name: str, *, ok: bool = True, message: str = "created job j1", **more: object) -> Outcome:
+    return Outcome(name, Action.CREATE, Reason.NOT_CREATED, None, ok, message, **more)  # type: ignore[arg-type]
+
+
+DONE = world([job()], [desired()])
+
+
+def test_nothing_done_and_nothing_wrong_is_nothing_to_say() -> None:
+    assert closing(DONE) == []
+
+
+def test_what_was_done_is_counted() -> None:
+    cancelled = Outcome("b", Action.CANCEL, Reason.REMOVED, "j2", ok=True, message="cancelled job j2")
+    assert closing(DONE, [created("a"), cancelled]) == ["Done: 1 created, 1 cancelled."]
+
+
+def test_what_failed_is_named_with_its_reason_once() -> None:
+    lines = closing(DONE, [created("a", ok=False, message="no"), created("a", ok=False, message="not sent: refused")])
+    assert lines == ["Failed: create of a: not sent: refused"]
+
+
+def test_a_lost_answer_is_unknown_and_says_what_to_do() -> None:
+    lines = closing(DONE, [created("a", ok=False, message="the answer was lost", token="t")])
+    assert lines == [
+        "Unknown: create of a: the answer was lost",
+        "Next: run apply again: it looks for the lost create first.",
+    ]
+
+
+def test_what_a_gate_refused_is_named_with_the_command_that_does_it() -> None:
+    ending = world([job("j1", "a"), job("j2", "b"), job("j3", "c")], [desired("c", R2)], of=fleet(max_cancels=1))
+    lines = closing(ending)
+    assert lines[0].startswith("Refused by gate max_cancels: cancel a, cancel b, replace c: 3 live jobs would end")
+    assert lines[1:] == [f"To do what was refused: reconciler apply fleet --approve {'d' * 16}"]
+
+
+def test_what_was_not_tried_is_named() -> None:
+    lines = closing(world([], [desired("a"), desired("b")]), [created("a", ok=False, message="not sent")])
+    assert lines == ["Failed: create of a: not sent", "Not tried: create b.", "Next: run apply again."]
+
+
+def test_a_job_that_stands_failed_is_told_to_whoever_waited() -> None:
+    failed = world([job(status="failed", error=JobError("invalid", "bad line 3", ""))], [desired()])
+    lines = closing(failed, waited=True)
+    assert lines[0].startswith("Failed: a: ")
+    assert "bad line 3" in lines[0]
+    assert lines[1:] == ["Next: reconciler describe a -d fleet"]
+    assert closing(failed) == []
+
+
+def test_a_timeout_says_that_jobs_go_on() -> None:
+    assert closing(DONE, waited=True, timed_out=True) == [
+        "Timed out: what is live goes on at the provider.",
+        "Next: reconciler status fleet shows how far they are.",
+    ]
+
+
+def test_a_run_that_could_not_go_on_says_why() -> None:
+    assert closing(DONE, failure="HTTP 500") == ["Stopped: HTTP 500", "Next: run apply again."]

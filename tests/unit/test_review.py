@@ -1,0 +1,115 @@
+"""A plan as a reader sees it: what a gate refuses stays what it is, and every number counts that."""
+
+from dataclasses import replace
+
+from reconciler.core.gates import Permission
+from reconciler.core.reason import Reason
+from reconciler.core.status import Progress
+from reconciler.core.world import World
+from reconciler.render.plan_data import plan_data
+from reconciler.render.plan_text import plan_text, summary_line
+from reconciler.render.review import Difference
+from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.fakes.reviews import review
+
+# Two live jobs that nobody declares any more, and one whose spec is another: max_cancels allows one of three.
+ENDING = world([job("j1", "a"), job("j2", "b"), job("j3", "c")], [desired("c", R2)], of=fleet(max_cancels=1))
+
+
+def since_world(before: object, after: object) -> World:
+    old, new = {"model": "m", "n_epochs": before}, {"model": "m", "n_epochs": after}
+    wish = replace(desired("a", R2), form={k: v for k, v in new.items() if v is not None})
+    remembers = memory(records=[record(live=False)], wanted=[("a", R1), ("a", R2)], echoes=True)
+    remembers = replace(remembers, wanted={("a", R1): {k: v for k, v in old.items() if v is not None}, ("a", R2): None})
+    return world([job(status="succeeded")], [wish], remembers=remembers)
+
+
+def test_a_refused_change_keeps_its_action_its_reason_and_what_it_costs() -> None:
+    shown = {(e.change.name, e.word, e.change.reason, e.refused) for e in review(ENDING).entries}
+    assert shown == {
+        ("a", "cancel", Reason.REMOVED, "max_cancels"),
+        ("b", "cancel", Reason.REMOVED, "max_cancels"),
+        ("c", "replace", Reason.NOT_CREATED, "max_cancels"),
+        ("c", "cancel", Reason.SUPERSEDED, "max_cancels"),
+    }
+    assert [job.id for e in review(ENDING).entries for job in e.ends] == ["j1", "j2", "j3", "j3"]
+
+
+def test_the_summary_counts_what_would_be_done_and_what_of_it_is_refused() -> None:
+    assert review(ENDING).summary == {
+        "create": 1, "cancel": 3, "upload": 0, "adopt": 0, "keep": 0, "wait": 0, "hold": 0
+    }  # fmt: skip
+    assert review(ENDING).refused == 4
+    assert summary_line(review(ENDING)) == "Plan: 1 to create, 3 to cancel; 4 of them refused."
+
+
+def test_a_plan_is_the_same_with_and_without_its_gates_but_for_the_gates() -> None:
+    free = review(replace(ENDING, fleet=fleet(max_cancels=9)))
+    assert [(e.word, e.change) for e in free.entries] == [(e.word, e.change) for e in review(ENDING).entries]
+    assert {e.refused for e in free.entries} == {""}
+
+
+def test_the_way_on_is_a_command_where_a_person_may_say_yes() -> None:
+    text = plan_text(review(ENDING))
+    assert text.count("--approve") == 1
+    assert text.endswith(f"To do exactly this: reconciler apply fleet --approve {'d' * 16}")
+
+
+def test_evidence_is_not_a_persons_to_give() -> None:
+    unsteady = review(ENDING, Permission(first_run=True, steady=False))
+    assert {e.refused for e in unsteady.entries} == {"evidence"}
+    assert "--approve" not in plan_text(unsteady)
+
+
+def test_a_plan_of_nothing_says_so_and_has_no_digest() -> None:
+    text = plan_text(review(world([job()], [desired()])))
+    assert text.splitlines()[-1] == "Nothing to do: everything is as declared (1 kept)."
+    assert "Digest" not in text
+
+
+def test_what_a_cancel_throws_away_is_said_as_far_as_it_is_known() -> None:
+    shown = plan_text(review(ENDING, progress={"j1": Progress(40, 100, {}), "j2": Progress(7, None, {})}))
+    assert "      throws away: running, 1h1m old, step 40 of 100\n" in shown
+    assert "      throws away: running, 1h1m old, step 7\n" in shown
+    assert "      then cancels j3: running, 1h1m old\n" in shown
+
+
+def test_an_edited_finished_job_shows_what_is_different_and_counts_the_rest() -> None:
+    (entry,) = review(since_world(3, 20)).entries
+    assert entry.since is not None
+    assert (entry.since.differences, entry.since.unchanged) == ((Difference("n_epochs", 3, 20),), 1)
+    text = plan_text(review(since_world(3, 20)))
+    assert "  + create   a  NotCreated" in text
+    assert "      changes since job j1 (succeeded) (1 unchanged field hidden):\n        n_epochs: 3 → 20\n" in text
+
+
+def test_a_field_that_is_new_or_gone_is_told_from_one_that_changed() -> None:
+    assert "n_epochs: (unset) → 20" in plan_text(review(since_world(None, 20)))
+    assert "n_epochs: 3 → (unset)" in plan_text(review(since_world(3, None)))
+
+
+def test_an_earlier_spec_that_was_never_read_here_is_said_to_be_unknown() -> None:
+    unknown = world([job(status="succeeded", revision=R3)], [desired("a", R2)])
+    (entry,) = review(unknown).entries
+    assert entry.since is not None
+    assert entry.since.differences is None
+    assert "is not known here" in plan_text(review(unknown))
+
+
+def test_data_says_what_a_bot_needs() -> None:
+    changes = plan_data(review(ENDING, progress={"j3": Progress(40, 100, {})}))["changes"]
+    assert isinstance(changes, list)
+    by_key = {(c["name"], c["action"]): c for c in changes}
+    created = by_key["c", "create"]
+    assert (created["model"], created["files"], created["refused"]) == ("m", ["file-1"], "max_cancels")
+    assert created["throws_away"] == [
+        {"job_id": "j3", "status": "running", "age": 3700, "step": 40, "total_steps": 100}
+    ]
+    assert by_key["a", "cancel"]["throws_away"][0]["step"] is None
+    assert by_key["a", "cancel"]["model"] is None
+
+
+def test_no_line_is_wider_than_the_screen_but_the_command_that_is_copied() -> None:
+    long = world([job("ftjob-" + "x" * 24, "a" * 40)], [desired("b" * 50)], of=fleet(max_cancels=0))
+    lines = plan_text(review(long), width=80).splitlines()
+    assert max(len(line) for line in lines if not line.startswith("To do exactly")) <= 80

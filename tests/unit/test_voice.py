@@ -1,0 +1,120 @@
+"""How a command speaks while it works: each line new, few of them, and at a terminal lines that move."""
+
+import io
+import json
+from dataclasses import replace
+
+import pyte
+import pytest
+
+from reconciler.cli.live import Live
+from reconciler.cli.voice import Logged, Plain, Silent, Voice
+from reconciler.log import configure
+from reconciler.render.progress import JobProgress, progress_line
+from tests.fakes.clocks import ManualClock
+
+NOW = 1_800_000_000.0
+JOB = JobProgress("tone", "j1", "running", int(NOW) - 200, step=40, total=100, loss=0.42)
+
+
+def test_a_line_says_how_far_a_job_is_and_how_long_still() -> None:
+    assert progress_line(JOB, NOW) == "tone: running, step 40 of 100, loss 0.42, 3m20s so far, about 5m left"
+    assert progress_line(replace(JOB, finish=int(NOW) + 60), NOW).endswith("about 1m left")
+    assert progress_line(JobProgress("tone", "j1", "queued"), NOW) == "tone: queued"
+    assert progress_line(replace(JOB, total=None, loss=None), NOW) == "tone: running, step 40, 3m20s so far"
+
+
+def test_where_lines_stay_a_job_is_told_when_its_status_changes_and_now_and_then(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = ManualClock()
+    voice = Plain(clock)
+    for step in range(200):
+        voice.jobs([replace(JOB, step=step)])
+        clock.sleep(1.0)
+    voice.jobs([replace(JOB, status="cancelling")])
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 5
+    assert said[-1].startswith("tone: cancelling")
+
+
+def test_a_job_that_does_not_move_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = ManualClock()
+    voice = Plain(clock)
+    for _ in range(10):
+        voice.jobs([JOB])
+        clock.sleep(100.0)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_wait_is_said_once_and_a_short_one_not(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Plain(ManualClock())
+    for seconds, what in ((0.2, "a moment"), (30, "the settle window"), (30, "the settle window"), (5, "\x1b[31m")):
+        voice.waiting(seconds, what)
+    assert capsys.readouterr().err == "waiting 30 s for the settle window\nwaiting 5 s for \\x1b[31m\n"
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    speak(Silent())
+    assert capsys.readouterr() == ("", "")
+
+
+def test_as_json_every_line_is_an_event() -> None:
+    out = io.StringIO()
+    speak(Logged(configure(form="json", secrets=[], stream=out)))
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [e["event"] for e in events] == ["wait.started", "job.progressed"]
+    assert (events[1]["step"], events[1]["total_steps"], events[1]["train_loss"]) == (40, 100, 0.42)
+
+
+def speak(voice: Voice) -> None:
+    voice.say("something happened")
+    voice.waiting(30, "the settle window")
+    voice.go_on()
+    voice.jobs([JOB])
+    voice.jobs([JOB])
+    voice.waiting(10, "")
+    voice.close()
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def screen_of(written: str, columns: int = 80, lines: int = 24) -> list[str]:
+    screen = pyte.Screen(columns, lines)
+    pyte.Stream(screen).feed(written.replace("\n", "\r\n"))
+    return [line.rstrip() for line in screen.display if line.strip()]
+
+
+def test_at_a_terminal_each_job_has_one_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    out = _Terminal()
+    voice = Live(ManualClock(), out)
+    voice.jobs([replace(JOB, step=10), JobProgress("base", "j2", "queued", int(NOW) - 5)])
+    voice.waiting(10, "")
+    voice.say("✓ other: succeeded")
+    voice.jobs([JOB, JobProgress("base", "j2", "queued", int(NOW) - 5)])
+    shown = screen_of(out.getvalue())
+    assert shown[0] == "✓ other: succeeded"
+    assert len(shown) == 3
+    assert shown[1].startswith("tone  ━")
+    assert shown[1].endswith("step 40 of 100, loss 0.42  3m20s  about 5m left")
+    assert shown[2].split() == ["base", "queued", "5s"]
+    voice.close()
+    assert screen_of(out.getvalue()) == ["✓ other: succeeded"], "and leaves a clean screen"
+
+
+def test_a_wait_counts_down_and_more_jobs_than_lines_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "8")
+    clock, out = ManualClock(), _Terminal()
+    voice = Live(clock, out)
+    voice.waiting(30, "the settle window")
+    clock.now += 12
+    voice.jobs([replace(JOB, name=f"n{i}", job_id=f"j{i}") for i in range(9)])
+    shown = screen_of(out.getvalue(), lines=8)
+    assert shown[-2:] == ["… and 4 more", "waiting 18 s for the settle window"]
+    voice.close()
