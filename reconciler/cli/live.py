@@ -36,7 +36,7 @@ class Live:
         self._console = Console(
             file=cast("TextIO", SteadyStream(stream)),
             force_terminal=True,
-            color_system="standard" if terminal.colours() else None,
+            color_system="standard" if terminal.colours(stream) else None,
             highlight=False,
             markup=False,
             emoji=False,

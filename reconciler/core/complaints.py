@@ -1,37 +1,54 @@
 """Validation errors in a person's words, with the path of the field.
 
 Pure. `source` calls `problems_of` for a document that pydantic refused; pydantic's own words and paths do not leave
-this module. Where a field stands in its file is not known here.
+this module. Where a field stands in its file is not known here. What one mistake entails is not listed beside it.
 """
 
 import difflib
-import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from reconciler.core.documents import ClusterMetadata
+from reconciler.core.credentials import is_secret, way_of
 from reconciler.core.methods import GRADER_TYPES
 from reconciler.core.placeholder import name_fault
-from reconciler.core.scalars import NAME_PATTERN, Strict
+from reconciler.core.places import Meant, meant_by
+from reconciler.core.scalars import NAME_PATTERN
+from reconciler.core.spelling import number
 from reconciler.errors import escaped
 
 # More errors than a person reads: the others of a document, and of a file, are only counted.
 ERRORS_LIMIT = 100
 
+_NAME_MAX = 63
 
-def problems_of(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
-    """Each error as the keys that lead to it and a sentence."""
-    found = error.errors()
-    problems = [(_path(one["loc"]), _sentence(one)) for one in found[:ERRORS_LIMIT]]
-    if len(found) > ERRORS_LIMIT:
-        problems.append(((), f"errors beyond the first {ERRORS_LIMIT}: {len(found) - ERRORS_LIMIT}"))
-    return problems
+Keys = tuple[str | int, ...]
 
 
-def _path(location: Sequence[str | int]) -> tuple[str | int, ...]:
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One error: the keys that lead to it, a sentence, and the field that was meant, where it names another."""
+
+    keys: Keys
+    message: str
+    meant: Keys = ()
+
+
+def problems_of(error: ValidationError) -> list[Complaint]:
+    """Each error that is none's consequence."""
+    found = [_Error.of(error.title, one) for one in error.errors()]
+    told = [one for one in found if not one.is_entailed_by(found)]
+    complaints = [Complaint(one.keys, one.sentence(), one.meant.path if one.meant else ()) for one in told]
+    if len(told) > ERRORS_LIMIT:
+        rest = Complaint((), f"errors beyond the first {ERRORS_LIMIT}: {len(told) - ERRORS_LIMIT}")
+        return [*complaints[:ERRORS_LIMIT], rest]
+    return complaints
+
+
+def _path(location: Sequence[str | int]) -> Keys:
     """The user's own keys: a grader's type is pydantic's tag, one step after `grader` or a name in `graders`."""
     path: list[str | int] = []
     for step in location:
@@ -41,51 +58,142 @@ def _path(location: Sequence[str | int]) -> tuple[str | int, ...]:
     return tuple(path)
 
 
+_UNKNOWN, _MISSING = "extra_forbidden", "missing"
 _LENGTHS = frozenset({"string_too_short", "string_too_long"})
+_TYPES = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping of fields",
+}
+_PATTERNS = {
+    NAME_PATTERN: "a name is lower-case letters, digits and -, at most 63 characters",
+    r"^[0-9a-f]{16}$": "must be the 16 digits (0-9, a-f) of a revision, as `reconciler validate -o json` shows it",
+}
+_OF_CHOICES = frozenset({"enum", "literal_error", "union_tag_invalid"})
+# Where one word was written for a whole map, the field that it was meant for.
+_ONE_WORD = {"method": "type", "model_from": "job", "expect": "host"}
 
 
-def _sentence(found: Any) -> str:
-    kind, given = found["type"], found["input"]
-    if kind == "extra_forbidden":
-        return f"unknown field{_nearest(str(found['loc'][-1]))}"
-    if kind == "missing":
-        return "required, and not set"
-    # Where a number or one of a few words is needed, a template is the reason and not its type.
-    if isinstance(given, str) and kind not in _LENGTHS and (fault := name_fault(given)):
-        return fault
-    if kind == "union_tag_invalid":
-        return f"its type must be one of {found['ctx']['expected_tags']}"
-    if kind == "model_type":
-        joined = re.match(r"([A-Za-z_]\w*):\S", given) if isinstance(given, str) else None
-        return "must be a mapping of fields" + (
-            f": a space is missing after the colon of {joined[1]}" if joined else ""
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """One of pydantic's errors; ``meant`` is of an unknown field."""
+
+    kind: str
+    keys: Keys
+    found: Mapping[str, Any]
+    meant: Meant | None = None
+
+    @classmethod
+    def of(cls, document: str, found: Any) -> "_Error":
+        keys = _path(found["loc"])
+        name = str(found["loc"][-1]) if found["loc"] else ""
+        if found["type"] != _UNKNOWN or name_fault(name) or way_of(name):
+            return cls(found["type"], keys, found)
+        place = tuple("*" if isinstance(key, int) or above == "graders" else str(key) for above, key in _steps(keys))
+        return cls(found["type"], keys, found, meant_by(document, place[:-1], name))
+
+    def is_entailed_by(self, others: Sequence["_Error"]) -> bool:
+        """A field is missing where another was meant for it; and of what is no integration known, nothing counts."""
+        if self.kind not in {_MISSING, _UNKNOWN}:
+            return False
+        above = self.keys[:-1]
+        if any(one.kind in _OF_CHOICES and one.keys == (*above, "type") for one in others):
+            return True
+        return self.kind == _MISSING and any(
+            one.meant is not None and _begins(one.meant.path, self.keys) for one in others
         )
-    if kind == "value_error":
-        return str(found["ctx"]["error"])
-    words = re.sub(r"^\w+ should ", "must ", found["msg"])
-    if kind == "string_pattern_mismatch" and found["ctx"]["pattern"] == NAME_PATTERN:
-        return f"a name is lower-case letters, digits and -, at most 63 characters, not {_shown(given)}"
-    return f"{words}, not {_shown(given)}" if given != "" and isinstance(given, str | int | float | None) else words
+
+    def sentence(self) -> str:
+        given = self.found["input"]
+        if self.kind == _UNKNOWN:
+            return self._unknown()
+        if self.kind == _MISSING:
+            return "required, and not set"
+        # Where a number or one of a few words is needed, a template is the reason and not its type.
+        if isinstance(given, str) and self.kind not in _LENGTHS and (fault := name_fault(given)):
+            return fault
+        if self.kind in _OF_CHOICES:
+            return _chosen(self.found)
+        if self.kind == "value_error":
+            words = str(self.found["ctx"]["error"])
+            return f"{words}{self._not_given()}{self._hint()}" if words.startswith("must be ") else words
+        if self.kind == "string_too_long":
+            return f"must have at most {self.found['ctx']['max_length']} characters, and has {len(given)}"
+        words = _TYPES.get(self.kind) or re.sub(r"^\w+ should ", "must ", self.found["msg"])
+        if self.kind == "string_pattern_mismatch":
+            words = _PATTERNS.get(self.found["ctx"]["pattern"], "must be text without control characters")
+        return f"{words}{self._not_given()}{self._hint()}"
+
+    def _unknown(self) -> str:
+        name = str(self.found["loc"][-1])
+        way = name_fault(name) or way_of(name, wandb="wandb" in self.keys)
+        if way:
+            return way
+        return f"unknown field; {self.meant.words}" if self.meant else "unknown field"
+
+    def _not_given(self) -> str:
+        """What is there instead, unless it is nothing, or a key."""
+        given = self.found["input"]
+        if given == "" or any(is_secret(str(key)) for key in self.keys):
+            return ""
+        what = "a mapping" if isinstance(given, Mapping) else "a list" if isinstance(given, list) else _shown(given)
+        return f", not {what}"
+
+    def _hint(self) -> str:
+        """The way on, where what is there shows it."""
+        given, last = self.found["input"], str(self.keys[-1]) if self.keys else ""
+        if self.kind == "string_type" and isinstance(given, int | float):
+            return ": put it in quotes"
+        if self.kind == "list_type" and isinstance(given, Mapping):
+            return ": begin each item with -"
+        if not isinstance(given, str):
+            return ""
+        if number(given) is not None and self.kind in {"int_type", "float_type", "value_error"}:
+            return ": remove the quotes"
+        if self.kind == "bool_type" and given in {"true", "false"}:
+            return ": remove the quotes"
+        if self.kind == "value_error" and given.lower() == "auto":
+            return "; did you mean auto?"
+        if self.kind == "string_pattern_mismatch":
+            name = re.sub(r"[^a-z0-9]+", "-", given.lower()).strip("-")
+            named = 0 < len(name) <= _NAME_MAX and self.found["ctx"]["pattern"] == NAME_PATTERN
+            return f"; did you mean {name}?" if named else ""
+        if self.kind == "model_type":
+            joined = re.match(r"([A-Za-z_]\w*):\S", given)
+            if joined:
+                return f": a space is missing after the colon of {joined[1]}"
+            return f"; did you mean {{{_ONE_WORD[last]}: {_shown(given)}}}?" if last in _ONE_WORD else ""
+        return ""
+
+
+def _steps(keys: Keys) -> Sequence[tuple[str | int, str | int]]:
+    """Each key with the one above it."""
+    return list(zip(("", *keys), keys, strict=False))
+
+
+def _begins(path: Sequence[str | int], keys: Keys) -> bool:
+    """Whether ``path`` leads to ``keys``, or below it; an item of a list is any."""
+    return len(keys) <= len(path) and all(mine in (yours, "*") for mine, yours in zip(path, keys, strict=False))
+
+
+def _chosen(found: Mapping[str, Any]) -> str:
+    """Of a few words, none: which they are, and which was meant."""
+    context, given = found["ctx"], found["input"]
+    tags = context.get("expected_tags")
+    choices = tags or context["expected"]
+    words = f"its type must be one of {tags}" if tags else f"must be {choices}"
+    text = context["tag"] if tags else given
+    if not isinstance(text, str) or not text:
+        return words
+    known = {word.lower(): word for word in re.findall(r"'([^']*)'", choices)}
+    close = difflib.get_close_matches(text.lower(), list(known), n=1)
+    return f"{words}, not {_shown(text)}" + (f"; did you mean {known[close[0]]}?" if close else "")
 
 
 def _shown(given: object) -> str:
-    text = escaped("null" if given is None else str(given))
+    text = escaped("null" if given is None else str(given).lower() if isinstance(given, bool) else str(given))
     return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - one line of a report
-
-
-def _nearest(name: str) -> str:
-    """The field that was meant, perhaps; none where ``name`` is a field, but of another place."""
-    names = _field_names()
-    close = [] if name in names else difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-@functools.cache
-def _field_names() -> list[str]:
-    names: set[str] = set()
-    models: list[type[BaseModel]] = [Strict]
-    while models:
-        model = models.pop()
-        names |= model.model_fields.keys()
-        models += model.__subclasses__()
-    return sorted(names - ClusterMetadata.model_fields.keys() - {"status"})

@@ -4,7 +4,7 @@ Pure. `source` calls `fleet_of` and `desire` once a reading, and every decision 
 with one document alone is refused before (`documents`); nothing here reads a file.
 """
 
-from collections import Counter
+import difflib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -97,7 +97,10 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a job among the others; ``path`` are the keys that lead to the field."""
+    """What is wrong with a job among the others; ``path`` are the keys that lead to the field.
+
+    Without a message it is only what another job's error entails.
+    """
 
     name: str
     path: tuple[str, ...]
@@ -125,17 +128,20 @@ def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tu
     desired: dict[str, Desired] = {}
     faults: dict[str, Fault] = {}
     done: set[str] = set()
-    adopters = Counter(entry.adopts for entry in by_name.values() if entry.adopts)
+    adopters: dict[str, list[str]] = {}
+    for entry in by_name.values():
+        if entry.adopts:
+            adopters.setdefault(entry.adopts, []).append(entry.name)
     for name in by_name:
         for step in reversed(_chain(by_name, name, done)):
             done.add(step)
             entry = by_name[step]
-            if entry.adopts and adopters[entry.adopts] > 1:
-                message = f"job {entry.adopts} is adopted more than once: it can stand for one name only"
+            if entry.adopts and len(adopters[entry.adopts]) > 1:
+                message = _adopted_twice(step, entry.adopts, adopters[entry.adopts][0])
                 faults[step] = Fault(step, ("spec", "policy", "adopt", "job_id"), message)
                 continue
-            message = _fault(entry, desired, by_name, broken)
-            if message:
+            if entry.upstream is not None and entry.upstream not in desired:
+                message = _fault(entry, by_name, broken | faults.keys())
                 faults[step] = Fault(step, ("spec", "model_from", "job"), message)
                 continue
             try:
@@ -155,15 +161,22 @@ def _chain(by_name: Mapping[str, Entry], name: str, done: Container[str]) -> lis
     return list(chain)
 
 
-def _fault(entry: Entry, desired: Mapping[str, Desired], by_name: Mapping[str, Entry], broken: frozenset[str]) -> str:
-    upstream = entry.upstream
-    if upstream is None or upstream in desired:
+def _adopted_twice(name: str, job_id: str, first: str) -> str:
+    return "" if name == first else f"job {job_id} is adopted by {first} already: it can stand for one name only"
+
+
+def _fault(entry: Entry, by_name: Mapping[str, Entry], in_error: Container[str]) -> str:
+    """Why the job that ``entry`` is built on has no model; "" where that job's own error says it."""
+    upstream = str(entry.upstream)
+    if upstream in in_error:
         return ""
-    if upstream in broken:
-        return f"job {upstream}, whose model it needs, has a broken manifest"
     if upstream not in by_name:
-        return f"no job {upstream} in this fleet"
-    return f"job {upstream}, whose model it needs, has no model: they wait for each other, or it is itself in error"
+        close = difflib.get_close_matches(upstream, [name for name in by_name if name != entry.name], n=1)
+        return f"no job {upstream} in this fleet" + (f"; did you mean {close[0]}?" if close else "")
+    if upstream == entry.name:
+        return "a job cannot be built on its own model"
+    circle = " → ".join([entry.name, *_chain(by_name, upstream, {entry.name}), entry.name])
+    return f"these jobs wait for each other's model: {circle}"
 
 
 def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:

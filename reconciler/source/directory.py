@@ -6,6 +6,7 @@ or a library raises does not leave.
 """
 
 import posixpath
+import re
 import shlex
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 
 from reconciler.core.complaints import ERRORS_LIMIT
+from reconciler.core.credentials import masked, without_keys
 from reconciler.core.desired import Fleet, desire, fleet_of
 from reconciler.core.documents import API_VERSION, Entry
 from reconciler.core.snapshot import Problem, Snapshot
@@ -27,6 +29,8 @@ from reconciler.source.tree import survey
 _GENERATIONS = 3
 
 _FLEETS_NAMED = 10
+_LINE_SHOWN = 2000  # characters; a longer line is data, of which nothing is shown
+_OF_FLEET = re.compile(r"kind['\"]?\s*:?\s*['\"]?Fleet")
 
 
 def read_directory(root: Path, own: Iterable[Path] = ()) -> Snapshot:
@@ -97,9 +101,10 @@ def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
     fleet = None if below else _fleet(reading)
     single = _without_doubles(reading)
     broken = frozenset(reading.broken - {""})
-    desired, faults = desire([e for e in single if e.name not in broken], broken)
+    sound = [entry for entry in single if entry.name not in broken]
+    desired, faults = desire(sound, broken.union(_perhaps_broken(sound, reading)))
     paths = {entry.name: entry.path for entry in single}
-    for fault in faults:
+    for fault in (fault for fault in faults if fault.message):
         reading.problem_in(paths[fault.name], reading.documents[fault.name], fault.path, fault.message)
     if below:  # nothing is wrong with them, but for where they were read from
         reading.problems = [Problem(".", *WHOLE, "", _several(below))]
@@ -123,13 +128,23 @@ def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
     )
 
 
+def _perhaps_broken(entries: Sequence[Entry], reading: Reading) -> Iterator[str]:
+    """Names that others build on, and that a file may hold of which nobody can tell: it is not read to its end."""
+    names = {entry.name for entry in entries}
+    for upstream in {entry.upstream for entry in entries if entry.upstream} - names:
+        if any(upstream in text for text in reading.doubtful_texts()):
+            yield upstream
+
+
 def _with_texts(problems: Iterable[Problem], reading: Reading) -> Iterator[Problem]:
-    """Each problem with the line it stands in, of the very bytes that were read."""
+    """Each problem with the line it stands in, of the very bytes that were read; no key is shown."""
     for path, of_file in groupby(problems, key=lambda problem: problem.path):
         lines = lines_of(reading.contents[path].decode(errors="replace")) if path in reading.contents else []
         for problem in of_file:
-            known = 0 < problem.line <= len(lines)
-            yield replace(problem, text=lines[problem.line - 1].removeprefix("\ufeff")) if known else problem
+            text = lines[problem.line - 1].removeprefix("\ufeff") if 0 < problem.line <= len(lines) else ""
+            text = text if len(text) <= _LINE_SHOWN else ""
+            message, field = without_keys(problem.message), without_keys(problem.field)
+            yield replace(problem, message=message, field=field, text=masked(text))
 
 
 def _several(below: Sequence[tuple[str, str]]) -> str:
@@ -151,7 +166,7 @@ def _fleet(reading: Reading) -> Fleet | None:
     """The one fleet; None, and a problem, where none or several are described."""
     if len(reading.fleets) == len(reading.fleet_places) == 1:
         return fleet_of(reading.fleets[0][0])
-    if reading.seen and not reading.fleet_places:
+    if reading.seen and not reading.fleet_places and not _may_hold_fleet(reading):
         stream = any(path == STREAM_NAME for path, _ in reading.digests)
         reading.problem(STREAM_NAME if stream else ".", WHOLE, "", _no_fleet(reading, stream=stream))
     for path, line, _ in reading.fleet_places[1:]:
@@ -159,6 +174,11 @@ def _fleet(reading: Reading) -> Fleet | None:
         message = f"a second Fleet document; the first is {escaped(first)}:{first_line}: a directory holds one fleet"
         reading.problem(path, (line, 1), "kind", message)
     return None
+
+
+def _may_hold_fleet(reading: Reading) -> bool:
+    """Whether the fleet's document may be among what is reported as broken."""
+    return reading.fleet_misspelt or any(_OF_FLEET.search(text) or not text for text in reading.doubtful_texts())
 
 
 def _no_fleet(reading: Reading, *, stream: bool) -> str:

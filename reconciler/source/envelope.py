@@ -87,12 +87,28 @@ def objections(value: Mapping[str, object]) -> list[tuple[str, str]]:
     if version != API_VERSION:
         theirs = isinstance(version, str) and version and not _is_alike(version, API_VERSION)
         way_on = "; if it is another tool's, name its file in .reconcilerignore" if theirs else ""
-        found.append(("apiVersion", f"must be {API_VERSION}{_not(version)}{way_on}"))
+        words = f"must be {API_VERSION}{_not(version)}{way_on}" if version else f"required: {API_VERSION}"
+        found.append(_misnamed(value, "apiVersion") or ("apiVersion", words))
     if kind not in _KINDS:
         meant = next((ours for ours in _KINDS if _is_alike(kind, ours) and kind), None)
         hint = f"; did you mean {meant}?" if meant else ""
-        found.append(("kind", f"must be Fleet or FineTuningJob{_not(kind)}{hint}"))
+        words = f"must be Fleet or FineTuningJob{_not(kind)}{hint}" if kind else "required: Fleet or FineTuningJob"
+        found.append(_misnamed(value, "kind") or ("kind", words))
     return found
+
+
+def _misnamed(value: Mapping[str, object], field: str) -> tuple[str, str] | None:
+    """A field of the envelope under another name: api_version, Kind."""
+    others = [key for key in value if key not in _ENVELOPE and _plain(key) == _plain(field)]
+    return (others[0], f"unknown field; did you mean {field}?") if others else None
+
+
+def may_be_fleet(value: Mapping[str, object]) -> bool:
+    """Whether a misspelt document was meant as the fleet's."""
+    kind, spec = value.get("kind"), value.get("spec")
+    if kind is None:
+        return isinstance(spec, Mapping) and "provider" in spec
+    return _is_alike(kind, "Fleet")
 
 
 def described(value: object) -> str:

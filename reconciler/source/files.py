@@ -27,6 +27,10 @@ class TooLong(Unfit):
     """It is longer than what is asked for can be."""
 
 
+class Absent(Unfit):
+    """There is none."""
+
+
 def unnamed() -> Unfit:
     """A name that is no text: the fault of the name, or of a locale that knows fewer characters than it has."""
     encoding = sys.getfilesystemencoding()
@@ -56,12 +60,13 @@ def open_regular(path: Path, real_root: Path) -> BinaryIO:
         # Not blocking: opening a FIFO would otherwise wait for its writer.
         handle = os.open(resolved, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise Unfit("no such file") from error
+        raise Absent("no such file") from error
     except (OSError, RuntimeError, ValueError) as error:
         raise Unfit(f"cannot be read ({escaped(getattr(error, 'strerror', None) or str(error))})") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
+        directory = stat.S_ISDIR(os.fstat(handle).st_mode)
         os.close(handle)
-        raise Unfit("not a regular file")
+        raise Unfit("a directory, not a file" if directory else "not a regular file")
     return os.fdopen(handle, "rb")
 
 

@@ -11,12 +11,22 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reconciler.core.complaints import ERRORS_LIMIT, problems_of
+from reconciler.core.complaints import ERRORS_LIMIT, Complaint, problems_of
 from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocument, TrainingFile
 from reconciler.core.fields import ONE_MODEL, is_file_id
 from reconciler.core.snapshot import Problem
 from reconciler.errors import escaped
-from reconciler.source.envelope import Belongs, belongs, described, is_of_others, is_ours, listed, name_of, objections
+from reconciler.source.envelope import (
+    Belongs,
+    belongs,
+    described,
+    is_of_others,
+    is_ours,
+    listed,
+    may_be_fleet,
+    name_of,
+    objections,
+)
 from reconciler.source.files import Unfit
 from reconciler.source.fingerprint import digest_of_manifest
 from reconciler.source.manifest_files import is_json
@@ -27,6 +37,7 @@ from reconciler.source.yaml_text import Path as Keys
 STREAM_NAME = "-"
 WHOLE = (0, 0)  # the position of what is wrong with a file or a directory as a whole
 
+_MODELS = (("spec", "model"), ("spec", "model_from"))
 _PATH_LIMIT = 256  # as the schema has it
 _A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
 _NO_DOCUMENT = (
@@ -47,6 +58,7 @@ class Reading:
     own: frozenset[Path] = frozenset()
     seen: int = 0  # how many files are manifests, readable or not
     fleet_places: list[tuple[str, int, str]] = field(default_factory=list)  # file, line and name, valid or not
+    fleet_misspelt: bool = False  # a document stands there that may have been meant as one
     entries: list[Entry] = field(default_factory=list)
     fleets: list[tuple[FleetDocument, str, int]] = field(default_factory=list)  # each with its file and line
     problems: list[Problem] = field(default_factory=list)
@@ -70,6 +82,11 @@ class Reading:
     def problem_in(self, relative: str, document: Document, keys: Keys, message: str) -> None:
         """Something wrong in a document of the file ``relative``, where ``keys`` lead."""
         self.problem(relative, document.position(keys), _dotted(keys), message)
+
+    def doubtful_texts(self) -> Iterator[str]:
+        """Of each file that is not read to its end what stands in it; "" where nobody can tell."""
+        for path in self.unreadable:
+            yield self.contents.get(path, b"").decode(errors="replace")
 
     def take(self, relative: str, content: bytes | Unfit) -> None:
         """Gather what one file holds; or why it cannot be read."""
@@ -120,6 +137,7 @@ class Reading:
                 gather(relative, document, value)
             case Belongs.MISSPELT:
                 self.broken.add(name_of(value))
+                self.fleet_misspelt |= may_be_fleet(value)
                 for key, message in objections(value):
                     self.problem_in(relative, document, (key,), message)
             case Belongs.LIST:
@@ -153,21 +171,22 @@ class Reading:
             job = FineTuningJobDocument.model_validate(value)
         except ValidationError as error:
             self.broken.add(name_of(value))
-            messages = self._invalid(relative, document, error)
-            self._beside_invalid(relative, document, value, no_model=ONE_MODEL in messages or document.flawed)
+            found = self._invalid(relative, document, error)
+            named = any(one.message == ONE_MODEL or one.meant in _MODELS for one in found)
+            self._beside_invalid(relative, document, value, no_model=named or document.flawed)
             return
         if document.flawed:
             self.broken.add(name_of(value))
         else:
             self._job(relative, document, job)
 
-    def _invalid(self, relative: str, document: Document, error: ValidationError) -> frozenset[str]:
-        """Report what is wrong with a document's fields; returns the messages."""
-        # In the place of a key that is no text stands one of ours; that flaw is reported as such.
-        found = [(keys, message) for keys, message in problems_of(error) if not any(_is_stand_in(key) for key in keys)]
-        for keys, message in found:
-            self.problem_in(relative, document, keys, message)
-        return frozenset(message for _, message in found)
+    def _invalid(self, relative: str, document: Document, error: ValidationError) -> list[Complaint]:
+        """Report what is wrong with a document's fields."""
+        # In the place of a key that is no text stands one of ours; that flaw, as a merge key, is reported as such.
+        found = [one for one in problems_of(error) if not any(_is_stand_in(key) for key in one.keys)]
+        for one in found:
+            self.problem_in(relative, document, one.keys, one.message)
+        return found
 
     def _beside_invalid(
         self, relative: str, document: Document, value: Mapping[str, object], *, no_model: bool
@@ -220,7 +239,7 @@ def _items(document: Document) -> Iterator[Document]:
 
 
 def _is_stand_in(key: str | int) -> bool:
-    return isinstance(key, str) and key.startswith("\0")
+    return isinstance(key, str) and (key.startswith("\0") or key == "<<")
 
 
 def _dotted(keys: Iterable[str | int]) -> str:

@@ -93,7 +93,7 @@ def syntax_flaw(text: str, error: yaml.MarkedYAMLError) -> Found:
         return 1, 1, f"not YAML: {escaped(str(error.problem))}"
     begun = error.context_mark or stopped
     slip = _Slip(lines_of(text), stopped.line, stopped.column, (begun.line, begun.column), str(error.problem))
-    for look_for in (_conflict, _tab, _byte_order_mark, _template):
+    for look_for in (_conflict, _tab, _byte_order_mark, _template, _no_break_space):
         if found := look_for(slip):
             return found
     for words, explain in _COMPLAINTS:
@@ -133,6 +133,14 @@ def _template(slip: _Slip) -> Found | None:
     return slip.line + 1, start + 1, words
 
 
+def _no_break_space(slip: _Slip) -> Found | None:
+    for number in (slip.line, slip.begun[0], slip.above()):
+        column = slip.text_of(number).find("\u00a0")
+        if column >= 0 and "quoted" not in slip.problem:
+            return number + 1, column + 1, "a no-break space (U+00A0) stands here: replace it by a space"
+    return None
+
+
 def _second_colon(slip: _Slip) -> Found:
     before = slip.here[: slip.column]
     if _SECOND_COLON.search(before):
@@ -144,10 +152,11 @@ def _second_colon(slip: _Slip) -> Found:
     if found:
         return found
     words = slip.text_of(above).strip()
+    key = words.partition(":")[0].removeprefix("- ")
     if ":" not in words:
         column = len(slip.text_of(above)) - len(slip.text_of(above).lstrip()) + 1
-        return above + 1, column, f"a colon is missing after {escaped(words)}"
-    message = f"this line is indented below {escaped(words)}, which has a value already: align them"
+        return above + 1, column, f"a colon is missing after {escaped(_first(words))}"
+    message = f"this line is indented below {escaped(key)}, which has a value already: align them"
     return slip.line + 1, slip.indent + 1, message
 
 
@@ -156,7 +165,12 @@ def _no_colon(slip: _Slip) -> Found:
     if found:
         return found
     words = slip.text_of(slip.begun[0])[slip.begun[1] :].strip()
-    return slip.began(f"a colon is missing after {escaped(words)}")
+    return slip.began(f"a colon is missing after {escaped(_first(words))}")
+
+
+def _first(words: str) -> str:
+    """The word that was meant as a key; what follows it may be anything, even a secret."""
+    return words.removeprefix("- ").partition(" ")[0]
 
 
 def _no_key(slip: _Slip) -> Found:

@@ -5,14 +5,17 @@ calls it right before an upload. Nothing outside of the fleet directory is read,
 CRLF, read as LF.
 """
 
+import difflib
 import hashlib
+import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.core.documents import TrainingFile
 from reconciler.errors import SourceError, escaped
 from reconciler.source.examples import checked_lines
-from reconciler.source.files import Unfit, digest_of, open_regular, real_path, training_lines, unnamed
+from reconciler.source.files import Absent, Unfit, digest_of, open_regular, real_path, training_lines, unnamed
 from reconciler.source.yaml_text import is_unicode
 
 
@@ -42,6 +45,10 @@ class TrainingFiles:
     def find(self, base: Path, given: str) -> TrainingFile | Unfit:
         """The file that a manifest in the directory ``base`` names; or why it cannot be used."""
         real = real_path(self.root)
+        if given.startswith("~"):
+            return Unfit("~ is not expanded: write a path relative to its manifest")
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", given):
+            return Unfit("a URL, from which nothing is read: download the file, and write its path")
         if given.startswith("/") or "\0" in given:
             return Unfit("must be a path relative to its manifest")
         try:
@@ -52,7 +59,23 @@ class TrainingFiles:
             return Unfit(f"cannot be read ({type(error).__name__})")
         if path not in self._read:
             self._read[path] = _training_file(path, real)
-        return self._read[path]
+        found = self._read[path]
+        return Unfit(f"{found}{_hint(path, given)}") if isinstance(found, Absent) else found
+
+
+def _hint(path: Path, given: str) -> str:
+    """What may have been meant by a path that leads to no file."""
+    if "\\" in given:
+        return "; write / for \\"
+    if re.fullmatch(r"file_[A-Za-z0-9]+", given):
+        return f"; did you mean the file id {given.replace('_', '-', 1)}?"
+    try:
+        names = sorted(entry.name for entry in os.scandir(path.parent) if not entry.name.startswith("."))
+    except OSError:
+        return ""
+    lower = {name.lower(): name for name in names if is_unicode(name)}
+    close = difflib.get_close_matches(path.name.lower(), list(lower), n=1)
+    return f"; did you mean {escaped(given[: len(given) - len(path.name)] + lower[close[0]])}?" if close else ""
 
 
 def _training_file(path: Path, real_root: Path) -> TrainingFile | Unfit:

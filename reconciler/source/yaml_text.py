@@ -44,6 +44,8 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN")
 
 Path = tuple[str | int, ...]
+# What documents begin with.
+_BEGINNINGS = frozenset({("apiVersion",), ("kind",)})
 Position = tuple[int, int]  # line and column, from 1
 
 
@@ -166,6 +168,7 @@ class _Builder:
         self.flawed = False
         self._flaws = flaws
         self._nodes = 0
+        self._joined = False  # a second document went on without its ---: what it says again is said
 
     def flaw(self, event: yaml.Event, message: str, path: Path | None = None) -> None:
         if len(self._flaws) >= _FLAWS_LIMIT:
@@ -190,7 +193,10 @@ class _Builder:
         if event.anchor is not None:
             self.flaw(event, "anchors are not supported: write the value out")
         if event.tag is not None:
-            self.flaw(event, f"tags are not supported ({escaped(str(event.tag))})")
+            self.flaw(
+                event,
+                f"tags are not supported ({escaped(str(event.tag).replace('tag:yaml.org,2002:', '!!'))}): remove it",
+            )
         if isinstance(event, yaml.ScalarEvent):
             self._put(event, self._scalar(event))
             return
@@ -225,11 +231,21 @@ class _Builder:
         if value == "<<":
             self.flaw(event, "merge keys (<<) are not supported: write the values out", path)
         if path in self.positions:
-            line, _ = self.positions[path]
-            self.flaw(event, f"the key {escaped(value)} stands here again; first in line {line}", path)
+            self._again(event, path)
         else:
             self.positions[path] = _position(event)
         return value
+
+    def _again(self, event: yaml.Event, path: Path) -> None:
+        """A key that its mapping has already; of a document that begins amid another only its beginning counts."""
+        line, _ = self.positions[path]
+        if self._joined:
+            return
+        if path in _BEGINNINGS:
+            self._joined = True
+            self.flaw(event, "a second document begins here: put --- in the line above", path)
+        else:
+            self.flaw(event, f"the key {escaped(str(path[-1]))} stands here again; first in line {line}", path)
 
     def _no_template(self, event: yaml.Event, top: _Open) -> None:
         """Two braces, one after the other, are no mapping of mappings. Raises _Excess."""

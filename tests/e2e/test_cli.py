@@ -279,7 +279,7 @@ def test_problems_are_named_from_where_the_reader_stands_and_counted(
     (tmp_path / "fleet" / "a.yaml").write_text(
         as_yaml("FineTuningJob", "a", "{model: m, training_file: file-1, seed: x}")
     )
-    told = "fleet/a.yaml:4:41: spec.seed: must be a valid integer, not x\n"
+    told = "fleet/a.yaml:4:41: spec.seed: must be a whole number, not x\n"
     assert shell("plan", "fleet").err == f"{told}error: 1 problem in 1 file; nothing was sent\n"
     assert shell("status", tmp_path / "fleet").err == told
     ran = shell("validate", "fleet")

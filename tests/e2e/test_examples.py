@@ -176,7 +176,7 @@ def test_the_readme_names_every_command_and_the_decision_table_every_reason() ->
     table = (ROOT / "docs" / "decision-table.md").read_text()
     assert [reason for reason in Reason if f"`{reason}`" not in table] == []
     helped = run("reconciler --help", ROOT, Path(sys.executable).parent)
-    named = re.findall(r"^  ([a-z]+) ", helped, re.MULTILINE)
+    named = re.findall(r"^  ([a-z]+)  ", helped, re.MULTILINE)
     assert named
     assert [name for name in named if f"`reconciler {name}" not in readme] == []
 

@@ -47,7 +47,7 @@ def complaints(spec: dict[str, Any]) -> list[tuple[str, str]]:
     """What is wrong with a spec that is refused: the path of each field, and a sentence."""
     with pytest.raises(ValidationError) as raised:
         document(spec)
-    return [(".".join(map(str, path)), message) for path, message in problems_of(raised.value)]
+    return [(".".join(map(str, one.keys)), one.message) for one in problems_of(raised.value)]
 
 
 def reinforcement(grader: object, **hyperparameters: object) -> dict[str, Any]:

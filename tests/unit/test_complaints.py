@@ -25,17 +25,17 @@ HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
         ({**MODEL, "zzzzzz": 1}, "spec.zzzzzz", "unknown field"),
         ({**MODEL, "seed": -1}, "spec.seed", "greater than or equal to 0, not -1"),
         ({**MODEL, "seed": 2**31}, "spec.seed", "less than or equal to 2147483647"),
-        ({**MODEL, "seed": "7"}, "spec.seed", "a valid integer, not 7"),
-        ({**MODEL, "seed": 1.5}, "spec.seed", "a valid integer"),
-        ({**MODEL, "seed": True}, "spec.seed", "a valid integer"),
+        ({**MODEL, "seed": "7"}, "spec.seed", "must be a whole number, not 7: remove the quotes"),
+        ({**MODEL, "seed": 1.5}, "spec.seed", "must be a whole number, not "),
+        ({**MODEL, "seed": True}, "spec.seed", "must be a whole number, not "),
         ({**MODEL, "suffix": ""}, "spec.suffix", "at least 1 character"),
         ({**MODEL, "suffix": "x" * 65}, "spec.suffix", "at most 64 characters"),
-        ({**MODEL, "model": 4}, "spec.model", "a valid string, not 4"),
+        ({**MODEL, "model": 4}, "spec.model", "must be text, not 4: put it in quotes"),
         ({**MODEL, "metadata": {"reconciler_x": "1"}}, "spec.metadata", "kept for this program's marks"),
         ({**MODEL, "metadata": {f"k{i}": "v" for i in range(11)}}, "spec.metadata", "at most 10 pairs"),
         ({**MODEL, "metadata": {"k" * 65: "v"}}, "spec.metadata", "1 to 64 characters"),
         ({**MODEL, "metadata": {"k": "v" * 513}}, "spec.metadata", "at most 512"),
-        ({**MODEL, "metadata": {"k": 1}}, "spec.metadata.k", "a valid string, not 1"),
+        ({**MODEL, "metadata": {"k": 1}}, "spec.metadata.k", "must be text, not 1: put it in quotes"),
         ({**MODEL, "extra_body": {"model": "x"}}, "spec.extra_body", "write it as spec.model"),
         ({**MODEL, "rerun": -1}, "spec.rerun", "greater than or equal to 0"),
         ({**MODEL, "rerun": 1_000_001}, "spec.rerun", "less than or equal to 1000000"),
@@ -44,7 +44,7 @@ HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
         (
             {**MODEL, "policy": {"adopt": {"job_id": "a\nb", "revision": "0" * 16}}},
             "spec.policy.adopt.job_id",
-            "match pattern",
+            "must be text without control characters",
         ),
         (
             {**MODEL, "policy": {"adopt": {"job_id": "x" * 513, "revision": "0" * 16}}},
@@ -54,7 +54,7 @@ HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
         (
             {**MODEL, "policy": {"adopt": {"job_id": "a", "revision": "XYZ"}}},
             "spec.policy.adopt.revision",
-            "match pattern",
+            "must be the 16 digits (0-9, a-f) of a revision",
         ),
         ({**MODEL, "policy": []}, "spec.policy", "a mapping of fields"),
         ({**MODEL, "model_from": {"job": "b", "checkpoint": "first"}}, "spec.model_from.checkpoint", "must be 'last'"),
@@ -86,7 +86,7 @@ def test_refusals(spec: dict[str, Any], field: str, words: str) -> None:
 A_FIELD_TOO_MANY = {
     "modle": "unknown field; did you mean model?",
     "zzzzzz": "unknown field",
-    "labels": "unknown field",
+    "labels": "unknown field; it belongs under metadata",
 }
 SEVENS = 7 * 10**59  # 60 digits
 
@@ -96,25 +96,25 @@ SEVENS = 7 * 10**59  # 60 digits
     [
         ({"model": "m"}, "training_file", "required, and not set"),
         ({"training_file": "file-1"}, "", "exactly one of model and model_from is needed"),
-        ({**MODEL, "policy": []}, "policy", "must be a mapping of fields"),
-        ({**MODEL, "policy": "x"}, "policy", "must be a mapping of fields"),
+        ({**MODEL, "policy": []}, "policy", "must be a mapping of fields, not a list"),
+        ({**MODEL, "policy": "x"}, "policy", "must be a mapping of fields, not x"),
         (
             {**MODEL, "policy": "retries:1"},
             "policy",
-            "must be a mapping of fields: a space is missing after the colon of retries",
+            "must be a mapping of fields, not retries:1: a space is missing after the colon of retries",
         ),
         *(({**MODEL, field: 1}, field, sentence) for field, sentence in A_FIELD_TOO_MANY.items()),
         ({**MODEL, "suffix": ""}, "suffix", "must have at least 1 character"),
-        ({**MODEL, "suffix": "x" * 65}, "suffix", f"must have at most 64 characters, not {'x' * 59}…"),
-        ({**MODEL, "metadata": {"k": None}}, "metadata.k", "must be a valid string, not null"),
-        ({**MODEL, "metadata": {"k": ["v"]}}, "metadata.k", "must be a valid string"),
-        ({**MODEL, "metadata": {7: "v"}}, "metadata.7", "must be a valid string, not 7"),
-        ({**MODEL, "model": SEVENS}, "model", f"must be a valid string, not {SEVENS}"),
-        ({**MODEL, "model": SEVENS * 10}, "model", f"must be a valid string, not 7{'0' * 58}…"),
+        ({**MODEL, "suffix": "x" * 65}, "suffix", "must have at most 64 characters, and has 65"),
+        ({**MODEL, "metadata": {"k": None}}, "metadata.k", "must be text, not null"),
+        ({**MODEL, "metadata": {"k": ["v"]}}, "metadata.k", "must be text, not a list"),
+        ({**MODEL, "metadata": {7: "v"}}, "metadata.7", "must be text, not 7: put it in quotes"),
+        ({**MODEL, "model": SEVENS}, "model", f"must be text, not {SEVENS}: put it in quotes"),
+        ({**MODEL, "model": SEVENS * 10}, "model", f"must be text, not 7{'0' * 58}…: put it in quotes"),
         (
             {**MODEL, "model_from": {"job": "Not A Label"}},
             "model_from.job",
-            "a name is lower-case letters, digits and -, at most 63 characters, not Not A Label",
+            "a name is lower-case letters, digits and -, at most 63 characters, not Not A Label; did you mean not-a-label?",
         ),
     ],
 )
@@ -147,4 +147,6 @@ def test_what_a_cluster_adds_is_never_suggested(field: str) -> None:
     with pytest.raises(ValidationError) as raised:
         FineTuningJobDocument.model_validate(envelope)
     suggested = "; did you mean name?" if field == "nam" else ""
-    assert problems_of(raised.value) == [(("metadata", field), f"unknown field{suggested}")]
+    assert [(one.keys, one.message) for one in problems_of(raised.value)] == [
+        (("metadata", field), f"unknown field{suggested}")
+    ]

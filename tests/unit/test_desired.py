@@ -36,8 +36,7 @@ def built_on(upstream: str, name: str) -> Entry:
 def test_one_existing_job_stands_for_one_name_only() -> None:
     adopting = {**MODEL, "policy": {"adopt": {"job_id": "ftjob-1", "revision": "0" * 16}}}
     messages = faults(entry(adopting, "a"), entry(adopting, "b"), entry(MODEL, "c"))
-    message = "job ftjob-1 is adopted more than once: it can stand for one name only"
-    assert messages == {"a": message, "b": message}
+    assert messages == {"a": "", "b": "job ftjob-1 is adopted by a already: it can stand for one name only"}
     built = faults(built_on("a", "down"), entry(adopting, "a"), entry(adopting, "b"))
     assert set(built) == {"a", "b", "down"}, "and what is built on one of them has no model"
 
@@ -65,10 +64,20 @@ def test_a_fault_names_the_field() -> None:
 
 def test_model_from_must_lead_to_a_model() -> None:
     assert faults(built_on("nobody", "a")) == {"a": "no job nobody in this fleet"}
-    assert "wait for each other" in faults(built_on("a", "a"))["a"]
-    assert set(faults(built_on("b", "a"), built_on("a", "b"))) == {"a", "b"}
-    assert "has a broken manifest" in faults(built_on("up", "a"), broken=frozenset({"up"}))["a"]
-    assert set(faults(built_on("nobody", "up"), built_on("up", "a"))) == {"a", "up"}
+    assert faults(built_on("bse", "a"), entry(MODEL, "base")) == {"a": "no job bse in this fleet; did you mean base?"}
+    assert faults(built_on("a", "a")) == {"a": "a job cannot be built on its own model"}
+
+
+def test_one_mistake_among_jobs_is_said_once() -> None:
+    """Every job that it concerns is in error, and the others' errors say nothing."""
+    circle = faults(built_on("b", "a"), built_on("c", "b"), built_on("a", "c"), built_on("a", "below"))
+    assert circle == {"a": "", "b": "", "c": "these jobs wait for each other's model: c → a → b → c", "below": ""}
+    assert faults(built_on("up", "a"), broken=frozenset({"up"})) == {"a": ""}
+    no_job = "no job nobody in this fleet"
+    assert faults(built_on("nobody", "up"), built_on("up", "a")) == {"a": "", "up": no_job}
+
+
+def test_a_job_that_is_built_on_a_sound_one_has_no_fault() -> None:
     assert faults(built_on("up", "a"), entry(MODEL, "up")) == {}
 
 

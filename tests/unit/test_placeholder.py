@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from reconciler.core.complaints import problems_of
+from reconciler.core.complaints import Complaint, problems_of
 from tests.fakes.specs import (
     MODEL,
     MULTI,
@@ -97,11 +97,11 @@ def test_a_template_is_found_in_the_envelope_and_in_a_fleet() -> None:
     for name in ("${X}", "a-${X}"):
         with pytest.raises(ValidationError) as raised:
             document(MODEL, name)
-        assert problems_of(raised.value) == [(("metadata", "name"), unfilled("${X}"))]
+        assert problems_of(raised.value) == [Complaint(("metadata", "name"), unfilled("${X}"))]
     for spec in ({"provider": "${X}"}, {"provider": "openai", "expect": {"host": "${X}"}}):
         with pytest.raises(ValidationError) as raised:
             fleet(spec)
-        assert [message for _, message in problems_of(raised.value)] == [unfilled("${X}")]
+        assert [one.message for one in problems_of(raised.value)] == [unfilled("${X}")]
 
 
 @pytest.mark.parametrize("field", ["input", "reference"])

@@ -157,7 +157,7 @@ def conflict(marker: str) -> str:
         ("a: 1\nb\nc: 2\n", 2, 1, "a colon is missing after b"),
         ("a\nb: 1\n", 1, 1, "a colon is missing after a"),
         # Indentation and lists.
-        ("a: 1\n  b: 2\n", 2, 3, "this line is indented below a: 1, which has a value already: align them"),
+        ("a: 1\n  b: 2\n", 2, 3, "this line is indented below a, which has a value already: align them"),
         ("a:\n  b: 1\n c: 2\n", 3, 2, MISALIGNED),
         ("a:\n    b: 1\n  c: 2\n", 3, 3, MISALIGNED),
         ("a:\n  - b: 1\n   c: 2\n", 3, 4, MISALIGNED),

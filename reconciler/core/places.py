@@ -1,0 +1,98 @@
+"""Where the fields of a document stand, and which of them a field that nobody knows was meant for.
+
+Pure. `complaints` asks for each unknown field. What stands under a name is not looked at.
+"""
+
+import difflib
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from reconciler.core.documents import ClusterMetadata, FineTuningJobDocument, FleetDocument
+from reconciler.core.spelling import folded
+
+_Path = tuple[str, ...]
+
+DOCUMENTS: Mapping[str, type[BaseModel]] = {model.__name__: model for model in (FleetDocument, FineTuningJobDocument)}
+
+# An item of a list, or what a map holds under any name.
+_EACH = "*"
+# Accepted as the API accepts it, and never proposed.
+_OLD = ("spec", "hyperparameters")
+_NOBODYS = ClusterMetadata.model_fields.keys() | {"status"}
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What an unknown field was meant for: the ``path`` of the field, and in words how to get there."""
+
+    path: _Path
+    words: str
+
+
+def meant_by(document: str, path: _Path, name: str) -> Meant | None:
+    """The field that ``name``, found where ``path`` leads, was meant for; None where it is like none."""
+    own = _places(document).get(path, ())
+    near = _near(name, own)
+    if near is not None:
+        return Meant((*path, near), f"did you mean {near}?")
+    found = [place for place, names in _places(document).items() if name in names and (*place, name) != _OLD]
+    found = [place for place in found if place != _OLD]
+    if found:
+        # Within a method it is that method's; else what stands highest.
+        below = [place for place in found if len(path) > 1 and place[: len(path)] == path]
+        best = min(below or found, key=len)
+        return Meant((*best, name), f"it belongs under {_dotted(best)}" if best else "it belongs to no other field")
+    for other in DOCUMENTS.keys() - {document}:
+        for place, names in _places(other).items():
+            if name in names:
+                kind = other.removesuffix("Document")
+                return Meant((), f"it belongs in the {kind} document, as {_dotted((*place, name))}")
+    return None
+
+
+def _near(name: str, own: tuple[str, ...]) -> str | None:
+    plain = {folded(field): field for field in own}
+    same = plain.get(folded(name))
+    close = [same] if same else difflib.get_close_matches(name, own, n=1)
+    return close[0] if close else None
+
+
+@functools.cache
+def _places(document: str) -> Mapping[_Path, tuple[str, ...]]:
+    """The fields of each place, in the order in which they are declared."""
+    places: dict[_Path, tuple[str, ...]] = {}
+    waiting: list[tuple[_Path, type[BaseModel]]] = [((), DOCUMENTS[document])]
+    while waiting:
+        path, model = waiting.pop(0)
+        names = [name for name in model.model_fields if name not in _NOBODYS]
+        places[path] = tuple(dict.fromkeys([*places.get(path, ()), *names]))
+        waiting += [
+            ((*path, name, *steps), held)
+            for name in names
+            for steps, held in _held(model.model_fields[name].annotation)
+        ]
+    return places
+
+
+def _held(annotation: Any) -> Iterator[tuple[_Path, type[BaseModel]]]:
+    """The models that a field may hold, and the steps to them: one for each list or map around."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is None and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield (), annotation
+    elif origin is Annotated:
+        yield from _held(arguments[0])
+    elif origin in {Union, UnionType}:
+        for argument in arguments:
+            yield from _held(argument)
+    elif origin in {list, dict}:
+        for steps, held in _held(arguments[-1]):
+            yield (_EACH, *steps), held
+
+
+def _dotted(path: _Path) -> str:
+    return ".".join(step for step in path if step != _EACH)
