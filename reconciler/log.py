@@ -37,7 +37,7 @@ def configure(
         stamp,
         structlog.processors.format_exc_info,  # before the redaction: a traceback is text like any other
         redact(secrets),
-        *([_printable] if readable else []),
+        _printable if readable else _leading,
         renderer,
     ]
     return _logger(SteadyStream(out).printed, processors, verbose=verbose)
@@ -98,6 +98,12 @@ class SteadyStream:
         """Push it out if that is possible."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
+
+
+def _leading(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """When, how bad, what: first in every line."""
+    first = {key: event[key] for key in ("timestamp", "level", "event") if key in event}
+    return {**first, **event}
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -13,7 +13,7 @@ from reconciler import __version__
 from reconciler.cli import terminal
 from reconciler.cli.group import Commands, command_named, global_flags
 from reconciler.cli.interruption import INTERRUPTED, interruptible, words_of
-from reconciler.cli.output import print_failure, reader_of
+from reconciler.cli.output import logs_json, print_failure, reader_of
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import Declined, ReconcilerError, UsageError, printable
 
@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
     """Run one command and exit with its code (README, *Exit codes*)."""
     terminal.prepare()
     with interruptible():
-        code = _run(sys.argv[1:] if arguments is None else arguments, clock or SystemClock())
+        given = sys.argv[1:] if arguments is None else arguments
+        terminal.manner.json_lines = logs_json(given)
+        code = _run(given, clock or SystemClock())
         terminal.finish()
     sys.exit(code)
 

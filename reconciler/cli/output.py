@@ -56,6 +56,15 @@ def reader_of(arguments: Sequence[str], environment: Mapping[str, str] = os.envi
     return Reader(form, follows and "events" in words)
 
 
+def logs_json(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a command line asks for a log in JSON, also where the rest of it makes no sense."""
+    form = environment.get("RECONCILER_LOG_FORMAT", "")
+    for word, following in pairwise([*arguments, ""]):
+        if word == "--log-format" or word.startswith("--log-format="):
+            form = word.partition("=")[2] or following
+    return form == "json"
+
+
 def print_failure(reader: Reader, error: BaseException, message: str) -> None:
     """Print what went wrong as the document that was asked for, unless one was begun before."""
     if reader.follows and reader.form in {"json", "yaml"}:
@@ -82,10 +91,16 @@ def _yaml_failure(error: BaseException, message: str) -> str:
     return _yaml(failure(error, message))
 
 
-def _markdown_failure(_error: BaseException, message: str) -> str:
+def _markdown_failure(error: BaseException, message: str) -> str:
     """In a block of code, which nothing in it can end: a line that is indented is code."""
-    lines = "\n".join(f"    {printable(line)}" for line in message.split("\n"))
+    problems = (_problem_line(problem) for problem in getattr(error, "details", ()))
+    lines = "\n".join(f"    {printable(line)}" for line in (*message.split("\n"), *problems))
     return f"{_FAILED_PLAN}\n\n{lines}"
+
+
+def _problem_line(problem: Mapping[str, object]) -> str:
+    field = f"{problem['field']}: " if problem["field"] else ""
+    return f"{problem['path']}:{problem['line']}:{problem['column']}: {field}{problem['message']}"
 
 
 def _github_failure(_error: BaseException, message: str) -> str:

@@ -6,10 +6,12 @@ is lost alone. `manner` is how the person who called wants to be spoken to.
 """
 
 import io
+import json
 import os
 import shutil
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import IO
 
 import click
@@ -20,12 +22,16 @@ _RAISING = frozenset({"strict", "surrogateescape", "surrogatepass"})
 
 @dataclass(slots=True)
 class Manner:
-    """How this process speaks, as its flags say (`options`), and whether it has said anything on stdout."""
+    """How this process speaks, as its flags say (`options`), and whether it has said anything on stdout.
+
+    ``json_lines``: every line of stderr is a JSON object, as ``--log-format json`` promises.
+    """
 
     color: str = "auto"
     quiet: bool = False
     verbose: bool = False
     printed: bool = False
+    json_lines: bool = False
 
 
 # One a process, as its streams are: whoever prints asks here, however deep.
@@ -35,6 +41,7 @@ manner = Manner()
 def prepare() -> None:
     """Open what is closed, let no text raise, and forget how an earlier command was to speak."""
     manner.color, manner.quiet, manner.verbose, manner.printed = "auto", False, False, False
+    manner.json_lines = False
     # In the order of their numbers: what is opened takes the lowest that is free, and no journal may become "stderr".
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -54,9 +61,22 @@ def echo(text: str, *, err: bool = False) -> None:
         click.echo(text, file=sys.stdout, color=colours() or None)
         return
     try:
-        click.echo(text, file=sys.stderr, color=colours(sys.stderr) or None)
+        click.echo(_as_event(text) if manner.json_lines else text, file=sys.stderr, color=colours(sys.stderr) or None)
     except OSError:
         drop(sys.stderr)
+
+
+def _as_event(text: str) -> str:
+    """A line of stderr as an event of the log: ``error: …`` is one at that level."""
+    level, found, words = text.partition(": ")
+    known = bool(found) and level in {"error", "warning"}
+    event = {
+        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "level": level if known else "info",
+        "event": "command.failed" if known and level == "error" else "command.remarked",
+        "message": words if known else text,
+    }
+    return json.dumps(event)
 
 
 def remark(text: str) -> None:

@@ -21,12 +21,6 @@ from tests.fakes.shell import Shell
 JOB = {"path": "a.yaml", "line": 1, "column": 2, "field": "spec", "message": "bad"}
 
 
-class Detailed(SourceError):
-    """An error that knows where it lies."""
-
-    details = (JOB,)
-
-
 @pytest.fixture
 def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
     for name in os.environ:
@@ -117,7 +111,7 @@ def test_yaml_survives_an_encoding_that_cannot_hold_it(fleet: FleetDirectory) ->
     with started(environment) as run:
         told = [read(form, run("validate", fleet.root, "-o", form).stdout.decode("ascii")) for form in ("json", "yaml")]
     assert told[0] == told[1]
-    assert told[0]["problems"][0]["path"] == "\u8266.yaml"
+    assert told[0]["problems"][0]["path"].endswith("/\u8266.yaml")
 
 
 # ── failures ─────────────────────────────────────────────────────────────────────────────────
@@ -136,7 +130,7 @@ def test_yaml_survives_an_encoding_that_cannot_hold_it(fleet: FleetDirectory) ->
         ("plan {} --settle 5 -qo FORM", 64, "'5' is not a duration"),
         ("events nobody -d {} -o FORM", 1, "no job named 'nobody' in this fleet; known: tone"),
         ("events nobody -d {} -o FORM --follow", 1, "no job named 'nobody' in this fleet; known: tone"),
-        ("apply {}/nowhere -o FORM", 1, ""),
+        ("apply {}/nowhere -o FORM", 64, "no such directory"),
         ("status {}/nowhere -o FORM", 64, "no such directory"),
         ("plan {} --provider openai -o FORM", 64, "needs a key"),
         ("plan {} --state-dir /dev/null -o FORM", 1, "/dev/null"),
@@ -204,7 +198,7 @@ def test_no_to_the_question_is_an_answer_and_no_error(fleet: FleetDirectory, tmp
 
 
 def test_problems_say_where_they_are() -> None:
-    detailed = Detailed(["1 problem", "a.yaml:1:2: spec: bad"])
+    detailed = SourceError(["1 problem"], [JOB])
     assert failure(detailed, str(detailed)) == {"error": "1 problem", "problems": [JOB], "complete": False}
     error = SourceError(["1 problem", "more"])
     assert failure(error, str(error)) == {"error": "1 problem\nmore", "problems": [], "complete": False}
@@ -247,3 +241,25 @@ def test_who_reads_is_seen_from_a_command_line_of_any_kind(
     words: str, environment: dict[str, str], reader: Reader
 ) -> None:
     assert reader_of(words.split(), environment) == reader
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["apply", "{fleet}", "--log-format", "json"],
+        ["apply", "{fleet}", "--log-format=json", "--wait", "--sandbox-speed", "100"],
+        ["plan", "{fleet}", "--log-format", "json", "--no-such-flag"],
+        ["plan", "nowhere", "--log-format", "json"],
+        ["events", "nobody", "-d", "{fleet}", "--log-format", "json"],
+    ],
+    ids=" ".join,
+)
+def test_with_a_log_in_json_every_line_of_stderr_is_one(
+    shell: Shell, fleet: FleetDirectory, arguments: list[str]
+) -> None:
+    fleet.job("a", model="gpt-4o-mini")
+    (fleet.root / "compose.yaml").write_text("services: {}\n")  # a warning
+    ran = shell(*(argument.format(fleet=fleet.root) for argument in arguments))
+    lines = [json.loads(line) for line in ran.err.splitlines()]
+    assert lines
+    assert all(list(line)[:3] == ["timestamp", "level", "event"] for line in lines)

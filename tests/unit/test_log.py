@@ -33,3 +33,7 @@ def test_a_traceback_is_text_like_any_other() -> None:
     told = json.loads(out.getvalue())
     assert "ValueError" in told["exception"]
     assert KEY not in out.getvalue()
+
+
+def test_when_how_bad_and_what_come_first_in_every_line() -> None:
+    assert list(json.loads(logged("json", a=1)))[:3] == ["timestamp", "level", "event"]
