@@ -4,7 +4,8 @@ The commands of `reconciling` call it. How a thing reads is in `render`; `voice`
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from reconciler.cli import terminal
 from reconciler.cli.output import print_document
@@ -12,11 +13,10 @@ from reconciler.cli.wiring import RunContext
 from reconciler.core.change import Cancel, Create, Hold
 from reconciler.core.job import Job
 from reconciler.core.schedule import Due, Next
-from reconciler.core.status import Details, Progress, statuses
+from reconciler.core.status import Progress
 from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Result
 from reconciler.engine.follow import progress_at
-from reconciler.engine.publish import timestamp
 from reconciler.engine.steps import Decided, Pass
 from reconciler.errors import ProviderError
 from reconciler.provider import Provider
@@ -24,11 +24,16 @@ from reconciler.render.closing import closing_lines, outcome_line
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_text import plan_text
 from reconciler.render.progress import job_progress
-from reconciler.render.report import status_table
 from reconciler.render.review import Review
+from reconciler.render.status_screen import status_screen
 
 # What a cancel throws away, how far a job is, and whether a file is there, is looked up for this many.
 _LOOKUPS = 20
+# Where nobody's screen ends, nothing is cut off: a model's name is copied from there.
+_WIDE = 1000
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 def target(context: RunContext) -> str:
@@ -64,7 +69,7 @@ def review_of(context: RunContext, decided: Decided, command: str = "") -> Revie
 def _progress(provider: Provider, decided: Decided) -> Mapping[str, Progress]:
     """How far each job has come that this plan would end, where the provider tells it."""
     ends = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Cancel) and not isinstance(c, Hold)]
-    return progress_at(provider, [end.job_id for end in ends[:_LOOKUPS]])
+    return progress_at(provider, [end.job_id for end in ends[:_LOOKUPS]], _one_by_one)
 
 
 def _there(provider: Provider, decided: Decided) -> frozenset[str] | None:
@@ -119,7 +124,7 @@ class Console:
         """Nothing happens for a while: the jobs are waited for, or something else."""
         jobs = _live(self._last) if self._last is not None and following.due is Due.JOBS else ()
         if jobs:
-            read = progress_at(self._context.provider, [job.id for _, job in jobs[:_LOOKUPS]])
+            read = progress_at(self._context.provider, [job.id for _, job in jobs[:_LOOKUPS]], _one_by_one)
             self._context.voice.jobs(job_progress(jobs, read))
         self._context.voice.waiting(seconds, "" if jobs else following.why)
 
@@ -135,7 +140,7 @@ class Console:
             return
         if result.outcomes or result.unsuccessful or result.timed_out:
             terminal.tell("")
-            terminal.tell(_status_table(self._context, result))
+            terminal.tell(_standing(self._context, result))
         lines = list(closing_lines(result, after, directory=self._directory, colours=terminal.colours()))
         if lines:
             terminal.tell("\n".join(["", *lines]))
@@ -147,8 +152,12 @@ def _live(done: Pass) -> tuple[tuple[str, Job], ...]:
     return tuple((name, n.job) for name, case in cases.items() if case.desired for n in case.live)
 
 
-def _status_table(context: RunContext, result: Result) -> str:
-    after = result.last.after
-    now = timestamp(context.clock)
-    report = statuses(after.seen.world, after.gated.plan, now=now, previous={}, details=Details())
-    return status_table((s for s in report.values() if not s.past), now=context.clock.time())
+def _standing(context: RunContext, result: Result) -> str:
+    """How the declared jobs stand: what the status files say by now."""
+    shown = (status for status in result.last.report.values() if not status.past)
+    width = terminal.width() if terminal.obeys(sys.stdout) else _WIDE
+    return status_screen(shown, now=context.clock.time(), width=width, colours=terminal.colours())
+
+
+def _one_by_one(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
+    return [work(item) for item in items]

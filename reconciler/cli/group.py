@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Listed] = {
     "apply": Listed(_ACT, "reconciling", "Create what is missing, cancel what was removed: once."),
     "forget": Listed(_ACT, "reading", "Drop what holds up a job: a lost record, a stuck cancel.", "name"),
     "status": Listed(_LOOK, "reading", "Show how the jobs stand, a row each."),
+    "describe": Listed(_LOOK, "reading", "Show everything of one job, and what happens next.", "name"),
     "events": Listed(_LOOK, "reading", "Show the provider's events of a job, the oldest first.", "name"),
     "checkpoints": Listed(_LOOK, "reading", "Show the provider's checkpoints of a job.", "name"),
     "run": Listed(_SERVE, "running", "Keep the fleet as declared, for ever: watch, resync, retry."),

@@ -26,7 +26,7 @@ def approving(ctx: click.Context, directory: str) -> str:
     for parameter in ctx.command.params:
         name = parameter.name or ""
         given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if given and name in accepted - _OWN:
+        if given and parameter.expose_value and name in accepted - _OWN:
             words += _option(parameter, ctx.params[name])
     return " ".join(words)
 

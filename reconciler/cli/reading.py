@@ -1,11 +1,13 @@
-"""`status`, `events`, `checkpoints`, `forget`: what is known of a fleet's jobs, and what a journal may drop of one.
+"""`status`, `describe`, `events`, `checkpoints`, `forget`: what is known of a fleet's jobs, what a journal may drop.
 
 None of them sends a create or a cancel.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -17,59 +19,149 @@ from reconciler.cli.suggestions import no_such_job
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
 from reconciler.core.gates import Permission
-from reconciler.core.job import Checkpoint, Event
+from reconciler.core.job import Event
 from reconciler.core.snapshot import Snapshot
-from reconciler.core.status import Details, Status, statuses
-from reconciler.engine.publish import timestamp
-from reconciler.engine.steps import Seen
-from reconciler.errors import ProviderError, ReconcilerError, UsageError
-from reconciler.render.report import (
-    checkpoint_data,
-    checkpoint_table,
-    event_data,
-    event_line,
-    status_detail,
-    status_table,
-)
+from reconciler.core.spelling import utc_text
+from reconciler.core.status import Details, Progress, Status, statuses
+from reconciler.engine.follow import progress_at
+from reconciler.engine.steps import Decided
+from reconciler.errors import ProviderError, ReconcilerError, UsageError, printable
+from reconciler.render.describe import Description, as_data, as_text
+from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_line
+from reconciler.render.standing import is_live
+from reconciler.render.status_screen import status_screen, wide_table
+from reconciler.render.text import age, moment, plural
 from reconciler.state.status_files import as_item
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 _FOLLOW_SECONDS = 2.0
 
+# A screen of live jobs is asked how far they are, a few at once; of a longer list the rest shows what is on disk.
+_PROGRESS_LOOKUPS = 50
+_AT_ONCE = 8
 
-@command("reconciler status fleet", "reconciler status fleet tone -o yaml", "reconciler status fleet --all")
+# Of one job: enough to see how it is going.
+_EVENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of the fleet now; with ``error`` what the status files knew at ``as_of`` (Unix seconds)."""
+
+    statuses: Mapping[str, Status]
+    unmanaged: int | None = None
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+    decided: Decided | None = None
+    error: str = ""
+    as_of: float = 0.0
+
+    @property
+    def code(self) -> int:
+        return 1 if self.error else 0
+
+    @property
+    def incomplete(self) -> dict[str, object]:
+        """What a document says besides, where the provider could not be read."""
+        if not self.error:
+            return {}
+        return {"complete": False, "error": self.error, "as_of": utc_text(int(self.as_of))}
+
+    def warning(self, now: float) -> str:
+        """The same for a person; "" where it could be read."""
+        if not self.error:
+            return ""
+        since = f"as of {moment(self.as_of, now=now)} ({age(now - self.as_of)} ago)"
+        return printable(f"{since}; the provider cannot be read: {self.error}")
+
+
+@command("reconciler status fleet", "reconciler status fleet -o wide", "reconciler status fleet --all")
 @options.directory_argument
-@click.argument("name", required=False)
+@click.argument("names", nargs=-1, metavar="")
 @click.option("--all", "every", is_flag=True, help="Show names whose manifest is gone too.")
-@options.output()
+@options.output("wide")
 @options.connection
 @click.pass_obj
-def status(clock: Clock, /, directory: str, name: str | None, form: str, *, every: bool, **rest: Any) -> None:
+def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *, every: bool, **rest: Any) -> int:
     """Show how the jobs stand, a row each.
 
-    With NAME everything known of that job, also where its manifest is gone.
+    The worst comes first; a row says its status, why, how far it is and how long still.
     """
-    if name is None and directory != "-" and not Path(directory).exists():
-        raise UsageError(f"no such directory: {directory}; for one job say: reconciler status DIR {directory}")
+    if names:
+        raise UsageError(f"for one job: reconciler describe {names[0]} -d {directory}")
+    if directory != "-" and not Path(directory).exists():
+        raise UsageError(f"no such directory: {directory}; for one job: reconciler describe {directory} -d DIR")
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
-        seen = context.reconciler.observe(snapshot)
-        found = _statuses(context, snapshot, seen, name)
-        if name is not None:
-            found = [_one(found, name)]
-        elif not every:
-            found = [s for s in found if not s.past]
-        if form != "text":
+        known = _known(context, snapshot)
+        chosen = [s for s in known.statuses.values() if every or not s.past]
+        known = _with_progress(context, known, chosen)
+        shown = [known.statuses[s.name] for s in chosen]
+        if form in {"json", "yaml"}:
             document = {
                 "fleet": context.fleet.name,
-                "items": [as_item(s) for s in found],
-                "unmanaged": seen.world.unmanaged,
+                "items": [as_item(s) for s in shown],
+                "unmanaged": known.unmanaged,
+                **known.incomplete,
             }
             print_document(document, form)
-        elif name is not None:
-            terminal.echo(status_detail(found[0]))
         else:
-            terminal.echo(status_table(found, now=context.clock.time()))
+            terminal.echo(_screen(context, known, shown, form))
+        return known.code
+
+
+def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: str) -> str:
+    now = context.clock.time()
+    if not shown:
+        rows = _nothing_declared(context.fleet.name, len(known.statuses))
+    elif form == "wide":
+        rows = wide_table(shown, now=now, progress=known.progress)
+    else:
+        width, colours = terminal.width(), terminal.colours()
+        rows = status_screen(shown, now=now, width=width, progress=known.progress, colours=colours)
+    return "\n".join(part for part in (known.warning(now), rows) if part)
+
+
+def _nothing_declared(fleet: str, past: int) -> str:
+    if past:
+        return f"fleet {fleet} declares no job; {plural(past, 'name')} whose manifest is gone: reconciler status --all"
+    return f"fleet {fleet} declares no job; a manifest of kind: FineTuningJob beside its document adds one"
+
+
+@command("reconciler describe tone -d fleet", "reconciler describe tone -d fleet -o yaml")
+@options.name_argument
+@options.directory_option
+@options.output()
+@options.connection
+@click.pass_obj
+def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> int:
+    """Show everything of one job, and what happens next.
+
+    Also of one whose manifest is gone.
+    """
+    settings = options.settings_of(directory, rest)
+    snapshot = readable_source(settings)
+    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
+        known = _known(context, snapshot)
+        known, events = _looked_into(context, known, _one(known.statuses, name))
+        now = context.clock.time()
+        found = known.statuses[name]
+        shown = Description(
+            fleet=context.fleet.name,
+            status=found,
+            now=now,
+            desired=snapshot.desired.get(name),
+            progress=known.progress.get(found.job_id or ""),
+            events=events,
+        )
+        if form in {"json", "yaml"}:
+            print_document({**as_item(found), **as_data(shown), **known.incomplete}, form)
+        else:
+            text = as_text(shown, width=terminal.width(), colours=terminal.colours())
+            terminal.echo("\n\n".join(part for part in (known.warning(now), text) if part))
+        return known.code
 
 
 @command("reconciler events tone -d fleet", "reconciler events tone -d fleet --follow -o json")
@@ -131,7 +223,7 @@ def forget(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -
     with run_context(settings, snapshot, writes=True, clock=clock) as context:
         dropped = context.reconciler.forget(snapshot, name)
         if not dropped and name not in snapshot.desired:
-            _one(_statuses(context, snapshot, context.reconciler.observe(snapshot)), name)
+            _one(_known(context, snapshot).statuses, name)
         if form != "text":
             print_document({"name": name, "forgotten": dropped}, form)
             return
@@ -139,35 +231,81 @@ def forget(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -
             terminal.echo(line)
 
 
-def _statuses(context: RunContext, snapshot: Snapshot, seen: Seen, name: str | None = None) -> list[Status]:
-    decided = context.reconciler.decide(seen, snapshot, Permission(first_run=True))
-    previous = context.status_files.read()
-    now = timestamp(context.clock)
-    report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, details=Details())
-    if name in report and report[name].job_id is not None:
-        read = _checkpoints(context, str(report[name].job_id))
-        report = statuses(seen.world, decided.gated.plan, now=now, previous=previous, details=Details(checkpoints=read))
-    return list(report.values())
+# ── what is known ──
 
 
-def _checkpoints(context: RunContext, job_id: str) -> dict[str, tuple[Checkpoint, ...]]:
+def _known(context: RunContext, snapshot: Snapshot) -> _Known:
+    """How things stand; where the provider cannot be read, as the status files last said. Writes nothing.
+
+    Raises:
+        ProviderError: it cannot be read, and there is no status file.
+    """
     try:
-        return {job_id: context.provider.list_checkpoints(job_id)}
+        seen = context.reconciler.observe(snapshot)
     except ProviderError as error:
-        context.log.warning("checkpoints.unavailable", job_id=job_id, error=str(error), http_status=error.status)
-        return {}
+        recorded, as_of = context.status_files.recorded()
+        if not recorded:
+            raise
+        return _Known(recorded, error=str(error), as_of=as_of)
+    # As `plan` asks the gates: what they would refuse is blocked.
+    decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
+    known = _Known({}, unmanaged=seen.world.unmanaged, decided=decided)
+    return replace(known, statuses=_statuses(context, known, Details()))
 
 
-def _one(found: list[Status], name: str) -> Status:
-    match = next((s for s in found if s.name == name), None)
-    if match is None:
-        raise no_such_job(name, (s.name for s in found))
-    return match
+def _statuses(context: RunContext, known: _Known, details: Details) -> Mapping[str, Status]:
+    """The one value that `status`, `describe` and the status files are made of, with what was read besides."""
+    if known.decided is None:
+        return known.statuses
+    world, plan = known.decided.seen.world, known.decided.gated.plan
+    return statuses(world, plan, now=None, previous=context.status_files.read(), details=details)
+
+
+def _with_progress(context: RunContext, known: _Known, shown: Iterable[Status]) -> _Known:
+    """With how far the live jobs among them are, as their newest events say."""
+    live = [s.job_id for s in shown if s.job_id is not None and is_live(s)]
+    if known.error or not live:
+        return known
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+
+        def fan(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
+            return list(pool.map(work, items))
+
+        progress = progress_at(context.provider, live[:_PROGRESS_LOOKUPS], fan)
+    return replace(known, progress=progress, statuses=_statuses(context, known, Details(progress=progress)))
+
+
+def _looked_into(context: RunContext, known: _Known, found: Status) -> tuple[_Known, Sequence[Event]]:
+    """With the progress and the checkpoints of one job, and its newest events, the oldest first."""
+    job_id = found.job_id
+    if known.error or job_id is None:
+        return known, ()
+    known = _with_progress(context, known, [found])
+    read = _read(context, "checkpoints", lambda: context.provider.list_checkpoints(job_id))
+    checkpoints = {} if read is None else {job_id: read}
+    details = Details(checkpoints=checkpoints, progress=known.progress)
+    events = _read(context, "events", lambda: context.provider.list_events(job_id, limit=_EVENTS)) or ()
+    return replace(known, statuses=_statuses(context, known, details)), events[_EVENTS - 1 :: -1]
+
+
+def _read(context: RunContext, what: str, read: Callable[[], tuple[_T, ...]]) -> tuple[_T, ...] | None:
+    """None on a server that has none, or cannot be read now: the rest is worth telling all the same."""
+    try:
+        return read()
+    except ProviderError as error:
+        context.log.debug("details.unavailable", what=what, error=str(error), http_status=error.status)
+        return None
+
+
+def _one(found: Mapping[str, Status], name: str) -> Status:
+    if name not in found:
+        raise no_such_job(name, found)
+    return found[name]
 
 
 def _job_id(context: RunContext, snapshot: Snapshot, name: str) -> str:
     """The provider's id of a name's job: of its present revision, else the last there was."""
-    known = _one(_statuses(context, snapshot, context.reconciler.observe(snapshot)), name)
+    known = _one(_known(context, snapshot).statuses, name)
     past = [str(job["job_id"]) for job in known.history]
     job_id = known.job_id or (past[-1] if past else None)
     if job_id is None:

@@ -5,7 +5,7 @@ events are logged. A job whose events cannot be read is read again at a later pa
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from structlog.typing import FilteringBoundLogger
@@ -21,6 +21,9 @@ from reconciler.state.journal import Journal
 # One page of events that holds a known one tells all the new ones, if more than a page is remembered.
 _PAGE = 100
 _REMEMBERED = 2 * _PAGE
+
+# Events that a look at one job reads: enough to find the last step, and how fast steps are.
+_LOOK = 20
 
 # Passes that leave out a job whose events could not be read.
 _LEFT_OUT = Backoff(first=1, last=32)
@@ -163,21 +166,28 @@ def progress_of(events: Sequence[Event]) -> Progress | None:
     return Progress(int(measured["step"]), None if total is None else int(total), losses)
 
 
-# One page of events is enough for the newest step.
-_LATEST = 20
+def progress_at(provider: Provider, job_ids: Iterable[str], fan: Fan) -> dict[str, Progress]:
+    """How far each job has come, as its newest events say; for whoever looks once, as `status` does.
 
+    A job whose events cannot be read, or tell no step, is left out.
+    """
 
-def progress_at(provider: Provider, job_ids: Iterable[str]) -> dict[str, Progress]:
-    """How far each job has come, by id; one whose events cannot be read, or tell no step, is left out."""
-    found: dict[str, Progress] = {}
-    for job_id in job_ids:
+    def read(job_id: str) -> tuple[str, Progress | None]:
         try:
-            progress = progress_of(provider.list_events(job_id, limit=_LATEST))
+            events = provider.list_events(job_id, limit=_LOOK)
         except ProviderError:
-            continue
-        if progress is not None:
-            found[job_id] = progress
-    return found
+            return job_id, None
+        progress = progress_of(events)
+        return job_id, progress and replace(progress, pace=_pace(events))
+
+    return {job_id: progress for job_id, progress in fan(read, job_ids) if progress is not None}
+
+
+def _pace(events: Sequence[Event]) -> float | None:
+    """Seconds a step, between the first and the last of these events that tell a step."""
+    steps = [(event.created_at, event.metrics["step"]) for event in events if "step" in event.metrics]
+    (end, last), (start, first) = steps[0], steps[-1]
+    return (end - start) / (last - first) if last > first and end > start else None
 
 
 def _level(event: Event, log: FilteringBoundLogger) -> Callable[..., Any]:

@@ -16,8 +16,9 @@ from reconciler.render.text import age
 class JobProgress:
     """One job that is waited for.
 
-    ``step`` of ``total``, and ``loss``, are None where the provider does not tell. ``since`` and ``finish`` are Unix
-    seconds: when the job was made, and when the provider expects its end. ``status`` is escaped.
+    ``step`` of ``total``, ``loss`` and ``pace`` (seconds a step) are None where the provider does not tell. ``since``
+    and ``finish`` are Unix seconds: when the job was made, and when the provider expects its end. ``status`` is
+    escaped.
     """
 
     name: str
@@ -29,13 +30,36 @@ class JobProgress:
     total: int | None = None
     loss: float | None = None
 
+    pace: float | None = None
+
     def left(self, now: float) -> float | None:
-        """Seconds until its end: as the provider says, else as its steps so far let expect; None where nobody knows."""
-        if self.finish is not None and self.finish > now:
-            return self.finish - now
-        if not self.step or not self.total or self.since is None or now <= self.since:
-            return None
-        return (now - self.since) * max(0, self.total - self.step) / self.step
+        """Seconds until its end, as `time_left` says."""
+        return time_left(self.finish, Reached(self.step, self.total, self.pace), self.since, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a job is; ``pace`` is in seconds a step. None where it is not known."""
+
+    step: int | None
+    total: int | None
+    pace: float | None
+
+
+def time_left(finish: int | None, reached: Reached, since: int | None, now: float) -> float | None:
+    """Seconds until a job may end: as the provider estimates, else as fast as it went so far; None where nobody knows.
+
+    ``finish`` and ``since`` are Unix seconds: the estimated end, and when the job was made.
+    """
+    if finish is not None:
+        return finish - now if finish > now else None
+    step, total = reached.step, reached.total
+    if not step or not total or step >= total:
+        return None
+    if reached.pace is not None:
+        return reached.pace * (total - step)
+    elapsed = now - since if since else 0.0
+    return elapsed / step * (total - step) if elapsed > 0 else None
 
 
 def job_progress(jobs: Iterable[tuple[str, Job]], read: Mapping[str, Progress]) -> tuple[JobProgress, ...]:
@@ -54,6 +78,7 @@ def _progress(name: str, job: Job, read: Progress | None) -> JobProgress:
         read.step if read else None,
         read.total_steps if read else None,
         losses.get("train_loss"),
+        read.pace if read else None,
     )
 
 

@@ -1,6 +1,9 @@
 """How text is laid out: columns, ages, colour. Used by every other module in here."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from textwrap import wrap
+from unicodedata import combining, east_asian_width
 
 from reconciler.errors import printable
 
@@ -25,6 +28,55 @@ def age(seconds: float) -> str:
             rest = total % unit // part
             return f"{total // unit}{sign}" + (f"{rest}{part_sign}" if rest else "")
     return f"{total}s"
+
+
+def about(seconds: float) -> str:
+    """A duration that is only guessed: ``6m``, ``1h5m``, never to the second where it is longer than one minute."""
+    grain = 1 if seconds < _MINUTE else _MINUTE if seconds < _HOUR else 5 * _MINUTE
+    return age(max(1, round(seconds / grain)) * grain)
+
+
+def moment(seconds: float, *, now: float) -> str:
+    """A time of day, with its date where it is not within half a day of ``now``."""
+    try:
+        at = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):  # a server that counts milliseconds, or nonsense
+        return str(seconds)
+    return at.strftime("%H:%M UTC" if abs(now - seconds) < _DAY / 2 else "%Y-%m-%d %H:%M UTC")
+
+
+def columns(text: str) -> int:
+    """How many columns of a screen a text takes: Chinese, Japanese and Korean letters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def clip(text: str, width: int) -> str:
+    """At most ``width`` columns of it; what is cut ends in "…"."""
+    if columns(text) <= width:
+        return text
+    while text and columns(text) >= width:
+        text = text[:-1]
+    return f"{text.rstrip()}…" if width > 0 else ""
+
+
+def clip_name(name: str, width: int) -> str:
+    """At most ``width`` columns of a name: names of one family differ at their ends."""
+    if len(name) <= width:
+        return name
+    end = width // 3
+    return f"{name[: width - 1 - end]}…{name[len(name) - end :]}"
+
+
+def pad(text: str, width: int) -> str:
+    """With blanks up to ``width`` columns."""
+    return text + " " * (width - columns(text))
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Lines of at most ``width`` columns; a word is broken only where it alone is longer."""
+    return wrap(printable(text), width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def plural(count: int, noun: str) -> str:

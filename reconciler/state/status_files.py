@@ -61,6 +61,10 @@ class FileOperations(Protocol):
 
     def read(self, path: Path) -> bytes: ...
 
+    def changed_at(self, path: Path) -> float:
+        """When it was last written, in Unix seconds."""
+        ...
+
     def write(self, path: Path, content: bytes) -> None:
         """Make a new file, and its directory where needed; on disk when it returns, torn when it does not."""
         ...
@@ -80,6 +84,9 @@ class Disk:
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
+
+    def changed_at(self, path: Path) -> float:
+        return path.stat().st_mtime
 
     def write(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +120,15 @@ class StatusFiles:
                 known[path.stem] = before if before and before[0] == content else (content, _report(content))
         self._known = known
         return {name: report for name, (_, report) in known.items() if report}
+
+    def recorded(self) -> tuple[dict[str, Status], float]:
+        """The statuses as last reported, and when a report last changed (Unix seconds; 0 where there is none)."""
+        statuses = {name: as_status(name, report) for name, report in self.read().items()}
+        times = [0.0]
+        for path in self._files.reports(self._directory):
+            with contextlib.suppress(OSError):
+                times.append(self._files.changed_at(path))
+        return {name: status for name, status in statuses.items() if status.conditions}, max(times)
 
     def write(self, statuses: Mapping[str, Status]) -> int:
         """Make the files equal to ``statuses``; how many had to change.
@@ -167,6 +183,54 @@ def as_report(status: Status) -> dict[str, object]:
     report["conditions"] = [{name: getattr(c, name) for name in _CONDITION} for c in status.conditions]
     report["history"] = list(status.history)
     return report
+
+
+def as_status(name: str, report: Mapping[str, object]) -> Status:
+    """A status as a report on disk holds it; what makes no sense there is unknown, and without *Synced* all of it."""
+    conditions = tuple(_condition(c) for c in _maps(report, "conditions"))
+    reasons = {c.type: c.reason for c in conditions}
+    return Status(
+        name=name,
+        revision=_text(report, "revision"),
+        job_id=_text(report, "job_id"),
+        job_status=_text(report, "job_status"),
+        fine_tuned_model=_text(report, "fine_tuned_model"),
+        latest_model=_map(report, "latest_model", "model"),
+        trained_tokens=_number(report, "trained_tokens"),
+        estimated_finish=_number(report, "estimated_finish"),
+        progress=_map(report, "progress", "step"),
+        checkpoints=_maps(report, "checkpoints") or None,
+        error={key: str(value) for key, value in (_map(report, "error", "message") or {}).items()} or None,
+        conditions=conditions if {"Synced", "Succeeded"} <= reasons.keys() else (),
+        history=tuple(job for job in _maps(report, "history") if "job_id" in job),
+        past=reasons.get("Synced") == "Done",
+    )
+
+
+def _text(report: Mapping[str, object], key: str) -> str | None:
+    value = report.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _number(report: Mapping[str, object], key: str) -> int | None:
+    value = report.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _map(report: Mapping[str, object], key: str, needs: str) -> Mapping[str, object] | None:
+    value = report.get(key)
+    return value if isinstance(value, Mapping) and needs in value else None
+
+
+def _maps(report: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
+    items = report.get(key)
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+
+
+def _condition(report: Mapping[str, object]) -> Condition:
+    since = report.get("last_transition_time")
+    kind, status, reason, message = (str(report.get(key, "")) for key in _CONDITION[:4])
+    return Condition(kind, status, reason, message, None if since is None else str(since))
 
 
 def _report(content: bytes) -> Mapping[str, object]:

@@ -71,6 +71,9 @@ def there(fleet: FleetDirectory, **spec: Any) -> list[str]:
         ["plan", ".", "--root", "x"],
         ["plan", ".", "--provider", "nobody"],
         ["events"],
+        ["describe"],
+        ["status", ".", "a"],
+        ["events", "a", "--follow", "-o", "yaml"],
         ["sandbox", "--port", "99999"],
         ["apply", ".", "--sandbox-speed", "0"],
         ["plan", ".", "--assume", "anything"],
@@ -95,6 +98,7 @@ def test_help_and_version(shell: Shell) -> None:
         "plan",
         "apply",
         "status",
+        "describe",
         "events",
         "checkpoints",
         "forget",
@@ -607,13 +611,17 @@ def test_status(shell: Shell, fleet: FleetDirectory) -> None:
     fleet.job("b", model="sandbox-fail-file", seed=1)
     before = shell("status", fleet.root)
     assert before.code == 0
-    assert "False (NotCreated)" in before.out
+    assert "not created" in before.out
     assert not (fleet.root / ".reconciler").exists(), "looking leaves nothing behind"
     assert shell("apply", fleet.root, "--wait", "--sandbox-speed", "1000").code == 5
     rows = shell("status", fleet.root).out.splitlines()
-    assert rows[0].split() == ["NAME", "JOB", "STATUS", "SYNCED", "SUCCEEDED", "MODEL", "AGE"]
-    assert rows[1].split()[2:5] == ["succeeded", "True", "True"]
-    assert rows[2].split()[2:5] == ["failed", "True", "False"]
+    assert rows[0].split() == ["NAME", "STATUS", "DETAIL", "AGE"]
+    assert rows[1].split()[:2] == ["b", "failed"], "what is worst comes first"
+    assert rows[2].split()[:2] == ["a", "succeeded"]
+    assert "ft:gpt-4o-mini-" in rows[2]
+    wide = shell("status", fleet.root, "-o", "wide").out.splitlines()
+    assert wide[0].split()[-5:] == ["JOB", "SYNCED", "SUCCEEDED", "BLOCKED", "MODEL"]
+    assert "ftjob-" in wide[1]
     told = shell("status", fleet.root, "-o", "json").json
     assert set(told) == {"fleet", "items", "unmanaged"}
     assert set(told["items"][0]) == {
@@ -632,12 +640,14 @@ def test_status(shell: Shell, fleet: FleetDirectory) -> None:
         "history",
     }
     assert told["items"][1]["error"]["code"] == "invalid_training_file"
-    detail = shell("status", fleet.root, "a").out
-    assert "Checkpoints" in detail
-    assert "Jobs of this name" in detail
-    assert shell("status", fleet.root, "b").code == 0
-    unknown = shell("status", fleet.root, "nobody")
+    assert yaml.safe_load(shell("status", fleet.root, "-o", "yaml").out) == told
+    detail = shell("describe", "a", "-d", fleet.root).out
+    assert all(f"\n{title}:\n" in detail for title in ("Spec", "Conditions", "History", "Events", "Checkpoints"))
+    assert shell("describe", "b", "-d", fleet.root).code == 0
+    unknown = shell("describe", "nobody", "-d", fleet.root)
     assert (unknown.code, "known: a, b" in unknown.err) == (1, True)
+    one = shell("status", fleet.root, "a")
+    assert (one.code, f"for one job: reconciler describe a -d {fleet.root}" in one.err) == (64, True)
 
 
 def test_a_name_that_is_gone_says_who_ended_its_job_and_why(shell: Shell, fleet: FleetDirectory) -> None:
@@ -647,12 +657,14 @@ def test_a_name_that_is_gone_says_who_ended_its_job_and_why(shell: Shell, fleet:
     shell("apply", fleet.root)
     fleet.remove("a")
     shell("apply", fleet.root)
-    detail = shell("status", fleet.root, "a")
+    detail = shell("describe", "a", "-d", fleet.root)
     assert detail.code == 0
-    assert "cancelled by reconciler from this directory: its manifest was gone from the directory" in detail.out
+    assert "no manifest" in detail.out
+    words = " ".join(detail.out.split())
+    assert "cancelled by reconciler from this directory: its manifest was gone from the directory" in words
     told = yaml.safe_load((fleet.root / ".reconciler" / "status" / "a.yaml").read_text())["status"]
-    (item,) = shell("status", fleet.root, "a", "-o", "json").json["items"]
-    assert {"name": "a", **told} == item
+    item = shell("describe", "a", "-d", fleet.root, "-o", "json").json
+    assert {"name": "a", **told}.items() <= {**item, "checkpoints": told["checkpoints"]}.items()
     (past,) = item["history"]
     assert (past["ended_by"], past["ended_reason"]) == ("reconciler", "Removed")
     assert past["ended_at"] > 1_600_000_000
@@ -669,9 +681,9 @@ def test_a_run_without_the_journal_does_not_know_who_it_was(shell: Shell, fleet:
     fleet.remove("a")
     shell("apply", fleet.root)
     shutil.rmtree(fleet.root / ".reconciler")
-    ran = shell("status", fleet.root, "a")
-    assert "by whom is not known here" in ran.out
-    (item,) = shell("status", fleet.root, "a", "-o", "json").json["items"]
+    ran = shell("describe", "a", "-d", fleet.root)
+    assert "by whom is not known here" in " ".join(ran.out.split())
+    item = shell("describe", "a", "-d", fleet.root, "-o", "json").json
     assert [past["ended_by"] for past in item["history"]] == [None]
 
 
@@ -705,6 +717,9 @@ def test_events_and_checkpoints(shell: Shell, fleet: FleetDirectory) -> None:
     assert "Created fine-tuning job" in lines[0]
     assert "successfully completed" in lines[-1]
     told = shell("events", "a", "-d", fleet.root, "-o", "json").json
+    assert yaml.safe_load(shell("events", "a", "-d", fleet.root, "-o", "yaml").out) == told
+    follow = shell("events", "a", "-d", fleet.root, "-o", "json", "--follow").out.splitlines()
+    assert [json.loads(line) for line in follow] == told, "an object a line, for as long as it goes on"
     assert len(told) == len(lines)
     assert any("train_loss" in e["metrics"] for e in told)
     assert "TRAIN LOSS" in shell("checkpoints", "a", "-d", fleet.root).out
@@ -849,7 +864,7 @@ def test_an_apply_is_done_to_its_end_although_nobody_reads_it(fleet: FleetDirect
     fleet.job("a", seed=1)
     ran = in_a_shell(f"set -o pipefail; $R apply $D {reader}", fleet.root)
     assert (ran.returncode, "Traceback" in ran.stderr) == (0, False)
-    (told,) = json.loads(in_a_shell("$R status $D a -o json", fleet.root).stdout)["items"]
+    told = json.loads(in_a_shell("$R describe a -d $D -o json", fleet.root).stdout)
     assert "cancelled" in {past["status"] for past in told["history"]}, "the job that was replaced"
 
 

@@ -91,8 +91,8 @@ def test_changing_and_removing_ends_exactly_those_jobs(tmp_path: Path, shim: Pat
     blocks = commands(copy / "README.md")
     for block in blocks[:3]:
         run(f"export SANDBOX_SPEED=0.01\n{block}", copy, shim)  # its jobs are live on a busy machine, too
-    told = json.loads(run("reconciler status . tone -o json", copy, shim))
-    first, second = (job["status"] for job in told["items"][0]["history"])
+    told = json.loads(run("reconciler describe tone -o json", copy, shim))
+    first, second = (job["status"] for job in told["history"])
     assert first == "cancelled"
     assert second in {"validating_files", "queued", "running"}
     gone = json.loads(run("reconciler plan . -o json", copy, shim))

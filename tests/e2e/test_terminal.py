@@ -52,10 +52,10 @@ def test_every_command_ends_as_it_would_in_utf_8(fleet: FleetDirectory, environm
         (["plan", root], 0),
         (["apply", root, "--wait", "--log-format", "text", *fast], 5),
         (["status", root, *fast], 0),
-        (["status", root, "b", *fast], 0),
+        (["describe", "b", "-d", root, *fast], 0),
         (["events", "a", "-d", root, *fast], 0),
         (["apply", root, "--\u8266"], 64),
-        (["status", root, "\u8266", *fast], 1),
+        (["describe", "\u8266", "-d", root, *fast], 1),
         (["plan", root, "-o", "markdown", *fast], 0),
         (["run", "--help"], 0),
     )
@@ -94,12 +94,14 @@ def test_whatever_a_server_says_is_told(fleet: FleetDirectory, tmp_path: Path, e
         proxy.fault = fault
         with program(environment | {"OPENAI_BASE_URL": proxy.base_url}) as run:
             for command, *options in (
-                ["apply", "--yes", "--first-run", "--settle", "0", "--wait"],
-                ["status", "a"],
-                ["status", "a", "-o", "json"],
-                ["apply", "--yes", "--settle", "0", "-v", "--log-format", "text"],
+                ["apply", fleet.root, "--yes", "--first-run", "--settle", "0", "--wait"],
+                ["status", fleet.root],
+                ["describe", "a", "-d", fleet.root],
+                ["describe", "a", "-d", fleet.root, "-o", "json"],
+                ["describe", "a", "-d", fleet.root, "-o", "yaml"],
+                ["apply", fleet.root, "--yes", "--settle", "0", "-v", "--log-format", "text"],
             ):
-                done = run(command, fleet.root, *options)
+                done = run(command, *options)
                 assert b"Traceback" not in done.stderr
                 assert b"Gr" in done.stdout + done.stderr
                 assert done.returncode == (5 if "--wait" in options else 0)

@@ -137,6 +137,7 @@ class InPlace:
 
     def __init__(self, files: FileOperations) -> None:
         self.reports, self.read, self.remove = files.reports, files.read, files.remove
+        self.changed_at = files.changed_at
         self._files = files
 
     def write(self, path: Path, content: bytes) -> None:

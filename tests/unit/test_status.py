@@ -505,6 +505,9 @@ class _Files(dict[Path, bytes]):
             raise FileNotFoundError(path)
         return self[path]
 
+    def changed_at(self, path: Path) -> float:
+        return 60.0
+
     def write(self, path: Path, content: bytes) -> None:
         self[path] = content
 

@@ -1,0 +1,274 @@
+"""Everything known of one job, in the manner of `kubectl describe`: what it is, how it came so, and what happens next.
+
+Pure. `describe` fills a `Description` and prints it as text, or as data beside what `status` says.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.core.desired import Desired, Policy
+from reconciler.core.job import Event
+from reconciler.core.reason import Reason
+from reconciler.core.status import Condition, Progress, Status
+from reconciler.errors import printable
+from reconciler.render.records import event_data, time_words
+from reconciler.render.standing import Rank, is_live, progress_words, standing
+from reconciler.render.status_screen import RANK_COLOURS, model_words
+from reconciler.render.text import age, moment, paint, wrapped
+
+_LABEL = 14
+_EVENTS = 5
+_CHECKPOINTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One name. ``desired`` is None where no manifest holds it; ``events`` are its newest, the oldest first."""
+
+    fleet: str
+    status: Status
+    now: float
+    desired: Desired | None = None
+    progress: Progress | None = None
+    events: Sequence[Event] = ()
+
+    @property
+    def spec(self) -> dict[str, object]:
+        """The fields that its manifest sets, nested ones under the path that leads to them."""
+        desired = self.desired
+        if desired is None:
+            return {}
+        fields: dict[str, object] = dict(desired.body)
+        fields |= {"training_file": desired.training.path} if desired.training else {}
+        fields |= {"validation_file": desired.validation.path} if desired.validation else {}
+        fields |= {"model_from": desired.model_from} if desired.model_from else {}
+        fields |= {"extra_body": desired.extra_body} if desired.extra_body else {}
+        fields |= {"rerun": desired.form["rerun"]} if desired.form.get("rerun") else {}
+        fields |= {"policy": _policy(desired.policy)} if desired.policy != Policy() else {}
+        return dict(_flat(fields, ()))
+
+
+def as_data(shown: Description) -> dict[str, object]:
+    """What `describe` knows beside the item of `status`."""
+    refusal, desired = shown.status.refusal, shown.desired
+    return {
+        "fleet": shown.fleet,
+        "declared_in": {"path": desired.path, "line": desired.line} if desired else None,
+        "spec": shown.spec,
+        "refusal": refusal
+        and {
+            "job": refusal.name,
+            "reason": str(refusal.reason),
+            "message": refusal.message if refusal.name == shown.status.name else None,
+            "next_try": refusal.next_at,
+        },
+        "events": [event_data(event) for event in shown.events],
+        "next": next_words(shown),
+    }
+
+
+def as_text(shown: Description, *, width: int, colours: bool = False) -> str:
+    """All of it, in sections; no line is wider than ``width``, but for a word that alone is."""
+    lines = [line for label, text in _facts(shown) for line in _labelled(label, text, width)]
+    stands = standing(shown.status, now=shown.now, progress=shown.progress)
+    at = next(i for i, line in enumerate(lines) if line.startswith("Status:"))
+    lines[at] = lines[at].replace(stands.word, paint(stands.word, RANK_COLOURS[stands.rank], colours=colours), 1)
+    sections = (
+        ("Spec", [line for key, value in shown.spec.items() for line in _field(key, value, width)]),
+        ("Conditions", [line for c in shown.status.conditions for line in _condition(c, shown.now, width)]),
+        ("Last refusal", list(_refused(shown, width))),
+        ("History", [line for job in shown.status.history for line in _past(job, width)]),
+        ("Events", [line for event in shown.events[-_EVENTS:] for line in _event(event, width)]),
+        ("Checkpoints", list(_checkpoints(shown.status, width))),
+        ("What happens next", wrapped(next_words(shown), width, "  ")),
+    )
+    for title, body in sections:
+        lines += ["", f"{title}:", *body] if body else []
+    return "\n".join(lines)
+
+
+# ── its sections ──
+
+
+def _facts(shown: Description) -> Iterator[tuple[str, str]]:
+    status, desired = shown.status, shown.desired
+    stands = standing(status, now=shown.now, progress=shown.progress)
+    yield "Name", status.name
+    yield "Fleet", shown.fleet
+    yield "Declared in", f"{desired.path}:{desired.line}" if desired else "no manifest that can be read"
+    yield "Revision", status.revision or "-"
+    yield "Job", status.job_id or "-"
+    why = stands.rank in {Rank.TROUBLE, Rank.WAITS} and stands.detail + stands.tail
+    yield "Status", f"{stands.word}: {why}" if why else stands.word
+    if is_live(status):
+        yield "Progress", ", ".join(_progress(status, shown)) or "no step told yet"
+    yield "Model", model_words(status) or "-"
+    if status.created_at:
+        yield "Created", _when(status.created_at, shown.now)
+    if status.trained_tokens is not None:
+        yield "Trained", f"{status.trained_tokens} tokens"
+    if status.error:
+        yield "Error", ": ".join(part for part in (status.error.get(k) for k in ("code", "message", "param")) if part)
+
+
+def _progress(status: Status, shown: Description) -> list[str]:
+    valid = (status.progress or {}).get("valid_loss")
+    words = progress_words(status, shown.progress, shown.now)
+    return words + ([f"validation loss {valid:.3g}"] if isinstance(valid, int | float) else [])
+
+
+def _condition(condition: Condition, now: float, width: int) -> Iterator[str]:
+    since = f"since {_since(condition.last_transition_time, now)}" if condition.last_transition_time else "since -"
+    yield f"  {condition.type:<10} {condition.status:<8} {condition.reason}, {since}"
+    yield from wrapped(condition.message, width, "    ")
+
+
+def _refused(shown: Description, width: int) -> Iterator[str]:
+    refusal = shown.status.refusal
+    if refusal is None:
+        return
+    if refusal.name == shown.status.name:
+        yield from wrapped(refusal.message, width, "  ")
+    else:
+        yield from wrapped(f"not of this job: every create is held back since that of {refusal.name}", width, "  ")
+    later = shown.now < refusal.next_at
+    yield from wrapped(
+        f"next try: {moment(refusal.next_at, now=shown.now)}, or by the next apply"
+        if later
+        else "next try: by the next apply or pass",
+        width,
+        "  ",
+    )
+
+
+def _past(job: Mapping[str, object], width: int) -> Iterator[str]:
+    model = job.get("fine_tuned_model")
+    head = f"{job['job_id']}: attempt {job.get('attempt')} of revision {job.get('revision')}, {job.get('status')}"
+    yield from wrapped(head, width, "  ")
+    if model:
+        yield from wrapped(f"model {model}", width, "    ")
+    if job.get("ended_reason") is not None:
+        at = job.get("ended_at")
+        when = f" {time_words(at)} UTC" if isinstance(at, int) else ""
+        by = job.get("ended_by") or "whom is not known here"
+        yield from wrapped(f"ended{when} by {by} ({job['ended_reason']}): {job.get('ended_message')}", width, "    ")
+
+
+def _event(event: Event, width: int) -> list[str]:
+    level = "" if event.level == "info" else f"{event.level}: "
+    return wrapped(f"{time_words(event.created_at)}  {level}{event.message}", width, "  ")
+
+
+def _checkpoints(status: Status, width: int) -> Iterator[str]:
+    found = status.checkpoints or ()
+    for checkpoint in found[:_CHECKPOINTS]:
+        yield from wrapped(f"step {checkpoint.get('step')}: {checkpoint.get('model')}", width, "  ")
+    if len(found) > _CHECKPOINTS:
+        yield f"  and {len(found) - _CHECKPOINTS} more: reconciler checkpoints {status.name}"
+
+
+# ── what happens next ──
+
+_CREATES = "The next apply or pass creates its job."
+_CANCELS = "The next apply or pass cancels it."
+_RERUN = "Nothing, until a person: change the spec, or raise `rerun` to train it again."
+
+_NEXT: Mapping[str, str] = {
+    Reason.SOURCE_INVALID: "Nothing, until its manifest is mended; `reconciler validate` says what is wrong.",
+    Reason.OVERTAKEN: "Nothing from here: another run on this state directory goes on with a newer manifest.",
+    Reason.CREATE_UNRESOLVED: "The job is looked for; nothing is sent until it is known what became of the create.",
+    Reason.MISSING: "Nothing, until the job is seen again, or a person runs `reconciler forget {name}`.",
+    Reason.SUSPENDED: "Nothing, until `state: suspended` is taken out.",
+    Reason.CANCEL_REQUESTED: "Nothing, until `state: cancelled` is taken out.",
+    Reason.REMOVED: _CANCELS,
+    Reason.ORPHANED: "It is left to end; it is not cancelled from here.",
+    Reason.PRUNE_DISABLED: "It is left to end, because prune is off.",
+    Reason.DUPLICATE: "The next apply or pass cancels the second job.",
+    Reason.IN_PROGRESS: "It trains on; the next pass looks again.",
+    Reason.ADOPTED: "It trains on; the next apply or pass records it as the job of this name.",
+    Reason.SUCCEEDED: "Nothing: its model exists. Raise `rerun` to train it again.",
+    Reason.RETRY: "The next apply or pass creates another attempt.",
+    Reason.FAILED: _RERUN,
+    Reason.RESTORED: _CREATES,
+    Reason.CANCELLED: _RERUN,
+    Reason.NOT_CREATED: _CREATES,
+    Reason.WAITING_FOR_JOB: "It waits until {upstream} has a model; the pass after that creates its job.",
+    Reason.DEPENDENCY_FAILED: "Nothing, until {upstream} is mended: reconciler describe {upstream}.",
+    Reason.CREATE_REFUSED: "The next apply or pass tries it again.",
+    Reason.CREATE_REJECTED: "The next apply or pass tries it again; a changed spec is tried at once.",
+    Reason.NO_IDENTITY: "Nothing, until a person: see the condition Blocked.",
+    Reason.WAITING_FOR_PREVIOUS: "It waits until the earlier job has ended; the pass after that creates its job.",
+    Reason.WAITING_FOR_CAPACITY: "It waits until another job ends; max_active allows no more at once.",
+    Reason.BLOCKED: "Nothing, until its gate lets it go: reconciler plan says which, and the way on.",
+    Reason.SUPERSEDED: "The next apply or pass cancels the job of the earlier spec.",
+    Reason.AHEAD: "It is left alone; a person can approve its end: see reconciler plan.",
+}
+_PENDING: Mapping[str, str] = {Reason.CANCEL_REQUESTED: _CANCELS, Reason.CANCELLED: _CREATES}
+
+
+def next_words(shown: Description) -> str:
+    """What happens to this name by itself, or who has to do something."""
+    status = shown.status
+    conditions = {c.type: c for c in status.conditions}
+    synced = conditions["Synced"]
+    if synced.reason in {Reason.CREATE_REFUSED, Reason.CREATE_REJECTED}:
+        refusal = status.refusal
+        if refusal is not None and shown.now < refusal.next_at:
+            at = moment(refusal.next_at, now=shown.now)
+            return f"A pass of `reconciler run` tries it again from {at} on; reconciler apply tries it at once."
+    words = _PENDING.get(synced.reason) if synced.status == "False" else None
+    upstream = shown.desired.model_from if shown.desired else None
+    text = words or _NEXT.get(conditions.get("Blocked", synced).reason, "Nothing is left to do.")
+    return text.format(name=status.name, upstream=upstream or "the job that it builds on")
+
+
+# ── how it is laid out ──
+
+
+def _labelled(label: str, text: str, width: int) -> list[str]:
+    first, *rest = wrapped(text, max(width - _LABEL, 1)) or [""]
+    return [f"{label + ':':<{_LABEL}}{first}", *(" " * _LABEL + line for line in rest)]
+
+
+def _field(key: str, value: object, width: int) -> list[str]:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    first, *rest = wrapped(f"{key}: {text}", width - 4)
+    return [f"  {first}", *(f"    {line}" for line in rest)]
+
+
+def _flat(value: Mapping[str, object], path: tuple[str, ...]) -> Iterator[tuple[str, object]]:
+    """Each value under the keys that lead to it; those that every method has are left out."""
+    for key, item in value.items():
+        if isinstance(item, Mapping) and item:
+            yield from _flat(item, (*path, key))
+        else:
+            yield _short((*path, key)), item
+
+
+def _short(path: tuple[str, ...]) -> str:
+    if path == ("method", "type"):
+        return "method"
+    if path[0] == "method":
+        path = path[2:]  # method, and the type that it has
+    return ".".join(path[1:] if path[0] == "hyperparameters" and len(path) > 1 else path)
+
+
+def _policy(policy: Policy) -> dict[str, object]:
+    """What of it is not the default."""
+    usual, adopt = Policy(), policy.adopt
+    names = ("state", "on_change", "on_remove", "on_cancelled", "retries")
+    said: dict[str, object] = {n: getattr(policy, n) for n in names if getattr(policy, n) != getattr(usual, n)}
+    return said | ({"adopt": {"job_id": adopt.job_id, "revision": adopt.revision}} if adopt else {})
+
+
+def _when(seconds: int, now: float) -> str:
+    return f"{time_words(seconds)} UTC ({age(now - seconds)} ago)"
+
+
+def _since(text: str, now: float) -> str:
+    try:
+        return _when(int(datetime.fromisoformat(text).timestamp()), now)
+    except (ValueError, OverflowError):
+        return printable(text)

@@ -1,0 +1,99 @@
+"""A fleet on one screen: a row a job, worst first, no wider than the reader's terminal.
+
+Pure. `status` prints it, and `apply` at its end.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from reconciler.core.status import Progress, Status
+from reconciler.errors import printable
+from reconciler.render.standing import Rank, Standing, standing
+from reconciler.render.text import age, clip, clip_name, columns, pad, paint, table
+
+RANK_COLOURS: Mapping[Rank, str] = {Rank.TROUBLE: "red", Rank.WAITS: "yellow", Rank.RUNS: "cyan", Rank.DONE: "green"}
+_HEADER = ("NAME", "STATUS", "DETAIL", "AGE")
+_GAP = 2
+
+# Narrower than this, a row says nothing.
+_NARROWEST = 40
+# What a detail has of a row before a name is cut, and what a name has at least.
+_DETAIL, _SHORTEST_NAME = 30, 12
+# Of `-o wide`, which may be as wide as it needs: a message is no column.
+_WIDE_DETAIL = 60
+
+_NOTHING_READ: Mapping[str, Progress] = MappingProxyType({})
+
+
+def status_screen(
+    statuses: Iterable[Status],
+    *,
+    now: float,
+    width: int,
+    progress: Mapping[str, Progress] = _NOTHING_READ,
+    colours: bool = False,
+) -> str:
+    """Name, status, detail and age. ``progress`` is what was just read, by job id."""
+    rows = _rows(statuses, now, progress)
+    width = max(width, _NARROWEST)
+    names = [len(_HEADER[0]), *(len(status.name) for status, _ in rows)]
+    words = [len(_HEADER[1]), *(columns(stands.word) for _, stands in rows)]
+    ages = [len(_HEADER[3]), *(len(_age(status, now)) for status, _ in rows)]
+    word, old = min(max(words), max(width // 5, len(_HEADER[1]))), max(ages)
+    name = min(max(names), max(width - word - old - 3 * _GAP - _DETAIL, _SHORTEST_NAME))
+    detail = width - name - word - old - 3 * _GAP
+    longest = max([len(_HEADER[2]), *(columns(s.detail + s.tail) for _, s in rows)])
+    sizes = (name, word, min(detail, longest), old)
+    lines = [_line(_HEADER, sizes, "", colours=False)]
+    for status, stands in rows:
+        cells = (clip_name(status.name, name), clip(stands.word, word), _detail(stands, detail), _age(status, now))
+        lines.append(_line(cells, sizes, RANK_COLOURS[stands.rank], colours=colours))
+    return "\n".join(lines)
+
+
+def wide_table(statuses: Iterable[Status], *, now: float, progress: Mapping[str, Progress] = _NOTHING_READ) -> str:
+    """With the job's id, the conditions and the model besides; as wide as it needs to be."""
+    header = ("NAME", "STATUS", "DETAIL", "AGE", "JOB", "SYNCED", "SUCCEEDED", "BLOCKED", "MODEL")
+    rows: list[Sequence[str]] = [header]
+    for status, stands in _rows(statuses, now, progress):
+        cells = (status.name, stands.word, _detail(stands, _WIDE_DETAIL), _age(status, now), status.job_id or "-")
+        rows.append((*cells, *_conditions(status), model_words(status) or "-"))
+    return table(rows)
+
+
+def model_words(status: Status) -> str:
+    """The model to use now, and whether it is of an earlier spec; "" where there is none."""
+    if status.fine_tuned_model:
+        return printable(status.fine_tuned_model)
+    return f"{printable(str(status.latest_model['model']))} (earlier spec)" if status.latest_model else ""
+
+
+def _rows(statuses: Iterable[Status], now: float, progress: Mapping[str, Progress]) -> list[tuple[Status, Standing]]:
+    rows = [(s, standing(s, now=now, progress=progress.get(s.job_id or ""))) for s in statuses]
+    return sorted(rows, key=lambda row: (row[1].rank, row[0].name))
+
+
+def _line(cells: Sequence[str], sizes: Sequence[int], colour: str, *, colours: bool) -> str:
+    name, word, detail, old = (pad(cell, size) for cell, size in zip(cells, sizes, strict=True))
+    shown = paint(word.rstrip(), colour, colours=colours) + " " * (len(word) - len(word.rstrip()))
+    return (" " * _GAP).join((name, shown, detail, old)).rstrip()
+
+
+def _detail(stands: Standing, width: int) -> str:
+    """The tail stays where anything of the rest fits before it."""
+    room = width - columns(stands.tail)
+    return clip(stands.detail, room) + stands.tail if room > width // 3 else clip(stands.detail + stands.tail, width)
+
+
+def _conditions(status: Status) -> tuple[str, str, str]:
+    found = {c.type: c for c in status.conditions}
+    synced, blocked = found["Synced"], found.get("Blocked")
+    return (
+        synced.status if synced.status == "True" else f"{synced.status} ({synced.reason})",
+        found["Succeeded"].status,
+        f"True ({blocked.reason})" if blocked else "-",
+    )
+
+
+def _age(status: Status, now: float) -> str:
+    return age(now - status.created_at) if status.created_at else "-"

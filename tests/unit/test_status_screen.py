@@ -1,0 +1,215 @@
+"""A fleet on a screen: worst first, within its width, with why, how far and how long still."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.fields import State
+from reconciler.core.gates import Permission, gate
+from reconciler.core.job import Event, JobError
+from reconciler.core.memory import Refusal
+from reconciler.core.plan import plan
+from reconciler.core.status import Details, Progress, Status, statuses
+from reconciler.core.world import World
+from reconciler.engine.follow import progress_at
+from reconciler.errors import ProviderError
+from reconciler.render.report import status_table
+from reconciler.render.standing import Rank, standing
+from reconciler.render.status_screen import status_screen, wide_table
+from tests.fakes.builders import R1, R2, desired, fleet, job, memory, record, world
+from tests.fakes.clocks import ManualClock
+from tests.fakes.fan import one_by_one
+from tests.fakes.provider import MemoryProvider
+from tests.fakes.screens import on_screen
+from tests.fakes.situations import TABLE
+from tests.fakes.worlds import worlds
+
+NOW = 1_000.0
+MODEL = "ft:gpt-4o-mini-2024-07-18:an-organisation:a-suffix:AbCdEfGh"
+LIMIT = Refusal("refused", R1, "POST /fine_tuning/jobs: HTTP 429 quota: you exceeded your quota", 4_600, of_all=True)
+
+
+def report(w: World, **read: Progress) -> list[Status]:
+    found = statuses(
+        w, gate(plan(w), w, Permission(first_run=True)).plan, now=None, previous={}, details=Details(progress=read)
+    )
+    return list(found.values())
+
+
+def a_fleet() -> list[Status]:
+    """One of each kind."""
+    jobs = [
+        job("j1", "trains", created=400),
+        job("j2", "done", status="succeeded", model=MODEL, created=300),
+        job("j3", "broken", status="failed", error=JobError("invalid", "invalid training file, line 3", ""), created=1),
+        job("j4", "queued", status="queued", created=990),
+        job("j5", "gone", status="cancelled", created=100),
+    ]
+    names = ("trains", "done", "broken", "queued", "gone", "refused", "held-back", "missing")
+    remembers = memory(
+        records=[record("j9", "missing")], echoes=True, refused="x", refusals={"refused": LIMIT, "": LIMIT}
+    )
+    wants = [*(desired(name) for name in names), desired("waits", model_from="trains")]
+    w = world(jobs, wants, remembers=remembers, missing=frozenset({"j9"}))
+    return report(w, j1=Progress(120, 300, {"train_loss": 0.4242}, pace=2.0))
+
+
+READ: Mapping[str, Progress] = {"j1": Progress(120, 300, {}, pace=2.0)}
+
+
+def test_at_80_columns_worst_first() -> None:
+    screen = on_screen(status_screen(a_fleet(), now=NOW, width=80, progress=READ))
+    assert [line.split()[:2] for line in screen.lines if line] == [
+        ["NAME", "STATUS"],
+        ["broken", "failed"],
+        ["gone", "cancelled"],
+        ["held-back", "blocked"],
+        ["missing", "missing"],
+        ["refused", "blocked"],
+        ["waits", "waiting"],
+        ["queued", "queued"],
+        ["trains", "running"],
+        ["done", "succeeded"],
+    ]
+    assert screen.lines[1:3] == [
+        "broken     failed     invalid training file, line 3                       16m39s",
+        "gone       cancelled  cancelled by somebody else: a person, or a run wi…  15m",
+    ]
+    rows = {line.split()[0]: line for line in screen.lines if line}
+    assert "step 120 of 300 (40 %), loss 0.424, about 6m left" in rows["trains"]
+    assert "waits for the model of job trains" in rows["waits"]
+    assert "; next try 01:16 UTC" in rows["refused"]
+    assert "refused: the provider" in rows["refused"]
+    assert "quota" not in rows["held-back"], "that was said to another"
+
+
+def test_more_is_shown_at_120_columns() -> None:
+    rows = on_screen(status_screen(a_fleet(), now=NOW, width=120, progress=READ), 120, 40).text
+    assert MODEL in rows
+    assert "refused: the provider takes no new jobs (quota: you exceeded your quo…; next try 01:16 UTC" in rows
+    assert "the provider takes no new jobs at the moment (last refused: refused); next try 01:16 UTC" in rows
+
+
+def test_colours_say_how_bad_it_is_and_change_nothing_else() -> None:
+    plain = status_screen(a_fleet(), now=NOW, width=80, progress=READ)
+    coloured = on_screen(status_screen(a_fleet(), now=NOW, width=80, progress=READ, colours=True))
+    assert "\x1b" not in plain
+    assert coloured.text == on_screen(plain).text
+    assert coloured.colours == {
+        "failed": "red",
+        "cancelled": "red",
+        "blocked": "red",
+        "missing": "red",
+        "waiting": "brown",
+        "queued": "cyan",
+        "running": "cyan",
+        "succeeded": "green",
+    }
+
+
+def test_the_end_of_an_apply_shows_the_same_rows() -> None:
+    assert status_table(a_fleet(), now=NOW) == status_screen(a_fleet(), now=NOW, width=80)
+
+
+def test_wide_adds_the_id_the_conditions_and_the_whole_model() -> None:
+    rows = {line.split()[0]: line for line in wide_table(a_fleet(), now=NOW, progress=READ).split("\n")}
+    assert rows["NAME"].split()[4:] == ["JOB", "SYNCED", "SUCCEEDED", "BLOCKED", "MODEL"]
+    assert rows["done"].endswith(f"j2   True                   True       -                     {MODEL}")
+    assert "True (CreateRefused)" in rows["refused"]
+
+
+LONG = "a-name-of-sixty-three-letters-that-a-team-has-given-to-its-jobs"
+
+
+@given(worlds(), st.integers(40, 130), st.booleans())
+def test_no_row_is_wider_than_the_screen(w: World, width: int, colours: bool) -> None:
+    found = [replace(s, name=f"{s.name}-{LONG}"[:63], fine_tuned_model=MODEL * 3) for s in report(w)]
+    text = status_screen(found, now=NOW, width=width, colours=colours)
+    assert len(on_screen(text, width, 60).text.split("\n")) == len(found) + 1, "no row goes on in the next line"
+
+
+def test_names_of_one_family_stay_apart() -> None:
+    found = [replace(s, name=f"{LONG[:60]}-{end}") for s in report(world([job()], [desired()])) for end in ("v1", "v2")]
+    rows = on_screen(status_screen(found, now=NOW, width=80)).lines
+    assert [row.split()[0][-3:] for row in rows[1:3]] == ["-v1", "-v2"]
+
+
+@pytest.mark.parametrize("situation", TABLE, ids=lambda row: row[0])
+def test_every_situation_has_a_word_and_a_detail(situation: tuple[str, World, object]) -> None:
+    for status in report(situation[1]):
+        stands = standing(status, now=NOW)
+        assert stands.word != "-"
+        assert stands.detail
+
+
+def of(w: World, **more: Any) -> tuple[str, Rank, str]:
+    (status,) = report(w)
+    stands = standing(replace(status, **more), now=NOW)
+    return stands.word, stands.rank, stands.detail + stands.tail
+
+
+@pytest.mark.parametrize(
+    ("w", "expected"),
+    [
+        (world([], [desired(state=State.SUSPENDED)]), ("suspended", Rank.DONE)),
+        (world([], [desired(state=State.CANCELLED)]), ("cancelled", Rank.DONE)),
+        (world([job()], [desired(state=State.CANCELLED)]), ("running", Rank.WAITS)),
+        (world([job(status="Pausing…")], [desired()]), ("Pausing…", Rank.RUNS)),
+        (world([], [desired()], broken=frozenset("a")), ("blocked", Rank.TROUBLE)),
+        (world([job(revision=R2)], [desired()], of=fleet(max_cancels=0)), ("blocked", Rank.TROUBLE)),
+    ],
+)
+def test_the_status_is_a_persons_word(w: World, expected: tuple[str, Rank]) -> None:
+    assert of(w)[:2] == expected
+
+
+def test_a_refusal_says_when_it_is_tried_again_and_stays_when_that_is_over() -> None:
+    own = Refusal("a", R1, "bad suffix", 1_060)
+    (status,) = report(world([], [desired()], remembers=memory(refusals={"a": own}, echoes=True)))
+    said = [standing(status, now=now) for now in (NOW, NOW + 60)]
+    assert [s.detail + s.tail for s in said] == [
+        "refused: bad suffix; next try 00:17 UTC",
+        "refused: bad suffix; tried again next",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("progress", "more", "words"),
+    [
+        (Progress(10, 40, {}, pace=2.0), {}, "step 10 of 40 (25 %), about 1m left"),
+        (Progress(10, 40, {}), {}, "step 10 of 40 (25 %), about 45m left"),
+        (Progress(10, 40, {}), {"estimated_finish": 1_030}, "step 10 of 40 (25 %), about 30s left"),
+        (Progress(10, 40, {}), {"estimated_finish": 900}, "step 10 of 40 (25 %)"),
+        (Progress(10, 40, {}), {"created_at": None}, "step 10 of 40 (25 %)"),
+        (Progress(40, 40, {"train_loss": 1.0}), {}, "step 40 of 40 (100 %), loss 1"),
+        (Progress(7, None, {}), {}, "step 7"),
+        (None, {"estimated_finish": 8_200}, "about 2h left"),
+        (None, {}, "-"),
+    ],
+)
+def test_how_far_and_how_long_still(progress: Progress | None, more: dict[str, Any], words: str) -> None:
+    read = {} if progress is None else {"j1": progress}
+    (status,) = report(world([job()], [desired()]), **read)
+    assert standing(replace(status, **more), now=NOW, progress=progress).detail == words
+
+
+def event(step: float, at: int, **metrics: float) -> Event:
+    return Event(f"e{step}", at, "info", "metrics", "", {"step": step, **metrics})
+
+
+def test_progress_is_read_of_each_job_and_one_that_cannot_be_read_is_left_out() -> None:
+    provider = MemoryProvider(ManualClock())
+    provider.events = {
+        "j1": [event(10, 100), event(30, 160, total_steps=60.0, train_loss=0.5)],
+        "j2": [],
+        "j3": [event(5, 100)],
+    }
+    provider.trouble["events"] = [ProviderError("503")]
+    assert progress_at(provider, ["j4", "j1", "j2", "j3"], one_by_one) == {
+        "j1": Progress(30, 60, {"train_loss": 0.5}, pace=3.0),
+        "j3": Progress(5, None, {}, pace=None),
+    }
