@@ -157,7 +157,9 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
             events=events,
         )
         if form in {"json", "yaml"}:
-            print_document({**as_item(found), **as_data(shown), **known.incomplete}, form)
+            # An item has an error of its own: that of its job.
+            incomplete = {"provider_error" if k == "error" else k: v for k, v in known.incomplete.items()}
+            print_document({**as_item(found), **as_data(shown), **incomplete}, form)
         else:
             text = as_text(shown, width=terminal.width(), colours=terminal.colours())
             terminal.echo("\n\n".join(part for part in (known.warning(now), text) if part))

@@ -1,6 +1,7 @@
 """The commands as a user calls them: what they print, what they leave behind, and how they exit."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -695,6 +697,147 @@ def test_the_status_files_hold_what_status_prints(shell: Shell, fleet: FleetDire
     (item,) = shell("status", fleet.root, "-o", "json").json["items"]
     assert {"name": "a", **on_disk["status"]} == item
     assert item["checkpoints"]
+
+
+def on_disk(fleet: FleetDirectory) -> dict[str, dict[str, Any]]:
+    """What the status files say, by name."""
+    files = (fleet.root / ".reconciler" / "status").glob("*.yaml")
+    return {path.stem: {"name": path.stem, **yaml.safe_load(path.read_text())["status"]} for path in files}
+
+
+def cancelled_by_somebody(fleet: FleetDirectory, server: Proxy) -> None:
+    (job_id,) = (job["id"] for job in jobs_at(server.base_url))
+    httpx.post(f"{server.base_url}/fine_tuning/jobs/{job_id}/cancel").raise_for_status()
+
+
+def removed(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.remove("a")
+
+
+def to_be_cancelled(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a", policy={"state": "cancelled"})
+    server.fault = lambda r, was: reply({"error": {"message": "no"}}, 400) if r.path.endswith("/cancel") else was
+
+
+def refused_for_all(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("b", suffix="refuse-403")
+    fleet.job("c", seed=2)
+
+
+def rejected(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("b", suffix="refuse-400")
+
+
+def blocked(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.fleet(provider="compatible", limits={"max_creates": 1})
+    fleet.job("b", seed=1)
+    fleet.job("c", seed=2)
+
+
+def waiting(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.fleet(provider="compatible", limits={"max_active": 1})
+    fleet.job("b", seed=1)
+
+
+def failed(fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("b", model="sandbox-fail-file", seed=1)
+
+
+@pytest.mark.parametrize(
+    ("event", "reasons"),
+    [
+        (lambda _fleet, _server: None, {"InProgress"}),
+        (failed, {"InProgress", "Failed"}),
+        (cancelled_by_somebody, {"Cancelled"}),
+        (removed, {"Done"}),
+        (to_be_cancelled, {"CancelRequested"}),
+        (refused_for_all, {"InProgress", "CreateRefused"}),
+        (rejected, {"InProgress", "CreateRejected"}),
+        (blocked, {"InProgress", "Blocked"}),
+        (waiting, {"InProgress", "WaitingForCapacity"}),
+    ],
+)
+def test_status_describe_and_the_status_files_never_disagree(
+    shell: Shell,
+    fleet: FleetDirectory,
+    server: Proxy,
+    event: Callable[[FleetDirectory, Proxy], None],
+    reasons: set[str],
+) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    shell("apply", fleet.root, "--yes", "--first-run", *options)
+    event(fleet, server)
+    for _ in range(2):  # what was sent now, and what was found so
+        shell("apply", fleet.root, "--yes", *options)
+    told = shell("status", fleet.root, "--all", "-o", "json").json["items"]
+    files = on_disk(fleet)
+    moving = {"progress": None, "checkpoints": None}  # read at this very moment
+    assert {i["name"]: i | moving for i in told} == {name: item | moving for name, item in files.items()}
+    assert {i["conditions"][0]["reason"] for i in told} == reasons
+    for name, item in files.items():
+        described = shell("describe", name, "-d", fleet.root, "-o", "json").json
+        assert (item | moving).items() <= (described | moving).items()
+
+
+def test_a_refusal_stays_in_status_until_it_was_tried_again(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    """Found in the field: when the back-off was over, status forgot what the status files still said."""
+    options = there(fleet)
+    fleet.job("a")
+    shell("apply", fleet.root, "--yes", "--first-run", *options)
+    refused_for_all(fleet, server)
+    shell("apply", fleet.root, "--yes", *options)
+    before = shell("status", fleet.root).out
+    assert "; next try " in before
+    shell.clock.sleep(120)
+    after = shell("status", fleet.root).out
+    assert "; tried again next" in after
+    assert "last refused: b" in " ".join(shell("describe", "c", "-d", fleet.root).out.split())
+    files = on_disk(fleet)
+    for item in shell("status", fleet.root, "-o", "json").json["items"]:
+        assert item["conditions"] == files[item["name"]]["conditions"]
+    fleet.job("b", seed=1)
+    shell("apply", fleet.root, "--yes", *options)
+    assert "blocked" not in shell("status", fleet.root).out
+
+
+def test_where_the_provider_cannot_be_read_the_last_known_facts_are_shown(
+    shell: Shell, fleet: FleetDirectory, server: Proxy
+) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    server.fault = lambda _request, _was: reply({"error": {"message": "down"}}, 400)
+    nothing = shell("status", fleet.root)
+    assert (nothing.code, nothing.out) == (1, ""), "nothing is known yet"
+    server.fault = lambda _request, was: was
+    shell("apply", fleet.root, "--yes", "--first-run", *options)
+    files = on_disk(fleet)
+    server.fault = lambda _request, _was: reply({"error": {"message": "down"}}, 400)
+    for command in (["status", fleet.root], ["describe", "a", "-d", fleet.root]):
+        ran = shell(*command)
+        assert ran.code == 1
+        assert re.match(r"as of .* UTC \(.* ago\); the provider cannot be read: .*down", ran.out)
+        assert " a " in f" {ran.out}".replace("\n", " ")
+    known = shell("status", fleet.root, "-o", "json")
+    assert (known.code, known.json["complete"], known.json["unmanaged"]) == (1, False, None)
+    assert "down" in known.json["error"]
+    assert known.json["as_of"].endswith("Z")
+    assert known.json["items"] == list(files.values())
+    described = shell("describe", "a", "-d", fleet.root, "-o", "json").json
+    assert {key: described[key] for key in files["a"]} == files["a"]
+    assert (described["complete"], "down" in described["provider_error"]) == (False, True)
+
+
+def test_a_fleet_without_a_job_says_so_in_a_sentence(shell: Shell, fleet: FleetDirectory) -> None:
+    assert shell("status", fleet.root).out.startswith("fleet fleet-1 declares no job; ")
+    fleet.job("a")
+    fleet.job("b", seed=1)
+    shell("apply", fleet.root)
+    for name in ("a", "b"):
+        fleet.remove(name)
+        shell("apply", fleet.root)
+    assert "declares no job; 2 names whose manifest is gone: reconciler status --all" in shell("status", fleet.root).out
+    assert len(shell("status", fleet.root, "--all").out.splitlines()) == 3
 
 
 def test_status_tells_a_refusal_and_plan_what_apply_would_try(shell: Shell, fleet: FleetDirectory) -> None:

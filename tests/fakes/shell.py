@@ -28,11 +28,11 @@ class Shell:
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
-        self._clock = SkippingClock()
+        self.clock = SkippingClock()
 
     def __call__(self, *arguments: object) -> Ran:
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments], clock=self._clock)
+            main([str(a) for a in arguments], clock=self.clock)
         captured = self._capsys.readouterr()
         return Ran(int(ended.value.code or 0), captured.out, captured.err)

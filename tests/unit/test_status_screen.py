@@ -17,7 +17,6 @@ from reconciler.core.status import Details, Progress, Status, statuses
 from reconciler.core.world import World
 from reconciler.engine.follow import progress_at
 from reconciler.errors import ProviderError
-from reconciler.render.report import status_table
 from reconciler.render.standing import Rank, standing
 from reconciler.render.status_screen import status_screen, wide_table
 from tests.fakes.builders import R1, R2, desired, fleet, job, memory, record, world
@@ -109,10 +108,6 @@ def test_colours_say_how_bad_it_is_and_change_nothing_else() -> None:
         "running": "cyan",
         "succeeded": "green",
     }
-
-
-def test_the_end_of_an_apply_shows_the_same_rows() -> None:
-    assert status_table(a_fleet(), now=NOW) == status_screen(a_fleet(), now=NOW, width=80)
 
 
 def test_wide_adds_the_id_the_conditions_and_the_whole_model() -> None:
