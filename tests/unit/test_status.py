@@ -543,6 +543,21 @@ def test_a_file_that_cannot_be_read_counts_as_absent(text: str) -> None:
     assert StatusFiles(Path("/state"), files).read().keys() == {"a"}
 
 
+def test_what_was_reported_can_be_shown_again() -> None:
+    files = _Files()
+    found = report(world([job(status="failed", error=JobError("e", "m", ""))], [desired()]))
+    StatusFiles(Path("/state"), files).write(found)
+    read, at = StatusFiles(Path("/state"), files).recorded()
+    assert (read, at) == ({"a": replace(found["a"], created_at=None)}, 60.0)
+    assert StatusFiles(Path("/state"), _Files()).recorded() == ({}, 0.0)
+
+
+@pytest.mark.parametrize("text", ["{}", "{conditions: 7}", "{conditions: [7, {}]}", "{conditions: [{type: Synced}]}"])
+def test_a_report_that_makes_no_sense_is_not_shown(text: str) -> None:
+    files = _Files({Path("/state/status/a.yaml"): f"status: {text}\n".encode()})
+    assert StatusFiles(Path("/state"), files).recorded()[0] == {}
+
+
 # What readers of YAML 1.1 (PyYAML, libyaml's, Ruby's) or 1.2 (Go's, JavaScript's, ours) take for something else.
 AMBIGUOUS = """
 63473008579515e9 1234567890123456 0o17 017 0x1f 0b101 1_000 1,000 1e3 12e03 +1 -1 .5 5. 1.5 .inf -.INF .nan 190:20:30
