@@ -5,7 +5,6 @@ import secrets
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 from reconciler.cli import options, terminal
 from reconciler.cli.command import command
@@ -13,10 +12,10 @@ from reconciler.cli.invocation import program
 from reconciler.cli.manifests import lines_for, read_source, seen_from_here
 from reconciler.cli.output import print_document
 from reconciler.cli.starter import starter_files
-from reconciler.core.documents import FineTuningJobDocument, FleetDocument
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import ReconcilerError, printable
 from reconciler.render.problems import as_data, counted
+from reconciler.render.schema import manifest_schema
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"  # no l and o, as no 0 and 1: they are misread
 _RANDOM_END = f"{_LETTERS}23456789"
@@ -69,17 +68,7 @@ def validate(directory: str, root: Path | None, form: str) -> int:
 @options.output(text=False)
 def schema(form: str) -> None:
     """Print the JSON Schema of the manifests, for editors."""
-    documents = {model.__name__: model.model_json_schema() for model in (FleetDocument, FineTuningJobDocument)}
-    definitions: dict[str, Any] = {}
-    for document in documents.values():
-        definitions |= document.pop("$defs", {})
-    combined = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "reconciler/v1",
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in documents],
-        "$defs": definitions | documents,
-    }
-    print_document(combined, form)
+    print_document(manifest_schema(), form)
 
 
 def _fleet_name(directory: Path) -> str:

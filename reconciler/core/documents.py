@@ -31,7 +31,7 @@ class ProviderName(StrEnum):
     SANDBOX = "sandbox"
 
 
-_Percent = re.compile(r"(\d{1,3})%")
+_PERCENT = r"^(?:0{0,2}[0-9]|0?[1-9][0-9]|100)%$"
 _CLUSTERS = "What a cluster adds; ignored."
 
 
@@ -66,9 +66,18 @@ class _ExpectSpec(Strict):
     project: Word | None = None
 
 
+def _count_or_share(schema: dict[str, Any]) -> None:
+    """What the field's validator says, for editors."""
+    schema["anyOf"] = [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _PERCENT}]
+
+
 class _LimitsSpec(Strict):
     max_creates: Annotated[Integer, Field(ge=0)] = 20
-    max_cancels: int | str = Field(default="30%", description="A number, or a share of the live jobs such as 30%.")
+    max_cancels: int | str = Field(
+        default="30%",
+        description="A number, or a share of the live jobs such as 30%.",
+        json_schema_extra=_count_or_share,
+    )
     max_active: Annotated[Integer, Field(ge=1)] | None = None
 
     @field_validator("max_cancels", mode="before")
@@ -77,8 +86,7 @@ class _LimitsSpec(Strict):
         number = integral(value)
         if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
             return number
-        share = _Percent.fullmatch(value) if isinstance(value, str) else None
-        if share is None or int(share[1]) > 100:  # noqa: PLR2004 - per cent
+        if not isinstance(value, str) or value.endswith("\n") or not re.match(_PERCENT, value):
             raise ValueError("must be a number from 0, or a share such as 30%")
         return value
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from reconciler.core.methods import Hyperparameters, Method
 from reconciler.core.placeholder import name_fault, path_fault
-from reconciler.core.scalars import FilePath, Integer, Name, Strict, Word, all_filled, meant
+from reconciler.core.scalars import UNSET, FilePath, Integer, Name, Strict, Word, all_filled, meant
 from reconciler.errors import escaped
 
 # The API takes 16 pairs of metadata; six are kept for our marks (job.py).
@@ -129,10 +129,47 @@ _OURS = Fate(sent=False, hashed=Hashed.NO)
 _OURS_AND_HASHED = Fate(sent=False, hashed=Hashed.AS_WRITTEN)
 
 
+def _bounded_pairs(schema: dict[str, Any]) -> None:
+    """What `_within_bounds` says, for editors."""
+    schema["anyOf"][0] |= {
+        "maxProperties": _METADATA_PAIRS,
+        "propertyNames": {"minLength": 1, "maxLength": 64, "not": {"pattern": f"^{_OUR_PREFIX}"}},
+        "additionalProperties": {"type": "string", "maxLength": 512},
+    }
+
+
+def _no_body_fields(schema: dict[str, Any]) -> None:
+    schema["anyOf"][0]["propertyNames"] = {"not": {"enum": list(BODY_FIELDS)}}
+
+
 _PairText = Annotated[str, meant(path_fault)]
 
 
+def _set(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"not": UNSET}}}
+
+
+# What `_consistent` says, for editors.
+_OLD_FORM_TOO: dict[str, Any] = {
+    "allOf": [
+        _set("hyperparameters"),
+        _set("method"),
+        {
+            "not": {
+                "properties": {
+                    "method": {"properties": {"type": {"const": "supervised"}, "supervised": UNSET}},
+                }
+            }
+        },
+    ]
+}
+
+
 class JobSpec(Strict):
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [_set("model"), _set("model_from")], "not": _OLD_FORM_TOO},
+    )
+
     model: Annotated[Word | None, _SENT_AND_HASHED] = None
     training_file: Annotated[
         FilePath,
@@ -147,10 +184,10 @@ class JobSpec(Strict):
     method: Annotated[Method | None, _SENT_AND_HASHED] = None
     hyperparameters: Annotated[Hyperparameters | None, _SENT_AND_HASHED] = None
     integrations: Annotated[list[Integration] | None, _SENT] = None
-    metadata: Annotated[dict[_PairText, _PairText] | None, _SENT] = None
+    metadata: Annotated[dict[_PairText, _PairText] | None, _SENT, Field(json_schema_extra=_bounded_pairs)] = None
     model_from: Annotated[_ModelFrom | None, Fate(sent=False, hashed=Hashed.AS_NAMED)] = None
     # Its own fields are sent, after those of the spec (body.py).
-    extra_body: Annotated[dict[str, Any] | None, _OURS_AND_HASHED] = None
+    extra_body: Annotated[dict[str, Any] | None, _OURS_AND_HASHED, Field(json_schema_extra=_no_body_fields)] = None
     rerun: Annotated[Integer, Field(ge=0, le=1_000_000), _OURS_AND_HASHED] = 0
     policy: Annotated[_PolicySpec, _OURS] = _PolicySpec()
 

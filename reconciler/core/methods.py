@@ -4,23 +4,39 @@ Pure. `fields` puts `Method` and `Hyperparameters` under ``spec``. Bounds are th
 (schemas CreateFineTuningJobRequest, FineTune…Method, Grader…). A null and an empty map mean unset, everywhere.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, StringConstraints, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 from pydantic_core import core_schema
 
 from reconciler.core.placeholder import free_fault
-from reconciler.core.scalars import Integer, Label, Number, Strict, Text, Word, all_filled, integral, meant
+from reconciler.core.scalars import UNSET, Integer, Label, Number, Strict, Text, Word, all_filled, integral, meant
+
+_BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
+    "minimum": operator.ge,
+    "maximum": operator.le,
+    "exclusiveMinimum": operator.gt,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Auto:
-    """``auto``, or a number that passes ``check``; ``words`` say which."""
+    """``auto``, or a number within ``bounds`` (as JSON Schema names them); ``words`` say which."""
 
     words: str
-    check: Callable[[float], bool]
+    bounds: Mapping[str, float]
     integer: bool = False
 
     def validate(self, value: Any) -> Any:
@@ -28,25 +44,28 @@ class _Auto:
             return value
         number = integral(value)
         kinds = (int,) if self.integer else (int, float)
-        if isinstance(number, bool) or not isinstance(number, kinds) or not self.check(number):
+        if isinstance(number, bool) or not isinstance(number, kinds) or not self._within(number):
             raise ValueError(f"must be auto or {self.words}")
         return number
+
+    def _within(self, number: float) -> bool:
+        return number - number == 0 and all(_BOUNDS[name](number, bound) for name, bound in self.bounds.items())
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(self.validate)
 
     def __get_pydantic_json_schema__(self, _schema: Any, _handler: Any) -> dict[str, Any]:
         kind = "integer" if self.integer else "number"
-        return {"anyOf": [{"const": "auto"}, {"type": kind}], "description": f"auto, or {self.words}"}
+        return {"anyOf": [{"const": "auto"}, {"type": kind, **self.bounds}], "description": f"auto, or {self.words}"}
 
 
 # The bounds are those of the API reference; None is "not set", as everywhere.
-_Epochs = Annotated[Any, _Auto("a whole number from 1 to 50", lambda n: 1 <= n <= 50, integer=True)]  # noqa: PLR2004
-_Batch = Annotated[Any, _Auto("a whole number from 1 to 256", lambda n: 1 <= n <= 256, integer=True)]  # noqa: PLR2004
-_Rate = Annotated[Any, _Auto("a number above 0", lambda n: 0 < n < float("inf"))]
-_Beta = Annotated[Any, _Auto("a number above 0, at most 2", lambda n: 0 < n <= 2)]  # noqa: PLR2004
-_Compute = Annotated[Any, _Auto("a number above 0.00001, at most 10", lambda n: 1e-05 < n <= 10)]  # noqa: PLR2004
-_Count = Annotated[Any, _Auto("a whole number from 1", lambda n: 1 <= n < 2**31, integer=True)]
+_Epochs = Annotated[Any, _Auto("a whole number from 1 to 50", {"minimum": 1, "maximum": 50}, integer=True)]
+_Batch = Annotated[Any, _Auto("a whole number from 1 to 256", {"minimum": 1, "maximum": 256}, integer=True)]
+_Rate = Annotated[Any, _Auto("a number above 0", {"exclusiveMinimum": 0})]
+_Beta = Annotated[Any, _Auto("a number above 0, at most 2", {"exclusiveMinimum": 0, "maximum": 2})]
+_Compute = Annotated[Any, _Auto("a number above 0.00001, at most 10", {"exclusiveMinimum": 1e-05, "maximum": 10})]
+_Count = Annotated[Any, _Auto("a whole number from 1", {"minimum": 1, "maximum": 2**31 - 1}, integer=True)]
 
 
 class Hyperparameters(Strict):
@@ -198,8 +217,27 @@ class ReinforcementMethod(Strict):
     hyperparameters: ReinforcementHyperparameters | None = None
 
 
+_METHODS = frozenset({"supervised", "dpo", "reinforcement"})
+
+
+def _of_type(method: str, then: dict[str, Any]) -> dict[str, Any]:
+    return {"if": {"properties": {"type": {"const": method}}}, "then": then}
+
+
+def _alone(method: str) -> dict[str, Any]:
+    """What `_one_method` says, for editors."""
+    return _of_type(method, {"properties": dict.fromkeys(sorted(_METHODS - {method}), UNSET)})
+
+
+_WITH_GRADER = _of_type(
+    "reinforcement", {"required": ["reinforcement"], "properties": {"reinforcement": {"not": UNSET}}}
+)
+
+
 class Method(Strict):
     """How the model is trained."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [*map(_alone, sorted(_METHODS)), _WITH_GRADER]})
 
     type: Literal["supervised", "dpo", "reinforcement"]
     supervised: SupervisedMethod | None = None

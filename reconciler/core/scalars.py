@@ -7,7 +7,17 @@ refused here, by the rules of `placeholder`. What a field means is not known her
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from reconciler.core.placeholder import free_fault, name_fault, path_fault
 
@@ -24,6 +34,33 @@ class Strict(BaseModel):
             return value
         fields = cls.model_fields
         return {k: v for k, v in value.items() if k not in fields or not (v is None or v == {})}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """What `_unset` takes for unset, the schema allows where a field may be unset, and nowhere else."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        required = schema.get("required", [])
+        for name, field in schema.get("properties", {}).items():
+            if name in required:
+                if not field.keys() - {"title", "description"}:
+                    field["not"] = UNSET
+                continue
+            kept = {key: field.pop(key) for key in ("title", "description", "default") if key in field}
+            kept = {key: value for key, value in kept.items() if value is not None}
+            choices = field.pop("anyOf", None) or [dict(field)]
+            field.clear()
+            choices = [_bounded(one) for one in choices if one != {"type": "null"}]
+            field |= {**kept, "anyOf": [*choices, UNSET]}
+        return schema
+
+
+def _bounded(schema: dict[str, Any]) -> dict[str, Any]:
+    """With the bounds of a number under their names in JSON Schema, which pydantic forgets behind a validator."""
+    return {{"ge": "minimum", "le": "maximum"}.get(key, key): value for key, value in schema.items()}
+
+
+# A null, and an empty map.
+UNSET: dict[str, Any] = {"type": ["null", "object"], "maxProperties": 0}
 
 
 def integral(value: Any) -> Any:
@@ -57,7 +94,7 @@ Name = Annotated[
 ]
 # A grader's labels are words of the data.
 Label = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(free_fault)]
-Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def all_filled(value: Any) -> Any:
