@@ -39,12 +39,13 @@ class Complaint:
 
 def problems_of(error: ValidationError) -> list[Complaint]:
     """Each error that is none's consequence."""
-    found = [_Error.of(error.title, one) for one in error.errors()]
+    errors = error.errors()
+    # Those beyond the limit are not looked at: a document may hold thousands, and each is compared with the others.
+    found = [_Error.of(error.title, one) for one in errors[:ERRORS_LIMIT]]
     told = [one for one in found if not one.is_entailed_by(found)]
     complaints = [Complaint(one.keys, one.sentence(), one.meant.path if one.meant else ()) for one in told]
-    if len(told) > ERRORS_LIMIT:
-        rest = Complaint((), f"errors beyond the first {ERRORS_LIMIT}: {len(told) - ERRORS_LIMIT}")
-        return [*complaints[:ERRORS_LIMIT], rest]
+    if len(errors) > ERRORS_LIMIT:
+        complaints.append(Complaint((), f"errors beyond the first {ERRORS_LIMIT}: {len(errors) - ERRORS_LIMIT}"))
     return complaints
 
 

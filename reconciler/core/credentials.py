@@ -33,6 +33,8 @@ _EXACTLY = {
 }
 _SECRET = re.compile(r"apikey|token$|secret|password|passwd|authorization|privatekey|credential")
 
+_LONGEST = 64  # characters that a name is known by
+
 # Values that are keys by their shape, wherever they stand; and what stands between // and @ of a URL.
 _SHAPES = re.compile(
     r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{8,}|\b(?:hf|ghp|gho|ghs|github_pat|glpat|xox[abp])[_-][A-Za-z0-9_-]{8,}"
@@ -46,15 +48,14 @@ _NAMED = re.compile(
 
 def way_of(field: str, *, wandb: bool = False) -> str:
     """Where what ``field`` names belongs; "" where it is nothing of that kind."""
-    plain = folded(field)
     if is_secret(field):
         return _WANDB_KEY if wandb else _KEY
-    return _EXACTLY.get(plain, "")
+    return _EXACTLY.get(folded(field[:_LONGEST]), "")
 
 
 def is_secret(field: str) -> bool:
     """Whether what stands under this name is a key, or a password."""
-    plain = folded(field)
+    plain = folded(field[:_LONGEST])
     return _SECRET.search(plain) is not None or _EXACTLY.get(plain) is _KEY
 
 

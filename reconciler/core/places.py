@@ -22,6 +22,7 @@ DOCUMENTS: Mapping[str, type[BaseModel]] = {model.__name__: model for model in (
 # An item of a list, or what a map holds under any name.
 _EACH = "*"
 # Accepted as the API accepts it, and never proposed.
+_LONGEST = 64  # no misspelling of a field is longer
 _OLD = ("spec", "hyperparameters")
 _NOBODYS = ClusterMetadata.model_fields.keys() | {"status"}
 
@@ -56,8 +57,9 @@ def meant_by(document: str, path: _Path, name: str) -> Meant | None:
 
 
 def _near(name: str, own: tuple[str, ...]) -> str | None:
-    plain = {folded(field): field for field in own}
-    same = plain.get(folded(name))
+    if len(name) > _LONGEST:
+        return None
+    same = {folded(field): field for field in own}.get(folded(name))
     close = [same] if same else difflib.get_close_matches(name, own, n=1)
     return close[0] if close else None
 
