@@ -4,33 +4,51 @@ import json
 from collections.abc import Mapping
 
 from reconciler.core.documents import API_VERSION
+from reconciler.render.schema import manifest_schema
+
+# Skipped when the fleet is read, since its name starts with a dot; `reconciler schema` prints it anew.
+SCHEMA_FILE = ".reconciler.schema.json"
+_MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}\n"
 
 _FLEET = f"""\
-apiVersion: {API_VERSION}
+{_MODELINE}apiVersion: {API_VERSION}
 kind: Fleet
 metadata:
   name: {{name}}  # the ownership mark on every job of this fleet: keep it
 spec:
   provider: sandbox  # trains nothing and costs nothing; then: openai | azure | litellm | compatible
+  # state: suspended  # touch nothing; or cancelled: cancel every live job
+  # prune: false  # leave live jobs whose manifest is gone
+  # expect: {{{{host: api.openai.com}}}}  # refuse to work anywhere else; also organization, project
   limits:
-    max_creates: 20
-    max_cancels: 30%
+    max_creates: 20  # a pass that wants more new jobs is refused
+    max_cancels: 30%  # of the fleet's live jobs, or a number
+    # max_active: 3  # live jobs at once; the rest wait their turn
 """
 
 _JOB = f"""\
-apiVersion: {API_VERSION}
+{_MODELINE}apiVersion: {API_VERSION}
 kind: FineTuningJob
 metadata:
   name: first-job
 spec:
   model: gpt-4o-mini-2024-07-18
   training_file: data/train.jsonl
+  # validation_file: data/train.jsonl  # better: examples that are not trained on
   suffix: first-job
+  # seed: 7
   method:
-    type: supervised
+    type: supervised  # or dpo, reinforcement
     supervised:
       hyperparameters:
         n_epochs: 3
+        # batch_size: 8
+        # learning_rate_multiplier: 0.5
+  # integrations: [{{type: wandb, wandb: {{project: first-project}}}}]
+  # metadata: {{ticket: ML-12}}  # at most 10 pairs, kept with the job at the provider
+  # extra_body: {{priority: low}}  # fields of this provider alone, sent as they are
+  # rerun: 1  # raise it to train the same spec again
+  # policy: {{on_change: wait, retries: 2}}  # also state, on_remove, on_cancelled, adopt
 """
 
 _IGNORED = """\
@@ -64,6 +82,7 @@ def starter_files(fleet: str) -> Mapping[str, str]:
         "fleet.yaml": _FLEET.format(name=fleet),
         "first-job.yaml": _JOB,
         "data/train.jsonl": "".join(f"{_example(*dialogue)}\n" for dialogue in _DIALOGUES),
+        SCHEMA_FILE: json.dumps(manifest_schema(), indent=2) + "\n",
         ".gitignore": _IGNORED,
         ".gitattributes": _ATTRIBUTES,
     }

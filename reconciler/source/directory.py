@@ -139,8 +139,10 @@ def _perhaps_broken(entries: Sequence[Entry], reading: Reading) -> Iterator[str]
 def _with_texts(problems: Iterable[Problem], reading: Reading) -> Iterator[Problem]:
     """Each problem with the line it stands in, of the very bytes that were read; no key is shown."""
     for path, of_file in groupby(problems, key=lambda problem: problem.path):
-        lines = lines_of(reading.contents[path].decode(errors="replace")) if path in reading.contents else []
-        for problem in of_file:
+        found = list(of_file)
+        content = reading.contents.get(path, b"") if any(problem.line for problem in found) else b""
+        lines = lines_of(content.decode(errors="replace"))
+        for problem in found:
             text = lines[problem.line - 1].removeprefix("\ufeff") if 0 < problem.line <= len(lines) else ""
             text = text if len(text) <= _LINE_SHOWN else ""
             message, field = without_keys(problem.message), without_keys(problem.field)

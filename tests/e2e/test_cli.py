@@ -163,6 +163,10 @@ def test_init_writes_what_passes_validate_and_overwrites_nothing(shell: Shell, t
     assert {p: p.read_bytes() for p in directory.rglob("*") if p.is_file()} == before
     assert ".reconciler/" in (directory / ".gitignore").read_text()
     assert "eol=lf" in (directory / ".gitattributes").read_text()
+    for name in ("fleet.yaml", "first-job.yaml"):
+        modeline, _ = (directory / name).read_text().split("\n", 1)
+        schema = modeline.removeprefix("# yaml-language-server: $schema=")
+        assert json.loads((directory / schema).read_text()) == shell("schema").json
 
 
 def fleet_name(directory: Path) -> str:
