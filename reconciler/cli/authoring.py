@@ -6,19 +6,20 @@ import shlex
 import sys
 from pathlib import Path
 
-from reconciler.cli import options, terminal
+from reconciler.cli import github, options, terminal
 from reconciler.cli.command import command
 from reconciler.cli.invocation import program
 from reconciler.cli.manifests import lines_for, read_source, seen_from_here
 from reconciler.cli.output import print_document
 from reconciler.cli.starter import starter_files
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.errors import ReconcilerError, printable
+from reconciler.errors import ReconcilerError
 from reconciler.render.problems import as_data, counted
 from reconciler.render.schema import manifest_schema
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"  # no l and o, as no 0 and 1: they are misread
 _RANDOM_END = f"{_LETTERS}23456789"
+_SHOWN = 10  # annotations of one kind that GitHub shows of a step
 _NAME_MAX = 58  # a DNS label has 63 characters, 5 of which are the random end
 
 
@@ -51,6 +52,7 @@ def init(directory: Path) -> None:
 @options.directory_argument
 @options.root
 @options.output("github")
+@github.reporting_errors
 def validate(directory: str, root: Path | None, form: str) -> int:
     """Check manifests and training files, offline."""
     snapshot = read_source(directory, root)
@@ -101,18 +103,21 @@ def _github(snapshot: Snapshot) -> str:
     """Workflow commands that GitHub shows beside the line: its paths start where a workflow runs."""
     errors = [_annotation("error", p) for p in seen_from_here(snapshot, snapshot.problems)]
     warnings = [_annotation("warning", p) for p in seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps))]
-    return "\n".join([*errors, *warnings, *([] if errors else [_text(snapshot)])])
+    return "\n".join([*errors, *warnings, *_notice(len(errors), len(warnings)), *([] if errors else [_text(snapshot)])])
+
+
+def _notice(errors: int, warnings: int) -> list[str]:
+    """How many there are: GitHub shows ten of each a step."""
+    counts = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
+    hidden = "; GitHub shows the first 10 of each kind, the log has them all" if max(errors, warnings) > _SHOWN else ""
+    return [f"::notice::{', '.join(counts)}{hidden}"] if counts else []
 
 
 def _annotation(level: str, problem: Problem) -> str:
-    path = _escaped(problem.path).replace(":", "%3A").replace(",", "%2C")
-    text = _escaped(f"{problem.field}: {problem.message}" if problem.field else problem.message)
+    path = github.property_value(github.path_in_repository(problem.path))
+    text = github.data(f"{problem.field}: {problem.message}" if problem.field else problem.message)
     position = f",line={problem.line},col={problem.column}" if problem.line else ""
     return f"::{level} file={path}{position}::{text}"
-
-
-def _escaped(text: str) -> str:
-    return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 _FORMS = {"text": _text, "github": _github}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from reconciler.cli import terminal
+from reconciler.cli import github, terminal
 from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext
 from reconciler.core.change import Cancel, Create, Hold
@@ -26,6 +26,7 @@ from reconciler.render.plan_text import plan_text
 from reconciler.render.progress import job_progress
 from reconciler.render.review import Review
 from reconciler.render.status_screen import status_screen
+from reconciler.render.step_summary import apply_markdown, step_outputs
 
 # What a cancel throws away, how far a job is, and whether a file is there, is looked up for this many.
 _LOOKUPS = 20
@@ -132,8 +133,10 @@ class Console:
         """How it ended."""
         self._context.voice.close()
         after = review_of(self._context, result.last.after, self._command)
+        first = self._first or after
+        github.report(apply_markdown(first, result, after, directory=self._directory), step_outputs(first))
         if self._form != "text":
-            data = plan_data(self._first or after, result.outcomes)
+            data = plan_data(first, result.outcomes)
             data |= {"converged": after.converged, "requeue_after": after.requeue_after}
             data |= {"gates": plan_data(after)["gates"], "failure": result.failure or None}
             print_document(data, self._form, say=terminal.tell)

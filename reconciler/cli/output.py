@@ -93,12 +93,13 @@ def _yaml_failure(error: BaseException, message: str) -> str:
 
 def _markdown_failure(error: BaseException, message: str) -> str:
     """In a block of code, which nothing in it can end: a line that is indented is code."""
-    problems = (_problem_line(problem) for problem in getattr(error, "details", ()))
+    problems = (problem_line(problem) for problem in getattr(error, "details", ()))
     lines = "\n".join(f"    {printable(line)}" for line in (*message.split("\n"), *problems))
     return f"{_FAILED_PLAN}\n\n{lines}"
 
 
-def _problem_line(problem: Mapping[str, object]) -> str:
+def problem_line(problem: Mapping[str, object]) -> str:
+    """One of an error's ``details`` as a person reads it."""
     field = f"{problem['field']}: " if problem["field"] else ""
     return f"{problem['path']}:{problem['line']}:{problem['column']}: {field}{problem['message']}"
 

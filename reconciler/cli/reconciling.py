@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli import options, terminal
+from reconciler.cli import github, options, terminal
 from reconciler.cli.command import command
 from reconciler.cli.console import Console, review_of, target, text_of
 from reconciler.cli.interruption import explained, nothing_sent, still_training
@@ -26,6 +26,7 @@ from reconciler.engine.steps import Decided
 from reconciler.errors import Declined, StalePlan, UsageError, escaped
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_markdown import plan_markdown
+from reconciler.render.step_summary import step_outputs
 
 _CHANGES_PRESENT = 2
 
@@ -38,6 +39,7 @@ _CHANGES_PRESENT = 2
 @options.connection
 @options.writing
 @click.pass_context
+@github.reporting_errors
 def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> int:
     """Show what apply would do, and why.
 
@@ -54,6 +56,7 @@ def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode:
             print_document(plan_data(review), form)
         else:
             terminal.echo(plan_markdown(review) if form == "markdown" else text_of(review))
+        github.report(plan_markdown(review), step_outputs(review))
         if detailed_exitcode and review.changes_present:
             return _CHANGES_PRESENT
         return 3 if decided.gated.refusals else 0
@@ -80,6 +83,7 @@ def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode:
 @options.connection
 @options.writing
 @click.pass_context
+@github.reporting_errors
 def apply(  # noqa: PLR0913 - one parameter a flag of the command
     ctx: click.Context,
     /,

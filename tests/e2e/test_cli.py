@@ -224,15 +224,16 @@ def test_validate_as_json_and_for_github(shell: Shell, fleet: FleetDirectory) ->
         }
     ]
     ran = shell("validate", fleet.root, "-o", "github")
-    assert (
-        ran.out
-        == f"::error file={fleet.root}/a.yaml,line=10,col=3::spec.seed: must be greater than or equal to 0, not -1\n"
-    )
+    assert ran.out.splitlines() == [
+        f"::error file={fleet.root}/a.yaml,line=10,col=3::spec.seed: must be greater than or equal to 0, not -1",
+        "::notice::1 error",
+    ]
 
 
 def test_a_github_annotation_cannot_be_broken_out_of(shell: Shell, fleet: FleetDirectory) -> None:
     fleet.job("a", **{"x\n::set-env name=A::%0A": 1})
-    (line,) = shell("validate", fleet.root, "-o", "github").out.splitlines()
+    line, notice = shell("validate", fleet.root, "-o", "github").out.splitlines()
+    assert notice == "::notice::1 error"
     assert line.startswith(f"::error file={fleet.root}/a.yaml")
 
 
@@ -400,8 +401,8 @@ def test_plan_as_json(shell: Shell, fleet: FleetDirectory) -> None:
 def test_plan_as_markdown_escapes_what_is_foreign(shell: Shell, fleet: FleetDirectory) -> None:
     fleet.job("a", suffix="x|y<b")
     out = shell("plan", fleet.root, "-o", "markdown").out
-    assert "### Fine-tuning plan: fleet fleet-1 at sandbox" in out
-    assert "| + create | `a` | NotCreated |" in out
+    assert out.startswith("<!-- reconciler plan fleet-1 -->\n### Fine-tuning plan: `fleet fleet-1 at sandbox`\n")
+    assert "<summary>+ create <code>a</code> — NotCreated</summary>" in out
 
 
 def test_no_colour_without_a_terminal(shell: Shell, fleet: FleetDirectory) -> None:
