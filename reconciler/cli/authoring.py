@@ -5,6 +5,7 @@ import secrets
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from reconciler.cli import github, options, terminal
 from reconciler.cli.command import command

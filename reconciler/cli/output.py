@@ -14,8 +14,8 @@ from typing import Any
 
 from reconciler.cli import terminal
 from reconciler.errors import printable
+from reconciler.render.markdown import error_markdown
 
-_FAILED_PLAN = "### Fine-tuning plan: could not be made"
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
@@ -92,10 +92,7 @@ def _yaml_failure(error: BaseException, message: str) -> str:
 
 
 def _markdown_failure(error: BaseException, message: str) -> str:
-    """In a block of code, which nothing in it can end: a line that is indented is code."""
-    problems = (problem_line(problem) for problem in getattr(error, "details", ()))
-    lines = "\n".join(f"    {printable(line)}" for line in (*message.split("\n"), *problems))
-    return f"{_FAILED_PLAN}\n\n{lines}"
+    return error_markdown("plan", "\n".join([message, *map(problem_line, getattr(error, "details", ()))]))
 
 
 def problem_line(problem: Mapping[str, object]) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_cli import Ran, Shell
 from tests.fakes.fleets import FleetDirectory
+from tests.fakes.shell import Ran, Shell
 
 VARIABLES = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE")
 

@@ -163,8 +163,7 @@ def test_a_comment_on_a_pull_request_is_never_empty(shell: Shell, fleet: FleetDi
     ran = shell("plan", fleet.root, "-o", "markdown")
     assert ran.code == 1
     head, empty, *rest = ran.out.splitlines()
-    assert (head, empty) == ("### Fine-tuning plan: could not be made", "")
-    assert all(line.startswith("    ") for line in rest)
+    assert (head, empty, rest[0], rest[-1]) == ("### Fine-tuning plan failed", "", "```text", "```")
     assert "must be greater than or equal to 0, not -1" in ran.out
 
 
