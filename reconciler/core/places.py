@@ -47,7 +47,9 @@ def meant_by(document: str, path: _Path, name: str) -> Meant | None:
         # Within a method it is that method's; else what stands highest.
         below = [place for place in found if len(path) > 1 and place[: len(path)] == path]
         best = min(below or found, key=len)
-        return Meant((*best, name), f"it belongs under {_dotted(best)}" if best else "it belongs to no other field")
+        return Meant(
+            (*best, name), f"it belongs under {_dotted(best)}" if best else "it belongs at the top of the document"
+        )
     for other in DOCUMENTS.keys() - {document}:
         for place, names in _places(other).items():
             if name in names:

@@ -41,9 +41,10 @@ class Strict(BaseModel):
         schema = handler.resolve_ref_schema(handler(core_schema))
         required = schema.get("required", [])
         for name, field in schema.get("properties", {}).items():
-            if name in required:
-                if not field.keys() - {"title", "description"}:
-                    field["not"] = UNSET
+            free = not field.keys() - {"title", "description", "default"}
+            if free and name in required:
+                field["not"] = UNSET
+            if free or name in required:
                 continue
             kept = {key: field.pop(key) for key in ("title", "description", "default") if key in field}
             kept = {key: value for key, value in kept.items() if value is not None}

@@ -87,12 +87,12 @@ def objections(value: Mapping[str, object]) -> list[tuple[str, str]]:
     if version != API_VERSION:
         theirs = isinstance(version, str) and version and not _is_alike(version, API_VERSION)
         way_on = "; if it is another tool's, name its file in .reconcilerignore" if theirs else ""
-        words = f"must be {API_VERSION}{_not(version)}{way_on}" if version else f"required: {API_VERSION}"
+        words = f"must be {API_VERSION}{_not(version)}{way_on}"
         found.append(_misnamed(value, "apiVersion") or ("apiVersion", words))
     if kind not in _KINDS:
         meant = next((ours for ours in _KINDS if _is_alike(kind, ours) and kind), None)
         hint = f"; did you mean {meant}?" if meant else ""
-        words = f"must be Fleet or FineTuningJob{_not(kind)}{hint}" if kind else "required: Fleet or FineTuningJob"
+        words = f"must be Fleet or FineTuningJob{_not(kind)}{hint}"
         found.append(_misnamed(value, "kind") or ("kind", words))
     return found
 

@@ -86,7 +86,9 @@ def test_refusals(spec: dict[str, Any], field: str, words: str) -> None:
 A_FIELD_TOO_MANY = {
     "modle": "unknown field; did you mean model?",
     "zzzzzz": "unknown field",
+    "z" * 65: "unknown field",
     "labels": "unknown field; it belongs under metadata",
+    "kind": "unknown field; it belongs at the top of the document",
 }
 SEVENS = 7 * 10**59  # 60 digits
 

@@ -683,7 +683,7 @@ IN_A_JOB = [
     (
         "kind missing",
         "apiVersion: reconciler/v1\nmetadata:\n  name: a\nspec:\n  model: m\n  training_file: file-1\n",
-        ["1:1: kind: required: Fleet or FineTuningJob"],
+        ["1:1: kind: must be Fleet or FineTuningJob"],
     ),
     (
         "kind another",
@@ -703,7 +703,7 @@ IN_A_JOB = [
     (
         "apiVersion missing",
         "kind: FineTuningJob\nmetadata:\n  name: a\nspec:\n  model: m\n  training_file: file-1\n",
-        ["1:1: apiVersion: required: reconciler/v1"],
+        ["1:1: apiVersion: must be reconciler/v1"],
     ),
     (
         "apiVersion in snake case",

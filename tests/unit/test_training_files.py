@@ -53,7 +53,7 @@ def test_a_fifo_a_directory_and_a_loop_are_refused_at_once(root: Path) -> None:
     assert "not a regular file" in with_file(root, None)[0]
     (root / "train.jsonl").unlink()
     (root / "train.jsonl").mkdir()
-    assert "not a regular file" in with_file(root, None)[0]
+    assert "a directory, not a file" in with_file(root, None)[0]
     (root / "train.jsonl").rmdir()
     (root / "train.jsonl").symlink_to("train.jsonl")
     assert len(with_file(root, None)) == 1

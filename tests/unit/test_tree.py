@@ -71,7 +71,7 @@ def test_a_json_file_is_read_where_its_api_version_is_ours(root: Path, name: str
     [
         (as_json("a")[:-9], "a.json:"),
         (as_json("a").replace("reconciler/v1", "reconcilr/v1"), "a.json:2:2: apiVersion: must be reconciler/v1, not"),
-        (as_json("a").replace("model", "modle"), "a.json:7:2: spec: exactly one of model and model_from"),
+        (as_json("a").replace("model", "modle"), "a.json:8:3: spec.modle: unknown field; did you mean model?"),
     ],
     ids=["torn", "misspelt", "wrong"],
 )
