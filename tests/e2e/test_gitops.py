@@ -148,6 +148,7 @@ def test_a_reviewed_plan_is_applied_and_its_comment_is_one(runner: Runner) -> No
     assert runner.review()[0] == 0
     assert len(runner.comments) == 2
     assert "2 to create" in runner.comments[1]
+    runner.comment(f"<!-- reconciler plan other -->\nDigest: `{'0' * 16}`", BOT)  # the same bot, about another fleet
     code, out = runner.merge()
     assert (code, "Done: 2 created." in out) == (0, True), out
     code, out = runner.merge()  # the run is started again
