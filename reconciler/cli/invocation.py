@@ -37,12 +37,11 @@ def _option(parameter: click.Parameter, value: object) -> list[str]:
     if isinstance(parameter, click.Option) and parameter.is_flag:
         return [name] if value else []
     values = value if parameter.multiple and isinstance(value, tuple) else (value,)
-    return [word for one in values for word in (name, shlex.quote(_text(one)))]
+    return [word for one in values for word in (name, shlex.quote(_text(parameter, one)))]
 
 
-def _text(value: object) -> str:
+def _text(parameter: click.Parameter, value: object) -> str:
+    """The value in the words of its type: a duration has a unit, a pair an equals sign."""
     if isinstance(value, float):
-        return f"{value:g}s"
-    if isinstance(value, tuple):
-        return "=".join(map(str, value))
-    return str(value)
+        return f"{value:g}{'s' if parameter.type.name == 'duration' else ''}"
+    return "=".join(map(str, value)) if isinstance(value, tuple) else str(value)

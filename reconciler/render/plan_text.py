@@ -103,13 +103,14 @@ def _way_on(review: Review, width: int | None) -> Iterator[str]:
 def _entry(entry: Entry, review: Review, names: int, *, colours: bool, width: int | None) -> Iterator[str]:
     sign, colour = symbol(entry)
     change = entry.change
-    plain = f"  {sign} {entry.word:<7}  {change.name:<{names}}  "
+    lead = f"{sign} {entry.word}"
+    plain = f"  {lead:<9}  {change.name:<{names}}  "
     job = f" [{escaped(change.job_id)}]" if change.job_id else ""
     first, *rest = _wrapped(f"{change.reason}: {printable(change.message)}{job}", plain, _DETAIL, width)
-    yield paint(plain[: len(plain) - names - 2], colour, colours=colours) + first[len(plain) - names - 2 :]
+    yield first.replace(lead, paint(lead, colour, colours=colours), 1)
     yield from rest
     if entry.refused:
-        yield paint(f"{_DETAIL}refused: {entry.refused}", "red", colours=colours)
+        yield _DETAIL + paint(f"refused: {entry.refused}", "red", colours=colours)
     for detail in details(entry, review):
         yield from _wrapped(detail, _DETAIL, f"{_DETAIL}  ", width)
 

@@ -1,0 +1,29 @@
+"""The command that does exactly a plan, as a person copies it."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import command_named
+from reconciler.cli.invocation import approving
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "reconciler apply fleet"),
+        (["--settle", "1m"], "reconciler apply fleet --settle 60s"),
+        (["--sandbox-speed", "0.5"], "reconciler apply fleet --sandbox-speed 0.5"),
+        (["--state-dir", "a dir"], "reconciler apply fleet --state-dir 'a dir'"),
+        (["--assume", "empty-listing", "-o", "json", "-q"], "reconciler apply fleet --assume empty-listing"),
+        (["--status-word", "done=succeeded"], "reconciler apply fleet --status-word done=succeeded"),
+        (["--detailed-exitcode"], "reconciler apply fleet"),
+    ],
+)
+def test_what_a_plan_was_made_with_is_said_again(given: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [str(Path("/usr/bin/python"))])
+    plan = command_named("plan")
+    context = plan.make_context("plan", ["fleet", *given])
+    assert approving(context, "fleet") == said
+    again = command_named("apply").make_context("apply", approving(context, "fleet").replace("'", "").split(" ", 2)[2:])
+    assert again is not None
