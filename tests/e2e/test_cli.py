@@ -75,7 +75,6 @@ def there(fleet: FleetDirectory, **spec: Any) -> list[str]:
         ["events"],
         ["describe"],
         ["status", ".", "a"],
-        ["events", "a", "--follow", "-o", "yaml"],
         ["sandbox", "--port", "99999"],
         ["apply", ".", "--sandbox-speed", "0"],
         ["plan", ".", "--assume", "anything"],

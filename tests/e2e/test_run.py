@@ -171,7 +171,7 @@ def test_a_second_daemon_on_one_state_directory_stops_and_says_why(fleet: FleetD
         first.until("daemon.started")
         with running(fleet) as second:
             assert second.ended() == 1
-            assert "another `reconciler run` works on" in "".join(second.plain)
+            assert "another `reconciler run` works on" in second.until("command.failed")["message"]
         assert first.process.poll() is None
 
 
@@ -227,7 +227,7 @@ def test_a_path_that_leads_nowhere_ends_it_at_once(fleet: FleetDirectory) -> Non
     shutil.rmtree(fleet.root)
     with running(fleet) as daemon:
         assert daemon.ended() == 64
-    assert "no such directory" in "".join(daemon.plain)
+    assert "no such directory" in daemon.until("command.failed")["message"]
 
 
 def test_a_state_directory_that_is_deleted_costs_nothing_but_waiting(fleet: FleetDirectory, server: Proxy) -> None:

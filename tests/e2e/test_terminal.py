@@ -136,7 +136,7 @@ def test_a_name_that_is_no_text_is_told(fleet: FleetDirectory) -> None:
     (fleet.root / "a.yaml").rename(fleet.root / os.fsdecode(b"caf\xe9.yaml"))
     done = ran(["validate", str(fleet.root)], {})
     assert (done.returncode, done.stderr) == (1, b"")
-    assert done.stdout == b"caf\\udce9.yaml:1:1: its name is not UTF-8\n"
+    assert done.stdout.splitlines()[0].endswith(b"/caf\\udce9.yaml:1:1: its name is not UTF-8")
 
 
 @pytest.mark.parametrize("environment", [{}, C_LOCALE], ids=str)
