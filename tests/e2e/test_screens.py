@@ -100,7 +100,9 @@ def test_an_apply_that_waits_ends_with_how_the_jobs_stand(fleet: FleetDirectory)
     fleet.job("tone", model="gpt-4o-mini")
     screen = look("apply", "fleet", "--wait", "--sandbox-speed", "20")
     assert "✓ tone: created job ftjob-xxxxxxxxxxxxxxxxxxxxxxxx" in screen.lines
-    assert any(line.startswith("✓ tone: succeeded; its model is ft:gpt-4o-mini-2024-07-18:sandbox:") for line in screen.lines)
+    assert any(
+        line.startswith("✓ tone: succeeded; its model is ft:gpt-4o-mini-2024-07-18:sandbox:") for line in screen.lines
+    )
     shown = [line for line in screen.lines if line]
     assert shown[-3].split() == ["NAME", "STATUS", "DETAIL", "AGE"]
     assert shown[-2].startswith("tone  succeeded  ft:gpt-4o-mini-2024-07-18:sandbox:")

@@ -57,6 +57,7 @@ class Wire:
         self.clock = SkippingClock()
         self.server = FaultyServer(answer, tls)
         self.records: list[RequestRecord] = []
+        self.pauses: list[tuple[float, str]] = []
         self.transport = DeadlineTransport(self.clock, deadline=0.4, proxies=dict)
         base_url = account.pop("base_url", self.server.base_url)
         self.client = OpenAIClient(
@@ -65,6 +66,7 @@ class Wire:
             clock=self.clock,
             random=lambda: 0.5,
             on_request=self.records.append,
+            on_pause=lambda seconds, why: self.pauses.append((seconds, why)),
         )
 
     def __enter__(self) -> Self:
