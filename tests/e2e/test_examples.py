@@ -14,20 +14,7 @@ from reconciler.cli import command_named
 from reconciler.cli.running import listen_address
 from reconciler.core.reason import Reason
 from reconciler.source import read_directory
-
-ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
-
-STATE = shutil.ignore_patterns(".reconciler", ".sandbox")
-
-# The sandbox's jobs take seconds; what a reader waits for, a test does not.
-SHIM = """#!/bin/sh
-case " $* " in
-  *" --wait "*|" run "*) exec {python} -m reconciler "$@" --sandbox-speed 100 ;;
-  " apply "*) exec {python} -m reconciler "$@" --sandbox-speed "${{SANDBOX_SPEED:-1}}" ;;
-  *) exec {python} -m reconciler "$@" ;;
-esac
-"""
+from tests.e2e.pages import EXAMPLES, ROOT, STATE, contradiction, make_shim, pasted, run, stand_in, transcript
 
 # The same, called by its path as an installer makes it.
 SCRIPT = """#!{python}
@@ -37,60 +24,32 @@ main(sys.argv[1:] + (["--sandbox-speed", "100"] if "--wait" in sys.argv else [])
 """
 
 
-def commands(readme: Path) -> list[str]:
-    """The fenced shell blocks of a README."""
-    return re.findall(r"^```sh\n(.*?)^```", readme.read_text(), re.DOTALL | re.MULTILINE)
-
-
 @pytest.fixture
 def shim(tmp_path: Path) -> Path:
     """A directory for PATH with the `reconciler` of this environment."""
-    path = tmp_path / "bin" / "reconciler"
-    path.parent.mkdir()
-    path.write_text(SHIM.format(python=sys.executable))
-    path.chmod(0o755)
-    return path.parent
-
-
-def run(script: str, where: Path, shim: Path) -> str:
-    """Run a script in the shell; a command that fails ends it."""
-    ended = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=where,
-        env={"PATH": f"{shim}:/usr/bin:/bin:/usr/local/bin", "HOME": str(where), "TMPDIR": str(where)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    return make_shim(tmp_path / "bin")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_every_command_of_an_example_does_what_its_readme_says(example: Path, tmp_path: Path, shim: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(example, copy, ignore=STATE)
-    git = "git -c user.name=x -c user.email=x@example.com -c init.defaultBranch=main"
-    run(f"{git} init -q && {git} add . && {git} commit -qm start", copy, shim)
-    blocks = commands(copy / "README.md")
-    assert blocks
-    for block in blocks:
-        run(block, copy, shim)
+    page = example / "README.md"
+    copy = stand_in(page, tmp_path, shim)
+    assert [
+        reported for block, printed in transcript(page, copy, shim) if (reported := contradiction(block, printed))
+    ] == []
     fleet = "fleet" if (copy / "fleet").is_dir() else "."
-    told = json.loads(run(f"reconciler status {fleet} -o json", copy, shim))
-    assert {(i["name"], i["job_status"], bool(i["fine_tuned_model"])) for i in told["items"]} == {
-        (i["name"], "succeeded", True) for i in told["items"]
+    shown = json.loads(run(f"reconciler status {fleet} -o json", copy, shim))
+    assert {(i["name"], i["job_status"], bool(i["fine_tuned_model"])) for i in shown["items"]} == {
+        (i["name"], "succeeded", True) for i in shown["items"]
     }
     run(f"reconciler plan {fleet} --detailed-exitcode", copy, shim)  # exits 2 where anything is left to do
 
 
 def test_changing_and_removing_ends_exactly_those_jobs(tmp_path: Path, shim: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(ROOT / "examples" / "02-change-and-remove", copy, ignore=STATE)
-    blocks = commands(copy / "README.md")
-    for block in blocks[:3]:
-        run(f"export SANDBOX_SPEED=0.01\n{block}", copy, shim)  # its jobs are live on a busy machine, too
+    page = ROOT / "examples" / "02-change-and-remove" / "README.md"
+    copy = stand_in(page, tmp_path, shim)
+    for block in pasted(page)[:4]:
+        run(block.text, copy, shim, SANDBOX_SPEED="0.01")  # its jobs are live on a busy machine, too
     told = json.loads(run("reconciler describe tone -o json", copy, shim))
     first, second = (job["status"] for job in told["history"])
     assert first == "cancelled"
@@ -186,7 +145,7 @@ def test_a_fleet_of_ones_own_is_made_as_printed_after_the_first_quick_start_comm
     script.parent.mkdir(parents=True)
     script.write_text(SCRIPT.format(python=sys.executable))
     script.chmod(0o755)
-    printed = run(commands(ROOT / "README.md")[2], tmp_path, Path("/nowhere"))
+    printed = run(pasted(ROOT / "README.md")[2].text, tmp_path, Path("/nowhere"))
     assert "Next: .venv/bin/reconciler plan my-fleet" in printed
     assert "succeeded" in printed
 
@@ -206,11 +165,11 @@ def test_what_a_command_prints_into_the_directory_is_no_part_of_it(tmp_path: Pat
         reconciler schema > fleet/schema.json
         reconciler plan fleet --detailed-exitcode
     """
-    assert "✓ support-desk: cancelled" in run(script, tmp_path, shim)
+    assert "✓ support-desk: cancelled" in run(script, tmp_path, shim, together=True)
 
 
 def test_the_second_quick_start_command_installs_and_runs_the_tests() -> None:
-    second = commands(ROOT / "README.md")[1]
+    second = pasted(ROOT / "README.md")[1].text
     assert ".[test]" in second
     assert second.rstrip().endswith("pytest --quiet")
 

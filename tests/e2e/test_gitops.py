@@ -16,7 +16,7 @@ import yaml
 from reconciler.cli import command_named
 from reconciler.render.plan_markdown import marker
 from reconciler.source import read_directory
-from tests.e2e.test_examples import ROOT, STATE
+from tests.e2e.pages import ROOT, STATE
 
 EXAMPLE = ROOT / "examples" / "05-gitops-github"
 FILE = EXAMPLE / ".github" / "workflows" / "fine-tuning.yaml"

@@ -106,7 +106,7 @@ MODEL = "gpt-4o-mini-2024-07-18"
 
 @lru_cache(maxsize=4096)
 def _revisions(wish: Wish) -> tuple[tuple[str, str], ...]:
-    """The rule for revisions (README, *Concepts*), written down a second time."""
+    """The rule for revisions (docs/concepts.md), written down a second time."""
     found: dict[str, str] = {}
     jobs = dict(wish.jobs)
     for name in sorted(jobs, key=lambda n: jobs[n].model_from is not None):
