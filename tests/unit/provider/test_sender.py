@@ -86,7 +86,7 @@ def test_an_unknown_host_means_not_sent() -> None:
 def test_a_wait_is_told_before_it_begins_and_once() -> None:
     with Wire(script(reply({}, 429, **{"retry-after": "24"}), reply(JOB))) as wire:
         wire.client.retrieve_job("ftjob-1")
-    assert wire.pauses == [(24.0, "GET /fine_tuning/jobs/ftjob-1: HTTP 429")]
+    assert wire.pauses == [(24.5, "GET /fine_tuning/jobs/ftjob-1: HTTP 429")]
 
 
 def test_a_server_that_is_weak_may_say_how_long() -> None:
