@@ -144,7 +144,7 @@ class Console:
         if result.outcomes or result.unsuccessful or result.timed_out:
             terminal.tell("")
             terminal.tell(_standing(self._context, result))
-        lines = list(closing_lines(result, after, directory=self._directory, colours=terminal.colours()))
+        lines = list(closing_lines(result, first, after, directory=self._directory, colours=terminal.colours()))
         if lines:
             terminal.tell("\n".join(["", *lines]))
 

@@ -24,15 +24,17 @@ def outcome_line(outcome: Outcome, *, colours: bool = False) -> str:
     return f"{paint(symbol, colour, colours=colours)} {outcome.name}: {printable(outcome.message)}"
 
 
-def closing_lines(result: Result, after: Review, *, directory: str, colours: bool = False) -> Iterator[str]:
+def closing_lines(
+    result: Result, first: Review, after: Review, *, directory: str, colours: bool = False
+) -> Iterator[str]:
     """A line for each thing that was done or not; none where there was nothing to do and nothing is wrong.
 
-    ``after`` is the plan as it stands at the end, ``directory`` as a shell takes it.
+    ``first`` is the plan that was shown, ``after`` as it stands at the end; ``directory`` is as a shell takes it.
     """
     done = Counter(_DONE[o.action] for o in result.outcomes if o.ok)
     if done:
         yield f"Done: {', '.join(f'{count} {word}' for word, count in done.items())}."
-    troubles = [*_failed(result), *_refused(after), *_not_tried(result), *_unsuccessful(result)]
+    troubles = [*_failed(result), *_refused(first, after), *_not_tried(result), *_unsuccessful(result)]
     for trouble in troubles:
         yield paint(trouble, "red", colours=colours)
     if result.failure:
@@ -55,10 +57,12 @@ def _failed(result: Result) -> Iterator[str]:
             yield f"{change.reason}: {change.name}: {printable(change.message)}"
 
 
-def _refused(after: Review) -> Iterator[str]:
+def _refused(first: Review, after: Review) -> Iterator[str]:
+    """By which gate; why, only where the plan has not said so."""
     for verdict in after.refusals:
         names = ", ".join(_named(e) for e in after.entries if e.refused == verdict.gate and not e.follows)
-        yield f"Refused by gate {verdict.gate}: {names or 'nothing else'}: {printable(verdict.message)}."
+        why = "" if verdict in first.refusals else f": {printable(verdict.message)}"
+        yield f"Refused by gate {verdict.gate}: {names or 'nothing else'}{why}."
 
 
 def _named(entry: Entry) -> str:

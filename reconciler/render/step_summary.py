@@ -14,7 +14,7 @@ from reconciler.render.review import Review, header
 
 def apply_markdown(first: Review, result: Result, after: Review, *, directory: str) -> str:
     """How an apply ended, then the plan that it began with."""
-    lines = list(closing_lines(result, after, directory=directory)) or ["Nothing was left to do."]
+    lines = list(closing_lines(result, first, after, directory=directory)) or ["Nothing was left to do."]
     place = header(after.fleet, after.host, after.organization)
     plan = plan_lines(first, COMMENT_LIMIT - 10_000)
     return "\n".join([f"### Fine-tuning apply: {code(place)}", "", *block(lines, "text"), "", *plan])

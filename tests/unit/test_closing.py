@@ -16,13 +16,16 @@ from tests.fakes.builders import R2, desired, fleet, job, world
 from tests.fakes.reviews import review
 
 
-def closing(after: World, outcomes: Sequence[Outcome] = (), **more: bool | str) -> list[str]:
-    """The lines after an apply that left this world."""
+def closing(
+    after: World, outcomes: Sequence[Outcome] = (), *, before: World | None = None, **more: bool | str
+) -> list[str]:
+    """The lines after an apply that left this world, and began ``before`` (None: in the same)."""
     permission = Permission(first_run=True)
     wanted = plan(after)
     decided = Decided(Seen(after, {}, frozenset(), settled=True), wanted, gate(wanted, after, permission), permission)
     result = Result(tuple(outcomes), Pass(decided, tuple(outcomes), decided), **more)  # type: ignore[arg-type]
-    return list(closing_lines(result, review(after, permission), directory="fleet"))
+    first = review(before or after, permission)
+    return list(closing_lines(result, first, review(after, permission), directory="fleet"))
 
 
 def created(name: str, *, ok: bool = True, message: str = "created job j1", **more: object) -> Outcome:
@@ -56,9 +59,14 @@ def test_a_lost_answer_is_unknown_and_says_what_to_do() -> None:
 
 def test_what_a_gate_refused_is_named_with_the_command_that_does_it() -> None:
     ending = world([job("j1", "a"), job("j2", "b"), job("j3", "c")], [desired("c", R2)], of=fleet(max_cancels=1))
-    lines = closing(ending)
-    assert lines[0].startswith("Refused by gate max_cancels: cancel a, cancel b, replace c: 3 live jobs would end")
-    assert lines[1:] == [f"To do what was refused: reconciler apply fleet --approve {'d' * 16}"]
+    assert closing(ending) == [
+        "Refused by gate max_cancels: cancel a, cancel b, replace c.",
+        f"To do what was refused: reconciler apply fleet --approve {'d' * 16}",
+    ]
+    lines = closing(ending, before=DONE)
+    assert lines[0].startswith("Refused by gate max_cancels: cancel a, cancel b, replace c: 3 live jobs would end"), (
+        "the plan has not said why"
+    )
 
 
 def test_what_was_not_tried_is_named() -> None:
