@@ -148,12 +148,12 @@ def test_every_manifest_on_a_page_is_valid(page: Path, tmp_path: Path) -> None:
 
 
 def words_of(drawing: Path) -> list[str]:
-    """The lines that a screen shows."""
+    """The lines that a screen shows; spaces alone are not drawn, so a column says where a text begins."""
     rows: dict[float, str] = {}
-    for height, text in re.findall(
-        r'<text class="screen-r\d+"[^>]* y="([\d.]+)"[^>]*>(.*?)</text>', drawing.read_text(), re.DOTALL
-    ):
-        rows[float(height)] = rows.get(float(height), "") + html.unescape(text).replace("\xa0", " ").strip("\n")
+    text = r'<text class="screen-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>'
+    for left, height, words in re.findall(text, drawing.read_text(), re.DOTALL):
+        shown = html.unescape(words).replace("\xa0", " ").strip("\n")
+        rows[float(height)] = rows.get(float(height), "").ljust(round(float(left) / 12.2)) + shown
     return comparable("\n".join(rows[height].rstrip() for height in sorted(rows)))
 
 
