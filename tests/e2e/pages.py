@@ -29,10 +29,9 @@ _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # The sandbox's jobs take seconds; what a reader waits for, a test does not. What is to be live still, is.
 _SHIM = """#!/bin/sh
 case " $* " in
-  *" --wait "*|" run "*) exec {python} -m reconciler "$@" --sandbox-speed 100 ;;
-  " apply "*) exec {python} -m reconciler "$@" --sandbox-speed "${{SANDBOX_SPEED:-1}}" ;;
-  *) exec {python} -m reconciler "$@" ;;
+  *" --wait "*|" run "*) export RECONCILER_SANDBOX_SPEED=100 ;;
 esac
+exec {python} -m reconciler "$@"
 """
 
 # What differs from run to run, and what stands for it.
@@ -175,14 +174,14 @@ def transcript(page: Path, copy: Path, shim: Path, speed: str = "0.01") -> Itera
     """
     for block in pasted(page):
         if runs_here(block):
-            yield block, run(as_pasted(block), copy, shim, together=True, SANDBOX_SPEED=speed)
+            yield block, run(as_pasted(block), copy, shim, together=True, RECONCILER_SANDBOX_SPEED=speed)
 
 
 def rewritten(page: Path, scratch: Path) -> str:
     """The page with every block that is not true any more as it is now."""
     text = page.read_text()
     shim = make_shim(scratch / "bin")
-    printed = list(transcript(page, stand_in(page, scratch, shim), shim, "1"))
+    printed = list(transcript(page, stand_in(page, scratch, shim), shim, "0.1"))
     for block, now in reversed(printed):
         if block.printed and contradiction(block, now):
             text = text[: block.printed.start] + now + text[block.printed.end :]

@@ -49,7 +49,7 @@ def test_changing_and_removing_ends_exactly_those_jobs(tmp_path: Path, shim: Pat
     page = ROOT / "examples" / "02-change-and-remove" / "README.md"
     copy = stand_in(page, tmp_path, shim)
     for block in pasted(page)[:4]:
-        run(block.text, copy, shim, SANDBOX_SPEED="0.01")  # its jobs are live on a busy machine, too
+        run(block.text, copy, shim, RECONCILER_SANDBOX_SPEED="0.01")  # its jobs are live on a busy machine, too
     told = json.loads(run("reconciler describe tone -o json", copy, shim))
     first, second = (job["status"] for job in told["history"])
     assert first == "cancelled"

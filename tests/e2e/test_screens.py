@@ -24,8 +24,8 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FleetDirectory:
 
 def look(*arguments: str, columns: int = 80, rows: int = 24, **environment: str) -> Screen:
     """The screen after a command; ids, digests and ages are always the same."""
-    size = {"COLUMNS": str(columns), "LINES": str(rows)}
-    _, seen = at_a_terminal(list(arguments), b"", **size, **environment)
+    environment |= {"COLUMNS": str(columns), "LINES": str(rows)}
+    _, seen = at_a_terminal(list(arguments), b"", interrupt_at=None, **environment)
     seen = re.sub(r"ftjob-\w{24}", "ftjob-" + "x" * 24, seen)
     seen = re.sub(r"\b[0-9a-f]{16}\b", "0" * 16, seen)
     seen = re.sub(r"\b\d+s( old)?\b", r"1s\1", seen)
