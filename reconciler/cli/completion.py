@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import yaml
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from reconciler.cli.command import Argument
@@ -20,6 +21,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ENDINGS = (".yaml", ".yml", ".json")
 # Bytes: a larger file is no manifest that a person wrote.
 _LARGE = 1024 * 1024
+# Files and directories: more than a fleet of any size that people complete names of.
+_LOOKED_AT = 5000
 _DIRECTORY_FLAGS = ("-d", "--directory")
 
 
@@ -55,14 +58,22 @@ def complete_directory(_ctx: click.Context, _parameter: click.Parameter, incompl
 
 def complete_job(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of the jobs of the directory that was named so far."""
-    directory = Path(str(ctx.params.get("directory") or os.environ.get("RECONCILER_DIRECTORY") or "."))
+    said = ctx.get_parameter_source("directory") is ParameterSource.COMMANDLINE
+    directory = Path(str(ctx.params["directory"]) if said else os.environ.get("RECONCILER_DIRECTORY") or ".")
     return [CompletionItem(name) for name in sorted(set(job_names(directory))) if name.startswith(incomplete)]
 
 
 def job_names(directory: Path) -> Iterator[str]:
-    """Every `metadata.name` of a `kind: FineTuningJob` below ``directory``; what cannot be read has none."""
+    """Every `metadata.name` of a `kind: FineTuningJob` below ``directory``; what cannot be read has none.
+
+    Of a directory that is no fleet's, such as a whole disk, no more than the first few thousand files are looked at.
+    """
+    looked_at = 0
     for place, below, files in os.walk(directory):
         below[:] = sorted(name for name in below if not name.startswith("."))
+        looked_at += len(files) + 1
+        if looked_at > _LOOKED_AT:
+            return
         for file in files:
             if file.lower().endswith(_ENDINGS) and not file.startswith("."):
                 yield from _names_in(Path(place, file))

@@ -54,11 +54,30 @@ def test_jobs_of_the_directory_that_was_named(fleet: FleetDirectory, command: st
     assert completed(command, "-d", "nowhere", "") == []
 
 
-def test_jobs_of_the_working_directory(fleet: FleetDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("fleet")
+def test_jobs_of_the_working_directory() -> None:
     assert completed("events", "") == ["taste", "tone"]
-    monkeypatch.chdir(Path("/"))
+
+
+def test_jobs_of_the_directory_that_the_environment_names(
+    fleet: FleetDirectory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert completed("events", "to") == []
     monkeypatch.setenv("RECONCILER_DIRECTORY", str(fleet.root))
     assert completed("events", "to") == ["tone"]
+
+
+def test_a_key_press_does_not_wait_for_a_disk(tmp_path: Path) -> None:
+    for place in range(60):
+        (tmp_path / f"d{place:02}").mkdir()
+        for file in range(100):
+            (tmp_path / f"d{place:02}" / f"{file}.txt").touch()
+    manifest = "kind: FineTuningJob\nmetadata: {name: NAME}\n"
+    (tmp_path / "d00" / "a.yaml").write_text(manifest.replace("NAME", "near"))
+    (tmp_path / "d59" / "a.yaml").write_text(manifest.replace("NAME", "far"))
+    assert list(job_names(tmp_path)) == ["near"]
 
 
 @pytest.mark.parametrize("command", ["init", "validate", "plan", "apply", "status", "run"])
