@@ -101,3 +101,9 @@ def log_refusals(gated: Gated, before: Repeats, now: float, log: FilteringBoundL
     for gate in refusals.over:
         log.info("pass.unblocked", gate=gate, **refusals.facts(gate))
     return refusals
+
+
+def log_pass(log: FilteringBoundLogger, after: Decided, duration: float, *, writes: int, ends: int) -> None:
+    """One line for a pass; one in which nothing happened is for who debugs."""
+    level = log.info if writes or ends else log.debug
+    level("pass.completed", duration=round(duration, 3), jobs=len(after.seen.world.jobs), writes=writes)

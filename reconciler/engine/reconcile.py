@@ -12,7 +12,7 @@ from dataclasses import replace
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import Clock
-from reconciler.core.change import Adopt, Cancel, Create, Write
+from reconciler.core.change import Adopt, Cancel, Write
 from reconciler.core.desired import Fleet
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Job
@@ -37,7 +37,7 @@ from reconciler.engine.act import Outcome, WriteTools, cancel, create
 from reconciler.engine.checkout import Checkout
 from reconciler.engine.observe import leftovers, listing, look_up
 from reconciler.engine.ports import Ports
-from reconciler.engine.publish import follow, log_adopted, log_end, log_refusals, write_statuses
+from reconciler.engine.publish import follow, log_adopted, log_end, log_pass, log_refusals, write_statuses
 from reconciler.engine.steps import Decided, Pass, Seen
 
 _NOBODY_ASKED = Permission()
@@ -102,11 +102,8 @@ class Reconciler:
             followed = follow(ports, after.seen.world, log)
             with ports.pass_lock():
                 report = write_statuses(ports, log, after, ended.values(), followed)
-        now = ports.clock.monotonic()
-        self._refusals = log_refusals(after.gated, self._refusals, now, log)
-        level = log.info if outcomes or ended else log.debug
-        duration = round(now - began, 3)
-        level("pass.completed", duration=duration, jobs=len(after.seen.world.jobs), writes=len(outcomes))
+        self._refusals = log_refusals(after.gated, self._refusals, now := ports.clock.monotonic(), log)
+        log_pass(log, after, now - began, writes=len(outcomes), ends=len(ended))
         return Pass(decided, outcomes, after, postponed, report)
 
     def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:
@@ -217,7 +214,8 @@ class Reconciler:
     ) -> tuple[Outcome, ...]:
         """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
         ports, world = self._ports, decided.seen.world
-        tools = WriteTools(world.fleet.name, ports.provider, ports.journal, log, ports.training_bytes, self._may_wait)
+        may_wait = lambda create: self.watch.may_wait(create.key, self.clock.monotonic())  # noqa: E731 - about now
+        tools = WriteTools(world.fleet.name, ports.provider, ports.journal, log, ports.training_bytes, may_wait)
         outcomes: list[Outcome] = []
         for write in decided.gated.plan.writes:
             if ports.stopping():
@@ -231,10 +229,6 @@ class Reconciler:
             self.watch = _with_outcome(self.watch, write, outcomes[-1], ports.clock.monotonic())
             wrote(outcomes[-1])
         return tuple(outcomes)
-
-    def _may_wait(self, create: Create) -> bool:
-        """Whether a create whose file is not ready yet may be put off once more."""
-        return self.watch.may_wait(create.key, self.clock.monotonic())
 
     def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...]) -> Decided:
         """The decision once more, over the world as these outcomes, and what was bound, left it."""
