@@ -10,6 +10,7 @@ from typing import TypeVar
 from reconciler.cli import github, terminal
 from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext
+from reconciler.core.body import unhashed
 from reconciler.core.change import Cancel, Create, Hold
 from reconciler.core.job import Job
 from reconciler.core.schedule import Due, Next
@@ -20,7 +21,7 @@ from reconciler.engine.follow import progress_at
 from reconciler.engine.steps import Decided, Pass
 from reconciler.errors import ProviderError
 from reconciler.provider import Provider
-from reconciler.render.closing import closing_lines, outcome_line
+from reconciler.render.closing import closing_lines, failure_of, outcome_line
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_text import plan_text
 from reconciler.render.progress import job_progress
@@ -31,14 +32,19 @@ from reconciler.render.step_summary import apply_markdown, step_outputs
 # What a cancel throws away, how far a job is, and whether a file is there, is looked up for this many.
 _LOOKUPS = 20
 # Where nobody's screen ends, nothing is cut off: a model's name is copied from there.
-_WIDE = 1000
+_WIDE = 120
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def target(context: RunContext) -> str:
-    """Where a plan would be done, for its digest."""
+def digest_of(context: RunContext, decided: Decided) -> str:
+    """What a person approves: this plan, with all that it sends, at this account."""
+    sent = {name: unhashed(desired) for name, desired in decided.seen.world.desired.items()}
+    return decided.plan.digest(_target(context), sent)
+
+
+def _target(context: RunContext) -> str:
     where = context.account
     return f"{context.fleet.name} {where.server} {where.organization} {where.project}"
 
@@ -48,7 +54,7 @@ def review_of(context: RunContext, decided: Decided, command: str = "") -> Revie
     note = ""
     if context.reconciler.watch.cold and decided.gated.plan.writes and not decided.seen.settled:
         note = f"Apply waits one settle window before it writes: {context.reconciler.watch.cold}."
-    digest = decided.plan.digest(target(context))
+    digest = digest_of(context, decided)
     return Review(
         fleet=context.fleet.name,
         provider=context.account.profile.name,
@@ -138,7 +144,7 @@ class Console:
         if self._form != "text":
             data = plan_data(first, result.outcomes)
             data |= {"converged": after.converged, "requeue_after": after.requeue_after}
-            data |= {"gates": plan_data(after)["gates"], "failure": result.failure or None}
+            data |= {"gates": plan_data(after)["gates"], "failure": failure_of(result) or None}
             print_document(data, self._form, say=terminal.tell)
             return
         if result.outcomes or result.unsuccessful or result.timed_out:

@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -19,6 +20,8 @@ from reconciler.cli.suggestions import some
 from reconciler.errors import ReconcilerError
 
 INTERRUPTED = 130
+# Seconds: who signals a process, and then its group, means it once.
+_ONE_SIGNAL = 0.3
 
 
 class Interrupted(KeyboardInterrupt):
@@ -82,13 +85,15 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # where Python handles no signals
         yield
         return
-    interrupted = False
+    interrupted_at: float | None = None
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal interrupted
-        if interrupted:
+        nonlocal interrupted_at
+        if interrupted_at is not None:
+            if time.monotonic() - interrupted_at < _ONE_SIGNAL:
+                return
             os._exit(INTERRUPTED)
-        interrupted = True
+        interrupted_at = time.monotonic()
         raise KeyboardInterrupt
 
     caught = [signal.SIGTERM]

@@ -18,7 +18,7 @@ from reconciler.clock import Clock
 from reconciler.errors import escaped
 from reconciler.log import SteadyStream
 from reconciler.render.progress import JobProgress, measures
-from reconciler.render.text import age
+from reconciler.render.text import age, hanging
 
 _REDRAWS_A_SECOND = 4
 _BAR = 16
@@ -47,7 +47,8 @@ class Live:
 
     def say(self, line: str) -> None:
         """Above the lines that move."""
-        self._console.print(Text(line), soft_wrap=True)
+        for part in hanging(line, "", "  ", self._console.width):
+            self._console.print(Text(part), soft_wrap=True)
 
     def waiting(self, seconds: float, what: str) -> None:
         """A countdown."""

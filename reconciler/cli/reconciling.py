@@ -3,6 +3,7 @@
 In here a person's yes becomes a `Permission`. What it permits is decided in `gates`.
 """
 
+import re
 import shlex
 from dataclasses import replace
 from typing import Any
@@ -11,14 +12,15 @@ import click
 
 from reconciler.cli import github, options, terminal
 from reconciler.cli.command import command
-from reconciler.cli.console import Console, review_of, target, text_of
+from reconciler.cli.console import Console, digest_of, review_of, text_of
 from reconciler.cli.interruption import explained, nothing_sent, still_training
 from reconciler.cli.invocation import approving
 from reconciler.cli.manifests import valid_source
 from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext, run_context
-from reconciler.core.change import Wait
+from reconciler.core.change import Adopt, Change, Hold, Keep, Wait
 from reconciler.core.gates import Permission, approval_key
+from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.apply import Listener, Patience
 from reconciler.engine.apply import apply as apply_fleet
@@ -29,6 +31,7 @@ from reconciler.render.plan_markdown import plan_markdown
 from reconciler.render.step_summary import step_outputs
 
 _CHANGES_PRESENT = 2
+_DIGEST = re.compile("[0-9a-f]{16}")
 
 
 @command("reconciler plan fleet", "reconciler plan fleet -o json", "reconciler plan fleet --detailed-exitcode")
@@ -132,9 +135,17 @@ def _preview(context: RunContext, snapshot: Snapshot, permission: Permission) ->
 
 
 def _approved(context: RunContext, snapshot: Snapshot, permission: Permission, digest: str) -> Permission:
-    """The permission that a digest gives, if the plan now is the one it was made of, or nothing is left to do."""
+    """The permission that a digest gives: to do that plan, or nothing where it has been done.
+
+    Raises:
+        StalePlan: something else than that plan is left to do.
+    """
+    digest = digest.strip()
+    if not _DIGEST.fullmatch(digest):
+        raise UsageError(f"--approve takes the digest of a plan, 16 hex digits, not {escaped(digest)!r}")
     decided = _preview(context, snapshot, permission)
-    _compare(context, decided, digest)
+    if not _is_left(context, decided, digest):
+        return replace(permission, approved=frozenset())
     if decided.plan.writes and context.reconciler.watch.cold and not decided.seen.settled:
         # The plan must still be the same when the first write may be sent.
         seconds = max(0.0, context.reconciler.watch.settled_at - context.clock.monotonic())
@@ -142,18 +153,27 @@ def _approved(context: RunContext, snapshot: Snapshot, permission: Permission, d
         context.clock.sleep(seconds)
         context.voice.go_on()
         decided = _preview(context, snapshot, permission)
-        _compare(context, decided, digest)
+        if not _is_left(context, decided, digest):
+            return replace(permission, approved=frozenset())
     return replace(_agreed(decided, permission), limits_waived=True)
 
 
-def _compare(context: RunContext, decided: Decided, digest: str) -> None:
-    """Raises StalePlan where another plan than the approved one is left to do."""
-    now = decided.plan.digest(target(context))
-    if now == digest.strip():
-        return
-    if any(change.write is not None for change in decided.plan.changes):
+def _is_left(context: RunContext, decided: Decided, digest: str) -> bool:
+    """Whether the approved plan is what is left to do; False where nothing is. Raises StalePlan otherwise."""
+    now = digest_of(context, decided)
+    if now == digest:
+        return True
+    if not all(_is_over(change) for change in decided.plan.changes):
         raise StalePlan(f"the approved plan is {digest}, the plan now is {now}; nothing was sent. Run plan again")
-    context.voice.say(f"the approved plan {escaped(digest)} leaves nothing to do: it has been done")
+    context.voice.say(f"nothing is left to do of the approved plan {digest}")
+    return False
+
+
+def _is_over(change: Change) -> bool:
+    """Whether nothing more comes of a line: its job goes on, has succeeded, or stands failed (or that of its base)."""
+    if isinstance(change, Hold):
+        return change.reason.unsuccessful
+    return isinstance(change, Keep | Adopt) or change.reason is Reason.DEPENDENCY_FAILED
 
 
 def _asked(context: RunContext, snapshot: Snapshot, permission: Permission, *, wait: bool) -> Permission:

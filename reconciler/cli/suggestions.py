@@ -14,7 +14,7 @@ def meant(word: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415 - only a mistake pays for it
 
     spelt = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), spelt, n=1)
+    close = difflib.get_close_matches(word.lower(), spelt, n=1, cutoff=0.7)
     return f"; did you mean {escaped(spelt[close[0]])}?" if close else ""
 
 

@@ -7,12 +7,18 @@ here whether the rest of it can be that of one create.
 import hashlib
 from collections.abc import Mapping
 
+from reconciler.core.canonical import canonical
 from reconciler.core.desired import Desired
+from reconciler.core.fields import FATES, Hashed, OnRemove
 from reconciler.core.job import Job, Marks
 from reconciler.core.spelling import folded
 
 # The API's seed is 0..2147483647.
 _SEED_BITS = 31
+
+
+# Sent, and no part of the revision: an approval has to name them all the same.
+_UNHASHED = sorted(name for name, fate in FATES.items() if fate.sent and fate.hashed is Hashed.NO)
 
 
 def derived_seed(marks: Marks) -> int:
@@ -39,6 +45,14 @@ def create_body(
     metadata = body.get("metadata")
     body["metadata"] = {**(metadata if isinstance(metadata, Mapping) else {}), **marks.as_metadata()}
     return body | dict(desired.extra_body)
+
+
+def unhashed(desired: Desired) -> str:
+    """What its create sends besides what the revision stands for, in canonical JSON; "" where that is nothing."""
+    sent: dict[str, object] = {name: desired.body[name] for name in _UNHASHED if desired.body.get(name)}
+    if desired.policy.on_remove is OnRemove.ORPHAN:
+        sent["on_remove"] = OnRemove.ORPHAN.value
+    return canonical(sent).decode() if sent else ""
 
 
 def same_suffix(sent: Mapping[str, object], shown: Job) -> bool:

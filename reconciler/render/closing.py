@@ -24,6 +24,13 @@ def outcome_line(outcome: Outcome, *, colours: bool = False) -> str:
     return f"{paint(symbol, colour, colours=colours)} {outcome.name}: {printable(outcome.message)}"
 
 
+def failure_of(result: Result) -> str:
+    """Why an apply is red although each of its writes may have gone well; "" where it is not."""
+    if result.failure or not result.unsuccessful:
+        return result.failure
+    return f"failed, or cancelled by somebody else: {', '.join(result.unsuccessful)}"
+
+
 def closing_lines(
     result: Result, first: Review, after: Review, *, directory: str, colours: bool = False
 ) -> Iterator[str]:
@@ -34,7 +41,7 @@ def closing_lines(
     done = Counter(_DONE[o.action] for o in result.outcomes if o.ok)
     if done:
         yield f"Done: {', '.join(f'{count} {word}' for word, count in done.items())}."
-    troubles = [*_failed(result), *_refused(first, after), *_not_tried(result), *_unsuccessful(result)]
+    troubles = [*_failed(result), *_refused(first, after), *_not_tried(result), *_unsuccessful(result, first)]
     for trouble in troubles:
         yield paint(trouble, "red", colours=colours)
     if result.failure:
@@ -54,7 +61,7 @@ def _failed(result: Result) -> Iterator[str]:
     tried = {o.name for o in last.values()}
     for change in result.last.after.gated.plan.changes:
         if change.reason.trouble is Trouble.OWN and change.name not in tried:
-            yield f"{change.reason}: {change.name}: {printable(change.message)}"
+            yield f"Not done: {change.name}: {printable(change.message)}"
 
 
 def _refused(first: Review, after: Review) -> Iterator[str]:
@@ -78,11 +85,13 @@ def _not_tried(result: Result) -> Iterator[str]:
         yield f"Not tried: {', '.join(left)}."
 
 
-def _unsuccessful(result: Result) -> Iterator[str]:
+def _unsuccessful(result: Result, first: Review) -> Iterator[str]:
+    """Which declared jobs stand failed; why, only where the plan has not said so."""
     names = set(result.unsuccessful)
     for change in result.last.after.gated.plan.changes:
         if isinstance(change, Hold) and change.name in names:
-            yield f"{change.reason}: {change.name}: {printable(change.message)}"
+            why = "" if change in first.plan.changes else f": {printable(change.message)}"
+            yield f"{change.reason}: {change.name}{why}"
 
 
 def _next(result: Result, after: Review, directory: str) -> Iterator[str]:
@@ -95,6 +104,11 @@ def _next(result: Result, after: Review, directory: str) -> Iterator[str]:
         yield f"Next: {' '.join(advice)}"
 
 
+def _describe(names: Sequence[str], directory: str) -> str:
+    others = f" (and {', '.join(names[1:])})" if names[1:] else ""
+    return f"reconciler describe {next(iter(names), '')} -d {directory}{others}"
+
+
 def _advice(result: Result, directory: str) -> Sequence[str]:
     after = result.last.after
     reasons = {c.reason for c in after.gated.plan.changes}
@@ -103,7 +117,7 @@ def _advice(result: Result, directory: str) -> Sequence[str]:
         (Reason.CREATE_REJECTED in reasons, "mend what the provider rejects, or run apply again to try once more."),
         (Reason.CREATE_REFUSED in reasons, "run apply again once the provider takes new jobs."),
         (bool(result.failure or after.gated.plan.writes or after.gated.plan.put_off), "run apply again."),
-        (bool(result.unsuccessful), f"reconciler describe {next(iter(result.unsuccessful), '')} -d {directory}"),
+        (bool(result.unsuccessful), _describe(result.unsuccessful, directory)),
         (result.timed_out, f"reconciler status {directory} shows how far they are."),
     )
     said = [text for applies, text in table if applies]

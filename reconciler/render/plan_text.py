@@ -3,7 +3,6 @@
 Pure. `plan` and `apply` print it. Every text in it that a server or a manifest chose is escaped.
 """
 
-import textwrap
 from collections.abc import Iterator, Mapping
 
 from reconciler.core.change import Action, Cancel, Create, Keep
@@ -11,7 +10,7 @@ from reconciler.core.job import Job
 from reconciler.core.status import Progress
 from reconciler.errors import escaped, printable
 from reconciler.render.review import Difference, Entry, Review, Since, header
-from reconciler.render.text import age, paint, plural
+from reconciler.render.text import age, hanging, paint, plural
 
 # Kept jobs beyond this many are counted instead of shown: a review that nobody reads is none.
 _KEPT_LIMIT = 40
@@ -55,8 +54,8 @@ def plan_text(review: Review, *, colours: bool = False, width: int | None = None
     lines.append("")
     for verdict in review.refusals:
         text = f"Gate {verdict.gate} refuses: {printable(verdict.message)}."
-        lines += (paint(line, "red", colours=colours) for line in _wrapped(text, "", "  ", width))
-    lines += [*_wrapped(summary_line(review), "", "  ", width), *_way_on(review, width)]
+        lines += (paint(line, "red", colours=colours) for line in hanging(text, "", "  ", width))
+    lines += [*hanging(summary_line(review), "", "  ", width), *_way_on(review, width)]
     return "\n".join(lines)
 
 
@@ -75,8 +74,9 @@ def summary_line(review: Review) -> str:
     refused = f"; {review.refused} of them refused" if review.refused else ""
     unmanaged = f" {plural(review.plan.unmanaged, 'job')} at this provider not ours." if review.plan.unmanaged else ""
     if review.converged:
-        kept = f" ({', '.join(said)})" if said else ""
-        return f"Nothing to do: everything is as declared{kept}.{unmanaged}"
+        calm = "" if counts["hold"] else ": everything is as declared"
+        stands = f" ({', '.join(said)})" if said else ""
+        return f"Nothing to do{calm}{stands}.{unmanaged}"
     return f"Plan: {', '.join(said)}{refused}.{_uploads(review)}{unmanaged}"
 
 
@@ -92,7 +92,7 @@ def _way_on(review: Review, width: int | None) -> Iterator[str]:
     if review.ends_if_approved:
         jobs = ", ".join(escaped(job_id) for job_id in review.ends_if_approved)
         ahead = f"A person's yes, or this digest approved, also ends what is ahead of this directory: {jobs}"
-        yield from _wrapped(ahead, "", "  ", width)
+        yield from hanging(ahead, "", "  ", width)
     if not review.changes_present and not review.ends_if_approved:
         return
     yield f"Digest: {review.digest}"
@@ -106,13 +106,13 @@ def _entry(entry: Entry, review: Review, names: int, *, colours: bool, width: in
     lead = f"{sign} {entry.word}"
     plain = f"  {lead:<9}  {change.name:<{names}}  "
     job = f" [{escaped(change.job_id)}]" if change.job_id else ""
-    first, *rest = _wrapped(f"{change.reason}: {printable(change.message)}{job}", plain, _DETAIL, width)
+    first, *rest = hanging(f"{change.reason}: {printable(change.message)}{job}", plain, _DETAIL, width)
     yield first.replace(lead, paint(lead, colour, colours=colours), 1)
     yield from rest
     if entry.refused:
         yield _DETAIL + paint(f"refused: {entry.refused}", "red", colours=colours)
     for detail in details(entry, review):
-        yield from _wrapped(detail, _DETAIL, f"{_DETAIL}  ", width)
+        yield from hanging(detail, _DETAIL, f"{_DETAIL}  ", width)
 
 
 def details(entry: Entry, review: Review) -> Iterator[str]:
@@ -124,6 +124,8 @@ def details(entry: Entry, review: Review) -> Iterator[str]:
         return
     yield from (f"then cancels {escaped(job.id)}: {loss(job, review)}" for job in entry.ends)
     yield from _since(entry.since) if entry.since is not None else _order(change, review)
+    if besides := review.besides(change):
+        yield f"sends besides: {escaped(besides)}"
     uploads = ", ".join(escaped(file.path) for file in review.uploads(change))
     if uploads and review.there is not None:
         yield f"uploads {uploads}"
@@ -167,18 +169,3 @@ def _shown(value: object) -> str:
     if text.startswith("sha256:"):
         return text[:19]  # twelve digits of a digest tell two files apart
     return f"{text[:60]}…" if len(text) > 60 else text  # noqa: PLR2004 - one line of a review
-
-
-def _wrapped(text: str, lead: str, indent: str, width: int | None) -> list[str]:
-    """``lead`` and ``text``, broken at words where that is needed; nothing is cut."""
-    if width is None:
-        return [f"{lead}{text}"]
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=lead,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    ) or [lead]

@@ -9,10 +9,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from reconciler.core.body import unhashed
 from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, Keep, Plan, Wait
 from reconciler.core.documents import TrainingFile
 from reconciler.core.gates import WAIVABLE, Verdict
 from reconciler.core.job import Job
+from reconciler.core.reason import Reason
 from reconciler.core.schedule import goes_on
 from reconciler.core.status import Progress
 from reconciler.core.world import World
@@ -124,7 +126,8 @@ class Review:
     def approvable(self) -> bool:
         """Whether approving its digest would write anything: evidence is not a person's to give."""
         refused = [e for e in self.entries if e.refused not in {"", *WAIVABLE}]
-        writes = [e for e in self.entries if e.change.write is not None]
+        stuck = Reason.DEPENDENCY_FAILED  # approving it sends nothing before its job is mended
+        writes = [e for e in self.entries if e.change.write is not None and e.change.reason is not stuck]
         return bool(writes) and len(refused) < len(writes)
 
     @property
@@ -168,6 +171,10 @@ class Review:
             for file, file_id in zip(local, ids, strict=True)
             if file is not None or file_id is not None
         )
+
+    def besides(self, change: Create) -> str:
+        """What is sent and is no part of its revision, as JSON; "" where that is nothing."""
+        return unhashed(self.world.desired[change.name])
 
     def uploads(self, change: Create) -> tuple[TrainingFile, ...]:
         """The local files of its job that the provider does not have yet, or may not have."""

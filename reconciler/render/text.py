@@ -1,5 +1,6 @@
 """How text is laid out: columns, ages, colour. Used by every other module in here."""
 
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from textwrap import wrap
@@ -90,3 +91,18 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(cell) for cell in column) for column in zip(*clean, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in clean)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def hanging(text: str, lead: str, indent: str, width: int | None) -> list[str]:
+    """``lead`` and ``text``, broken at words where that is needed; nothing is cut."""
+    if width is None:
+        return [f"{lead}{text}"]
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=lead,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [lead]

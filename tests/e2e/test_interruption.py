@@ -135,7 +135,7 @@ def test_a_command_that_only_looks_says_only_that_it_ended(
 def test_an_interrupted_apply_is_one_document(fleet: FleetDirectory) -> None:
     arguments = [*PROGRAM, "apply", str(fleet.root), "--wait", "-o", "json"]
     with begun(arguments, stdout=subprocess.PIPE) as (process, log):
-        until("wait.started", log)
+        until("so far", log)
         process.send_signal(signal.SIGTERM)
         assert process.wait(_PATIENCE) == 130
         assert process.stdout is not None

@@ -19,7 +19,7 @@ from tests.sim.world import SimWorld, scratch
 pytestmark = pytest.mark.no_cover
 
 # Each kind of fault in each phase, within a minute; `python -m tests.sim` plays as many as time allows.
-_SCHEDULES = 800
+_SCHEDULES = 400
 
 
 @pytest.fixture(autouse=True)

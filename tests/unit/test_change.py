@@ -57,18 +57,18 @@ def test_ahead_is_what_a_person_may_approve() -> None:
 
 
 def test_the_digest_names_every_write_and_where() -> None:
-    base = plan(world([], [desired()])).digest("here")
-    assert base != plan(world([], [desired()])).digest("there")
-    assert base != plan(world([], [desired(revision=R2)])).digest("here")
-    assert base != plan(world([], [])).digest("here")
+    base = plan(world([], [desired()])).digest("here", {})
+    assert base != plan(world([], [desired()])).digest("there", {})
+    assert base != plan(world([], [desired(revision=R2)])).digest("here", {})
+    assert base != plan(world([], [])).digest("here", {})
     assert base == "c85f22c2a809173d", "another release must tell the same"
 
 
 def test_a_create_that_waits_has_the_digest_of_one_that_does_not() -> None:
     two = [desired(), desired("b")]
-    assert plan(world([], two, of=fleet(max_active=1))).digest("x") == plan(world([], two)).digest("x")
+    assert plan(world([], two, of=fleet(max_active=1))).digest("x", {}) == plan(world([], two)).digest("x", {})
 
 
 def test_a_change_that_writes_nothing_has_no_line_in_the_digest() -> None:
     kept = Keep("a", Reason.IN_PROGRESS, "running", "j1", R1, 1)
-    assert Plan((kept,), 0).digest("x") == Plan((), 0).digest("x")
+    assert Plan((kept,), 0).digest("x", {}) == Plan((), 0).digest("x", {})

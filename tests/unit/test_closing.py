@@ -76,10 +76,11 @@ def test_what_was_not_tried_is_named() -> None:
 
 def test_a_job_that_stands_failed_is_told_to_whoever_waited() -> None:
     failed = world([job(status="failed", error=JobError("invalid", "bad line 3", ""))], [desired()])
-    lines = closing(failed, waited=True)
+    lines = closing(failed, before=DONE, waited=True)
     assert lines[0].startswith("Failed: a: ")
     assert "bad line 3" in lines[0]
     assert lines[1:] == ["Next: reconciler describe a -d fleet"]
+    assert closing(failed, waited=True) == ["Failed: a", *lines[1:]], "the plan has said why"
     assert closing(failed) == []
 
 
