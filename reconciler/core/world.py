@@ -73,7 +73,7 @@ class World:
                 suspects=recognised.suspects.get(name, ()),
                 anonymous=recognised.anonymous,
             )
-            for name in names
+            for name in sorted(names)  # not in the order of the hash seed: the same world gives the same log
         }
 
     @property

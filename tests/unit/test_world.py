@@ -43,3 +43,9 @@ def test_a_duplicate_whose_cancel_has_not_taken_effect_is_the_latest_attempt_sti
 
 def test_a_create_that_is_sent_again_is_the_same_create() -> None:
     assert Intent("a", R1, 1, token="first") == Intent("a", R1, 1, token="second")
+
+
+def test_names_have_one_order_whatever_the_hash_seed_is() -> None:
+    names = [f"n{number}" for number in range(30)]
+    w = world([job(f"j{name}", name=name) for name in reversed(names)], [desired(name) for name in reversed(names)])
+    assert list(w.cases) == sorted(names)
