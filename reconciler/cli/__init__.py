@@ -14,10 +14,13 @@ from reconciler.cli import terminal
 from reconciler.cli.group import Commands, command_named, global_flags
 from reconciler.cli.interruption import INTERRUPTED, interruptible, words_of
 from reconciler.cli.output import logs_json, print_failure, reader_of
+from reconciler.cli.startup import postpone_rich
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import Declined, ReconcilerError, UsageError, printable
 
 __all__ = ["cli", "command_named", "main"]
+
+postpone_rich()  # before a command is imported, and with it the libraries that would import it
 
 
 @click.command(

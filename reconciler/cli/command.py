@@ -61,6 +61,8 @@ class Command(click.Command):
     """A command whose help page has sections and examples, and whose every flag has an environment variable."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+        # Its own, too: click makes the flag once, for whichever context comes first.
+        settings.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*arguments, **settings)
         self.examples = tuple(examples)
         taken = {flag for parameter in self.params for flag in parameter.opts}

@@ -11,6 +11,7 @@ from typing import Protocol
 from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import terminal
+from reconciler.cli.startup import allow_rich
 from reconciler.clock import Clock
 from reconciler.errors import escaped
 from reconciler.render.progress import JobProgress, progress_line
@@ -129,6 +130,7 @@ def voice_of(clock: Clock, *, quiet: bool, moving: bool) -> Voice:
         return Silent()
     if moving and terminal.obeys(sys.stderr):
         # Imported here: only a terminal pays for it (100 ms).
+        allow_rich()
         from reconciler.cli.live import Live  # noqa: PLC0415
 
         return Live(clock, sys.stderr)

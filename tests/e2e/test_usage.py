@@ -55,7 +55,7 @@ def modules_of(*arguments: str, **environment: str) -> set[str]:
     """What a call has imported when it ends."""
     program = f"""
 import atexit, sys
-atexit.register(lambda: print("LOADED", *sys.modules))
+atexit.register(lambda: print("LOADED", *(name for name, found in sys.modules.items() if found)))
 from reconciler.cli import main
 main({list(arguments)!r})
 """
@@ -98,6 +98,14 @@ def test_help_fits_80_columns_and_cuts_nothing_off(shell: Shell, name: str) -> N
     assert "\xa0" not in page
     assert "[default: (" not in page
     assert "\nExamples:\n" in page
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_both_flags_for_help_without_the_group(name: str) -> None:
+    command = command_named(name)
+    option = command.get_help_option(click.Context(command, **command.context_settings))
+    assert option is not None
+    assert set(option.opts) == {"-h", "--help"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -12,7 +12,7 @@ from tests.sim.world import scratch
 pytestmark = pytest.mark.no_cover
 
 # Of these all plans of two faults, of the others all of one: `python -m tests.sim --exhaustive 2` plays all of two of all.
-_SHORT = ("create where marks are known", "subdirectory", "end")
+_SHORT = ("subdirectory", "end")
 
 
 def test_every_scenario_goes_well_where_nothing_goes_wrong() -> None:
@@ -27,7 +27,7 @@ def test_no_plan_of_few_faults_makes_a_second_job_or_a_wrong_cancel() -> None:
     with pool(2) as processes:
         done = processes.map(branch, [*branches(2, _SHORT), *branches(1, others)], chunksize=4)
     assert [text for _, found in done for text in found] == []
-    assert sum(count for count, _ in done) > 1_500
+    assert sum(count for count, _ in done) > 500
 
 
 def test_the_exploration_catches_a_planted_bug() -> None:

@@ -115,7 +115,7 @@ def test_names_of_jobs_are_read_without_the_models_of_manifests() -> None:
 import os, sys
 os.environ |= {"_RECONCILER_COMPLETE": "bash_complete", "COMP_WORDS": "reconciler events ", "COMP_CWORD": "2"}
 import atexit
-atexit.register(lambda: print("LOADED", *sys.modules))
+atexit.register(lambda: print("LOADED", *(name for name, found in sys.modules.items() if found)))
 from reconciler.cli import main
 main([])
 """

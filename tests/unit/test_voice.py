@@ -1,17 +1,23 @@
 """How a command speaks while it works: each line new, few of them, and at a terminal lines that move."""
 
+import importlib
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pyte
 import pytest
 
-from reconciler.cli.live import Live
+from reconciler.cli.startup import allow_rich, postpone_rich
 from reconciler.cli.voice import Logged, Plain, Silent, Voice
 from reconciler.log import configure
 from reconciler.render.progress import JobProgress, progress_line
 from tests.fakes.clocks import ManualClock
+
+allow_rich()
+from reconciler.cli.live import Live  # noqa: E402 - as `voice_of` does
 
 NOW = 1_800_000_000.0
 JOB = JobProgress("tone", "j1", "running", int(NOW) - 200, step=40, total=100, loss=0.42)
@@ -118,3 +124,18 @@ def test_a_wait_counts_down_and_more_jobs_than_lines_are_counted(monkeypatch: py
     shown = screen_of(out.getvalue(), lines=8)
     assert shown[-2:] == ["… and 4 more", "waiting 18 s for the settle window"]
     voice.close()
+
+
+def test_no_command_imports_rich_before_a_terminal_needs_it() -> None:
+    program = (
+        "import sys, reconciler.cli.reconciling, reconciler.cli.reading, httpx, structlog; "
+        "print(sorted(n for n in ('rich.console', 'rich.traceback', 'pygments') if n in sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def test_rich_is_there_once_it_is_allowed() -> None:
+    postpone_rich()
+    allow_rich()
+    assert importlib.import_module("rich.console").Console
