@@ -1191,3 +1191,33 @@ def test_a_job_with_an_odd_id_is_made_read_and_cancelled(
     assert shell("apply", fleet.root, "--yes", *options).code == 0
     server.answer = server.pass_on
     assert [job["status"] for job in jobs_at(server.base_url)] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    "edit", [{"metadata": {"ticket": "ML-12"}}, {"integrations": [{"type": "wandb", "wandb": {"project": "p"}}]}]
+)
+def test_an_approval_is_for_all_that_would_be_sent(shell: Shell, fleet: FleetDirectory, edit: dict[str, Any]) -> None:
+    fleet.job("a")
+    digest = shell("plan", fleet.root, "-o", "json").json["digest"]
+    fleet.job("a", **edit)
+    assert shell("apply", fleet.root, "--approve", digest).code == 4
+    assert "sends besides: " in shell("plan", fleet.root).out
+
+
+@pytest.mark.parametrize("digest", ["", "xyz", "0123456789abcde", "0123456789ABCDEF"])
+def test_what_is_no_digest_is_wrong_usage(shell: Shell, fleet: FleetDirectory, digest: str) -> None:
+    assert shell("apply", fleet.root, "--approve", digest).code == 64
+
+
+def test_a_plan_that_was_never_done_is_not_taken_for_done(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a")
+    digest = shell("plan", fleet.root, "-o", "json").json["digest"]
+    fleet.fleet(provider="sandbox", state="suspended")
+    assert shell("apply", fleet.root, "--approve", digest).code == 4
+
+
+def test_an_approved_apply_of_a_failed_job_is_as_red_again(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.job("a", model="sandbox-fail-server")
+    digest = shell("plan", fleet.root, "-o", "json").json["digest"]
+    wait = ["--approve", digest, "--wait", "--sandbox-speed", "100"]
+    assert [shell("apply", fleet.root, *wait).code for _ in range(2)] == [5, 5]

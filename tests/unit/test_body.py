@@ -1,18 +1,23 @@
 """What is posted: the manifest's fields, the files' ids, and the marks."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from reconciler.core.body import alike, create_body, derived_seed
+from reconciler.core.body import alike, create_body, derived_seed, unhashed
 from reconciler.core.desired import Desired
+from reconciler.core.fields import OnRemove
 from reconciler.core.job import Job, Marks
+from tests.fakes.builders import desired
 
 MARKS = Marks("fleet-1", "a", "0" * 16, 1)
 
 
 def body(told: dict[str, object], **more: object) -> dict[str, object]:
-    desired = Desired("a", "0" * 16, body=told, extra_body=more.pop("extra", {}))  # type: ignore[arg-type]
+    wanted = Desired("a", "0" * 16, body=told, extra_body=more.pop("extra", {}))  # type: ignore[arg-type]
     ids = {"model": None, "training": None, "validation": None} | more
-    return dict(create_body(desired, MARKS, **ids))  # type: ignore[arg-type]
+    return dict(create_body(wanted, MARKS, **ids))  # type: ignore[arg-type]
 
 
 def test_the_manifests_fields_go_as_they_are() -> None:
@@ -83,3 +88,19 @@ COMES_BACK: list[tuple[dict[str, object], dict[str, str], bool]] = [
 def test_what_comes_back_is_compared_leniently(sent: dict[str, object], shown: dict[str, str], can_be: bool) -> None:
     fields = {"training_file": str(sent.get("training_file", "file-1")), **shown}
     assert alike(sent, Job("j1", "running", **fields)) is can_be  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("body", "policy", "sent"),
+    [
+        ({}, {}, ""),
+        ({"metadata": {}, "integrations": None, "suffix": "s"}, {}, ""),
+        ({"metadata": {"b": "2", "a": "1"}}, {}, '{"metadata":{"a":"1","b":"2"}}'),
+        ({"integrations": [{"type": "wandb"}]}, {}, '{"integrations":[{"type":"wandb"}]}'),
+        ({}, {"on_remove": OnRemove.ORPHAN}, '{"on_remove":"orphan"}'),
+    ],
+)
+def test_what_is_sent_besides_the_revision_is_named_whole(
+    body: dict[str, object], policy: dict[str, Any], sent: str
+) -> None:
+    assert unhashed(replace(desired(**policy), body=body)) == sent

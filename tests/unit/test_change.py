@@ -5,7 +5,7 @@ import pytest
 from reconciler.core.change import Action, Adopt, Cancel, Create, Hold, Keep, Plan, Wait, Write
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
-from tests.fakes.builders import R1, R2, desired, fleet, world
+from tests.fakes.builders import R1, R2, desired, fleet, job, world
 
 CREATE = Create("a", Reason.RETRY, "again", R2, 3)
 CANCEL = Cancel("b", Reason.SUPERSEDED, "replaced", "j1", R1, 2)
@@ -72,3 +72,12 @@ def test_a_create_that_waits_has_the_digest_of_one_that_does_not() -> None:
 def test_a_change_that_writes_nothing_has_no_line_in_the_digest() -> None:
     kept = Keep("a", Reason.IN_PROGRESS, "running", "j1", R1, 1)
     assert Plan((kept,), 0).digest("x", {}) == Plan((), 0).digest("x", {})
+
+
+def test_a_digest_names_what_a_create_sends_besides_its_revision() -> None:
+    wanted = plan(world([], [desired()]))
+    base = wanted.digest("here", {})
+    assert wanted.digest("here", {"a": '{"metadata":{"ticket":"ML-12"}}'}) != base
+    assert wanted.digest("here", {"a": "", "b": "of a name that is not created"}) == base
+    ending = plan(world([job(name="gone")], []))
+    assert ending.digest("here", {"gone": "x"}) == ending.digest("here", {}), "a cancel sends nothing"
