@@ -48,8 +48,6 @@ _VOLATILE = (
     (re.compile(r"(?<=\S) {2,}"), "  "),
     (re.compile(r"^(\S+  LIVE)  (?:step|about|-).*  AGE$"), r"\1  -  AGE"),
     (re.compile(r"^(\S+  \S+  .{20}).*…  (AGE|-)$"), r"\1…  \2"),
-    # A model's name is cut off or not, as wide as the age beside it is.
-    (re.compile(r"^(\S+  succeeded  ft:.{17}).*  (AGE|-)$"), r"\1…  \2"),
 )
 # How far a job is: a line now and then, so never the same ones twice.
 _PROGRESS = re.compile(r"^\S+: (validating_files|queued|running), .* so far")
