@@ -17,6 +17,7 @@ from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import ReconcilerError
 from reconciler.render.problems import as_data, counted
 from reconciler.render.schema import manifest_schema
+from reconciler.render.text import plural
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"  # no l and o, as no 0 and 1: they are misread
 _RANDOM_END = f"{_LETTERS}23456789"
@@ -109,7 +110,7 @@ def _github(snapshot: Snapshot) -> str:
 
 def _notice(errors: int, warnings: int) -> list[str]:
     """How many there are: GitHub shows ten of each a step."""
-    counts = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
+    counts = [plural(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n]
     hidden = "; GitHub shows the first 10 of each kind, the log has them all" if max(errors, warnings) > _SHOWN else ""
     return [f"::notice::{', '.join(counts)}{hidden}"] if counts else []
 

@@ -95,30 +95,23 @@ def output(*more: str, text: bool = True) -> _Decorator:
     return click.option("-o", "--output", "form", type=Choice(forms), default=forms[0], help=f"Print {words}.")
 
 
-directory_argument = click.argument(
-    "directory",
-    metavar="[DIR]",
-    default=".",
-    cls=Argument,
-    explanation="The fleet directory, or - for manifests from stdin.  [default: .]",
-    shell_complete=_complete_directory,
-)
-watched_directory_argument = click.argument(
-    "directory",
-    metavar="[DIR]",
-    default=".",
-    cls=Argument,
-    explanation="The fleet directory.  [default: .]",
-    shell_complete=_complete_directory,
-)
-new_directory_argument = click.argument(
-    "directory",
-    metavar="[DIR]",
-    default=".",
-    cls=Argument,
-    explanation="Where to write; it is made where it is not there.  [default: .]",
-    type=click.Path(path_type=Path),
-    shell_complete=_complete_directory,
+def _directory(explanation: str, **more: Any) -> _Decorator:
+    """The argument ``[DIR]``, which is the working directory where it is left out."""
+    return click.argument(
+        "directory",
+        metavar="[DIR]",
+        default=".",
+        cls=Argument,
+        explanation=f"{explanation}  [default: .]",
+        shell_complete=_complete_directory,
+        **more,
+    )
+
+
+directory_argument = _directory("The fleet directory, or - for manifests from stdin.")
+watched_directory_argument = _directory("The fleet directory.")
+new_directory_argument = _directory(
+    "Where to write; it is made where it is not there.", type=click.Path(path_type=Path)
 )
 name_argument = click.argument(
     "name", cls=Argument, explanation="The job's name, as its manifest says.", shell_complete=_complete_job

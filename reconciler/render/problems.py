@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from reconciler.core.snapshot import Problem
 from reconciler.errors import printable
+from reconciler.render.text import plural
 
 _TAB = 4  # columns; wider ones push a manifest's text off the screen
 _LEAST = 20  # columns of text around a caret, however narrow the terminal says that it is
@@ -44,11 +45,7 @@ def as_lines(problems: Iterable[Problem], *, width: int | None = None) -> Iterat
 def counted(problems: Sequence[Problem]) -> str:
     """How many there are, and in how many files."""
     files = len({problem.path for problem in problems if problem.line})
-    return _plural(len(problems), "problem") + (f" in {_plural(files, 'file')}" if files else "")
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun if number == 1 else f'{noun}s'}"
+    return plural(len(problems), "problem") + (f" in {plural(files, 'file')}" if files else "")
 
 
 def _excerpt(problem: Problem, width: int) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """How text is laid out: columns, ages, colour. Used by every other module in here."""
 
-import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from textwrap import wrap
@@ -97,7 +96,7 @@ def hanging(text: str, lead: str, indent: str, width: int | None) -> list[str]:
     """``lead`` and ``text``, broken at words where that is needed; nothing is cut."""
     if width is None:
         return [f"{lead}{text}"]
-    return textwrap.wrap(
+    return wrap(
         text,
         width,
         initial_indent=lead,

@@ -28,13 +28,6 @@ KEY = "sk-a-key-that-must-appear-nowhere"
 
 
 @pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
-        monkeypatch.delenv(name, raising=False)
-    return Shell(capsys)
-
-
-@pytest.fixture
 def fleet(tmp_path: Path) -> FleetDirectory:
     directory = FleetDirectory(tmp_path / "fleet")
     directory.fleet(provider="sandbox")

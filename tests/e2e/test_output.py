@@ -22,14 +22,6 @@ JOB = {"path": "a.yaml", "line": 1, "column": 2, "field": "spec", "message": "ba
 
 
 @pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    for name in os.environ:
-        if name.startswith(("OPENAI_", "RECONCILER_")):
-            monkeypatch.delenv(name)
-    return Shell(capsys)
-
-
-@pytest.fixture
 def fleet(tmp_path: Path) -> FleetDirectory:
     directory = FleetDirectory(tmp_path / "fleet")
     directory.fleet(provider="sandbox")

@@ -24,14 +24,6 @@ HEAVY = {"pydantic", "httpx", "structlog", "yaml", "uvicorn", "rich", "starlette
 
 
 @pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    for name in os.environ:
-        if name.startswith(("OPENAI_", "RECONCILER_")):
-            monkeypatch.delenv(name)
-    return Shell(capsys)
-
-
-@pytest.fixture
 def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FleetDirectory:
     """A fleet in the directory `fleet` of the working directory, as the examples have it."""
     monkeypatch.chdir(tmp_path)
