@@ -4,8 +4,7 @@ The commands of `reconciling` call it. How a thing reads is in `render`; `voice`
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping
 
 from reconciler.cli import github, terminal
 from reconciler.cli.output import print_document
@@ -17,7 +16,7 @@ from reconciler.core.schedule import Due, Next
 from reconciler.core.status import Progress
 from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Result
-from reconciler.engine.follow import progress_at
+from reconciler.engine.follow import in_turn, progress_at
 from reconciler.engine.steps import Decided, Pass
 from reconciler.errors import ProviderError
 from reconciler.provider import Provider
@@ -29,13 +28,10 @@ from reconciler.render.review import Review
 from reconciler.render.status_screen import status_screen
 from reconciler.render.step_summary import apply_markdown, step_outputs
 
-# What a cancel throws away, how far a job is, and whether a file is there, is looked up for this many.
+# What a cancel throws away, and how far a job is, is looked up for this many.
 _LOOKUPS = 20
 # Where nobody's screen ends, nothing is cut off: a model's name is copied from there.
 _WIDE = 120
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 def digest_of(context: RunContext, decided: Decided) -> str:
@@ -49,8 +45,11 @@ def _target(context: RunContext) -> str:
     return f"{context.fleet.name} {where.server} {where.organization} {where.project}"
 
 
-def review_of(context: RunContext, decided: Decided, command: str = "") -> Review:
-    """The decision as a review. ``command`` is an `apply` without its approval; "" where it is about to be done."""
+def review_of(context: RunContext, decided: Decided, command: str = "", *, looks: bool = True) -> Review:
+    """The decision as a review. ``command`` is an `apply` without its approval; "" where it is about to be done.
+
+    ``looks``: the provider is asked how far jobs have come and which files it has, because that is going to be shown.
+    """
     note = ""
     if context.reconciler.watch.cold and decided.gated.plan.writes and not decided.seen.settled:
         note = f"Apply waits one settle window before it writes: {context.reconciler.watch.cold}."
@@ -66,8 +65,8 @@ def review_of(context: RunContext, decided: Decided, command: str = "") -> Revie
         verdicts=decided.gated.verdicts,
         world=decided.seen.world,
         now=context.clock.time(),
-        progress=_progress(context.provider, decided),
-        there=_there(context.provider, decided),
+        progress=_progress(context.provider, decided) if looks else {},
+        there=_there(context.provider, decided) if looks else None,
         note=note,
         command=f"{command} --approve {digest}" if command else "",
     )
@@ -76,17 +75,15 @@ def review_of(context: RunContext, decided: Decided, command: str = "") -> Revie
 def _progress(provider: Provider, decided: Decided) -> Mapping[str, Progress]:
     """How far each job has come that this plan would end, where the provider tells it."""
     ends = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Cancel) and not isinstance(c, Hold)]
-    return progress_at(provider, [end.job_id for end in ends[:_LOOKUPS]], _one_by_one)
+    return progress_at(provider, [end.job_id for end in ends[:_LOOKUPS]], in_turn)
 
 
 def _there(provider: Provider, decided: Decided) -> frozenset[str] | None:
     """The upload names of local files that this plan needs and the provider has; None where that is not known."""
     creates = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Create)]
     files = {file for c in creates for file in decided.seen.world.desired[c.name].local_files}
-    if len(files) > _LOOKUPS:
-        return None
     try:
-        return frozenset(f.upload_name for f in files if provider.find_file(f.upload_name, f.size) is not None)
+        return frozenset(name for name, _ in provider.find_files({(file.upload_name, file.size) for file in files}))
     except ProviderError:
         return None
 
@@ -131,14 +128,14 @@ class Console:
         """Nothing happens for a while: the jobs are waited for, or something else."""
         jobs = _live(self._last) if self._last is not None and following.due is Due.JOBS else ()
         if jobs:
-            read = progress_at(self._context.provider, [job.id for _, job in jobs[:_LOOKUPS]], _one_by_one)
+            read = progress_at(self._context.provider, [job.id for _, job in jobs[:_LOOKUPS]], in_turn)
             self._context.voice.jobs(job_progress(jobs, read))
         self._context.voice.waiting(seconds, "" if jobs else following.why)
 
     def conclude(self, result: Result) -> None:
         """How it ended."""
         self._context.voice.close()
-        after = review_of(self._context, result.last.after, self._command)
+        after = review_of(self._context, result.last.after, self._command, looks=False)
         first = self._first or after
         github.report(apply_markdown(first, result, after, directory=self._directory), step_outputs(first))
         if self._form != "text":
@@ -166,7 +163,3 @@ def _standing(context: RunContext, result: Result) -> str:
     shown = (status for status in result.last.report.values() if not status.past)
     width = terminal.width() if terminal.obeys(sys.stdout) else _WIDE
     return status_screen(shown, now=context.clock.time(), width=width, colours=terminal.colours())
-
-
-def _one_by_one(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
-    return [work(item) for item in items]

@@ -23,7 +23,7 @@ from reconciler.core.job import Event
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.spelling import utc_text
 from reconciler.core.status import Details, Progress, Status, statuses
-from reconciler.engine.follow import progress_at
+from reconciler.engine.follow import over, progress_at
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError, ReconcilerError, UsageError, printable
 from reconciler.render.describe import Description, as_data, as_text
@@ -34,7 +34,6 @@ from reconciler.render.text import age, moment, plural
 from reconciler.state.status_files import as_item
 
 _T = TypeVar("_T")
-_R = TypeVar("_R")
 
 _FOLLOW_SECONDS = 2.0
 
@@ -269,11 +268,7 @@ def _with_progress(context: RunContext, known: _Known, shown: Iterable[Status]) 
     if known.error or not live:
         return known
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-
-        def fan(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
-            return list(pool.map(work, items))
-
-        progress = progress_at(context.provider, live[:_PROGRESS_LOOKUPS], fan)
+        progress = progress_at(context.provider, live[:_PROGRESS_LOOKUPS], over(pool))
     return replace(known, progress=progress, statuses=_statuses(context, known, Details(progress=progress)))
 
 

@@ -6,12 +6,12 @@ When a pass is made is decided in `daemon`.
 import random
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from structlog.typing import FilteringBoundLogger
@@ -22,7 +22,7 @@ from reconciler.cli.wiring import Service, key_for, run_context
 from reconciler.core.repeats import Repeats
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace, log_problems
-from reconciler.engine.follow import Fan
+from reconciler.engine.follow import over
 from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped, UsageError, printable
 from reconciler.log import configure
@@ -45,9 +45,6 @@ _BRIEF_SECONDS = 60.0
 # A heartbeat older than this many intervals, and than a slow pass (a listing alone may take 900 s), means that the loop
 # is stuck.
 _HEALTHY_INTERVALS, _HEALTHY_SECONDS = 3, 1200.0
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
             )
             stack.enter_context(serving(telemetry, *address, lambda port: log.info("endpoints.started", port=port)))
             listener = telemetry
-        service = Service(clock, lambda: wakeups.stopping, _fan(pool), listener.requested, key)
+        service = Service(clock, lambda: wakeups.stopping, over(pool), listener.requested, key)
         ours = (settings.state_directory, settings.sandbox_directory)
         stack.enter_context(watching(settings.root, ours, wakeups.hint, log))
         reader = DirectoryReader(settings.root, time.time, ours)
@@ -248,13 +245,6 @@ def _only_one(setup: DaemonSetup) -> Iterator[None]:
     finally:
         setup.listener.locked(held=False)
         lock.release()
-
-
-def _fan(pool: ThreadPoolExecutor) -> Fan:
-    def fan(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
-        return list(pool.map(work, items))
-
-    return fan
 
 
 def _check_directory(directory: str) -> None:

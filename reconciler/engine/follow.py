@@ -5,6 +5,7 @@ events are logged. A job whose events cannot be read is read again at a later pa
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -45,6 +46,20 @@ class Fan(Protocol):
     def __call__(self, work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
         """Call ``work`` for every item."""
         ...
+
+
+def in_turn(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
+    """The `Fan` without a pool."""
+    return [work(item) for item in items]
+
+
+def over(pool: Executor) -> Fan:
+    """The `Fan` over the threads of a pool."""
+
+    def fan(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
+        return list(pool.map(work, items))
+
+    return fan
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,10 @@ class OpenAIClient:
             account, transport=transport, clock=clock, random=random, on_request=on_request, on_pause=on_pause
         )
         self._listings = Listings(self._sender, clock, account.assumed.that)
-        # The three operations on files are those of `Files`.
+        # The operations on files are those of `Files`.
         files = Files(self._sender, self._listings, clock)
         self.find_file = files.find
+        self.find_files = files.find_all
         self.upload_file = files.upload
         self.wait_for_file = files.wait_for
 

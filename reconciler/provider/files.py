@@ -3,6 +3,8 @@
 `client` offers these three operations as its own.
 """
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from reconciler.clock import Clock
@@ -36,20 +38,30 @@ class Files:
         self._last_words: set[str] = set()  # about files, of which this server never says more
 
     def find(self, name: str, size: int) -> str | None:
-        """A usable training file of this name and size: the name holds a digest of its content.
+        """A usable training file of this name and size: the name holds a digest of its content."""
+        return self.find_all({(name, size)}).get((name, size))
+
+    def find_all(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+        """The usable ones among training files of these names and sizes in bytes, in one walk.
 
         What a listing that does not exist, or cannot be walked to its end, does not show counts as absent: a second
         upload costs nothing.
         """
+        found: dict[tuple[str, int], str] = {}
+        if not wanted:
+            return found
         read = ReadRequest("list_files", "/files", params={"purpose": "fine-tune"})
         try:
             for file in self._listings.items(read, _parse_file, lambda file: file.id):
-                if file.holds(name, size) and file.status not in _FILE_UNFIT:
-                    return file.id
+                for one in wanted - found.keys():
+                    if file.holds(*one) and file.status not in _FILE_UNFIT:
+                        found[one] = file.id
+                if len(found) == len(wanted):
+                    break
         except (Refused, Unreadable) as error:
             if error.status is not None and error.status not in NO_ROUTE | _WRONG_QUESTION:
                 raise
-        return None
+        return found
 
     def upload(self, name: str, content: bytes) -> str:
         """Upload a training file. Sent once; one that is lost is found again by its name."""

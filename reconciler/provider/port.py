@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from reconciler.core.job import Checkpoint, Event, Job
@@ -64,6 +65,10 @@ class Provider(Protocol):
 
     def find_file(self, name: str, size: int) -> str | None:
         """The id of a training file of this name and size in bytes, where the account has one."""
+        ...
+
+    def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+        """The ids of those training files (name, size in bytes) that the account has, in one look."""
         ...
 
     def upload_file(self, name: str, content: bytes) -> str:

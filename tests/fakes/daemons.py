@@ -14,7 +14,7 @@ from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace
-from reconciler.engine.follow import Follower
+from reconciler.engine.follow import Follower, in_turn
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import ProviderError
@@ -25,7 +25,6 @@ from reconciler.state.opening import open_journal
 from reconciler.state.schema import Identity
 from reconciler.state.status_files import StatusFiles
 from tests.fakes.clocks import ManualClock
-from tests.fakes.fan import one_by_one
 from tests.fakes.fleets import FleetDirectory
 from tests.fakes.provider import MemoryProvider
 
@@ -116,7 +115,7 @@ class DaemonHarness:
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             leftovers=leftovers_of,
             pass_lock=contextlib.nullcontext,
-            follower=Follower(self.provider, journal, one_by_one),
+            follower=Follower(self.provider, journal, in_turn),
         )
 
     def lines(self, event: str) -> list[dict[str, Any]]:

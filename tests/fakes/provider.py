@@ -5,6 +5,7 @@ a fault may strike, and whose listings lag behind its ledger.
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from reconciler.clock import Clock
@@ -63,6 +64,9 @@ class MemoryProvider:
 
     def find_file(self, name: str, size: int) -> str | None:
         return "file-1"
+
+    def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+        return dict.fromkeys(wanted, "file-1")
 
     def upload_file(self, name: str, content: bytes) -> str:
         raise AssertionError("every file is there already")

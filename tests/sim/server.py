@@ -7,6 +7,7 @@ within R seconds or never. `SimProvider` is one process's connection to it: the 
 import hashlib
 import zlib
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -248,6 +249,9 @@ class SimProvider:
         fault = self._process.effect("find file", 0.05)
         self._read_fault("find file", fault)
         return next((i for i, (n, s, _) in self._server.files.items() if (n, s) == (name, size)), None)
+
+    def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+        raise AssertionError("a pass looks for one file at a time")
 
     def upload_file(self, name: str, content: bytes) -> str:
         fault = self._process.effect("upload", 0.2)

@@ -16,7 +16,7 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Listener, Patience, apply
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace
-from reconciler.engine.follow import Follower
+from reconciler.engine.follow import Follower, in_turn
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
@@ -25,7 +25,6 @@ from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
 from reconciler.state.status_files import FileOperations, StatusFiles
-from tests.fakes.fan import one_by_one
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly
 from tests.sim.disk import JsonStatusFiles, StateDirectory, Verify
@@ -248,9 +247,7 @@ class SimWorld:
         clock = program.clock(process)
         journal = site.open(process, clock)
         ports = self._ports(site, process, clock, journal)
-        ports = replace(
-            ports, follower=Follower(ports.provider, journal, one_by_one), stopping=lambda: wakeups.stopping
-        )
+        ports = replace(ports, follower=Follower(ports.provider, journal, in_turn), stopping=lambda: wakeups.stopping)
         run = program.reconciler(ports, settle=self.settle * program.settle, every_backoff=True)
         daemon = Daemon(
             run,

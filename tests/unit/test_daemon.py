@@ -23,6 +23,7 @@ from reconciler.core.gates import Permission
 from reconciler.core.job import Event, Job, Marks
 from reconciler.engine.apply import Patience, Result, apply
 from reconciler.engine.daemon import DaemonListener, Pace
+from reconciler.engine.follow import in_turn
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Pass
 from reconciler.engine.wakeups import ThreadWakeups
@@ -35,7 +36,6 @@ from reconciler.state.opening import open_journal
 from reconciler.state.schema import Identity
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.daemons import DaemonHarness
-from tests.fakes.fan import one_by_one
 from tests.fakes.fleets import SILENT, FleetDirectory
 
 
@@ -456,7 +456,7 @@ def _run_scripted(fleet: FleetDirectory, settings: Settings, *steps: Callable[[]
             super().wait(seconds)
 
     wakeups = Ticking(*steps)
-    service = Service(clock, lambda: wakeups.stopping, one_by_one, lambda _: None, Key(str))
+    service = Service(clock, lambda: wakeups.stopping, in_turn, lambda _: None, Key(str))
     run_daemons(
         DaemonSetup(
             settings,

@@ -15,13 +15,12 @@ from reconciler.core.memory import Refusal
 from reconciler.core.plan import plan
 from reconciler.core.status import Details, Progress, Status, statuses
 from reconciler.core.world import World
-from reconciler.engine.follow import progress_at
+from reconciler.engine.follow import in_turn, progress_at
 from reconciler.errors import ProviderError
 from reconciler.render.standing import Rank, standing
 from reconciler.render.status_screen import status_screen, wide_table
 from tests.fakes.builders import R1, R2, desired, fleet, job, memory, record, world
 from tests.fakes.clocks import ManualClock
-from tests.fakes.fan import one_by_one
 from tests.fakes.provider import MemoryProvider
 from tests.fakes.screens import on_screen
 from tests.fakes.situations import TABLE
@@ -204,7 +203,7 @@ def test_progress_is_read_of_each_job_and_one_that_cannot_be_read_is_left_out() 
         "j3": [event(5, 100)],
     }
     provider.trouble["events"] = [ProviderError("503")]
-    assert progress_at(provider, ["j4", "j1", "j2", "j3"], one_by_one) == {
+    assert progress_at(provider, ["j4", "j1", "j2", "j3"], in_turn) == {
         "j1": Progress(30, 60, {"train_loss": 0.5}, pace=3.0),
         "j3": Progress(5, None, {}, pace=None),
     }

@@ -51,6 +51,16 @@ def test_a_listing_of_files_without_pages_stops_no_upload(name: str) -> None:
         assert all(request.method == "GET" for request in wire.server.requests)
 
 
+def test_several_files_are_found_in_one_walk() -> None:
+    there = [file("file-1"), file("file-2", name="m.jsonl"), file("file-3", name="m.jsonl"), file("file-4", name="x")]
+    with Wire(lambda _: reply({"data": there, "has_more": False})) as wire:
+        wanted = {("n.jsonl", 3), ("m.jsonl", 3), ("gone.jsonl", 3)}
+        assert wire.client.find_files(wanted) == {("n.jsonl", 3): "file-1", ("m.jsonl", 3): "file-2"}
+        assert len(wire.server.requests) == 1
+        assert wire.client.find_files(set()) == {}
+        assert len(wire.server.requests) == 1, "nothing wanted, nothing asked"
+
+
 @pytest.mark.parametrize("answer", [HTML, reply({"files": []}), reply({}, 500)], ids=["html", "no page", "500"])
 def test_a_listing_of_files_that_is_none_is_told(answer: Reply) -> None:
     with Wire(lambda _: answer) as wire, pytest.raises(Unreadable):
