@@ -1,85 +1,36 @@
-"""The command line: parse, build, call, exit. The only place that prints and exits.
+"""The command line. `main` answers at once what needs no command, and leaves the rest to `program`."""
 
-The commands are in `group`, which imports none of them before it is called.
-"""
-
-import io
+import os
 import sys
-from collections.abc import Sequence
 
-import click
+from reconciler.cli.overview import answer_at_once
 
-from reconciler import __version__
-from reconciler.cli import terminal
-from reconciler.cli.group import Commands, command_named, global_flags
-from reconciler.cli.interruption import INTERRUPTED, interruptible, words_of
-from reconciler.cli.output import logs_json, print_failure, reader_of
-from reconciler.cli.startup import postpone_rich
-from reconciler.clock import Clock, SystemClock
-from reconciler.errors import Declined, ReconcilerError, UsageError, printable
+TYPE_CHECKING = False  # `typing` itself takes as long to import as all of this
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-__all__ = ["cli", "command_named", "main"]
-
-postpone_rich()  # before a command is imported, and with it the libraries that would import it
+    from reconciler.clock import Clock
 
 
-@click.command(
-    cls=Commands,
-    params=global_flags(),
-    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
-)
-@click.version_option(__version__, "-V", "--version", prog_name="reconciler", help="Print the version.")
-def cli(**_flags: object) -> None:
-    """Keep fine-tuning jobs equal to YAML in Git."""
-
-
-def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> None:
+def main(arguments: "Sequence[str] | None" = None, *, clock: "Clock | None" = None) -> None:
     """Run one command and exit with its code (README, *Exit codes*)."""
-    terminal.prepare()
-    with interruptible():
-        given = sys.argv[1:] if arguments is None else arguments
-        terminal.manner.json_lines = logs_json(given)
-        code = _run(given, clock or SystemClock())
-        terminal.finish()
-    sys.exit(code)
+    given = sys.argv[1:] if arguments is None else arguments
+    answer = answer_at_once(given, os.environ)
+    if answer is None or not _printed(answer):
+        # Imported here: a help page and a press of TAB need none of it (50 ms).
+        from reconciler.cli.program import run  # noqa: PLC0415
+
+        sys.exit(run(given, clock))
+    sys.exit(0)
 
 
-def _run(arguments: Sequence[str], clock: Clock) -> int:
+def _printed(text: str) -> bool:
+    """False where stdout cannot be written: `program` says so, and exits as it does for every page."""
+    if sys.stdout is None:
+        return False
     try:
-        code = cli.main(args=list(arguments), prog_name="reconciler", standalone_mode=False, obj=clock)
+        sys.stdout.write(text)
         sys.stdout.flush()
-    except click.ClickException as error:
-        return _failed(arguments, error, error.format_message(), _usage(error), UsageError.exit_code)
-    except (click.Abort, KeyboardInterrupt) as error:
-        words = words_of(error)
-        return _failed(arguments, error, words, words, INTERRUPTED)
-    except BrokenPipeError:
-        terminal.drop(sys.stdout)
-        return 1
-    except Declined as error:
-        return _failed(arguments, error, str(error), str(error), error.exit_code)
-    except ReconcilerError as error:
-        return _failed(arguments, error, str(error), f"error: {error}", error.exit_code)
-    except OSError as error:
-        if isinstance(error.__context__, KeyboardInterrupt):  # click could not even end the line
-            return INTERRUPTED
-        code = _failed(arguments, error, str(error), f"error: {error}", 1)
-    return code if isinstance(code, int) else 0
-
-
-def _failed(arguments: Sequence[str], error: BaseException, message: str, words: str, code: int) -> int:
-    """Say it to a person, and to the program that reads stdout, if it can still be written."""
-    terminal.echo("\n".join(printable(line) for line in words.split("\n")), err=True)
-    try:
-        print_failure(reader_of(arguments), error, message)
-        sys.stdout.flush()
-    except OSError:
-        terminal.drop(sys.stdout)
-    return code
-
-
-def _usage(error: click.ClickException) -> str:
-    """Click's words: the usage line, where help is, the mistake; the help page itself where nothing was asked for."""
-    shown = io.StringIO()
-    error.show(shown)
-    return shown.getvalue().rstrip("\n").replace("\nError: ", "\nerror: ")
+    except (OSError, ValueError):
+        return False
+    return True

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler.cli import terminal
+from reconciler.cli.names import COLOR, QUIET, VERBOSE, YES
 from reconciler.cli.suggestions import meant
 
 PREFIX = "RECONCILER_"
@@ -140,34 +141,20 @@ def command(*examples: str) -> Callable[[Callable[..., Any]], click.Command]:
 
 def manners() -> list[click.Option]:
     """The flags of every command, which say how it speaks; ``-y`` does nothing where nothing is asked."""
-    return [
-        click.Option(
-            ["-y", "--yes"], is_flag=True, hidden=True, expose_value=False, help="Do not ask: the answer is yes."
-        ),
-        click.Option(
-            ["-q", "--quiet"],
-            is_flag=True,
-            expose_value=False,
-            callback=_manner,
-            help="Print the result and errors only.",
-        ),
-        click.Option(
-            ["-v", "--verbose"],
-            is_flag=True,
-            expose_value=False,
-            callback=_manner,
-            help="Show the log, with every request.",
-        ),
-        click.Option(
-            ["--color"],
-            type=Choice(["auto", "always", "never"]),
-            metavar="WHEN",
-            default="auto",
-            expose_value=False,
-            callback=_manner,
-            help="Use colours: auto, always or never.",
-        ),
+    switches = [
+        click.Option([*flag[:2]], is_flag=True, expose_value=False, callback=_manner, help=flag[2])
+        for flag in (QUIET, VERBOSE)
     ]
+    color = click.Option(
+        [COLOR[1]],
+        type=Choice(["auto", "always", "never"]),
+        metavar="WHEN",
+        default="auto",
+        expose_value=False,
+        callback=_manner,
+        help=COLOR[2],
+    )
+    return [click.Option([*YES[:2]], is_flag=True, hidden=True, expose_value=False, help=YES[2]), *switches, color]
 
 
 def record_of(ctx: click.Context, parameter: click.Parameter) -> tuple[str, str] | None:

@@ -1,106 +1,127 @@
-"""What a shell completes: commands, flags, directories, and the names of jobs, read from the manifests as they stand.
+"""What a shell completes: commands, directories, and the names of jobs, answered without click.
 
-`group` asks here while a shell completes. Every key press waits for it: the module of a command (an HTTP client, the
-models of manifests) is imported only where its flags are completed, and a manifest is parsed, not understood.
+Its import would take longer than the answer.
+`overview` asks here while a shell completes. The scripts that make a shell ask are click's, and so is its protocol: two
+or three words an item. Where a flag or its value is next, only the command knows the answer, and None says so; click
+asks the same `job_items` then.
 """
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import click
-import yaml
-from click.core import ParameterSource
-from click.shell_completion import CompletionItem
+from reconciler.cli.names import COMMANDS, FLAGS, QUIET, VERBOSE, YES
 
-from reconciler.cli.command import Argument
-from reconciler.cli.group import COMMANDS, command_named
-from reconciler.errors import YAML_ESCAPES
+DIRECTORY_FLAGS = ("-d", "--directory")
+_SWITCHES = frozenset((*YES[:2], *QUIET[:2], *VERBOSE[:2]))
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_ENDINGS = (".yaml", ".yml", ".json")
-# Bytes: a larger file is no manifest that a person wrote.
-_LARGE = 1024 * 1024
-# Files and directories: more than a fleet of any size that people complete names of.
-_LOOKED_AT = 5000
-_DIRECTORY_FLAGS = ("-d", "--directory")
+# What is completed (``plain``, or ``dir`` where the shell knows the names itself), its value, and its explanation.
+Item = tuple[str, str, str]
 
 
-def completing(name: str, words: list[str]) -> click.Command:
-    """What stands for the command of that name while the word after ``words`` is completed.
-
-    The command itself, where a flag's value may be next; else one that knows its argument and `-d`.
-    """
-    others = [word for word in words if word.startswith("-") and word.partition("=")[0] not in _DIRECTORY_FLAGS]
-    return command_named(name) if others else _StandIn(name, COMMANDS[name].takes)
-
-
-class _StandIn(click.Command):
-    """Completes as the command of that name does."""
-
-    def __init__(self, name: str, takes: str) -> None:
-        directory = click.Option([*_DIRECTORY_FLAGS], default=".", type=click.Path(file_okay=False))
-        arguments: dict[str, list[click.Parameter]] = {
-            "name": [Argument(["name"], shell_complete=complete_job), directory],
-            "directory": [Argument(["directory"], default=".", shell_complete=complete_directory)],
-        }
-        super().__init__(name, params=arguments.get(takes, []))
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Its flags are known to the command alone."""
-        return command_named(str(self.name)).shell_complete(ctx, incomplete) if incomplete.startswith("-") else []
+def completed(instruction: str, environment: Mapping[str, str]) -> str | None:
+    """The answer to a shell, as click would write it; ``instruction`` is ``bash_complete`` or that of another shell."""
+    shell, _, wanted = instruction.rpartition("_")
+    if wanted != "complete" or shell not in _FORMS:
+        return None
+    words, incomplete = _typed(shell, environment)
+    items = items_for(words, incomplete, environment)
+    return None if items is None else "\n".join(map(_FORMS[shell], items)) + "\n"
 
 
-def complete_directory(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """A directory: the shell knows them."""
-    return [CompletionItem(incomplete, type="dir")]
+def items_for(words: Sequence[str], incomplete: str, environment: Mapping[str, str]) -> list[Item] | None:
+    """What stands for ``incomplete`` after ``words``; None where only click can tell."""
+    rest = list(words)
+    while rest and rest[0] in _SWITCHES:
+        del rest[0]
+    if not rest:
+        return list(_of_program(words, incomplete))
+    name, *given = rest
+    if name.startswith("-") or incomplete.startswith("-"):
+        return None
+    return _of_command(name, given, incomplete, environment) if name in COMMANDS else []
 
 
-def complete_job(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The names of the jobs of the directory that was named so far."""
-    said = ctx.get_parameter_source("directory") is ParameterSource.COMMANDLINE
-    directory = Path(str(ctx.params["directory"]) if said else os.environ.get("RECONCILER_DIRECTORY") or ".")
-    return [CompletionItem(name) for name in sorted(set(job_names(directory))) if name.startswith(incomplete)]
-
-
-def job_names(directory: Path) -> Iterator[str]:
-    """Every `metadata.name` of a `kind: FineTuningJob` below ``directory``; what cannot be read has none.
-
-    Of a directory that is no fleet's, such as a whole disk, no more than the first few thousand files are looked at.
-    """
-    looked_at = 0
-    for place, below, files in os.walk(directory):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        looked_at += len(files) + 1
-        if looked_at > _LOOKED_AT:
-            return
-        for file in files:
-            if file.lower().endswith(_ENDINGS) and not file.startswith("."):
-                yield from _names_in(Path(place, file))
-
-
-def _names_in(path: Path) -> Iterator[str]:
-    try:
-        if not path.is_file() or path.stat().st_size > _LARGE:
-            return
-        for node in yaml.compose_all(path.read_bytes(), Loader=_LOADER):
-            yield from _named_by(node)
-    except (OSError, yaml.YAMLError, *YAML_ESCAPES):
+def _of_program(words: Sequence[str], incomplete: str) -> Iterator[Item]:
+    if not incomplete.startswith("-"):
+        yield from (("plain", n, c.summary) for n, c in COMMANDS.items() if n.startswith(incomplete))
         return
+    for *forms, explanation in FLAGS:
+        if not set(forms) & set(words):
+            yield from (("plain", form, explanation) for form in forms if form and form.startswith(incomplete))
 
 
-def _named_by(node: yaml.Node | None) -> Iterator[str]:
-    document = _fields(node)
-    items = document.get("items")
-    if isinstance(items, yaml.SequenceNode):
-        for item in items.value:
-            yield from _named_by(item)
-    kind, name = document.get("kind"), _fields(document.get("metadata")).get("name")
-    if isinstance(kind, yaml.ScalarNode) and kind.value == "FineTuningJob" and isinstance(name, yaml.ScalarNode):
-        yield name.value
+def _of_command(name: str, given: Sequence[str], incomplete: str, environment: Mapping[str, str]) -> list[Item] | None:
+    directory, expected, arguments = "", False, 0
+    for word in given:
+        if expected:
+            directory, expected = word, False
+        elif word in DIRECTORY_FLAGS:
+            expected = True
+        elif word.startswith("--directory="):
+            directory = word.partition("=")[2]
+        elif word.startswith("-") and word != "-" and word not in _SWITCHES:
+            return None
+        elif word not in _SWITCHES:
+            arguments += 1
+    takes = "directory" if expected else "" if arguments else COMMANDS[name].takes
+    if takes == "name":
+        return job_items(directory or environment.get("RECONCILER_DIRECTORY") or ".", incomplete)
+    return [("dir", incomplete, "")] if takes else []
 
 
-def _fields(node: yaml.Node | None) -> dict[str, yaml.Node]:
-    if not isinstance(node, yaml.MappingNode):
-        return {}
-    return {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+def job_items(directory: str, incomplete: str) -> list[Item]:
+    """The names of the jobs of a directory that begin so."""
+    # Imported here: only the name of a job needs YAML (17 ms).
+    from reconciler.cli.job_names import job_names  # noqa: PLC0415
+
+    return [("plain", name, "") for name in sorted(set(job_names(directory))) if name.startswith(incomplete)]
+
+
+def _typed(shell: str, environment: Mapping[str, str]) -> tuple[list[str], str]:
+    """The words before the one that is completed, without the program's name, and that one."""
+    words, at = _split(environment.get("COMP_WORDS", "")), environment.get("COMP_CWORD", "")
+    if shell == "fish":  # it says the word itself, and the word is one of the others, too
+        incomplete = (_split(at) or [""])[0]
+        return (words[1:-1] if incomplete and words[-1:] == [incomplete] else words[1:]), incomplete
+    position = int(at) if at.isdecimal() else len(words)
+    return words[1:position], (words[position] if position < len(words) else "")
+
+
+def _split(line: str) -> list[str]:
+    """As a shell splits it; of a quote that is still open, what stands in it so far."""
+    if not set(line) & set("'\"\\#"):
+        return line.split()
+    import shlex  # noqa: PLC0415 - only a quote needs it
+
+    lexer = shlex.shlex(line, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    found: list[str] = []
+    try:
+        found.extend(lexer)
+    except ValueError:  # the quote is still open
+        found.append(lexer.token)
+    return found
+
+
+def _in_zsh(item: Item) -> str:
+    """Its script splits a word and an explanation at the first colon that is not escaped."""
+    kind, value, explanation = item
+    word = value.replace(":", r"\:") if explanation else value
+    return f"{kind}\n{word}\n{explanation or '_'}"
+
+
+def _in_fish(item: Item) -> str:
+    kind, value, explanation = item
+    return f"{kind},{value}\t{explanation}" if explanation else f"{kind},{value}"
+
+
+def _in_powershell(item: Item) -> str:
+    kind, value, explanation = item
+    return f"{kind}\n{value}\n{explanation or '_'}"
+
+
+_FORMS: Mapping[str, Callable[[Item], str]] = {
+    "bash": lambda item: f"{item[0]},{item[1]}",
+    "zsh": _in_zsh,
+    "fish": _in_fish,
+    "powershell": _in_powershell,
+}

@@ -19,7 +19,7 @@ def program() -> str:
 
 def approving(ctx: click.Context, directory: str) -> str:
     """The `apply` of the same directory with the same options; the digest that it approves is to follow."""
-    from reconciler.cli import command_named  # noqa: PLC0415 - it imports the commands, which call this
+    from reconciler.cli.group import command_named  # noqa: PLC0415 - it imports the commands, which call this
 
     accepted = {parameter.name for parameter in command_named("apply").params}
     words = [program(), "apply", shlex.quote(directory)]

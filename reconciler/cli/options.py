@@ -21,6 +21,8 @@ from reconciler.settings import LOCK_TIMEOUT_SECONDS, SANDBOX_DIRECTORY, STATE_D
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from reconciler.cli.completion import Item
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)")
 
@@ -62,16 +64,21 @@ class StatusWord(click.ParamType[tuple[str, str]]):
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _complete_job(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    from reconciler.cli import completion  # noqa: PLC0415 - only a shell that completes needs it
+def _complete_job(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Where flags of the command stand before the name; without them `completion` is asked before click is."""
+    from reconciler.cli.completion import job_items  # noqa: PLC0415 - only a shell that completes needs it
 
-    return completion.complete_job(ctx, parameter, incomplete)
+    return _as_items(job_items(str(ctx.params["directory"]), incomplete))
 
 
-def _complete_directory(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    from reconciler.cli import completion  # noqa: PLC0415 - only a shell that completes needs it
+def _complete_directory(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    return _as_items([("dir", incomplete, "")])
 
-    return completion.complete_directory(ctx, parameter, incomplete)
+
+def _as_items(items: "Iterable[Item]") -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell that completes needs it
+
+    return [CompletionItem(value, type=kind, help=explanation or None) for kind, value, explanation in items]
 
 
 def _either(words: Iterable[str]) -> str:
@@ -117,7 +124,12 @@ name_argument = click.argument(
     "name", cls=Argument, explanation="The job's name, as its manifest says.", shell_complete=_complete_job
 )
 directory_option = click.option(
-    "-d", "--directory", metavar="DIR", default=".", help="The fleet directory, or - for manifests from stdin."
+    "-d",
+    "--directory",
+    metavar="DIR",
+    default=".",
+    help="The fleet directory, or - for manifests from stdin.",
+    shell_complete=_complete_directory,
 )
 root = click.option(
     "--root", metavar="DIR", type=click.Path(path_type=Path), help="With -: where paths start.", show_default="."

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.cli import command_named
+from reconciler.cli.group import command_named
 from reconciler.cli.running import listen_address
 from reconciler.core.reason import Reason
 from reconciler.source import read_directory

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.cli import command_named
+from reconciler.cli.group import command_named
 from reconciler.render.plan_markdown import marker
 from reconciler.source import read_directory
 from tests.e2e.pages import ROOT, STATE

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from reconciler.cli import terminal
-from reconciler.cli.group import COMMANDS
+from reconciler.cli.names import COMMANDS
 from reconciler.cli.output import Reader, failure, print_document, print_failure, reader_of
 from reconciler.errors import SourceError
 from reconciler.sandbox import EmbeddedSandbox

@@ -12,7 +12,8 @@ import click
 import pytest
 import yaml
 
-from reconciler.cli.group import COMMANDS, command_named
+from reconciler.cli.group import command_named
+from reconciler.cli.names import COMMANDS
 from reconciler.source import read_directory
 from tests.e2e.pages import (
     PAGES,

@@ -12,9 +12,11 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.cli import cli, command_named, terminal
+from reconciler.cli import terminal
 from reconciler.cli.command import Command, section_of, variable
-from reconciler.cli.group import COMMANDS
+from reconciler.cli.group import command_named
+from reconciler.cli.names import COMMANDS
+from reconciler.cli.program import cli
 from tests.fakes.commands import at_a_terminal
 from tests.fakes.fleets import FleetDirectory
 from tests.fakes.shell import Shell

@@ -1,4 +1,4 @@
-"""What a shell completes, through click's own protocol."""
+"""What a shell completes: at once where it can be, and through click's own protocol where flags are next."""
 
 import os
 import subprocess
@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.shell_completion import BashComplete, CompletionItem, ShellComplete
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
-from reconciler.cli import cli
-from reconciler.cli.completion import job_names
+from reconciler.cli.completion import completed as answered
+from reconciler.cli.completion import items_for
+from reconciler.cli.job_names import job_names
+from reconciler.cli.program import cli
 from tests.fakes.fleets import FleetDirectory
 
 
@@ -32,6 +34,9 @@ def completed(*words: str) -> list[str]:
 
 
 def items(*words: str) -> list[CompletionItem]:
+    found = items_for(words[:-1], words[-1], os.environ)
+    if found is not None:
+        return [CompletionItem(value, type=kind, help=explanation) for kind, value, explanation in found]
     shell: ShellComplete = BashComplete(cli, {}, "reconciler", "_RECONCILER_COMPLETE")
     return shell.get_completions(list(words[:-1]), words[-1])
 
@@ -96,6 +101,49 @@ def test_flags_and_their_choices() -> None:
     assert "--yes" not in completed("plan", "--y")
     assert completed("schema", "") == []
     assert completed("nonsense", "x") == []
+
+
+def test_names_after_a_flag_of_the_command(fleet: FleetDirectory) -> None:
+    assert completed("events", "-d", "fleet", "-o", "json", "to") == ["tone"]
+    assert completed("events", "--follow", "-d", "fleet", "") == ["taste", "tone"]
+    assert [item.type for item in items("plan", "-o", "json", "fl")] == ["dir"]
+    assert fleet.root.is_dir()
+
+
+LINES = [
+    ("reconciler pl", 1),
+    ("reconciler che", 1),
+    ("reconciler -q pl", 2),
+    ("reconciler --ver", 1),
+    ("reconciler -q -", 2),
+    ("reconciler events -d fleet t", 4),
+    ("reconciler events -d 'fle", 3),
+    ("reconciler events -d fl\\ eet ", 4),
+    ("reconciler plan fleet ", 3),
+    ("reconciler schema x", 2),
+    ("reconciler nonsense x", 2),
+    ("reconciler plan # x", 3),
+]
+
+
+@pytest.mark.parametrize("shell", [BashComplete, ZshComplete, FishComplete])
+@pytest.mark.parametrize(("line", "position"), LINES)
+def test_a_shell_is_answered_as_click_answers_it(
+    fleet: FleetDirectory, monkeypatch: pytest.MonkeyPatch, shell: type[ShellComplete], line: str, position: int
+) -> None:
+    fleet.job("a:b", path="odd.yaml")
+    word = line.rpartition(" ")[2]
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", word if shell is FishComplete else str(position))
+    theirs = shell(cli, {}, "reconciler", "_RECONCILER_COMPLETE").complete() + "\n"
+    assert answered(f"{shell.name}_complete", os.environ) == theirs
+
+
+def test_what_only_click_knows_is_left_to_it() -> None:
+    line = {"COMP_WORDS": "reconciler plan --o", "COMP_CWORD": "2"}
+    assert answered("bash_complete", line) is None
+    assert answered("bash_source", line) is None
+    assert answered("tcsh_complete", {"COMP_WORDS": "reconciler pl", "COMP_CWORD": "1"}) is None
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import command_named
+from reconciler.cli.group import command_named
 from reconciler.cli.invocation import approving
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.cli import command_named
+from reconciler.cli.group import command_named
 from reconciler.cli.running import listen_address
 from reconciler.errors import UsageError
 
