@@ -1,29 +1,54 @@
 """Structured logs on stderr: one JSON object a line, or readable lines at a terminal.
 
 The commands that talk to a provider call `configure`: `cli.wiring` for each opening of a fleet and for a key file,
-`cli.running` for the daemon's own lines. Event names are constant and dotted; facts are keys. Every line passes
+`cli.running` for the daemon's own lines. A command that speaks to a person instead has a `Narrator`, which needs no
+structlog (70 ms to import). Event names are constant and dotted; facts are keys. Every line passes
 `redact`, so that a key gets into no log whatever a server echoes.
 """
 
 import contextlib
-import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from typing import TextIO
-
-import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 from reconciler.errors import printable, scrub
 
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
-def configure(
-    *, form: str, secrets: Iterable[str], verbose: bool = False, stream: TextIO | None = None
-) -> FilteringBoundLogger:
+
+class Log(Protocol):
+    """Where events go: structlog's logger, or a `Narrator`."""
+
+    def bind(self, **facts: Any) -> Self:
+        """The same, with facts that every event of it has."""
+        ...
+
+    def debug(self, event: str, **facts: Any) -> Any:
+        """What merely repeats itself."""
+        ...
+
+    def info(self, event: str, **facts: Any) -> Any:
+        """What happened."""
+        ...
+
+    def warning(self, event: str, **facts: Any) -> Any:
+        """What somebody may have to see to."""
+        ...
+
+    def error(self, event: str, **facts: Any) -> Any:
+        """What ended something."""
+        ...
+
+
+def configure(*, form: str, secrets: Iterable[str], verbose: bool = False, stream: TextIO | None = None) -> Log:
     """A logger. ``form`` is ``json``, ``text`` or ``auto`` (text at a terminal); ``stream`` None is stderr.
 
     ``secrets`` may grow: they are gone through for each line.
     """
+    # Imported here: only who logs pays for it.
+    import structlog  # noqa: PLC0415
+
     out = stream or sys.stderr
     readable = form == "text" or (form == "auto" and out.isatty())
     renderer: Processor = (
@@ -40,21 +65,12 @@ def configure(
         _printable if readable else _leading,
         renderer,
     ]
-    return _logger(SteadyStream(out).printed, processors, verbose=verbose)
-
-
-def narrated(
-    say: Callable[[str], None], *, sentence: Callable[[Mapping[str, object]], str | None], secrets: Iterable[str]
-) -> FilteringBoundLogger:
-    """A logger for a person: each event as the ``sentence`` that it is worth, if it is worth any."""
-
-    def narrate(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-        line = sentence(event)
-        if line is None:
-            raise structlog.DropEvent
-        return line
-
-    return _logger(say, [redact(secrets), narrate], verbose=False)
+    logger: Log = structlog.wrap_logger(
+        _Sayer(SteadyStream(out).printed),
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger("debug" if verbose else "info"),
+    )
+    return logger
 
 
 class _Sayer:
@@ -64,13 +80,35 @@ class _Sayer:
         self.debug = self.info = self.warning = self.error = self.msg = say
 
 
-def _logger(say: Callable[[str], None], processors: Sequence[Processor], *, verbose: bool) -> FilteringBoundLogger:
-    logger: FilteringBoundLogger = structlog.wrap_logger(
-        _Sayer(say),
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-    )
-    return logger
+class Narrator:
+    """A log for a person: each event as the ``sentence`` that it is worth, if it is worth any."""
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        sentence: Callable[[Mapping[str, object]], str | None],
+        secrets: Iterable[str],
+        facts: Mapping[str, object] | None = None,
+    ) -> None:
+        self._say = say
+        self._sentence = sentence
+        self._secrets = secrets
+        self._facts = facts or {}
+
+    def bind(self, **facts: object) -> "Narrator":
+        """The same, with facts that every event of it has."""
+        return Narrator(self._say, self._sentence, self._secrets, {**self._facts, **facts})
+
+    def debug(self, event: str, **facts: object) -> None:
+        """Not said to a person."""
+
+    def info(self, event: str, **facts: object) -> None:
+        """Said where it is worth a sentence."""
+        line = self._sentence(_redacted({**self._facts, **facts, "event": event}, self._secrets))
+        if line is not None:
+            self._say(line)
+
+    warning = error = info
 
 
 class SteadyStream:
@@ -100,13 +138,13 @@ class SteadyStream:
             self._stream.flush()
 
 
-def _leading(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _leading(_logger: "WrappedLogger", _method: str, event: "EventDict") -> "EventDict":
     """When, how bad, what: first in every line."""
     first = {key: event[key] for key in ("timestamp", "level", "event") if key in event}
     return {**first, **event}
 
 
-def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _printable(_logger: "WrappedLogger", _method: str, event: "EventDict") -> "EventDict":
     """Escape what a server said and a terminal could obey; JSON does so by itself.
 
     Without what every line of a terminal session shares: the fleet stands in the first line of the output.
@@ -118,14 +156,18 @@ def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     }
 
 
-def redact(secrets: Iterable[str]) -> Processor:
+def redact(secrets: Iterable[str]) -> "Processor":
     """A processor that removes every secret from every value of a line, however deep."""
 
-    def process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        hidden = sorted(secrets, key=len, reverse=True)
-        return {str(_without(hidden, key)): _without(hidden, value) for key, value in event.items()}
+    def process(_logger: "WrappedLogger", _method: str, event: "EventDict") -> "EventDict":
+        return _redacted(event, secrets)
 
     return process
+
+
+def _redacted(event: Mapping[str, object], secrets: Iterable[str]) -> dict[str, object]:
+    hidden = sorted(secrets, key=len, reverse=True)
+    return {str(_without(hidden, key)): _without(hidden, value) for key, value in event.items()}
 
 
 def _without(secrets: Sequence[str], value: object) -> object:

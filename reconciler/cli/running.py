@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from structlog.typing import FilteringBoundLogger
 
 from reconciler.cli import options
 from reconciler.cli.command import command
@@ -25,7 +24,7 @@ from reconciler.engine.daemon import Daemon, DaemonListener, Pace, log_problems
 from reconciler.engine.follow import over
 from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped, UsageError, printable
-from reconciler.log import configure
+from reconciler.log import Log, configure
 from reconciler.provider.key import Secrets
 from reconciler.settings import Settings
 from reconciler.source import DirectoryReader
@@ -58,7 +57,7 @@ class DaemonSetup:
     reader: DirectoryReader
     listener: DaemonListener
     service: Service
-    log: FilteringBoundLogger
+    log: Log
 
 
 @command("reconciler run fleet", "reconciler run fleet --interval 5m --listen 127.0.0.1:8080")

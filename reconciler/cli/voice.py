@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.cli import terminal
 from reconciler.cli.startup import allow_rich
 from reconciler.clock import Clock
 from reconciler.errors import escaped
+from reconciler.log import Log
 from reconciler.render.progress import JobProgress, progress_line
 
 # Seconds between two lines about one job, where lines stay: a day of training is a screen or two.
@@ -63,7 +62,7 @@ class Silent:
 class Logged(Silent):
     """``--log-format json``: every line of stderr is JSON, so waits and progress are events."""
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
+    def __init__(self, log: Log) -> None:
         self._log = log
         self._waits_for = ""
         self._shown: dict[str, JobProgress] = {}

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.cli import terminal
 from reconciler.cli.voice import Logged, Silent, Voice, voice_of
 from reconciler.clock import Clock, SystemClock
@@ -24,7 +22,7 @@ from reconciler.engine.follow import Fan, Follower
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
-from reconciler.log import configure, narrated
+from reconciler.log import Log, Narrator, configure
 from reconciler.provider import Account, DeadlineTransport, OpenAIClient, Provider, RequestRecord
 from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment
 from reconciler.render.narration import sentence
@@ -49,7 +47,7 @@ class RunContext:
     journal: Journal
     status_files: StatusFiles
     clock: Clock
-    log: FilteringBoundLogger
+    log: Log
     voice: Voice
 
 
@@ -64,7 +62,7 @@ class Service:
     key: Key
 
 
-def key_for(settings: Settings, secrets: Secrets, log: FilteringBoundLogger) -> Key:
+def key_for(settings: Settings, secrets: Secrets, log: Log) -> Key:
     """The operator's key, for as long as this process lives: a pipe gives it once, and none is ever logged."""
     if settings.api_key_file is None:
         return Key(partial(key_of_environment, os.environ), secrets)
@@ -132,16 +130,14 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             raise
 
 
-def _speaking(
-    settings: Settings, clock: Clock, secrets: Secrets, *, daemon: bool
-) -> tuple[FilteringBoundLogger, Voice]:
+def _speaking(settings: Settings, clock: Clock, secrets: Secrets, *, daemon: bool) -> tuple[Log, Voice]:
     """A daemon logs; a command that ends speaks to a person, and logs where that is wanted."""
     logs = daemon or settings.verbose or settings.log_format == "json"
     log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose) if logs else None
     if log is not None and (daemon or settings.log_format == "json"):
         return log, Silent() if daemon else Logged(log)
     voice = voice_of(clock, quiet=settings.quiet, moving=log is None)
-    return log or narrated(voice.say, sentence=sentence, secrets=secrets), voice
+    return log or Narrator(voice.say, sentence, secrets), voice
 
 
 def _check_expected(fleet: Fleet, account: Account) -> None:
@@ -218,7 +214,7 @@ def _pass_lock(settings: Settings, clock: Clock) -> Iterator[None]:
         lock.release()
 
 
-def _on_request(log: FilteringBoundLogger, service: Service | None) -> Callable[[RequestRecord], None]:
+def _on_request(log: Log, service: Service | None) -> Callable[[RequestRecord], None]:
     def record(request: RequestRecord) -> None:
         if service is not None:
             service.on_request(request)

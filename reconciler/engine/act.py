@@ -8,8 +8,6 @@ once, and its outcome said. No create and no cancel leaves here twice.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.core.body import create_body
 from reconciler.core.change import Action, Cancel, Create, Write
 from reconciler.core.desired import Desired
@@ -19,6 +17,7 @@ from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Record
 from reconciler.core.reason import Reason
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, escaped
+from reconciler.log import Log
 from reconciler.provider import Provider, is_lasting, is_not_ready, takes_no_jobs
 from reconciler.state.journal import Journal
 
@@ -64,7 +63,7 @@ class WriteTools:
     fleet: str
     provider: Provider
     journal: Journal
-    log: FilteringBoundLogger
+    log: Log
     training_bytes: Callable[[TrainingFile], bytes]
     may_wait: Callable[[Create], bool]
 
@@ -97,9 +96,7 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
     return _post_once(tools, change, body, marks, log)
 
 
-def _post_once(
-    tools: WriteTools, change: Create, body: Mapping[str, object], marks: Marks, log: FilteringBoundLogger
-) -> Outcome:
+def _post_once(tools: WriteTools, change: Create, body: Mapping[str, object], marks: Marks, log: Log) -> Outcome:
     """Recorded, sent, and then bound, refused or lost: nothing in here sends a second time."""
     seed = body["seed"]
     token = tools.journal.record_intent(
@@ -122,7 +119,7 @@ def _post_once(
     return _bound(tools, change, job, log)
 
 
-def _bound(tools: WriteTools, change: Create, job: Job, log: FilteringBoundLogger) -> Outcome:
+def _bound(tools: WriteTools, change: Create, job: Job, log: Log) -> Outcome:
     """The create was answered with its job."""
     # Logged before it is recorded: a kill between the two is made good by the intent. Live until its end is logged.
     log.info("job.created", job_id=job.id, status=job.status)
@@ -143,7 +140,7 @@ def _own(job: Job, marks: Marks) -> Job:
     return job
 
 
-def _uploaded(tools: WriteTools, file: TrainingFile | None, log: FilteringBoundLogger) -> str | None:
+def _uploaded(tools: WriteTools, file: TrainingFile | None, log: Log) -> str | None:
     """The provider's id of a local file: found there by name and size, else uploaded."""
     if file is None:
         return None
@@ -157,9 +154,7 @@ def _uploaded(tools: WriteTools, file: TrainingFile | None, log: FilteringBoundL
     return file_id
 
 
-def _refused(
-    tools: WriteTools, change: Create, error: Refused, log: FilteringBoundLogger, *, sent: bool = True
-) -> Outcome:
+def _refused(tools: WriteTools, change: Create, error: Refused, log: Log, *, sent: bool = True) -> Outcome:
     """Row 14: the provider said no, to this create or to every create. Where it only says "later", it is put off."""
     if isinstance(error, RateLimited) and not is_lasting(error):
         return _put_off(change, error, log, sent=sent)
@@ -177,9 +172,7 @@ def _refused(
     return Outcome(change.name, Action.CREATE, reason, None, False, f"{said}: {error}", stop=none_at_all, sent=sent)
 
 
-def _put_off(
-    change: Create, error: ProviderError, log: FilteringBoundLogger, *, sent: bool, alone: bool = False
-) -> Outcome:
+def _put_off(change: Create, error: ProviderError, log: Log, *, sent: bool, alone: bool = False) -> Outcome:
     """The provider says "later": to every create, or ``alone`` to this one, whose file it is still taking in."""
     log.warning(
         "create.put_off",
@@ -266,7 +259,7 @@ def _objection(tools: WriteTools, change: Cancel, job: Job) -> str:
     return "" if keeper.live or keeper.succeeded else f"job {keeper.id}, which was to stay, is {keeper.status} by now"
 
 
-def _read_back(tools: WriteTools, change: Cancel, trouble: str, log: FilteringBoundLogger) -> Outcome:
+def _read_back(tools: WriteTools, change: Cancel, trouble: str, log: Log) -> Outcome:
     job_id = change.job_id
     try:
         job = tools.provider.retrieve_job(job_id)

@@ -8,8 +8,6 @@ does in `reconcile`; in here is the clockwork, and the only broad `except` of th
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.core.desired import Fleet
 from reconciler.core.evidence import Evidence
 from reconciler.core.gates import Permission
@@ -20,6 +18,7 @@ from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Pass
 from reconciler.engine.wakeups import Wakeups
 from reconciler.errors import ProviderError, ReconcilerError, StateReplaced, Stopped
+from reconciler.log import Log
 from reconciler.provider import RequestRecord
 
 # A failing pass is tried again after a random part of 1, 2, 4 … 300 seconds (full jitter).
@@ -73,7 +72,7 @@ class Daemon:
         reconciler: Reconciler,
         read: Callable[[], Snapshot],
         wakeups: Wakeups,
-        log: FilteringBoundLogger,
+        log: Log,
         *,
         fleet: Fleet,
         pace: Pace,
@@ -233,7 +232,7 @@ class Daemon:
         self._listener.failed(error, now - start)
 
 
-def log_problems(complaints: Repeats, log: FilteringBoundLogger) -> None:
+def log_problems(complaints: Repeats, log: Log) -> None:
     """One line for each problem of the manifests that is to be said now."""
     for problem in complaints.said:
         log.error("source.invalid", problem=problem, **complaints.facts(problem))

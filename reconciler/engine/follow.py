@@ -9,13 +9,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.core.job import Checkpoint, Event, Job
 from reconciler.core.repeats import Repeats
 from reconciler.core.schedule import Backoff
 from reconciler.core.status import Progress
 from reconciler.errors import ProviderError, escaped
+from reconciler.log import Log
 from reconciler.provider import Provider
 from reconciler.state.journal import Journal
 
@@ -91,9 +90,7 @@ class Follower:
     fan: Fan
     _troubles: dict[str, _Trouble] = field(default_factory=dict)
 
-    def follow(
-        self, jobs: Mapping[str, tuple[str, Job]], log: FilteringBoundLogger, now: float
-    ) -> tuple[Followed, ...]:
+    def follow(self, jobs: Mapping[str, tuple[str, Job]], log: Log, now: float) -> tuple[Followed, ...]:
         """Read the events of every live job, and of each that has ended since, and log each new one once.
 
         ``jobs`` are name and job by id, ``now`` is monotonic seconds. An event is in the log before the journal says
@@ -125,7 +122,7 @@ class Follower:
         trouble.skip -= 1
         return False
 
-    def _note(self, one: Followed, log: FilteringBoundLogger, now: float) -> None:
+    def _note(self, one: Followed, log: Log, now: float) -> None:
         """One bad job must not delay the others at every pass, nor fill the log."""
         if one.error is None:
             self._troubles.pop(one.job_id, None)
@@ -205,7 +202,7 @@ def _pace(events: Sequence[Event]) -> float | None:
     return (end - start) / (last - first) if last > first and end > start else None
 
 
-def _level(event: Event, log: FilteringBoundLogger) -> Callable[..., Any]:
+def _level(event: Event, log: Log) -> Callable[..., Any]:
     """How loud it is: what only repeats a step of training is for who debugs, the rest as the provider says."""
     word = event.level.casefold()
     if word in _ERRORS:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.clock import Clock
 from reconciler.core.documents import TrainingFile
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.follow import Follower
+from reconciler.log import Log
 from reconciler.provider import Provider
 from reconciler.state.journal import Journal
 from reconciler.state.status_files import StatusFiles
@@ -32,7 +31,7 @@ class Ports:
     journal: Journal
     status_files: StatusFiles
     clock: Clock
-    log: FilteringBoundLogger
+    log: Log
     training_bytes: Callable[[TrainingFile], bytes]
     unchanged: Callable[[Snapshot], bool]
     leftovers: Callable[[Snapshot, Mapping[str, str]], Mapping[str, str]]

@@ -6,8 +6,6 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.clock import Clock
 from reconciler.core.change import Adopt, Plan
 from reconciler.core.ending import By, end_of
@@ -21,6 +19,7 @@ from reconciler.engine.follow import Followed
 from reconciler.engine.ports import Ports
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError
+from reconciler.log import Log
 from reconciler.provider import Provider
 
 
@@ -29,7 +28,7 @@ def timestamp(clock: Clock) -> str:
     return datetime.fromtimestamp(clock.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def follow(ports: Ports, world: World, log: FilteringBoundLogger) -> tuple[Followed, ...]:
+def follow(ports: Ports, world: World, log: Log) -> tuple[Followed, ...]:
     """What a daemon reads of live jobs beside the listing."""
     if ports.follower is None or ports.stopping():
         return ()
@@ -38,7 +37,7 @@ def follow(ports: Ports, world: World, log: FilteringBoundLogger) -> tuple[Follo
 
 
 def write_statuses(
-    ports: Ports, log: FilteringBoundLogger, after: Decided, ended: Iterable[Job], followed: tuple[Followed, ...]
+    ports: Ports, log: Log, after: Decided, ended: Iterable[Job], followed: tuple[Followed, ...]
 ) -> Mapping[str, Status]:
     """Every name's status; written where it differs from the last one. ``ended``: jobs that have just ended."""
     read = {one.job_id: one.checkpoints for one in followed if one.checkpoints is not None}
@@ -57,9 +56,7 @@ def write_statuses(
     return report
 
 
-def _checkpoints(
-    provider: Provider, ended: Iterable[Job], log: FilteringBoundLogger
-) -> dict[str, tuple[Checkpoint, ...]]:
+def _checkpoints(provider: Provider, ended: Iterable[Job], log: Log) -> dict[str, tuple[Checkpoint, ...]]:
     """The checkpoints of jobs that have just ended; a server without them costs a line in the log."""
     read: dict[str, tuple[Checkpoint, ...]] = {}
     for job in ended:
@@ -70,7 +67,7 @@ def _checkpoints(
     return read
 
 
-def log_end(log: FilteringBoundLogger, job: Job, memory: Memory) -> None:
+def log_end(log: Log, job: Job, memory: Memory) -> None:
     """One line for a job that has ended: how, and whether it was our own doing."""
     end, own = end_of(memory, job), memory.cancels.get(job.id)
     if job.succeeded:
@@ -84,14 +81,14 @@ def log_end(log: FilteringBoundLogger, job: Job, memory: Memory) -> None:
         log.warning("job.ended", ended_by=end.by or "not known here")
 
 
-def log_adopted(plan: Plan, log: FilteringBoundLogger) -> None:
+def log_adopted(plan: Plan, log: Log) -> None:
     """One line for each job that stands for its name from now on."""
     for change in plan.changes:
         if isinstance(change, Adopt):
             log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
 
 
-def log_refusals(gated: Gated, before: Repeats, now: float, log: FilteringBoundLogger) -> Repeats:
+def log_refusals(gated: Gated, before: Repeats, now: float, log: Log) -> Repeats:
     """What gates refuse, for the next pass to know: a line for what is new or lasts, and one for what is over."""
     verdicts = {verdict.gate: verdict for verdict in gated.refusals}
     refusals = before.met({gate: f"{v.count} of {v.limit}: {v.message}" for gate, v in verdicts.items()}, now)
@@ -103,7 +100,7 @@ def log_refusals(gated: Gated, before: Repeats, now: float, log: FilteringBoundL
     return refusals
 
 
-def log_pass(log: FilteringBoundLogger, after: Decided, duration: float, *, writes: int, ends: int) -> None:
+def log_pass(log: Log, after: Decided, duration: float, *, writes: int, ends: int) -> None:
     """One line for a pass; one in which nothing happened is for who debugs."""
     level = log.info if writes or ends else log.debug
     level("pass.completed", duration=round(duration, 3), jobs=len(after.seen.world.jobs), writes=writes)

@@ -9,8 +9,6 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.clock import Clock
 from reconciler.core.change import Adopt, Cancel, Write
 from reconciler.core.desired import Fleet
@@ -39,6 +37,7 @@ from reconciler.engine.observe import leftovers, listing, look_up
 from reconciler.engine.ports import Ports
 from reconciler.engine.publish import follow, log_adopted, log_end, log_pass, log_refusals, write_statuses
 from reconciler.engine.steps import Decided, Pass, Seen
+from reconciler.log import Log
 
 _NOBODY_ASKED = Permission()
 
@@ -177,7 +176,7 @@ class Reconciler:
         put_off = {create: later.why for create, later in self.watch.put_off_now.items()}
         return learned(replace(memory, put_off=put_off), listed, fleet.name)
 
-    def log_ends(self, ended: Mapping[tuple[str, str], Job], memory: Memory, log: FilteringBoundLogger) -> None:
+    def log_ends(self, ended: Mapping[tuple[str, str], Job], memory: Memory, log: Log) -> None:
         """Log the ends that the journal does not know of yet, before it does: a kill between the two repeats a line.
 
         One that the journal then cannot take down is logged once a process.
@@ -187,7 +186,7 @@ class Reconciler:
                 self._logged |= {job_id}
                 log_end(log.bind(job=name, job_id=job_id, status=job.status), job, memory)
 
-    def remember(self, seen: Seen, snapshot: Snapshot, log: FilteringBoundLogger) -> None:
+    def remember(self, seen: Seen, snapshot: Snapshot, log: Log) -> None:
         """Bring the journal up to what was seen."""
         journal, world = self._ports.journal, seen.world
         self.checkout.record(snapshot, world, self._ports.unchanged)
@@ -209,9 +208,7 @@ class Reconciler:
         missing = looked.missing - jobs.keys()
         return replace(world, jobs=tuple(jobs.values()), missing=missing, unseen=looked.unseen)
 
-    def _act(
-        self, decided: Decided, log: FilteringBoundLogger, wrote: Callable[[Outcome], None]
-    ) -> tuple[Outcome, ...]:
+    def _act(self, decided: Decided, log: Log, wrote: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
         """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
         ports, world = self._ports, decided.seen.world
         may_wait = lambda create: self.watch.may_wait(create.key, self.clock.monotonic())  # noqa: E731 - about now

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Protocol
 
 import watchfiles
-from structlog.typing import FilteringBoundLogger
 
 from reconciler.clock import SystemClock
 from reconciler.core.repeats import Repeats
 from reconciler.errors import Stopped, escaped
+from reconciler.log import Log
 from reconciler.source import real_path
 
 # A save is noticed 8 to 11 ms after it happened with these; the defaults take 90 ms.
@@ -143,9 +143,7 @@ def signals(
 
 
 @contextmanager
-def watching(
-    root: Path, ignored: Sequence[Path], hint: Callable[[], None], log: FilteringBoundLogger
-) -> Iterator[None]:
+def watching(root: Path, ignored: Sequence[Path], hint: Callable[[], None], log: Log) -> Iterator[None]:
     """Call ``hint`` when something under ``root`` may have changed; ``ignored`` are our own directories.
 
     Why events cannot be had is logged, and again as long as it lasts; the files are looked at every second then.
@@ -167,7 +165,7 @@ def _watch(
     ignored: Sequence[Path],
     hint: Callable[[], None],
     stop: threading.Event,
-    log: FilteringBoundLogger,
+    log: Log,
 ) -> None:
     """Watch what ``root`` leads to now; begin again whenever that is another directory."""
     troubles = Repeats()
@@ -204,7 +202,7 @@ def _watch(
             hint()
 
 
-def _log_trouble(before: Repeats, troubles: Mapping[str, str], log: FilteringBoundLogger) -> Repeats:
+def _log_trouble(before: Repeats, troubles: Mapping[str, str], log: Log) -> Repeats:
     """A line where events cannot be had, or can be had again; returns what goes on."""
     now = before.met(troubles, time.monotonic())
     for trouble in now.said:

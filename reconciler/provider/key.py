@@ -16,11 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.core.placeholder import template_in
 from reconciler.core.repeats import Repeats
 from reconciler.errors import UsageError, escaped
+from reconciler.log import Log
 
 # A token signed with a long certificate chain has a tenth of this.
 _LIMIT = 65_536
@@ -80,9 +79,7 @@ class KeyFile(Key):
     logged, and again as long as it lasts. A pipe is read once.
     """
 
-    def __init__(
-        self, path: Path, secrets: Secrets, log: FilteringBoundLogger, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, path: Path, secrets: Secrets, log: Log, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__(lambda: self._key, secrets)
         self._path = path
         self._log = log

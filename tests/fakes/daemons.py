@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from structlog.typing import FilteringBoundLogger
-
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
 from reconciler.core.snapshot import Snapshot
@@ -18,7 +16,7 @@ from reconciler.engine.follow import Follower, in_turn
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import ProviderError
-from reconciler.log import configure
+from reconciler.log import Log, configure
 from reconciler.source import DirectoryReader, fingerprint, leftovers_of, read_directory, read_training_bytes
 from reconciler.state.journal import Journal
 from reconciler.state.opening import open_journal
@@ -103,7 +101,7 @@ class DaemonHarness:
 
         return read
 
-    def ports(self, journal: Journal, root: Path, log: FilteringBoundLogger | None = None) -> Ports:
+    def ports(self, journal: Journal, root: Path, log: Log | None = None) -> Ports:
         """What a run over ``root`` at this provider touches."""
         return Ports(
             provider=self.provider,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.log import narrated
+from reconciler.log import Narrator
 from reconciler.render.narration import sentence
 
 
@@ -46,7 +46,7 @@ def test_what_a_person_is_told_of_an_event(event: dict[str, object], words: str 
 
 def test_an_event_without_a_sentence_is_not_said_and_a_key_never() -> None:
     said: list[str] = []
-    log = narrated(said.append, sentence=sentence, secrets=["sk-secret"])
+    log = Narrator(said.append, sentence, ["sk-secret"])
     log.info("request.completed", path="/x")
     log.warning("job.failed", job="a", error="sk-secret is wrong")
     log.bind(job="b").info("job.succeeded", fine_tuned_model="ft:x")
