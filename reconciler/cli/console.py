@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from reconciler.cli import github, terminal
+from reconciler.cli.invocation import program
 from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext
 from reconciler.core.body import unhashed
@@ -32,6 +33,10 @@ from reconciler.render.step_summary import apply_markdown, step_outputs
 _LOOKUPS = 20
 # Where nobody's screen ends, nothing is cut off: a model's name is copied from there.
 _WIDE = 120
+_OUTDATED = (
+    "the manifests or training files changed meanwhile; this apply did what they said at its start. "
+    "For what they say now, plan again"
+)
 
 
 def digest_of(context: RunContext, decided: Decided) -> str:
@@ -138,6 +143,11 @@ class Console:
         after = review_of(self._context, result.last.after, self._command, looks=False)
         first = self._first or after
         github.report(apply_markdown(first, result, after, directory=self._directory), step_outputs(first))
+        self._tell(result, first, after)
+        if result.outdated and all(verdict.gate != "evidence" for verdict in after.refusals):
+            terminal.remark(f"warning: {_OUTDATED}: {program()} plan {self._directory}")
+
+    def _tell(self, result: Result, first: Review, after: Review) -> None:
         if self._form != "text":
             data = plan_data(first, result.outcomes)
             data |= {"converged": after.converged, "requeue_after": after.requeue_after}

@@ -42,6 +42,8 @@ class Permission:
     ahead: frozenset[str] = frozenset()
 
 
+# The gate that holds back what a person's yes did not name.
+APPROVAL = "approval"
 # The gates that a person's approval of the digest passes by; evidence is nobody's to give.
 WAIVABLE = frozenset({"first_run", "max_creates", "max_cancels"})
 
@@ -164,7 +166,7 @@ def _approval(sent: Sequence[Write], permission: Permission) -> tuple[Verdict, S
     others = [c for c in _unapproved(sent, permission) if c.reason is not Reason.DUPLICATE]
     refused = bool(others) and permission.approved is not None
     message = "it was not part of the approved plan; plan again" if refused else "nothing beyond it"
-    return Verdict("approval", None, len(others) if refused else 0, refused, message), others
+    return Verdict(APPROVAL, None, len(others) if refused else 0, refused, message), others
 
 
 def _evidence(sent: Sequence[Write], permission: Permission) -> Verdict:

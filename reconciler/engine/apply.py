@@ -47,7 +47,7 @@ class Result:
     """What an apply came to.
 
     ``waited``: it was to wait for the jobs, so what became of them counts. ``failure`` says why it could not go on
-    after its first pass.
+    after its first pass. ``outdated``: it waited, and meanwhile the files became others than it had read.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -55,6 +55,7 @@ class Result:
     waited: bool = False
     timed_out: bool = False
     failure: str = ""
+    outdated: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -109,6 +110,21 @@ def apply(
         JournalError: the state directory cannot be trusted or written, or another run has it.
         ReconcilerError: the first pass could not write the status.
     """
+    pauses = 0
+
+    def pausing(seconds: float, following: Next) -> None:
+        nonlocal pauses
+        pauses += 1
+        listener.waiting(seconds, following)
+
+    result = _repeated(reconciler, snapshot, permission, patience, replace(listener, waiting=pausing))
+    # Who never paused would only read, and hash, once more what it has just read.
+    return replace(result, outdated=pauses > 0 and not reconciler.unchanged(snapshot))
+
+
+def _repeated(
+    reconciler: Reconciler, snapshot: Snapshot, permission: Permission, patience: Patience, listener: Listener
+) -> Result:
     clock, announce = reconciler.clock, listener.announce
     end = None if patience.timeout is None else clock.monotonic() + patience.timeout
     outcomes: list[Outcome] = []

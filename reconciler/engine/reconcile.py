@@ -60,6 +60,10 @@ class Reconciler:
         """The clock that every time in here is read from."""
         return self._ports.clock
 
+    def unchanged(self, snapshot: Snapshot) -> bool:
+        """Whether manifests and training files, read again, are still what the snapshot was made of."""
+        return self._ports.unchanged(snapshot)
+
     # ── the pass ──
 
     def one_pass(

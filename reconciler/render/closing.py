@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from reconciler.core.change import Action, Hold, Wait
-from reconciler.core.gates import WAIVABLE
+from reconciler.core.gates import APPROVAL, WAIVABLE, Verdict
 from reconciler.core.reason import Reason, Trouble
 from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Result
@@ -67,13 +67,15 @@ def _failed(result: Result) -> Iterator[str]:
 def _refused(first: Review, after: Review) -> Iterator[str]:
     """By which gate; why, only where the plan has not said so."""
     for verdict in after.refusals:
-        names = ", ".join(_named(e) for e in after.entries if e.refused == verdict.gate and not e.follows)
+        names = ", ".join(_named(e, verdict) for e in after.entries if e.refused == verdict.gate and not e.follows)
         why = "" if verdict in first.refusals else f": {printable(verdict.message)}"
         yield f"Refused by gate {verdict.gate}: {names or 'nothing else'}{why}."
 
 
-def _named(entry: Entry) -> str:
-    return f"{entry.word} {entry.change.name}"
+def _named(entry: Entry, verdict: Verdict) -> str:
+    """What an approval did not cover came up after the plan: no plan has said why it is wanted."""
+    why = f" ({entry.change.reason}: {printable(entry.change.message)})" if verdict.gate == APPROVAL else ""
+    return f"{entry.word} {entry.change.name}{why}"
 
 
 def _not_tried(result: Result) -> Iterator[str]:
@@ -117,6 +119,10 @@ def _advice(result: Result, directory: str) -> Sequence[str]:
         (Reason.CREATE_REJECTED in reasons, "mend what the provider rejects, or run apply again to try once more."),
         (Reason.CREATE_REFUSED in reasons, "run apply again once the provider takes new jobs."),
         (bool(result.failure or after.gated.plan.writes or after.gated.plan.put_off), "run apply again."),
+        (
+            any(v.gate == APPROVAL for v in after.gated.refusals),
+            f"reconciler plan {directory} shows what is left, with the digest that approves it.",
+        ),
         (bool(result.unsuccessful), _describe(result.unsuccessful, directory)),
         (result.timed_out, f"reconciler status {directory} shows how far they are."),
     )

@@ -462,6 +462,28 @@ def test_an_approval_covers_creates_that_wait(shell: Shell, fleet: FleetDirector
     assert [j["status"] for j in jobs_at(server.base_url)] == ["succeeded"] * 3
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_manifests_that_change_while_apply_waits_are_told_once_at_its_end(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, form: str
+) -> None:
+    options = there(fleet)
+    fleet.job("a", model="gpt-4o-mini")
+    digest = shell("plan", fleet.root, *options, "-o", "json").json["digest"]
+
+    def edit(request: Request, answer: Reply) -> Reply:
+        if request.creates:
+            fleet.job("b")
+        return answer
+
+    server.fault = edit
+    ran = shell("apply", fleet.root, "--approve", digest, "--wait", "-o", form, *options)
+    assert ran.code == 0
+    assert len(jobs_at(server.base_url)) == 1
+    (told,) = (line for line in ran.err.splitlines() if line.startswith("warning: "))
+    assert told.startswith("warning: the manifests or training files changed meanwhile; ")
+    assert told.endswith(f"plan again: reconciler plan {fleet.root}")
+
+
 def test_a_limit_refuses_all_and_says_the_way_on(shell: Shell, fleet: FleetDirectory) -> None:
     fleet.fleet(provider="sandbox", limits={"max_cancels": 1})
     for name in ("a", "b", "c"):

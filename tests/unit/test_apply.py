@@ -119,6 +119,22 @@ def test_a_retry_is_made_where_the_manifest_allows_one(fleet: FleetDirectory, se
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize("edit", ["nothing", "a manifest", "a training file"])
+def test_an_apply_that_waited_knows_whether_the_files_are_others_by_now(
+    fleet: FleetDirectory, server: Proxy, edit: str
+) -> None:
+    edits = {"nothing": lambda: None, "a manifest": lambda: fleet.job("b"), "a training file": lambda: _more(fleet)}
+    fleet.job("a", **finish())
+    patience = Patience(wait=True, poll=0.01)
+    result = apply_once(fleet, server.base_url, patience=patience, settle=0, passed=lambda _: edits[edit]())
+    assert (result.exit_code, result.outdated) == (0, edit != "nothing")
+    assert len(jobs_at(server.base_url)) == 1
+
+
+def _more(fleet: FleetDirectory) -> None:
+    fleet.data("train", 13)
+
+
 # ── change, remove, restore ──────────────────────────────────────────────────────────────────
 
 

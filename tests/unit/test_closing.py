@@ -1,9 +1,10 @@
 """How an apply ends: what was done, what was not and why, and what to do next; nothing where there is nothing to say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reconciler.core.change import Action
-from reconciler.core.gates import Permission, gate
+from reconciler.core.gates import Permission, approval_key, gate
 from reconciler.core.job import JobError
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
@@ -15,12 +16,18 @@ from reconciler.render.closing import closing_lines
 from tests.fakes.builders import R2, desired, fleet, job, world
 from tests.fakes.reviews import review
 
+BEGIN = Permission(first_run=True)
+
 
 def closing(
-    after: World, outcomes: Sequence[Outcome] = (), *, before: World | None = None, **more: bool | str
+    after: World,
+    outcomes: Sequence[Outcome] = (),
+    *,
+    before: World | None = None,
+    permission: Permission = BEGIN,
+    **more: bool | str,
 ) -> list[str]:
     """The lines after an apply that left this world, and began ``before`` (None: in the same)."""
-    permission = Permission(first_run=True)
     wanted = plan(after)
     decided = Decided(Seen(after, {}, frozenset(), settled=True), wanted, gate(wanted, after, permission), permission)
     result = Result(tuple(outcomes), Pass(decided, tuple(outcomes), decided), **more)  # type: ignore[arg-type]
@@ -67,6 +74,20 @@ def test_what_a_gate_refused_is_named_with_the_command_that_does_it() -> None:
     assert lines[0].startswith("Refused by gate max_cancels: cancel a, cancel b, replace c: 3 live jobs would end"), (
         "the plan has not said why"
     )
+
+
+def test_a_retry_that_no_approval_covers_says_why_and_how_to_go_on() -> None:
+    error = JobError("server_error", "try again", "")
+    before, again = world([], [desired(retries=1)]), world([job(status="failed", error=error)], [desired(retries=1)])
+    approved = frozenset(map(approval_key, plan(before).writes))
+    lines = closing(again, before=before, permission=replace(BEGIN, approved=approved))
+    assert lines == [
+        (
+            "Refused by gate approval: create a (Retry: attempt 1 failed (server_error: try again); trying again "
+            "(1 of 1 retries)): it was not part of the approved plan; plan again."
+        ),
+        "Next: reconciler plan fleet shows what is left, with the digest that approves it.",
+    ]
 
 
 def test_what_was_not_tried_is_named() -> None:
