@@ -31,7 +31,7 @@ from reconciler.settings import SETTLE_SECONDS, Settings, account_of
 from reconciler.source import fingerprint, leftovers_of, read_training_bytes
 from reconciler.state.journal import Journal
 from reconciler.state.lock import Lock
-from reconciler.state.opening import open_journal
+from reconciler.state.opening import journal_for
 from reconciler.state.schema import Identity
 from reconciler.state.status_files import StatusFiles
 
@@ -105,7 +105,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
         provider = stack.enter_context(_client(account, clock, settings.deadline, _on_request(log, service), voice))
         directory = settings.state_directory
         identity = identity_of(fleet, account)
-        journal = stack.enter_context(open_journal(directory, identity, now=clock.time, read_only=not writes))
+        journal = stack.enter_context(journal_for(directory, identity, now=clock.time, read_only=not writes))
         status_files = StatusFiles(directory)
         ports = Ports(
             provider=provider,

@@ -65,6 +65,12 @@ class Fence:
         self.entry = entry or Entry()
         self._writes = self.entry.writes
 
+    @property
+    def unused(self) -> bool:
+        """Whether nothing was ever written down, for this identity or another one."""
+        rows = self.connection.execute("SELECT writes OR begun OR settled FROM identity").fetchall()
+        return rows == [(0,)]
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """On disk, whole or not at all, when it ends.

@@ -41,27 +41,36 @@ class Lock:
             Locked: somebody else holds it all that time.
             JournalError: the lock file cannot be made, or its file system has no locks.
         """
+        end = clock() + timeout
+        while (handle := self._try()) is None:
+            if clock() >= end:
+                raise Locked(
+                    f"{self._path}: another reconciler works on this state directory "
+                    f"(waited {timeout:g} s; --lock-timeout); nothing was written"
+                )
+            sleep(0.05)
+        self._handle = handle
+
+    def _try(self) -> int | None:
+        """The lock, unless somebody else holds it, or took its file away meanwhile (`opening.journal_for`)."""
+        handle = self._open()
+        with contextlib.ExitStack() as not_held:
+            not_held.callback(os.close, handle)
+            if not _taken(self._path, handle, fcntl.LOCK_EX, self._flock) or not _stands(self._path, handle):
+                return None
+            not_held.pop_all()
+        return handle
+
+    def _open(self) -> int:
         try:
             # Not its parents: a fleet directory that is gone must not be made again, or no link can take its place.
             self._path.parent.mkdir(exist_ok=True)
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise JournalError(
                 f"{self._path}: it cannot be made ({error.strerror}); nothing was written. "
                 "Say --state-dir with a directory that can be written"
             ) from error
-        end = clock() + timeout
-        with contextlib.ExitStack() as not_held:
-            not_held.callback(os.close, handle)
-            while not _taken(self._path, handle, fcntl.LOCK_EX, self._flock):
-                if clock() >= end:
-                    raise Locked(
-                        f"{self._path}: another reconciler works on this state directory "
-                        f"(waited {timeout:g} s; --lock-timeout); nothing was written"
-                    )
-                sleep(0.05)
-            not_held.pop_all()
-        self._handle = handle
 
     def release(self) -> None:
         """Let the next one in; harmless where it is not held."""
@@ -88,6 +97,14 @@ def check_locks(path: Path, flock: Flock = fcntl.flock) -> None:
         _taken(path, handle, fcntl.LOCK_SH, flock)
     finally:
         os.close(handle)
+
+
+def _stands(path: Path, handle: int) -> bool:
+    """Whether the file that was opened is still the one that others open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except OSError:
+        return False
 
 
 def _taken(path: Path, handle: int, kind: int, flock: Flock) -> bool:

@@ -1,4 +1,4 @@
-"""Opening a journal: made where there is none, checked, brought to this version.
+"""Opening a journal: made where there is none, checked, brought to this version; taken away where it stayed unused.
 
 `wiring` does it once a run. A damaged journal is never read as an empty one: it raises
 `JournalError` and no write follows.
@@ -11,18 +11,54 @@ import secrets
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reconciler.errors import JournalError
 from reconciler.state.failures import WAY_ON, code_of, named
 from reconciler.state.fence import Fence, file_of
 from reconciler.state.journal import Journal
-from reconciler.state.lock import Flock, check_locks, lock_file
+from reconciler.state.lock import Flock, Lock, check_locks, lock_file
 from reconciler.state.schema import APPLICATION_ID, MIGRATIONS, SCHEMA, VERSION, Identity, empty, migrate
 from reconciler.state.seal import Seal
 
 FILE = "journal.sqlite3"
+
+
+@contextlib.contextmanager
+def journal_for(
+    directory: Path, identity: Identity, *, now: Callable[[], float] = time.time, read_only: bool = False
+) -> Iterator[Journal]:
+    """As `open_journal`. What this run has made, and nothing was written into, is taken away at the end of the block.
+
+    So a question that was answered with no, a plan that was stale and a provider that cannot be reached leave no file.
+    What a pass that went through has seen stays: it is what later runs may not undo.
+    """
+    makes_directory = not os.path.lexists(directory)
+    makes_journal = not read_only and not os.path.lexists(directory / FILE)
+    with open_journal(directory, identity, now=now, read_only=read_only) as journal:
+        try:
+            yield journal
+        finally:
+            if makes_journal:
+                # What cannot be taken away stays: nothing depends on it.
+                with contextlib.suppress(OSError, sqlite3.Error, JournalError):
+                    _remove_unused(directory, journal.fence, whole=makes_directory)
+
+
+def _remove_unused(directory: Path, fence: Fence, *, whole: bool) -> None:
+    lock = Lock(directory)
+    lock.acquire(timeout=0.0, clock=time.monotonic, sleep=time.sleep)
+    try:
+        fence.check_place()
+        if not fence.unused or lock_file(directory, "run").exists():
+            return
+        for file in (fence.path, Seal.file_beside(fence.path), lock_file(directory)):
+            file.unlink(missing_ok=True)
+        if whole:
+            directory.rmdir()
+    finally:
+        lock.release()
 
 
 def open_journal(

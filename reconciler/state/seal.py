@@ -23,8 +23,13 @@ class Seal:
 
     def __init__(self, journal: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._journal = journal
-        self._path = journal.with_name(f"{journal.name}.seal")
+        self._path = self.file_beside(journal)
         self._sleep = sleep
+
+    @staticmethod
+    def file_beside(journal: Path) -> Path:
+        """Where the seal of a journal stands."""
+        return journal.with_name(f"{journal.name}.seal")
 
     def intact(self, *, look_again: bool = True) -> bool:
         """Whether only we have written the journal since it was sealed.

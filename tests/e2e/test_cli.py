@@ -462,6 +462,22 @@ def test_an_approval_covers_creates_that_wait(shell: Shell, fleet: FleetDirector
     assert [j["status"] for j in jobs_at(server.base_url)] == ["succeeded"] * 3
 
 
+@pytest.mark.parametrize(
+    "case",
+    [("--yes", 500, 1), (f"--approve={'0' * 16}", 200, 4), (f"--approve={'0' * 16}", 401, 1), ("--first-run", 200, 64)],
+    ids=["provider down", "stale", "wrong key", "nobody to ask"],
+)
+def test_an_apply_that_made_no_pass_leaves_no_file(
+    fleet: FleetDirectory, server: Proxy, shell: Shell, case: tuple[str, int, int]
+) -> None:
+    (word, status, code), options = case, there(fleet)
+    fleet.job("a")
+    before = set(fleet.root.rglob("*"))
+    server.fault = lambda _, was: was if status == 200 else reply({}, status)
+    assert shell("apply", fleet.root, word, *options).code == code
+    assert set(fleet.root.rglob("*")) == before
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_manifests_that_change_while_apply_waits_are_told_once_at_its_end(
     shell: Shell, fleet: FleetDirectory, server: Proxy, form: str

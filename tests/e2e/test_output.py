@@ -186,6 +186,7 @@ def test_no_to_the_question_is_an_answer_and_no_error(fleet: FleetDirectory, tmp
         ended, seen = at_a_terminal(words, b"n\n", OPENAI_BASE_URL=sandbox.base_url)
     assert (ended, seen.endswith("[y/N]: Cancelled; nothing was sent.\r\n")) == (1, True)
     assert "error" not in seen
+    assert not (fleet.root / ".reconciler").exists()
 
 
 def test_problems_say_where_they_are() -> None:

@@ -1,6 +1,7 @@
 """The locks of a state directory: who is let in, who waits, and what is no lock at all."""
 
 import errno
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,25 @@ def test_a_lock_is_taken_as_soon_as_it_is_free(tmp_path: Path, time: Time) -> No
     first, second = Lock(tmp_path), Lock(tmp_path)
     first.acquire(timeout=0, clock=time, sleep=lambda _: None)
     second.acquire(timeout=30, clock=time, sleep=lambda _: first.release())
+    second.release()
+
+
+def test_a_lock_whose_file_was_taken_away_while_it_was_waited_for_locks_nothing(state: Path, time: Time) -> None:
+    first, third = Lock(state), Lock(state)
+    first.acquire(timeout=0, clock=time, sleep=lambda _: None)
+
+    def flock(handle: int, operation: int) -> None:
+        if (state / "pass.lock").exists() and not gone:
+            (state / "pass.lock").unlink()
+            gone.append(handle)
+            first.release()
+        fcntl.flock(handle, operation)
+
+    gone: list[int] = []
+    second = Lock(state, flock=flock)
+    second.acquire(timeout=30, clock=time, sleep=lambda _: None)
+    with pytest.raises(Locked):
+        third.acquire(timeout=0, clock=time, sleep=never)
     second.release()
 
 

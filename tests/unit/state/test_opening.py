@@ -1,17 +1,21 @@
 """Opening a journal: what is made, what is trusted, and what stops everything."""
 
 import errno
+import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reconciler.core.memory import Intent, Memory
 from reconciler.errors import JournalError, Locked
-from reconciler.state.opening import FILE, open_journal
+from reconciler.state.journal import Journal
+from reconciler.state.lock import Lock
+from reconciler.state.opening import FILE, journal_for, open_journal
 from reconciler.state.schema import Identity
 from tests.fakes.builders import R1, record
-from tests.fakes.journals import HERE, NO_LOCKS, failing, killed_within_a_transaction, opened
+from tests.fakes.journals import HERE, NO_LOCKS, Time, failing, killed_within_a_transaction, opened
 
 
 def test_reading_makes_nothing(state: Path) -> None:
@@ -26,6 +30,37 @@ def test_reading_makes_nothing(state: Path) -> None:
     with open_journal(state, Identity("x", "y"), read_only=True) as other:
         assert not other.inherited
     assert {p: p.stat().st_mtime_ns for p in state.iterdir()} == before
+
+
+def test_a_journal_that_stayed_unused_is_taken_away_again(state: Path) -> None:
+    with journal_for(state, HERE) as journal:
+        assert state.exists()
+        assert not journal.inherited
+    assert not state.exists()
+    state.mkdir()
+    with pytest.raises(ZeroDivisionError), journal_for(state, HERE):
+        _ = 1 / 0
+    assert list(state.iterdir()) == [], "the directory was there before"
+
+
+def test_what_was_written_down_or_is_used_by_others_stays(state: Path) -> None:
+    def used(before: Callable[[Journal], object]) -> bool:
+        with journal_for(state, HERE) as journal:
+            before(journal)
+        kept = (state / FILE).exists()
+        shutil.rmtree(state, ignore_errors=True)
+        return kept
+
+    assert used(lambda journal: journal.mark_begun())
+    assert used(lambda journal: journal.record_intent(Intent("a", R1, 1)))
+    assert used(lambda _: open_journal(state, Identity("x", "y")).close())
+    assert used(lambda _: (state / "run.lock").touch()), "a daemon"
+    rival = Lock(state)
+    assert used(lambda _: rival.acquire(timeout=0, clock=Time(), sleep=lambda _: None)), "a pass"
+    rival.release()
+    assert not used(lambda _: None)
+    opened(state).close()
+    assert used(lambda _: None), "it was there before"
 
 
 @pytest.mark.parametrize(
