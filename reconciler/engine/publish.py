@@ -12,9 +12,11 @@ from reconciler.core.ending import By, end_of
 from reconciler.core.gates import Gated
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.memory import Memory
+from reconciler.core.reason import Reason, Trouble
 from reconciler.core.repeats import Repeats
 from reconciler.core.status import Details, Status, statuses
 from reconciler.core.world import World
+from reconciler.engine.act import Outcome
 from reconciler.engine.follow import Followed
 from reconciler.engine.ports import Ports
 from reconciler.engine.steps import Decided
@@ -98,6 +100,30 @@ def log_refusals(gated: Gated, before: Repeats, now: float, log: Log) -> Repeats
     for gate in refusals.over:
         log.info("pass.unblocked", gate=gate, **refusals.facts(gate))
     return refusals
+
+
+def log_troubles(
+    after: Decided, outcomes: Iterable[Outcome], before: Repeats, now: float, log: Log
+) -> Repeats:
+    """What keeps names from going on, for the next pass to know: a line for what is new or lasts, and for its end.
+
+    What a write of this pass came to is logged by it, a broken manifest by the daemon, a gate by `log_refusals`. Names
+    that wait for one and the same reason are one trouble.
+    """
+    tried = {outcome.name for outcome in outcomes}
+    own = (c for c in after.gated.plan.changes if c.reason.trouble is Trouble.OWN and c.reason is not _SAID_ELSEWHERE)
+    first = {(change.reason, change.message): change for change in reversed(tuple(own))}
+    found = {change.name: change for change in sorted(first.values(), key=lambda change: change.name)}
+    troubles = before.met({name: f"{change.reason}: {change.message}" for name, change in found.items()}, now)
+    for name in (name for name in troubles.said if name not in tried):
+        change = found[name]
+        log.warning("job.blocked", job=name, reason=change.reason, why=change.message, **troubles.facts(name))
+    for name in troubles.over:
+        log.info("job.unblocked", job=name, **troubles.facts(name))
+    return troubles
+
+
+_SAID_ELSEWHERE = Reason.SOURCE_INVALID
 
 
 def log_pass(log: Log, after: Decided, duration: float, *, writes: int, ends: int) -> None:

@@ -35,7 +35,7 @@ from reconciler.engine.act import Outcome, WriteTools, cancel, create
 from reconciler.engine.checkout import Checkout
 from reconciler.engine.observe import leftovers, listing, look_up
 from reconciler.engine.ports import Ports
-from reconciler.engine.publish import follow, log_adopted, log_end, log_pass, log_refusals, write_statuses
+from reconciler.engine.publish import follow, log_adopted, log_end, log_pass, log_refusals, log_troubles, write_statuses
 from reconciler.engine.steps import Decided, Pass, Seen
 from reconciler.log import Log
 
@@ -53,6 +53,7 @@ class Reconciler:
         self.checkout = Checkout(ports.journal)
         self.watch = Watch(settle, started=ports.clock.monotonic(), cold=self.why_cold())
         self._refusals = Repeats()  # what gates refuse
+        self._troubles = Repeats()  # what keeps names from going on
         self._logged: frozenset[str] = frozenset()  # jobs whose end this run has logged
 
     @property
@@ -106,6 +107,7 @@ class Reconciler:
             with ports.pass_lock():
                 report = write_statuses(ports, log, after, ended.values(), followed)
         self._refusals = log_refusals(after.gated, self._refusals, now := ports.clock.monotonic(), log)
+        self._troubles = log_troubles(after, outcomes, self._troubles, now, log)
         log_pass(log, after, now - began, writes=len(outcomes), ends=len(ended))
         return Pass(decided, outcomes, after, postponed, report)
 

@@ -785,6 +785,43 @@ def test_one_jobs_refusal_is_not_shown_as_anothers(world: DaemonHarness) -> None
 
 
 @pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Refused("HTTP 403: no money", status=403), "CreateRefused"),
+        (Refused("HTTP 400: bad", status=400), "CreateRejected"),
+    ],
+)
+def test_a_daemon_that_starts_says_what_stands_in_trouble_and_says_it_again(
+    world: DaemonHarness, error: Refused, reason: str
+) -> None:
+    world.fleet.job("a")
+    world.fail_next("create", error, error, error, error, error)
+    world.live(20)
+    assert len(world.lines("create.refused")) == 1
+    assert world.lines("job.blocked") == [], "the write has said it"
+    world.live(20)
+    (line,) = world.lines("job.blocked")
+    assert (line["job"], line["reason"], "HTTP 40" in line["why"], "since" in line) == ("a", reason, True, False)
+    world.live(400)
+    assert [line.get("since", 0) // 60 for line in world.lines("job.blocked")[1:]] == [0, 1, 5], "and it lasts"
+    assert [line["job"] for line in world.lines("job.unblocked")] == []
+    world.provider.trouble.clear()
+    world.live(4000)
+    assert world.provider.live("a")
+    assert [line["job"] for line in world.lines("job.unblocked")] == ["a"]
+
+
+def test_what_holds_many_names_for_one_reason_is_one_trouble(world: DaemonHarness) -> None:
+    for n in range(5):
+        world.fleet.job(f"n{n}", seed=n)
+    world.fail_next("create", Refused("HTTP 403: no money", status=403))
+    world.live(20)
+    world.logged = io.StringIO()
+    world.live(20)
+    assert [line["job"] for line in world.lines("job.blocked")] == ["n0", "n1"]
+
+
+@pytest.mark.parametrize(
     ("error", "pauses"),
     [
         (OutcomeUnknown("reset"), [2, 4, 8, 16, 32, 60, 60]),
