@@ -201,14 +201,15 @@ class Telemetry(DaemonListener, Collector):
 
     @property
     def checks(self) -> dict[str, str]:
-        """What readiness is made of: of each "", or why it is not."""
+        """What readiness is made of: of each "", or why it is not; before a first pass little is known to be well."""
         lasting = self._failing if self._is_lasting(self._failing) else None
+        passed = self._last is not None
         return {
-            "listing": "" if self._last is not None else "not yet",
+            "listing": "" if passed else "not yet",
             "source": "" if self._readable else "not yet",
             "lock": "" if self._locked else "not yet",
-            "provider": lasting.sentence if lasting and lasting.by_provider else "",
-            "pass": lasting.sentence if lasting and not lasting.by_provider else "",
+            "provider": lasting.sentence if lasting and lasting.by_provider else "" if passed else "not reached yet",
+            "pass": lasting.sentence if lasting and not lasting.by_provider else "" if passed else "not yet",
         }
 
     def _is_lasting(self, failing: _Failing | None) -> bool:

@@ -214,6 +214,16 @@ def test_it_says_since_when_how_often_and_how_it_fails_in_its_own_words(
     assert _get(served, "/healthz") == (200, ["ok"]), "to restart it would help nobody"
 
 
+def test_before_the_first_pass_went_through_nothing_is_said_to_be_well(world: DaemonHarness) -> None:
+    told = telemetry(world.clock)
+    told.looked(read_directory(world.fleet.root))
+    told.locked(held=True)
+    unready = ["[-]listing not yet", "[+]source ok", "[+]lock ok", "[-]provider not reached yet", "[-]pass not yet"]
+    assert ready(told) == (503, [*unready, "not ready"])
+    told.failed(LOCKED_OUT, 0.1)
+    assert ready(told) == (503, [*unready, "not ready"]), "one failed pass is no state, and no success either"
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [
