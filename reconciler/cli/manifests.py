@@ -39,11 +39,15 @@ def read_source(directory: str, root: Path | None = None, own: Iterable[Path] = 
         return read_stream(content, root or Path())
     _check_directory(directory)
     snapshot = read_directory(Path(directory), own)
+    check_one_fleet(snapshot, where(Path(directory)))
+    return snapshot
+
+
+def check_one_fleet(snapshot: Snapshot, place: str) -> None:
+    """Raises UsageError where ``place`` is no fleet and holds several: which, and the command for one of them."""
     if snapshot.fleets_below:
-        place = where(Path(directory))
         below = [(os.path.normpath(f"{place}/{path}"), name) for path, name in snapshot.fleets_below]
         raise UsageError(directories.several_fleets(place, below, command_for))
-    return snapshot
 
 
 def valid_source(settings: Settings) -> Snapshot:
@@ -83,9 +87,13 @@ def lines_for(problems: Iterable[Problem], stream: IO[str]) -> Iterable[str]:
 
 
 def where(directory: Path) -> str:
-    """A directory as seen from where the reader stands: what lies below is named from there, all else as it was."""
+    """A directory as seen from where the reader stands: what lies below is named from there, all else as it was.
+
+    At the root, where services and containers start, everything lies below: nothing is gained there.
+    """
     try:
-        return directory.relative_to(Path.cwd()).as_posix()
+        here = Path.cwd()
+        return (directory if here == here.parent else directory.relative_to(here)).as_posix()
     except (ValueError, OSError):  # OSError: the working directory is gone
         return directory.as_posix()
 

@@ -3,6 +3,7 @@
 When a pass is made is decided in `daemon`.
 """
 
+import os
 import random
 import stat
 import time
@@ -17,18 +18,21 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.command import command
+from reconciler.cli.manifests import check_one_fleet, where
 from reconciler.cli.wiring import Service, key_for, run_context
 from reconciler.core.repeats import Repeats
-from reconciler.core.snapshot import Snapshot
+from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace, log_problems
 from reconciler.engine.follow import over
 from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped, UsageError, printable
 from reconciler.log import Log, configure
 from reconciler.provider.key import Secrets
+from reconciler.render.problems import located
 from reconciler.settings import Settings
 from reconciler.source import DirectoryReader
 from reconciler.state.lock import Lock
+from reconciler.state.opening import FILE
 
 # Reads of live jobs go out over this many threads: enough to hide a server's latency, few enough for its rate.
 _THREADS = 8
@@ -58,6 +62,11 @@ class DaemonSetup:
     listener: DaemonListener
     service: Service
     log: Log
+    place: str  # the directory as it is named in the log, and by the other commands
+
+    def named(self, problem: Problem) -> str:
+        """A problem under a path that leads to it from where this was started."""
+        return str(*located([problem], self.place))
 
 
 @command("reconciler run fleet", "reconciler run fleet --interval 5m --listen 127.0.0.1:8080")
@@ -104,12 +113,16 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     if directory == "-":
         raise click.UsageError("run watches a directory; a stream can only be applied")
     _check_directory(directory)
-    settings = options.settings_of(directory, rest)
+    settings, place = options.settings_of(directory, rest), where(Path(directory))
     # All paths are made absolute now: the working directory may be deleted, and permissions may change, in a long life.
     settings = replace(settings, root=settings.root.absolute())
     settings = replace(settings, state_dir=settings.state_directory.absolute())
     if settings.api_key_file is not None:
         settings = replace(settings, api_key_file=settings.api_key_file.absolute())
+    ours = (settings.state_directory, settings.sandbox_directory)
+    reader = DirectoryReader(settings.root, time.time, ours)
+    if not os.path.lexists(settings.state_directory / FILE):
+        check_one_fleet(reader.read(), place)  # what was one once is watched on, whatever stands there now
     _make_state_directory(settings)
     address = listen_address(listen) if listen else None
     wakeups = ThreadWakeups()
@@ -132,10 +145,8 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
             stack.enter_context(serving(telemetry, *address, lambda port: log.info("endpoints.started", port=port)))
             listener = telemetry
         service = Service(clock, lambda: wakeups.stopping, over(pool), listener.requested, key)
-        ours = (settings.state_directory, settings.sandbox_directory)
         stack.enter_context(watching(settings.root, ours, wakeups.hint, log))
-        reader = DirectoryReader(settings.root, time.time, ours)
-        run_daemons(DaemonSetup(settings, pace, first_run, wakeups, reader, listener, service, log))
+        run_daemons(DaemonSetup(settings, pace, first_run, wakeups, reader, listener, service, log, place))
     log.info("daemon.stopped")
     return 0
 
@@ -209,6 +220,7 @@ def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> None:
             first_run=setup.first_run or context.account.sandbox,
             random=random.random,
             listener=setup.listener,
+            named=setup.named,
         ).run()
 
 
@@ -221,7 +233,9 @@ def _readable(setup: DaemonSetup) -> Snapshot | None:
         setup.listener.looked(snapshot)
         if snapshot.fleet is not None:
             return snapshot
-        troubles = troubles.met(dict.fromkeys(sorted(map(str, snapshot.problems)), ""), setup.service.clock.monotonic())
+        troubles = troubles.met(
+            dict.fromkeys(sorted(map(setup.named, snapshot.problems)), ""), setup.service.clock.monotonic()
+        )
         log_problems(troubles, setup.log)
         if troubles.said:
             setup.log.warning("daemon.waiting", directory=str(setup.settings.root), why=_NO_FLEET)

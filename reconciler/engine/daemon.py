@@ -79,8 +79,12 @@ class Daemon:
         first_run: bool,
         random: Callable[[], float],
         listener: DaemonListener,
+        named: Callable[[Problem], str] = str,
     ) -> None:
-        """``random`` gives numbers from 0 to 1. ``first_run``: a fleet without a single job may be begun."""
+        """``random`` gives numbers from 0 to 1. ``first_run``: a fleet without a single job may be begun.
+
+        ``named``: a problem of the manifests as whoever reads the log finds it.
+        """
         self._reconciler = reconciler
         self._fleet = fleet  # the one that memory and provider were opened for
         self._read = read
@@ -90,6 +94,7 @@ class Daemon:
         self._permission = Permission(first_run=first_run)
         self._random = random
         self._listener = listener
+        self._named = named
         self._clock = reconciler.clock
         self._evidence = Evidence()
         self._acted_on: str | None = None  # the fingerprint of the last pass's reading
@@ -141,14 +146,14 @@ class Daemon:
 
     def _name_left_out(self, warnings: Iterable[Problem]) -> None:
         """Name each document that is left out, once."""
-        now = frozenset(str(warning) for warning in warnings)
+        now = frozenset(self._named(warning) for warning in warnings)
         for warning in sorted(now - self._left_out):
             self._log.warning("source.left_out", document=warning)
         self._left_out = now
 
     def _complain(self, problems: Iterable[Problem]) -> None:
         """Name what is wrong at each change, and again as long as it lasts."""
-        troubles = dict.fromkeys(sorted(str(problem) for problem in problems), "")
+        troubles = dict.fromkeys(sorted(self._named(problem) for problem in problems), "")
         self._complaints = self._complaints.met(troubles, self._clock.monotonic())
         log_problems(self._complaints, self._log)
         if self._complaints.over and not troubles:

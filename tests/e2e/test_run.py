@@ -230,6 +230,39 @@ def test_a_path_that_leads_nowhere_ends_it_at_once(fleet: FleetDirectory) -> Non
     assert "no such directory" in daemon.until("command.failed")["message"]
 
 
+def _two_fleets(root: Path) -> None:
+    for name in ("one", "two"):
+        (root / name).mkdir(exist_ok=True)
+        (root / name / "fleet.yaml").write_bytes((root / "fleet.yaml").read_bytes())
+    (root / "fleet.yaml").unlink()
+
+
+def test_a_directory_of_several_fleets_ends_it_at_once_and_names_them(fleet: FleetDirectory) -> None:
+    _two_fleets(fleet.root)
+    with running(fleet) as daemon:
+        assert daemon.ended() == 64
+        said = daemon.until("command.failed")["message"]
+    assert "is not a fleet, but holds 2 of them" in said
+    assert f"run {fleet.root}/one" in said
+    assert not (fleet.root / ".reconciler").exists()
+
+
+def test_a_fleet_that_becomes_several_is_watched_on_also_after_a_restart(fleet: FleetDirectory, server: Proxy) -> None:
+    document = (fleet.root / "fleet.yaml").read_bytes()
+    with running(fleet) as daemon:
+        daemon.until("daemon.started")
+        _two_fleets(fleet.root)
+        daemon.until("source.invalid")
+    with running(fleet) as daemon:
+        daemon.until("daemon.waiting")
+        shutil.rmtree(fleet.root / "one")
+        shutil.rmtree(fleet.root / "two")
+        (fleet.root / "fleet.yaml").write_bytes(document)
+        fleet.job("a")
+        daemon.until("job.created")
+    assert len(live(jobs_at(server.base_url))) == 1
+
+
 def test_a_state_directory_that_is_deleted_costs_nothing_but_waiting(fleet: FleetDirectory, server: Proxy) -> None:
     fleet.job("a")
     with running(fleet) as daemon:

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
-from reconciler.core.snapshot import Snapshot
+from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace
 from reconciler.engine.follow import Follower, in_turn
 from reconciler.engine.ports import Ports
@@ -58,6 +58,7 @@ class DaemonHarness:
     verbose: bool = False
     elsewhere: Path | None = None  # the state directory, where it is not in the fleet's
     before_reading: Callable[[], object] = lambda: None
+    named: Callable[[Problem], str] = str
     provider: MemoryProvider = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +93,7 @@ class DaemonHarness:
                 first_run=True,
                 random=lambda: 0.5,
                 listener=listener or DaemonListener(),
+                named=self.named,
             ).run()
 
     def _reading(self, reader: DirectoryReader) -> Callable[[], Snapshot]:

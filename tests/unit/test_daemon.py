@@ -467,6 +467,7 @@ def _run_scripted(fleet: FleetDirectory, settings: Settings, *steps: Callable[[]
             listener=DaemonListener(),
             service=service,
             log=configure(form="json", secrets=[], stream=logged),
+            place="here/fleet",
         )
     )
     return [json.loads(line) for line in logged.getvalue().splitlines()]
@@ -516,6 +517,20 @@ def test_a_daemon_without_a_fleet_says_at_once_that_it_waits_and_says_it_again(f
         ("source.invalid", 60),
         ("daemon.waiting", 0),
     ]
+
+
+def test_what_is_wrong_is_named_as_other_commands_name_it(world: DaemonHarness) -> None:
+    root = world.fleet.root
+    (root / "a.yaml").write_text("kind: Nonsense\n")
+    (root / "b.yaml").write_text("apiVersion: v1\nkind: ConfigMap\n")
+    world.named = lambda problem: f"here/{problem}"
+    world.live(5)
+    assert {line["problem"].partition(": ")[0] for line in world.lines("source.invalid")} == {"here/a.yaml:1:1"}
+    assert {line["document"].partition(": ")[0] for line in world.lines("source.left_out")} == {"here/b.yaml:1:1"}
+    (root / "fleet.yaml").unlink()
+    lines = _run_scripted(world.fleet, Settings(root), lambda: None)
+    named = {line["problem"].partition(": ")[0] for line in lines if "problem" in line}
+    assert named == {"here/fleet", "here/fleet/a.yaml:1:1"}
 
 
 def test_limits_apply_from_the_next_pass_on(settled: DaemonHarness) -> None:
