@@ -25,7 +25,7 @@ from reconciler.core.spelling import utc_text
 from reconciler.core.status import Details, Progress, Status, statuses
 from reconciler.engine.follow import over, progress_at
 from reconciler.engine.steps import Decided
-from reconciler.errors import ProviderError, ReconcilerError, UsageError, printable
+from reconciler.errors import ProviderError, ReconcilerError, UsageError, escaped, printable
 from reconciler.render.describe import Description, as_data, as_text
 from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_line
 from reconciler.render.standing import is_live
@@ -247,7 +247,7 @@ def _known(context: RunContext, snapshot: Snapshot) -> _Known:
         recorded, as_of = context.status_files.recorded()
         if not recorded:
             raise
-        return _Known(recorded, error=str(error), as_of=as_of)
+        return _Known(recorded, error=f"{escaped(context.account.host)}: {error}", as_of=as_of)
     # As `plan` asks the gates: what they would refuse is blocked.
     decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
     known = _Known({}, unmanaged=seen.world.unmanaged, decided=decided)

@@ -74,13 +74,13 @@ class Status:
     fine_tuned_model: str | None
     latest_model: Mapping[str, object] | None
     trained_tokens: int | None
+    created_at: int | None
     estimated_finish: int | None
     progress: Mapping[str, object] | None
     checkpoints: Sequence[Mapping[str, object]] | None
     error: Mapping[str, str] | None
     conditions: tuple[Condition, ...]
     history: tuple[Mapping[str, object], ...]
-    created_at: int | None = None
     past: bool = False
     refusal: Refusal | None = None
 
@@ -128,6 +128,7 @@ def _status(
         fine_tuned_model=job.fine_tuned_model if job else None,
         latest_model=_latest_model(case),
         trained_tokens=job.trained_tokens if job else None,
+        created_at=job.created_at if job else None,
         estimated_finish=job.estimated_finish if job and job.live else None,
         progress=_progress(job, before, details.progress),
         checkpoints=_checkpoints(job, before, details.checkpoints),
@@ -137,7 +138,6 @@ def _status(
             for facts in conditions
         ),
         history=tuple(_past(case, n) for n in case.jobs[-_HISTORY_LIMIT:]),
-        created_at=job.created_at if job else None,
         past=past,
         refusal=_refusal(case, said),
     )

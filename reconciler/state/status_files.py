@@ -25,7 +25,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"})
 # Line ends to YAML 1.1 alone: written as escapes they are the same to both.
 _BREAKS = re.compile("[\x85\u2028\u2029]")
-_SHOWN = tuple(field.name for field in fields(Status) if field.name not in {"name", "created_at", "past", "refusal"})
+_SHOWN = tuple(field.name for field in fields(Status) if field.name not in {"name", "past", "refusal"})
 _CONDITION = tuple(field.name for field in fields(Condition))
 
 
@@ -203,6 +203,7 @@ def as_status(name: str, report: Mapping[str, object]) -> Status:
         error={key: str(value) for key, value in (_map(report, "error", "message") or {}).items()} or None,
         conditions=conditions if {"Synced", "Succeeded"} <= reasons.keys() else (),
         history=tuple(job for job in _maps(report, "history") if "job_id" in job),
+        created_at=_number(report, "created_at"),
         past=reasons.get("Synced") == "Done",
     )
 

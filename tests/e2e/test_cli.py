@@ -669,6 +669,7 @@ def test_status(shell: Shell, fleet: FleetDirectory) -> None:
         "fine_tuned_model",
         "latest_model",
         "trained_tokens",
+        "created_at",
         "checkpoints",
         "estimated_finish",
         "progress",
@@ -851,8 +852,10 @@ def test_where_the_provider_cannot_be_read_the_last_known_facts_are_shown(
     for command in (["status", fleet.root], ["describe", "a", "-d", fleet.root]):
         ran = shell(*command)
         assert ran.code == 1
-        assert re.match(r"as of .* UTC \(.* ago\); the provider cannot be read: .*down", ran.out)
+        assert re.match(r"as of .* UTC \(.* ago\); the provider cannot be read: 127\.0\.0\.1:\d+: .*down", ran.out)
         assert " a " in f" {ran.out}".replace("\n", " ")
+    *_, row = shell("status", fleet.root).out.splitlines()
+    assert re.search(r"\d+[smh]$", row), "its age is known as well"
     known = shell("status", fleet.root, "-o", "json")
     assert (known.code, known.json["complete"], known.json["unmanaged"]) == (1, False, None)
     assert "down" in known.json["error"]
