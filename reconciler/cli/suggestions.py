@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from reconciler.core.nearest import nearest
 from reconciler.errors import ReconcilerError, escaped
 
 # Names in one message; a fleet may have hundreds.
@@ -11,11 +12,8 @@ _SHOWN = 10
 
 def meant(word: str, known: Iterable[str]) -> str:
     """``; did you mean WORD?`` where a known word is near, else nothing."""
-    import difflib  # noqa: PLC0415 - only a mistake pays for it
-
-    spelt = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), spelt, n=1, cutoff=0.7)
-    return f"; did you mean {escaped(spelt[close[0]])}?" if close else ""
+    close = nearest(word, known)
+    return f"; did you mean {escaped(close)}?" if close else ""
 
 
 def some(names: Iterable[str]) -> str:

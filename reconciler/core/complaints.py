@@ -4,7 +4,6 @@ Pure. `source` calls `problems_of` for a document that pydantic refused; pydanti
 this module. Where a field stands in its file is not known here. What one mistake entails is not listed beside it.
 """
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 
 from reconciler.core.credentials import is_secret, way_of
 from reconciler.core.methods import GRADER_TYPES
+from reconciler.core.nearest import nearest
 from reconciler.core.placeholder import name_fault
 from reconciler.core.places import Meant, meant_by
 from reconciler.core.scalars import NAME_PATTERN
@@ -190,9 +190,8 @@ def _chosen(found: Mapping[str, Any]) -> str:
     text = context["tag"] if tags else given
     if not isinstance(text, str) or not text:
         return words
-    known = {word.lower(): word for word in re.findall(r"'([^']*)'", choices)}
-    close = difflib.get_close_matches(text.lower(), list(known), n=1)
-    return f"{words}, not {_shown(text)}" + (f"; did you mean {known[close[0]]}?" if close else "")
+    close = nearest(text, re.findall(r"'([^']*)'", choices))
+    return f"{words}, not {_shown(text)}" + (f"; did you mean {close}?" if close else "")
 
 
 def _shown(given: object) -> str:

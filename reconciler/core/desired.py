@@ -4,12 +4,12 @@ Pure. `source` calls `fleet_of` and `desire` once a reading, and every decision 
 with one document alone is refused before (`documents`); nothing here reads a file.
 """
 
-import difflib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.core.documents import Entry, FleetDocument, ProviderName, TrainingFile
 from reconciler.core.fields import BODY_FIELDS, OnCancelled, OnChange, OnRemove, State, as_written
+from reconciler.core.nearest import nearest
 from reconciler.core.revision import form, revision_of
 
 
@@ -171,8 +171,8 @@ def _fault(entry: Entry, by_name: Mapping[str, Entry], in_error: Container[str])
     if upstream in in_error:
         return ""
     if upstream not in by_name:
-        close = difflib.get_close_matches(upstream, [name for name in by_name if name != entry.name], n=1)
-        return f"no job {upstream} in this fleet" + (f"; did you mean {close[0]}?" if close else "")
+        close = nearest(upstream, (name for name in by_name if name != entry.name))
+        return f"no job {upstream} in this fleet" + (f"; did you mean {close}?" if close else "")
     if upstream == entry.name:
         return "a job cannot be built on its own model"
     circle = " → ".join([entry.name, *_chain(by_name, upstream, {entry.name}), entry.name])

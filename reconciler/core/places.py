@@ -3,7 +3,6 @@
 Pure. `complaints` asks for each unknown field. What stands under a name is not looked at.
 """
 
-import difflib
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from reconciler.core.documents import ClusterMetadata, FineTuningJobDocument, FleetDocument
-from reconciler.core.spelling import folded
+from reconciler.core.nearest import nearest
 
 _Path = tuple[str, ...]
 
@@ -22,7 +21,6 @@ DOCUMENTS: Mapping[str, type[BaseModel]] = {model.__name__: model for model in (
 # An item of a list, or what a map holds under any name.
 _EACH = "*"
 # Accepted as the API accepts it, and never proposed.
-_LONGEST = 64  # no misspelling of a field is longer
 _OLD = ("spec", "hyperparameters")
 _NOBODYS = ClusterMetadata.model_fields.keys() | {"status"}
 
@@ -38,7 +36,7 @@ class Meant:
 def meant_by(document: str, path: _Path, name: str) -> Meant | None:
     """The field that ``name``, found where ``path`` leads, was meant for; None where it is like none."""
     own = _places(document).get(path, ())
-    near = _near(name, own)
+    near = nearest(name, own)
     if near is not None:
         return Meant((*path, near), f"did you mean {near}?")
     found = [place for place, names in _places(document).items() if name in names and (*place, name) != _OLD]
@@ -56,14 +54,6 @@ def meant_by(document: str, path: _Path, name: str) -> Meant | None:
                 kind = other.removesuffix("Document")
                 return Meant((), f"it belongs in the {kind} document, as {_dotted((*place, name))}")
     return None
-
-
-def _near(name: str, own: tuple[str, ...]) -> str | None:
-    if len(name) > _LONGEST:
-        return None
-    same = {folded(field): field for field in own}.get(folded(name))
-    close = [same] if same else difflib.get_close_matches(name, own, n=1)
-    return close[0] if close else None
 
 
 @functools.cache

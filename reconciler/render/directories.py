@@ -3,9 +3,9 @@
 Pure. `cli` looks at the file system, and calls the command by the words that were typed.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 
+from reconciler.core.nearest import nearest
 from reconciler.errors import escaped
 
 # More than this is a page of a list: a person knows their fleets by their directories.
@@ -27,10 +27,11 @@ def several_fleets(directory: str, below: Sequence[tuple[str, str]], command: Co
 
 def no_directory(directory: str, siblings: Iterable[str], command: Command) -> str:
     """``siblings``: the directories that stand where this one was looked for."""
-    head, _, name = directory.rpartition("/")
+    path = directory.rstrip("/")
+    name = path.rpartition("/")[2]
     message = f"no such directory: {escaped(directory)}"
-    close = difflib.get_close_matches(name, list(siblings), n=1)
-    return f"{message}; did you mean {command('/'.join(filter(None, [head, *close])))}" if close else message
+    close = nearest(name, siblings)
+    return f"{message}; did you mean {command(path.removesuffix(name) + close)}" if close else message
 
 
 def file_for_directory(file: str, command: Command) -> str:

@@ -5,7 +5,6 @@ calls it right before an upload. Nothing outside of the fleet directory is read,
 CRLF, read as LF.
 """
 
-import difflib
 import hashlib
 import os
 import re
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.core.documents import TrainingFile
+from reconciler.core.nearest import nearest
 from reconciler.errors import SourceError, escaped
 from reconciler.source.examples import checked_lines
 from reconciler.source.files import Absent, Unfit, digest_of, open_regular, real_path, training_lines, unnamed
@@ -73,9 +73,8 @@ def _hint(path: Path, given: str) -> str:
         names = sorted(entry.name for entry in os.scandir(path.parent) if not entry.name.startswith("."))
     except OSError:
         return ""
-    lower = {name.lower(): name for name in names if is_unicode(name)}
-    close = difflib.get_close_matches(path.name.lower(), list(lower), n=1)
-    return f"; did you mean {escaped(given[: len(given) - len(path.name)] + lower[close[0]])}?" if close else ""
+    close = nearest(path.name, filter(is_unicode, names))
+    return f"; did you mean {escaped(given[: len(given) - len(path.name)] + close)}?" if close else ""
 
 
 def _training_file(path: Path, real_root: Path) -> TrainingFile | Unfit:
