@@ -73,7 +73,7 @@ def job_items(directory: str, incomplete: str) -> list[Item]:
     # Imported here: only the name of a job needs YAML (17 ms).
     from reconciler.cli.job_names import job_names  # noqa: PLC0415
 
-    return [("plain", name, "") for name in sorted(set(job_names(directory))) if name.startswith(incomplete)]
+    return [("plain", name, "") for name in sorted(job_names(directory)) if name.startswith(incomplete)]
 
 
 def _typed(shell: str, environment: Mapping[str, str]) -> tuple[list[str], str]:

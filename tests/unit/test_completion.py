@@ -74,6 +74,18 @@ def test_jobs_of_the_directory_that_the_environment_names(
     assert completed("events", "to") == ["tone"]
 
 
+def test_no_jobs_where_it_is_not_one_fleet(fleet: FleetDirectory, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    other = FleetDirectory(tmp_path / "more" / "other")
+    other.fleet(provider="sandbox")
+    other.job("theirs")
+    assert completed("events", "") == []
+    assert completed("events", "-d", "fleet", "") == ["taste", "tone"]
+    assert completed("events", "-d", "more", "") == ["theirs"]
+    (fleet.root / "fleet.yaml").unlink()
+    assert completed("events", "-d", "fleet", "") == []
+
+
 def test_a_key_press_does_not_wait_for_a_disk(tmp_path: Path) -> None:
     for place in range(60):
         (tmp_path / f"d{place:02}").mkdir()
@@ -82,7 +94,8 @@ def test_a_key_press_does_not_wait_for_a_disk(tmp_path: Path) -> None:
     manifest = "kind: FineTuningJob\nmetadata: {name: NAME}\n"
     (tmp_path / "d00" / "a.yaml").write_text(manifest.replace("NAME", "near"))
     (tmp_path / "d59" / "a.yaml").write_text(manifest.replace("NAME", "far"))
-    assert list(job_names(tmp_path)) == ["near"]
+    (tmp_path / "fleet.yaml").write_text("kind: Fleet\nmetadata: {name: one}\n")
+    assert job_names(tmp_path) == {"near"}
 
 
 @pytest.mark.parametrize("command", ["init", "validate", "plan", "apply", "status", "run"])
