@@ -15,6 +15,7 @@ from reconciler.cli.output import print_document
 from reconciler.cli.starter import starter_files
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import ReconcilerError
+from reconciler.render.annotation import annotation
 from reconciler.render.problems import as_data, counted
 from reconciler.render.schema import manifest_schema
 from reconciler.render.text import plural
@@ -112,14 +113,13 @@ def _notice(errors: int, warnings: int) -> list[str]:
     """How many there are: GitHub shows ten of each a step."""
     counts = [plural(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n]
     hidden = "; GitHub shows the first 10 of each kind, the log has them all" if max(errors, warnings) > _SHOWN else ""
-    return [f"::notice::{', '.join(counts)}{hidden}"] if counts else []
+    return [annotation("notice", f"{', '.join(counts)}{hidden}")] if counts else []
 
 
 def _annotation(level: str, problem: Problem) -> str:
-    path = github.property_value(github.path_in_repository(problem.path))
-    text = github.data(f"{problem.field}: {problem.message}" if problem.field else problem.message)
-    position = f",line={problem.line},col={problem.column}" if problem.line else ""
-    return f"::{level} file={path}{position}::{text}"
+    position = {"line": problem.line, "col": problem.column} if problem.line else {}
+    text = f"{problem.field}: {problem.message}" if problem.field else problem.message
+    return annotation(level, text, file=github.path_in_repository(problem.path), **position)
 
 
 _FORMS = {"text": _text, "github": _github}

@@ -43,16 +43,6 @@ def reporting_errors(command: Callable[..., int]) -> Callable[..., int]:
     return wrapped
 
 
-def data(text: str) -> str:
-    """Text of a workflow command, on its one line."""
-    return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
-
-
-def property_value(text: str) -> str:
-    """The value of a property of a workflow command."""
-    return data(text).replace(":", "%3A").replace(",", "%2C")
-
-
 def path_in_repository(path: str) -> str:
     """A path as GitHub names it, from the root of the checkout, wherever in it the command stands."""
     workspace = os.environ.get("GITHUB_WORKSPACE")

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from reconciler.cli import terminal
-from reconciler.errors import printable
+from reconciler.render.annotation import annotation
 from reconciler.render.markdown import error_markdown
 
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
@@ -102,9 +102,7 @@ def problem_line(problem: Mapping[str, object]) -> str:
 
 
 def _github_failure(_error: BaseException, message: str) -> str:
-    """One annotation; its line ends are GitHub's."""
-    lines = (printable(line).replace("%", "%25").replace("\r", "%0D") for line in message.split("\n"))
-    return f"::error::{'%0A'.join(lines)}"
+    return annotation("error", message)
 
 
 _FAILURES: Mapping[str, Callable[[BaseException, str], str]] = {
