@@ -132,6 +132,7 @@ def _siblings(path: Path) -> list[str]:
 def _read(settings: Settings) -> Snapshot:
     own = (settings.state_directory, settings.sandbox_directory)
     snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own)
+    terminal.manner.fleet = snapshot.fleet.name if snapshot.fleet else ""
     for warning in seen_from_here(snapshot, snapshot.warnings):
         terminal.remark(f"warning: {warning}")
     for line in lines_for(seen_from_here(snapshot, snapshot.problems), sys.stderr):

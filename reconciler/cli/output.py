@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.cli import terminal
 from reconciler.render.annotation import annotation
-from reconciler.render.markdown import error_markdown
+from reconciler.render.markdown import error_markdown, marker
 
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 
@@ -92,7 +92,8 @@ def _yaml_failure(error: BaseException, message: str) -> str:
 
 
 def _markdown_failure(error: BaseException, message: str) -> str:
-    return error_markdown("plan", "\n".join([message, *map(problem_line, getattr(error, "details", ()))]))
+    text = "\n".join([message, *map(problem_line, getattr(error, "details", ()))])
+    return f"{marker(terminal.manner.fleet)}\n{error_markdown('plan', text)}"
 
 
 def problem_line(problem: Mapping[str, object]) -> str:

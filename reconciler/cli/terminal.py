@@ -24,6 +24,7 @@ _RAISING = frozenset({"strict", "surrogateescape", "surrogatepass"})
 class Manner:
     """How this process speaks, as its flags say (`options`), and whether it has said anything on stdout.
 
+    ``fleet``: the name of the one that it speaks of, once that is known.
     ``json_lines``: every line of stderr is a JSON object, as ``--log-format json`` promises.
     """
 
@@ -32,6 +33,7 @@ class Manner:
     verbose: bool = False
     printed: bool = False
     json_lines: bool = False
+    fleet: str = ""
 
 
 # One a process, as its streams are: whoever prints asks here, however deep.
@@ -41,7 +43,7 @@ manner = Manner()
 def prepare() -> None:
     """Open what is closed, let no text raise, and forget how an earlier command was to speak."""
     manner.color, manner.quiet, manner.verbose, manner.printed = "auto", False, False, False
-    manner.json_lines = False
+    manner.json_lines, manner.fleet = False, ""
     # In the order of their numbers: what is opened takes the lowest that is free, and no journal may become "stderr".
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

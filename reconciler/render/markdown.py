@@ -13,7 +13,16 @@ from reconciler.errors import printable
 # GitHub takes 65,536 characters for a comment.
 COMMENT_LIMIT = 60_000
 
+# A fleet's name is a DNS label; whatever else it might be, it cannot end the mark.
+_NAME_MAX = 63
+
 _ELLIPSIS = "…"
+
+
+def marker(fleet: str) -> str:
+    """The hidden first line of a fleet's comment; of one that names no fleet, where ``fleet`` is not known."""
+    name = re.sub(r"[^a-z0-9-]", "-", fleet)[:_NAME_MAX]
+    return f"<!-- reconciler plan {name} -->" if name else "<!-- reconciler plan -->"
 
 
 def code(text: str, limit: int = 400) -> str:

@@ -4,13 +4,12 @@ Pure. `plan -o markdown` prints it, and GitHub Actions shows it as the summary o
 which a bot finds its comment again. Every text that a server or a manifest chose stands in code (`markdown`).
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from reconciler.core.change import Action, Keep
 from reconciler.errors import escaped
-from reconciler.render.markdown import COMMENT_LIMIT, block, code, html_code
+from reconciler.render.markdown import COMMENT_LIMIT, block, code, html_code, marker
 from reconciler.render.plan_text import details, loss, summary_line, symbol
 from reconciler.render.review import Entry, Review, header
 from reconciler.render.text import plural
@@ -24,16 +23,8 @@ _ORDER = {Action.CANCEL: 0, "replace": 1, Action.HOLD: 2, Action.CREATE: 3, Acti
 # How a detail begins that says what is lost.
 _LOSSES = ("throws away", "then cancels")
 
-# A fleet's name is a DNS label; whatever else it might be, it cannot end the mark.
-_NAME_MAX = 63
-
 # A command is shown whole or not at all.
 _COMMAND_LIMIT = 2_000
-
-
-def marker(fleet: str) -> str:
-    """The hidden first line of a fleet's comment."""
-    return f"<!-- reconciler plan {re.sub(r'[^a-z0-9-]', '-', fleet)[:_NAME_MAX]} -->"
 
 
 def plan_markdown(review: Review) -> str:

@@ -112,7 +112,7 @@ def test_a_plan_in_markdown_that_fails_is_no_empty_comment(shell: Shell, fleet: 
     (fleet.root / "broken.yaml").write_text("kind: FineTuningJob\napiVersion: reconciler/v1\nnonsense: 1\n")
     ran = shell("plan", fleet.root, "-o", "markdown")
     assert ran.code == 1
-    assert ran.out.startswith("### Fine-tuning plan failed\n\n```text\n")
+    assert ran.out.startswith("<!-- reconciler plan fleet-1 -->\n### Fine-tuning plan failed\n\n```text\n")
 
 
 @pytest.mark.parametrize("missing", VARIABLES[:3])

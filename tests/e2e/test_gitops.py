@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from reconciler.cli.group import command_named
-from reconciler.render.plan_markdown import marker
+from reconciler.render.markdown import marker
 from reconciler.source import read_directory
 from tests.e2e.pages import ROOT, STATE
 

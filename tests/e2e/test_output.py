@@ -154,9 +154,28 @@ def test_a_comment_on_a_pull_request_is_never_empty(shell: Shell, fleet: FleetDi
     fleet.job("bad", seed=-1)
     ran = shell("plan", fleet.root, "-o", "markdown")
     assert ran.code == 1
-    head, empty, *rest = ran.out.splitlines()
+    mark, head, empty, *rest = ran.out.splitlines()
     assert (head, empty, rest[0], rest[-1]) == ("### Fine-tuning plan failed", "", "```text", "```")
     assert "must be greater than or equal to 0, not -1" in ran.out
+    fleet.remove("bad")
+    assert mark == shell("plan", fleet.root, "-o", "markdown").out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "mark"),
+    [
+        ("plan {} --provider openai", 64, "<!-- reconciler plan fleet-1 -->"),
+        ("plan {} --state-dir /dev/null", 1, "<!-- reconciler plan fleet-1 -->"),
+        ("plan {}/nowhere", 64, "<!-- reconciler plan -->"),
+        ("plan {} --nonsense", 64, "<!-- reconciler plan -->"),
+    ],
+)
+def test_a_comment_of_a_failure_has_the_mark_of_its_fleet_where_that_is_known(
+    *, shell: Shell, fleet: FleetDirectory, arguments: str, code: int, mark: str
+) -> None:
+    ran = shell(*arguments.format(fleet.root).split(), "-o", "markdown")
+    assert ran.code == code
+    assert ran.out.splitlines()[:2] == [mark, "### Fine-tuning plan failed"]
 
 
 def test_validate_says_its_problems_in_its_own_document(shell: Shell, fleet: FleetDirectory) -> None:

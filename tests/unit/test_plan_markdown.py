@@ -12,8 +12,8 @@ from reconciler.core.status import Progress
 from reconciler.core.world import World
 from reconciler.engine.apply import Result
 from reconciler.engine.steps import Decided, Pass, Seen
-from reconciler.render.markdown import COMMENT_LIMIT, block, code, error_markdown, html_code
-from reconciler.render.plan_markdown import marker, plan_markdown
+from reconciler.render.markdown import COMMENT_LIMIT, block, code, error_markdown, html_code, marker
+from reconciler.render.plan_markdown import plan_markdown
 from reconciler.render.review import Review
 from reconciler.render.step_summary import apply_markdown, step_outputs
 from tests.fakes.builders import FLEET, R1, R2, desired, fleet, job, memory, record, world
@@ -203,6 +203,7 @@ def test_a_block_counts_the_lines_that_it_leaves_out() -> None:
 
 def test_a_name_cannot_end_the_mark() -> None:
     assert marker("support-7k2q") == "<!-- reconciler plan support-7k2q -->"
+    assert marker("") == "<!-- reconciler plan -->"
     for name in ("x --> @octocat <!--", "a--!>b", "-->", "x\ny", "é" * 999):
         mark = marker(name)
         assert re.fullmatch(r"<!-- reconciler plan [a-z0-9-]{0,63} -->", mark)
