@@ -14,7 +14,7 @@ from reconciler.cli.manifests import lines_for, read_source, seen_from_here
 from reconciler.cli.output import print_document
 from reconciler.cli.starter import starter_files
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, UsageError
 from reconciler.render.annotation import annotation
 from reconciler.render.problems import as_data, counted
 from reconciler.render.schema import manifest_schema
@@ -26,7 +26,7 @@ _SHOWN = 10  # annotations of one kind that GitHub shows of a step
 _NAME_MAX = 58  # a DNS label has 63 characters, 5 of which are the random end
 
 
-@command("reconciler init fleet")
+@command("reconciler init fleet", honours=())
 @options.new_directory_argument
 def init(directory: Path) -> None:
     """Write a fleet, an example job and its data.
@@ -44,13 +44,18 @@ def init(directory: Path) -> None:
                 terminal.echo(f"kept     {path}")
             else:
                 terminal.echo(f"written  {path}")
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{error.filename} is no directory, and init makes none in its place") from error
     except OSError as error:
         raise ReconcilerError(f"{directory}: {error.strerror}") from error
     terminal.echo(f"\nNext: {program()} plan {shlex.quote(str(directory))}")
 
 
 @command(
-    "reconciler validate fleet", "reconciler validate fleet -o github", "kustomize build fleet | reconciler validate -"
+    "reconciler validate fleet",
+    "reconciler validate fleet -o github",
+    "kustomize build fleet | reconciler validate -",
+    honours=("--quiet",),
 )
 @options.directory_argument
 @options.root
@@ -58,7 +63,7 @@ def init(directory: Path) -> None:
 @github.reporting_errors
 def validate(directory: str, root: Path | None, form: str) -> int:
     """Check manifests and training files, offline."""
-    snapshot = read_source(directory, root)
+    snapshot = read_source(directory, options.root_of(directory, root))
     if form in _FORMS:
         terminal.echo(_FORMS[form](snapshot))
     else:
@@ -69,7 +74,7 @@ def validate(directory: str, root: Path | None, form: str) -> int:
     return 1 if snapshot.problems else 0
 
 
-@command("reconciler schema > fleet.schema.json")
+@command("reconciler schema > fleet.schema.json", honours=())
 @options.output(text=False)
 def schema(form: str) -> None:
     """Print the JSON Schema of the manifests, for editors."""

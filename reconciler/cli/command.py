@@ -6,7 +6,7 @@ the commands by name. Imports nothing but click and names.
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ _SECTIONS: Mapping[str, frozenset[str]] = {
 _COMPUTED = re.compile(r"\[default: \(([^)]*)\)")
 # Wider flags have their words on the next line.
 _FLAGS_WIDTH = 24
-_ENVIRONMENT = f"Every flag can be set by the environment: --state-dir by {PREFIX}STATE_DIR."
+# The flags that every command accepts, so that they can stand before its name; shown where they change anything.
+MANNERS = ("--quiet", "--verbose", "--color")
 
 
 class Choice(click.Choice[str]):
@@ -50,6 +51,13 @@ class Choice(click.Choice[str]):
         return str(param.name if param.name != "form" else "format").upper()
 
 
+class Directory(click.Path):
+    """A directory, as a `Path`; one that is not there yet may be named, but for what ``exists``."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(exists=exists, file_okay=False, readable=False, path_type=Path)
+
+
 class Argument(click.Argument):
     """An argument that the help page explains."""
 
@@ -61,13 +69,18 @@ class Argument(click.Argument):
 class Command(click.Command):
     """A command whose help page has sections and examples, and whose every flag has an environment variable."""
 
-    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self, *arguments: Any, examples: Sequence[str] = (), honours: Collection[str] = MANNERS, **settings: Any
+    ) -> None:
         # Its own, too: click makes the flag once, for whichever context comes first.
         settings.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*arguments, **settings)
         self.examples = tuple(examples)
         taken = {flag for parameter in self.params for flag in parameter.opts}
-        self.params += [option for option in manners() if not taken & set(option.opts)]
+        for option in manners():
+            if not taken & set(option.opts):
+                option.hidden = not set(honours) & set(option.opts)
+                self.params.append(option)
         for parameter in self.params:
             if isinstance(parameter, click.Option):
                 parameter.envvar = variable(parameter)
@@ -96,8 +109,11 @@ class Command(click.Command):
         del ctx
         with formatter.section("Examples"):
             formatter.write("".join(f"  {example}\n" for example in self.examples))
-        formatter.write_paragraph()
-        formatter.write_text(_ENVIRONMENT)
+        flags = {flag: p for p in self.params if isinstance(p, click.Option) and not p.hidden for flag in p.opts}
+        flag = next((flag for flag in ("--state-dir", *flags) if flag in flags and flag.startswith("--")), None)
+        if flag is not None:
+            formatter.write_paragraph()
+            formatter.write_text(f"Every flag can be set by the environment: {flag} by {variable(flags[flag])}.")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does; a mistake comes with the variable it stands in, or with what may have been meant."""
@@ -134,9 +150,12 @@ class Command(click.Command):
         return "; it takes one directory" if names == {"directory"} else ""
 
 
-def command(*examples: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Declare a command; each of the ``examples`` works in a directory that holds the fleet directory ``fleet``."""
-    return click.command(cls=Command, examples=examples)
+def command(*examples: str, honours: Collection[str] = MANNERS) -> Callable[[Callable[..., Any]], click.Command]:
+    """Declare a command; each of the ``examples`` works in a directory that holds the fleet directory ``fleet``.
+
+    ``honours``: those of the `MANNERS` that change anything here; the others are accepted, and not shown.
+    """
+    return click.command(cls=Command, examples=examples, honours=honours)
 
 
 def manners() -> list[click.Option]:

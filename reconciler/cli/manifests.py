@@ -15,7 +15,7 @@ import click
 from reconciler.cli import terminal
 from reconciler.cli.invocation import program
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.errors import SourceError, UsageError
+from reconciler.errors import SourceError, UsageError, escaped
 from reconciler.render import directories
 from reconciler.render.problems import as_data, as_lines, counted, located
 from reconciler.settings import Settings
@@ -120,6 +120,8 @@ def _check_directory(directory: str) -> None:
         raise UsageError(directories.no_directory(directory, _siblings(path), command_for))
     if path.is_file():
         raise UsageError(directories.file_for_directory(directory, command_for))
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{escaped(directory)} is no directory")
 
 
 def _siblings(path: Path) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.command import Argument, Choice
+from reconciler.cli.command import Argument, Choice, Directory
 from reconciler.cli.terminal import manner
 from reconciler.core.documents import ProviderName
 from reconciler.core.job import WORD_MEANINGS, status_meaning
@@ -117,9 +117,7 @@ def _directory(explanation: str, **more: Any) -> _Decorator:
 
 directory_argument = _directory("The fleet directory, or - for manifests from stdin.")
 watched_directory_argument = _directory("The fleet directory.")
-new_directory_argument = _directory(
-    "Where to write; it is made where it is not there.", type=click.Path(path_type=Path)
-)
+new_directory_argument = _directory("Where to write; it is made where it is not there.", type=Directory())
 name_argument = click.argument(
     "name", cls=Argument, explanation="The job's name, as its manifest says.", shell_complete=_complete_job
 )
@@ -132,7 +130,7 @@ directory_option = click.option(
     shell_complete=_complete_directory,
 )
 root = click.option(
-    "--root", metavar="DIR", type=click.Path(path_type=Path), help="With -: where paths start.", show_default="."
+    "--root", metavar="DIR", type=Directory(exists=True), help="With -: where paths start.", show_default="."
 )
 connection = _all(
     click.option(
@@ -163,18 +161,17 @@ connection = _all(
         help=f"What is true of this server although it does not show it: {_either([a.value for a in Assumption])}. "
         "May be repeated.",
     ),
-    root,
     click.option(
         "--state-dir",
         metavar="DIR",
-        type=click.Path(path_type=Path),
+        type=Directory(),
         help="The journal, the locks and the status files.",
         show_default=f"DIR/{STATE_DIRECTORY}",
     ),
     click.option(
         "--sandbox-dir",
         metavar="DIR",
-        type=click.Path(path_type=Path),
+        type=Directory(),
         help="The sandbox's own data.",
         show_default=f"DIR/{SANDBOX_DIRECTORY}",
     ),
@@ -194,31 +191,34 @@ connection = _all(
         help="Log as text or json; auto is text at a terminal.",
     ),
 )
-writing = _all(
-    click.option(
-        "--settle",
-        metavar="TIME",
-        type=Duration(),
-        help="How long a job may be missing from a listing: the settle window.",
-        show_default="30s; sandbox 0",
-    ),
-    click.option(
-        "--lock-timeout",
-        metavar="TIME",
-        type=Duration(),
-        default=f"{LOCK_TIMEOUT_SECONDS:g}s",
-        help="How long to wait for another run to end.",
-    ),
+settle = click.option(
+    "--settle",
+    metavar="TIME",
+    type=Duration(),
+    help="How long a job may be missing from a listing: the settle window.",
+    show_default="30s; sandbox 0",
+)
+lock_timeout = click.option(
+    "--lock-timeout",
+    metavar="TIME",
+    type=Duration(),
+    default=f"{LOCK_TIMEOUT_SECONDS:g}s",
+    help="How long to wait for another run to end.",
 )
 pruning = click.option("--prune", is_flag=True, help="With -: cancel jobs whose manifest is not in the stream.")
+
+
+def root_of(directory: str, root: Path | None) -> Path | None:
+    """``--root`` as given. Raises UsageError where nothing is read from standard input."""
+    if root is not None and directory != "-":
+        raise click.UsageError("--root goes with - (manifests from standard input)")
+    return root
 
 
 def settings_of(directory: str, options: dict[str, Any]) -> Settings:
     """The options of a command as `Settings`; a directory of ``-`` is standard input."""
     stream = directory == "-"
-    root = options.pop("root", None)
-    if root is not None and not stream:
-        raise click.UsageError("--root goes with - (manifests from standard input)")
+    root = root_of(directory, options.pop("root", None))
     prune = options.pop("prune", False)
     if prune and not stream:
         raise click.UsageError("--prune goes with - (manifests from standard input); a directory prunes by spec.prune")

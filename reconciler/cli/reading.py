@@ -80,6 +80,7 @@ class _Known:
 @click.argument("names", nargs=-1, metavar="")
 @click.option("--all", "every", is_flag=True, help="Show names whose manifest is gone too.")
 @options.output("wide")
+@options.root
 @options.connection
 @click.pass_obj
 def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *, every: bool, **rest: Any) -> int:
@@ -133,6 +134,7 @@ def _nothing_declared(fleet: str, past: int) -> str:
 @options.name_argument
 @options.directory_option
 @options.output()
+@options.root
 @options.connection
 @click.pass_obj
 def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> int:
@@ -170,6 +172,7 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
 @options.directory_option
 @click.option("--follow", is_flag=True, help="Go on until the job has ended; json is then one object a line.")
 @options.output()
+@options.root
 @options.connection
 @click.pass_obj
 def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: bool, **rest: Any) -> None:
@@ -193,6 +196,7 @@ def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: boo
 @options.name_argument
 @options.directory_option
 @options.output()
+@options.root
 @options.connection
 @click.pass_obj
 def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> None:
@@ -211,8 +215,10 @@ def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: A
 @options.name_argument
 @options.directory_option
 @options.output()
+@options.root
 @options.connection
-@options.writing
+@options.settle
+@options.lock_timeout
 @click.pass_obj
 def forget(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> None:
     """Drop what holds up a job: a lost record, a stuck cancel.

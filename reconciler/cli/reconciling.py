@@ -39,8 +39,9 @@ _DIGEST = re.compile("[0-9a-f]{16}")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are present.")
 @options.output("markdown")
 @options.pruning
+@options.root
 @options.connection
-@options.writing
+@options.settle
 @click.pass_context
 @github.reporting_errors
 def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> int:
@@ -83,8 +84,10 @@ def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode:
 )
 @options.output()
 @options.pruning
+@options.root
 @options.connection
-@options.writing
+@options.settle
+@options.lock_timeout
 @click.pass_context
 @github.reporting_errors
 def apply(  # noqa: PLR0913 - one parameter a flag of the command

@@ -69,7 +69,7 @@ class DaemonSetup:
         return str(*located([problem], self.place))
 
 
-@command("reconciler run fleet", "reconciler run fleet --interval 5m --listen 127.0.0.1:8080")
+@command("reconciler run fleet", "reconciler run fleet --interval 5m --listen 127.0.0.1:8080", honours=("--verbose",))
 @options.watched_directory_argument
 @click.option(
     "--interval",
@@ -98,7 +98,8 @@ class DaemonSetup:
 )
 @click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
 @options.connection
-@options.writing
+@options.settle
+@options.lock_timeout
 def run(  # noqa: PLR0913 - one parameter a flag of the command
     directory: str,
     *,

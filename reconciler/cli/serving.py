@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from reconciler.cli import terminal
-from reconciler.cli.command import command
+from reconciler.cli.command import Directory, command
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox import SandboxError, serve
 from reconciler.settings import SANDBOX_DIRECTORY
 
 
-@command("reconciler sandbox --port 8099", "reconciler sandbox --port 8099 --speed 100")
+@command("reconciler sandbox --port 8099", "reconciler sandbox --port 8099 --speed 100", honours=())
 @click.option(
     "--port", metavar="N", type=click.IntRange(0, 65535), default=0, help="Listen here; 0 takes any free port."
 )
@@ -28,7 +28,7 @@ from reconciler.settings import SANDBOX_DIRECTORY
     "--sandbox-dir",
     "directory",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=Directory(),
     default=SANDBOX_DIRECTORY,
     help="Where it keeps its data.",
 )

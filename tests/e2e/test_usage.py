@@ -152,6 +152,45 @@ def test_every_example_works(shell: Shell, fleet: FleetDirectory, name: str) -> 
         assert ran.code == (2 if "--detailed-exitcode" in words and "changes" in ran.out else 0), example
 
 
+SPOKEN = frozenset({"--quiet", "--verbose", "--color"})
+FORM = frozenset({"--output"})
+READS = frozenset(
+    {"--root", "--provider", "--base-url", "--api-key-file", "--status-word", "--assume"}
+    | {"--state-dir", "--sandbox-dir", "--sandbox-speed", "--log-format"}
+)
+NAMED = SPOKEN | FORM | READS | {"--directory"}
+# The flags that change what a command does, says, or prints as the command to give next.
+HONOURED = {
+    "init": frozenset(),
+    "validate": FORM | {"--root", "--quiet"},
+    "schema": FORM,
+    "plan": SPOKEN | FORM | READS | {"--settle", "--prune", "--detailed-exitcode"},
+    "apply": SPOKEN | FORM | READS | {"--settle", "--lock-timeout", "--prune"}
+    | {"--yes", "--approve", "--first-run", "--wait", "--timeout"},
+    "forget": NAMED | {"--settle", "--lock-timeout"},
+    "status": SPOKEN | FORM | READS | {"--all"},
+    "describe": NAMED,
+    "events": NAMED | {"--follow"},
+    "checkpoints": NAMED,
+    "run": (READS - {"--root"}) | {"--settle", "--lock-timeout", "--verbose"}
+    | {"--interval", "--stability", "--poll", "--listen", "--first-run"},
+    "sandbox": frozenset({"--port", "--host", "--speed", "--sandbox-dir"}),
+}  # fmt: skip
+# Accepted everywhere, so that they may stand before the name of whatever command.
+EVERYWHERE = SPOKEN | {"--yes", "--help"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_lists_the_flags_that_change_something_and_no_others_are_accepted(shell: Shell, name: str) -> None:
+    page = re.split(r"^\w+:\n", shell(name, "--help").out, maxsplit=1, flags=re.MULTILINE)[1]
+    shown = re.findall(r"^  (?:-\w, )?(--[\w-]+)", page, re.MULTILINE)
+    assert sorted(shown) == sorted(HONOURED[name] | {"--help"})
+    assert set(re.findall(r"--[\w-]+", page.partition("\nExamples:\n")[2])) <= set(shown)
+    for flag in sorted(frozenset[str]().union(*HONOURED.values()) - HONOURED[name] - EVERYWHERE):
+        ran = shell(name, flag)
+        assert (ran.code, f"No such option '{flag}'" in ran.err or "without a flag" in ran.err) == (64, True), ran.err
+
+
 # ── flags of every command ───────────────────────────────────────────────────────────────────
 
 
@@ -236,7 +275,15 @@ def test_every_flag_has_its_variable(name: str, parameter: click.Option) -> None
     assert f"`{longest}`" in page or f" {longest}`" in page or f"`{longest} " in page, f"{name} {longest}"
 
 
-VALUES = {"float": "0.5", "duration": "30s", "word": "done=succeeded", "path": "x", "text": "x", "boolean": "1"}
+VALUES = {
+    "float": "0.5",
+    "duration": "30s",
+    "word": "done=succeeded",
+    "path": "x",
+    "directory": ".",
+    "text": "x",
+    "boolean": "1",
+}
 
 
 @pytest.mark.parametrize(("name", "parameter"), OPTIONS, ids=lambda x: x if isinstance(x, str) else x.opts[-1])
@@ -295,6 +342,45 @@ def test_the_command_line_overrules_the_environment(
     assert shell("plan", "fleet", "-o", "json").json["fleet"] == "fleet-1"
     ran = shell("plan", "fleet", "-o", "jsno")
     assert "Invalid value for '-o' / '--output'" in ran.err
+
+
+# ── directories that are none ────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("init a-file", "Directory 'a-file' is a file"),
+        ("init a-file/below", "a-file/below is no directory, and init makes none in its place"),
+        ("init a-pipe", "a-pipe is no directory, and init makes none in its place"),
+        ("init taken", "taken/data is no directory, and init makes none in its place"),
+        *(
+            (f"{name} {'tone -d ' if COMMANDS[name].takes == 'name' else ''}{where}", words)
+            for name in sorted(HONOURED.keys() - {"init", "schema", "sandbox", "run"})
+            for where, words in (
+                ("a-file", "a-file is a file; give its directory: reconciler "),
+                ("a-pipe", "a-pipe is no directory"),
+                ("nowhere", "no such directory: nowhere"),
+            )
+        ),
+        *((f"run {where}", "run watches the ") for where in ("a-file", "a-pipe", "nowhere")),
+        ("validate fleet --root fleet", "--root goes with -"),
+        ("plan fleet --root fleet", "--root goes with -"),
+        ("plan - --root nowhere", "Directory 'nowhere' does not exist"),
+        ("validate - --root a-file", "Directory 'a-file' is a file"),
+        ("plan fleet --state-dir a-file", "Directory 'a-file' is a file"),
+        ("run fleet --state-dir a-file", "Directory 'a-file' is a file"),
+        ("apply fleet --sandbox-dir a-file", "Directory 'a-file' is a file"),
+        ("sandbox --sandbox-dir a-file", "Directory 'a-file' is a file"),
+    ],
+)
+def test_what_is_no_directory_is_wrong_usage(shell: Shell, fleet: FleetDirectory, arguments: str, words: str) -> None:
+    Path("a-file").touch()
+    os.mkfifo("a-pipe")
+    Path("taken").mkdir()
+    Path("taken/data").touch()
+    ran = shell(*arguments.split())
+    assert (ran.code, words in ran.err) == (64, True), ran.err
 
 
 # ── mistakes ─────────────────────────────────────────────────────────────────────────────────
