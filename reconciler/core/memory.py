@@ -5,7 +5,7 @@ and `lookup` each `Record`, for the journal to keep.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from reconciler.core.reason import Reason
@@ -129,6 +129,13 @@ class Memory:
         """The last refusal of this very create; None where there is none, or only another spec was refused."""
         refusal = self.refusals.get(name)
         return refusal if refusal is not None and refusal.revision == revision else None
+
+    def last_refusal(self, name: str, revision: str) -> Refusal | None:
+        """Its own, else that of every create; where every create was refused, the next try is that of all of them."""
+        own, last = self.own_refusal(name, revision), self.refusals.get("")
+        if own is None or last is None or not own.of_all:
+            return own or last
+        return replace(own, next_at=last.next_at)
 
     def held_back(self, name: str, revision: str) -> str:
         """What a create says while the provider takes none: its own refusal, or whose it was, never another's words."""

@@ -7,7 +7,7 @@ exists; Unknown while it trains) and, only on trouble, *Blocked*.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Plan, Wait
 from reconciler.core.ending import By, End, end_of
@@ -176,9 +176,10 @@ def _still_said(case: Case, change: Change, before: Mapping[str, object]) -> _Sa
 def _refusal(case: Case, said: Sequence[_Said]) -> Refusal | None:
     """The refusal that a status tells, with the next try of this name."""
     memory, reasons = case.world.memory, {reason for reason, _ in said}
-    own, last = memory.own_refusal(case.name, case.revision or ""), memory.refusals.get("")
+    key = (case.name, case.revision or "")
+    own, last = memory.own_refusal(*key), memory.refusals.get("")
     if Reason.CREATE_REFUSED in reasons and last is not None:
-        return replace(own, next_at=last.next_at) if own is not None and own.of_all else last
+        return memory.last_refusal(*key) if own is not None and own.of_all else last
     return own if reasons & {Reason.CREATE_REFUSED, Reason.CREATE_REJECTED} else None
 
 

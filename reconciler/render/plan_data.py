@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from reconciler.core.change import Create
 from reconciler.core.job import Job
+from reconciler.core.spelling import utc_text
 from reconciler.engine.act import Outcome
 from reconciler.render.review import Entry, Review
 
@@ -66,8 +67,17 @@ def _change(entry: Entry, review: Review) -> dict[str, object]:
         "differences": [{"field": d.field, "old": d.old, "new": d.new} for d in since.differences or ()]
         if since is not None and known
         else None,
+        "last_refusal": _refusal(created, review) if created else None,
         "throws_away": [_loss(job, review) for job in entry.ends],
     }
+
+
+def _refusal(change: Create, review: Review) -> dict[str, object] | None:
+    found = review.refusal(change)
+    if found is None:
+        return None
+    refusal, words = found
+    return {"reason": refusal.reason, "message": words, "next_try": utc_text(refusal.next_at)}
 
 
 def _loss(job: Job, review: Review) -> dict[str, object]:

@@ -10,6 +10,7 @@ from reconciler.core.job import Job
 from reconciler.core.status import Progress
 from reconciler.errors import escaped, printable
 from reconciler.render.review import Difference, Entry, Review, Since, header
+from reconciler.render.standing import next_try
 from reconciler.render.text import age, hanging, paint, plural
 
 # Kept jobs beyond this many are counted instead of shown: a review that nobody reads is none.
@@ -124,6 +125,9 @@ def details(entry: Entry, review: Review) -> Iterator[str]:
         return
     yield from (f"then cancels {escaped(job.id)}: {loss(job, review)}" for job in entry.ends)
     yield from _since(entry.since) if entry.since is not None else _order(change, review)
+    if found := review.refusal(change):
+        refusal, words = found
+        yield f"{refusal.reason} before: {printable(words)}; {next_try(refusal, review.now)}; apply tries at once"
     if besides := review.besides(change):
         yield f"sends besides: {escaped(besides)}"
     uploads = ", ".join(escaped(file.path) for file in review.uploads(change))

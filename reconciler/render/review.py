@@ -14,6 +14,7 @@ from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, 
 from reconciler.core.documents import TrainingFile
 from reconciler.core.gates import WAIVABLE, Verdict
 from reconciler.core.job import Job
+from reconciler.core.memory import Refusal
 from reconciler.core.reason import Reason
 from reconciler.core.schedule import goes_on
 from reconciler.core.status import Progress
@@ -175,6 +176,14 @@ class Review:
     def besides(self, change: Create) -> str:
         """What is sent and is no part of its revision, as JSON; "" where that is nothing."""
         return unhashed(self.world.desired[change.name])
+
+    def refusal(self, change: Create) -> tuple[Refusal, str] | None:
+        """What the provider said when this very create, or every one, was tried before, and that in words."""
+        memory = self.world.memory
+        last = memory.last_refusal(*change.key)
+        if last is None:
+            return None
+        return last, last.words if memory.own_refusal(*change.key) else memory.held_back(*change.key)
 
     def uploads(self, change: Create) -> tuple[TrainingFile, ...]:
         """The local files of its job that the provider does not have yet, or may not have."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from reconciler.core.job import TERMINAL
+from reconciler.core.memory import Refusal
 from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Progress, Status
 from reconciler.errors import escaped, printable
@@ -105,12 +106,17 @@ def _trouble(status: Status, blocked: Condition, word: str, now: float) -> Stand
         return Standing(word, Rank.TROUBLE, message)
     if refusal is None:  # from a status file, which does not say when it is tried again
         return Standing(word, Rank.TROUBLE, message)
-    tail = f"; next try {moment(refusal.next_at, now=now)}" if now < refusal.next_at else "; tried again next"
+    tail = f"; {next_try(refusal, now)}"
     own = refusal.name == status.name
     if own:
         said = _REQUEST.sub("", printable(refusal.message))
         message = f"the provider takes no new jobs ({said})" if refusal.of_all else said
     return Standing(word, Rank.TROUBLE, f"refused: {message}" if own else message, tail)
+
+
+def next_try(refusal: Refusal, now: float) -> str:
+    """When a refused create is sent again; by whoever waits for it, because `apply` tries at once."""
+    return f"next try {moment(refusal.next_at, now=now)}" if now < refusal.next_at else "tried again next"
 
 
 def progress_words(status: Status, progress: Progress | None, now: float) -> list[str]:

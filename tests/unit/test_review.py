@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from reconciler.core.gates import Permission
+from reconciler.core.memory import Refusal
 from reconciler.core.reason import Reason
 from reconciler.core.status import Progress
 from reconciler.core.world import World
 from reconciler.render.plan_data import plan_data
-from reconciler.render.plan_text import plan_text, summary_line
+from reconciler.render.plan_text import details, plan_text, summary_line
 from reconciler.render.review import Difference
 from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, record, world
 from tests.fakes.reviews import review
@@ -107,6 +110,56 @@ def test_data_says_what_a_bot_needs() -> None:
     ]
     assert by_key["a", "cancel"]["throws_away"][0]["step"] is None
     assert by_key["a", "cancel"]["model"] is None
+
+
+REJECTED = Refusal("a", R1, "POST /fine_tuning/jobs: HTTP 400: no such model\x1b", 4_600)
+OF_ALL = Refusal("a", R1, "HTTP 403: no quota", 3_900, of_all=True)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "words"),
+    [
+        ({}, {}),
+        ({"a": replace(REJECTED, revision=R2)}, {}),
+        (
+            {"a": REJECTED},
+            {
+                "a": "CreateRejected before: the provider rejected this job: POST /fine_tuning/jobs: HTTP 400: "
+                "no such model\\x1b; next try 01:16 UTC; apply tries at once"
+            },
+        ),
+        (
+            {"a": replace(REJECTED, message="no", next_at=3_800)},
+            {"a": "CreateRejected before: the provider rejected this job: no; tried again next; apply tries at once"},
+        ),
+        (
+            {"a": OF_ALL, "": replace(OF_ALL, next_at=4_600)},
+            {
+                "a": "CreateRefused before: the provider takes no new jobs: HTTP 403: no quota; next try 01:16 UTC; "
+                "apply tries at once",
+                "b": "CreateRefused before: the provider takes no new jobs at the moment (last refused: a); "
+                "next try 01:16 UTC; apply tries at once",
+            },
+        ),
+    ],
+)
+def test_a_create_that_was_refused_before_says_so_and_when_it_is_tried_again(
+    refusals: dict[str, Refusal], words: dict[str, str]
+) -> None:
+    """What `status` says of it: the reason, the provider's sentence, the next try."""
+    seen = review(world([], [desired("a"), desired("b")], remembers=memory(echoes=True, refusals=refusals)))
+    said = {e.change.name: [d for d in details(e, seen) if " before: " in d] for e in seen.entries}
+    assert said == {name: [words[name]] if name in words else [] for name in ("a", "b")}
+    changes = plan_data(seen)["changes"]
+    assert isinstance(changes, list)
+    data = {c["name"]: c["last_refusal"] for c in changes}
+    assert {name for name, found in data.items() if found} == words.keys()
+    if "b" in words:
+        assert data["b"] == {
+            "reason": "CreateRefused",
+            "message": "the provider takes no new jobs at the moment (last refused: a)",
+            "next_try": "1970-01-01T01:16:40Z",
+        }
 
 
 def test_no_line_is_wider_than_the_screen_but_the_command_that_is_copied() -> None:
