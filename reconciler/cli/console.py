@@ -95,8 +95,7 @@ def _there(provider: Provider, decided: Decided) -> frozenset[str] | None:
 
 def text_of(review: Review) -> str:
     """As fits stdout: a terminal has a width, and perhaps colours."""
-    width = terminal.width() if terminal.obeys(sys.stdout) else None
-    return plan_text(review, colours=terminal.colours(), width=width)
+    return plan_text(review, colours=terminal.colours(), width=terminal.width_of(sys.stdout))
 
 
 class Console:
@@ -157,7 +156,8 @@ class Console:
         if result.outcomes or result.unsuccessful or result.timed_out:
             terminal.tell("")
             terminal.tell(_standing(self._context, result))
-        lines = list(closing_lines(result, first, after, directory=self._directory, colours=terminal.colours()))
+        width, colours = terminal.width_of(sys.stdout), terminal.colours()
+        lines = list(closing_lines(result, first, after, directory=self._directory, colours=colours, width=width))
         if lines:
             terminal.tell("\n".join(["", *lines]))
 
@@ -171,5 +171,5 @@ def _live(done: Pass) -> tuple[tuple[str, Job], ...]:
 def _standing(context: RunContext, result: Result) -> str:
     """How the declared jobs stand: what the status files say by now."""
     shown = (status for status in result.last.report.values() if not status.past)
-    width = terminal.width() if terminal.obeys(sys.stdout) else _WIDE
+    width = terminal.width_of(sys.stdout) or _WIDE
     return status_screen(shown, now=context.clock.time(), width=width, colours=terminal.colours())

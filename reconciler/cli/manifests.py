@@ -83,7 +83,7 @@ def seen_from_here(snapshot: Snapshot, problems: Iterable[Problem]) -> tuple[Pro
 
 def lines_for(problems: Iterable[Problem], stream: IO[str]) -> Iterable[str]:
     """A line for each problem; at a terminal with the line of the manifest below it."""
-    return as_lines(problems, width=terminal.width() if terminal.obeys(stream) else None)
+    return as_lines(problems, width=terminal.width_of(stream))
 
 
 def where(directory: Path) -> str:

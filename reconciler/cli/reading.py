@@ -3,6 +3,7 @@
 None of them sends a create or a cancel.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from reconciler.engine.follow import over, progress_at
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError, ReconcilerError, UsageError, escaped, printable
 from reconciler.render.describe import Description, as_data, as_text
-from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_line
+from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_lines
 from reconciler.render.standing import is_live
 from reconciler.render.status_screen import status_screen, wide_table
 from reconciler.render.text import age, moment, plural
@@ -114,14 +115,14 @@ def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *
 
 def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: str) -> str:
     now = context.clock.time()
+    screen, colours = terminal.width_of(sys.stdout), terminal.colours()
     if not shown:
-        rows = _nothing_declared(context.fleet.name, len(known.statuses))
+        rows = terminal.fitted(_nothing_declared(context.fleet.name, len(known.statuses)))
     elif form == "wide":
-        rows = wide_table(shown, now=now, progress=known.progress)
+        rows = wide_table(shown, now=now, width=screen, progress=known.progress, colours=colours and bool(screen))
     else:
-        width, colours = terminal.width(), terminal.colours()
-        rows = status_screen(shown, now=now, width=width, progress=known.progress, colours=colours)
-    return "\n".join(part for part in (known.warning(now), rows) if part)
+        rows = status_screen(shown, now=now, width=terminal.width(), progress=known.progress, colours=colours)
+    return "\n".join(part for part in (terminal.fitted(known.warning(now)), rows) if part)
 
 
 def _nothing_declared(fleet: str, past: int) -> str:
@@ -163,7 +164,7 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
             print_document({**as_item(found), **as_data(shown), **incomplete}, form)
         else:
             text = as_text(shown, width=terminal.width(), colours=terminal.colours())
-            terminal.echo("\n\n".join(part for part in (known.warning(now), text) if part))
+            terminal.echo("\n\n".join(part for part in (terminal.fitted(known.warning(now)), text) if part))
         return known.code
 
 
@@ -187,7 +188,7 @@ def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: boo
             return
         for event in found:
             if form == "text":
-                terminal.echo(event_line(event))
+                terminal.echo("\n".join(event_lines(event, terminal.width_of(sys.stdout))))
             else:
                 print_item(event_data(event), form)
 
@@ -208,7 +209,7 @@ def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: A
         if form != "text":
             print_document([checkpoint_data(c) for c in found], form)
         else:
-            terminal.echo(checkpoint_table(found))
+            terminal.echo(checkpoint_table(found, terminal.width_of(sys.stdout)))
 
 
 @command("reconciler forget tone -d fleet")
@@ -235,7 +236,7 @@ def forget(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -
             print_document({"name": name, "forgotten": dropped}, form)
             return
         for line in dropped or (f"nothing of {name} to forget",):
-            terminal.echo(line)
+            terminal.echo(terminal.fitted(line))
 
 
 # ── what is known ──

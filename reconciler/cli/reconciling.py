@@ -190,9 +190,10 @@ def _asked(context: RunContext, snapshot: Snapshot, permission: Permission, *, w
     if not decided.gated.plan.writes and not agreed.ahead and not later:
         return replace(permission, approved=frozenset())  # there is nothing to say yes to: nothing may be sent
     if begins:
-        terminal.echo(
-            f"\nThis provider shows no job of fleet {context.fleet.name} yet. A wrong key or project looks the same."
+        warning = (
+            f"This provider shows no job of fleet {context.fleet.name} yet. A wrong key or project looks the same."
         )
+        terminal.echo(f"\n{terminal.fitted(warning)}")
     if not click.confirm("\nApply this plan?", default=False):
         raise Declined("Cancelled; nothing was sent.")
     return agreed

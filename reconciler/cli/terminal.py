@@ -16,6 +16,8 @@ from typing import IO
 
 import click
 
+from reconciler.render.text import sentence
+
 # Error handlers that raise for some text; whoever chose `replace` or `ignore` keeps it.
 _RAISING = frozenset({"strict", "surrogateescape", "surrogatepass"})
 
@@ -63,7 +65,11 @@ def echo(text: str, *, err: bool = False) -> None:
         click.echo(text, file=sys.stdout, color=colours() or None)
         return
     try:
-        click.echo(_as_event(text) if manner.json_lines else text, file=sys.stderr, color=colours(sys.stderr) or None)
+        click.echo(
+            _as_event(text) if manner.json_lines else fitted(text, sys.stderr),
+            file=sys.stderr,
+            color=colours(sys.stderr) or None,
+        )
     except OSError:
         drop(sys.stderr)
 
@@ -119,6 +125,17 @@ def colours(stream: IO[str] | None = None) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or obeys(stream or sys.stdout)
+
+
+def width_of(stream: IO[str]) -> int | None:
+    """Columns that a line on ``stream`` may have; None where nobody's screen ends."""
+    return width() if obeys(stream) else None
+
+
+def fitted(text: str, stream: IO[str] | None = None) -> str:
+    """Sentences whose lines break at words where ``stream`` (None: stdout) leads to a terminal."""
+    columns = width_of(stream or sys.stdout)
+    return "\n".join(part for line in text.split("\n") for part in sentence(line, columns))
 
 
 def width() -> int:

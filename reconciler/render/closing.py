@@ -13,7 +13,7 @@ from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Result
 from reconciler.errors import printable
 from reconciler.render.review import Entry, Review
-from reconciler.render.text import paint
+from reconciler.render.text import paint, sentence
 
 _DONE = {Action.CREATE: "created", Action.CANCEL: "cancelled"}
 
@@ -31,8 +31,8 @@ def failure_of(result: Result) -> str:
     return f"failed, or cancelled by somebody else: {', '.join(result.unsuccessful)}"
 
 
-def closing_lines(
-    result: Result, first: Review, after: Review, *, directory: str, colours: bool = False
+def closing_lines(  # noqa: PLR0913 - how it is laid out, beside what is said
+    result: Result, first: Review, after: Review, *, directory: str, colours: bool = False, width: int | None = None
 ) -> Iterator[str]:
     """A line for each thing that was done or not; none where there was nothing to do and nothing is wrong.
 
@@ -42,13 +42,14 @@ def closing_lines(
     if done:
         yield f"Done: {', '.join(f'{count} {word}' for word, count in done.items())}."
     troubles = [*_failed(result), *_refused(first, after), *_not_tried(result), *_unsuccessful(result, first)]
-    for trouble in troubles:
-        yield paint(trouble, "red", colours=colours)
     if result.failure:
-        yield paint(f"Stopped: {printable(result.failure)}", "red", colours=colours)
+        troubles.append(f"Stopped: {printable(result.failure)}")
+    for trouble in troubles:
+        yield from (paint(line, "red", colours=colours) for line in sentence(trouble, width))
     if result.timed_out:
         yield "Timed out: what is live goes on at the provider."
-    yield from _next(result, after, directory)
+    for line in _next(result, after, directory):
+        yield from sentence(line, width)
 
 
 def _failed(result: Result) -> Iterator[str]:

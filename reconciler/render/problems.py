@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from reconciler.core.snapshot import Problem
 from reconciler.errors import printable
-from reconciler.render.text import plural
+from reconciler.render.text import plural, sentence
 
 _TAB = 4  # columns; wider ones push a manifest's text off the screen
 _LEAST = 20  # columns of text around a caret, however narrow the terminal says that it is
@@ -37,7 +37,7 @@ def as_data(problems: Iterable[Problem]) -> tuple[dict[str, object], ...]:
 def as_lines(problems: Iterable[Problem], *, width: int | None = None) -> Iterator[str]:
     """One line for each; for a reader whose screen has ``width`` columns, each with the manifest's line below it."""
     for problem in problems:
-        yield str(problem)
+        yield from sentence(str(problem), width)
         if width is not None and problem.text.strip():
             yield from _excerpt(problem, width)
 

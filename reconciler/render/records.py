@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from reconciler.core.job import Checkpoint, Event
-from reconciler.errors import escaped
-from reconciler.render.text import table
+from reconciler.errors import escaped, printable
+from reconciler.render.text import columns, hanging, table
 
 
-def event_line(event: Event) -> str:
-    """One event: its time, level and message."""
-    return f"{time_words(event.created_at)}  {escaped(event.level):<5}  {escaped(event.message)}"
+def event_lines(event: Event, width: int | None = None) -> list[str]:
+    """One event: its time, level and message, which goes on below itself where the screen is ``width`` columns."""
+    lead = f"{time_words(event.created_at)}  {escaped(event.level):<5}  "
+    below = " " * len(lead) if width is not None and len(lead) < width // 2 else "  "
+    return hanging(escaped(event.message), lead, below, width)
 
 
 def event_data(event: Event) -> Mapping[str, object]:
@@ -25,14 +27,19 @@ def event_data(event: Event) -> Mapping[str, object]:
     }
 
 
-def checkpoint_table(checkpoints: Iterable[Checkpoint]) -> str:
-    """A row a checkpoint: step, model, losses."""
+def checkpoint_table(checkpoints: Iterable[Checkpoint], width: int | None = None) -> str:
+    """A row a checkpoint: step, model, losses; on a screen too narrow for that, each model has a line of its own."""
     rows = [("STEP", "MODEL", "TRAIN LOSS", "VALID LOSS")]
     rows += [
         (str(c.step), c.model or "-", _metric(c, "train_loss"), _metric(c, "full_valid_loss", "valid_loss"))
         for c in checkpoints
     ]
-    return table(rows)
+    text = table(rows)
+    if width is None or max(map(columns, text.split("\n"))) <= width:
+        return text
+    lines = table([(step, *losses) for step, _, *losses in rows]).split("\n")
+    models = (printable(model) for _, model, *_ in rows)
+    return "\n".join(line for pair in zip(lines, models, strict=True) for line in pair)
 
 
 def checkpoint_data(checkpoint: Checkpoint) -> Mapping[str, object]:

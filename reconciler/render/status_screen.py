@@ -13,13 +13,14 @@ from reconciler.render.text import age, clip, clip_name, columns, pad, paint, ta
 
 RANK_COLOURS: Mapping[Rank, str] = {Rank.TROUBLE: "red", Rank.WAITS: "yellow", Rank.RUNS: "cyan", Rank.DONE: "green"}
 _HEADER = ("NAME", "STATUS", "DETAIL", "AGE")
+_BESIDES = ("job", "synced", "succeeded", "blocked", "model")
 _GAP = 2
 
 # Narrower than this, a row says nothing.
 _NARROWEST = 40
 # What a detail has of a row before a name is cut, and what a name has at least.
 _DETAIL, _SHORTEST_NAME = 30, 12
-# Of `-o wide`, which may be as wide as it needs: a message is no column.
+# Of `-o wide`, where nobody's screen ends: a message is no column.
 _WIDE_DETAIL = 60
 
 _NOTHING_READ: Mapping[str, Progress] = MappingProxyType({})
@@ -34,7 +35,11 @@ def status_screen(
     colours: bool = False,
 ) -> str:
     """Name, status, detail and age. ``progress`` is what was just read, by job id."""
-    rows = _rows(statuses, now, progress)
+    return "\n".join(_lines(_rows(statuses, now, progress), now, width, colours=colours))
+
+
+def _lines(rows: Sequence[tuple[Status, Standing]], now: float, width: int, *, colours: bool) -> list[str]:
+    """The header, and a line for each row."""
     width = max(width, _NARROWEST)
     names = [len(_HEADER[0]), *(len(status.name) for status, _ in rows)]
     words = [len(_HEADER[1]), *(columns(stands.word) for _, stands in rows)]
@@ -48,17 +53,48 @@ def status_screen(
     for status, stands in rows:
         cells = (clip_name(status.name, name), clip(stands.word, word), _detail(stands, detail), _age(status, now))
         lines.append(_line(cells, sizes, RANK_COLOURS[stands.rank], colours=colours))
-    return "\n".join(lines)
+    return lines
 
 
-def wide_table(statuses: Iterable[Status], *, now: float, progress: Mapping[str, Progress] = _NOTHING_READ) -> str:
-    """With the job's id, the conditions and the model besides; as wide as it needs to be."""
-    header = ("NAME", "STATUS", "DETAIL", "AGE", "JOB", "SYNCED", "SUCCEEDED", "BLOCKED", "MODEL")
-    rows: list[Sequence[str]] = [header]
-    for status, stands in _rows(statuses, now, progress):
-        cells = (status.name, stands.word, _detail(stands, _WIDE_DETAIL), _age(status, now), status.job_id or "-")
-        rows.append((*cells, *_conditions(status), model_words(status) or "-"))
-    return table(rows)
+def wide_table(
+    statuses: Iterable[Status],
+    *,
+    now: float,
+    width: int | None = None,
+    progress: Mapping[str, Progress] = _NOTHING_READ,
+    colours: bool = False,
+) -> str:
+    """With the job's id, the conditions and the model besides, in columns; on a screen of fewer, below each row."""
+    rows = _rows(statuses, now, progress)
+    cells = [
+        (s.name, stands.word, _detail(stands, _WIDE_DETAIL), _age(s, now), *_besides(s).values()) for s, stands in rows
+    ]
+    text = table([(*_HEADER, *map(str.upper, _BESIDES)), *cells])
+    if width is None or max(map(columns, text.split("\n"))) <= width:
+        return text
+    header, *lines = _lines(rows, now, width, colours=colours)
+    below = (_packed(_besides(status), width) for status, _ in rows)
+    return "\n".join([header, *(one for line, facts in zip(lines, below, strict=True) for one in (line, *facts))])
+
+
+def _besides(status: Status) -> Mapping[str, str]:
+    """What `-o wide` says more, in the order of its columns."""
+    said = (status.job_id or "-", *_conditions(status), model_words(status) or "-")
+    return dict(zip(_BESIDES, map(printable, said), strict=True))
+
+
+def _packed(facts: Mapping[str, str], width: int) -> list[str]:
+    """As many as fit on a line; a name or an id that needs a line of its own has one."""
+    lines: list[str] = []
+    for label, value in facts.items():
+        fact = f"{label} {value}"
+        if lines and columns(lines[-1]) + _GAP + columns(fact) <= width:
+            lines[-1] += " " * _GAP + fact
+        elif _GAP + columns(fact) <= width:
+            lines.append(" " * _GAP + fact)
+        else:
+            lines += [" " * _GAP + label, value]
+    return lines
 
 
 def model_words(status: Status) -> str:

@@ -1,5 +1,6 @@
 """How text is laid out: columns, ages, colour. Used by every other module in here."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from textwrap import wrap
@@ -8,6 +9,8 @@ from unicodedata import combining, east_asian_width
 from reconciler.errors import printable
 
 _COLOURS = {"green": "32", "red": "31", "yellow": "33", "cyan": "36"}
+# Where a sentence ends in a command to copy, by the program's name or its path.
+_COMMAND = re.compile(r"(?:(?<=:)|(?<=did you mean)) (?='?\S*reconciler\b'? )")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -105,3 +108,16 @@ def hanging(text: str, lead: str, indent: str, width: int | None) -> list[str]:
         break_on_hyphens=False,
         drop_whitespace=True,
     ) or [lead]
+
+
+def sentence(text: str, width: int | None, indent: str = "  ") -> list[str]:
+    """Lines that break at words; a command at the end, which is copied, is whole, on its own line where it must be."""
+    if width is None or columns(text) <= width:
+        return [text]
+    said, *command = _COMMAND.split(text, maxsplit=1)
+    lines = hanging(said, "", indent, width)
+    if command and columns(lines[-1]) + 1 + columns(command[0]) <= width:
+        lines[-1] += f" {command[0]}"
+    elif command:
+        lines.append(indent + command[0])
+    return lines

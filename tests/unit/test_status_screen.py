@@ -116,6 +116,33 @@ def test_wide_adds_the_id_the_conditions_and_the_whole_model() -> None:
     assert "True (CreateRefused)" in rows["refused"]
 
 
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_wide_breaks_no_id_and_no_model_where_a_line_can_hold_it(columns: int) -> None:
+    found = [replace(s, job_id=s.job_id and f"ftjob-{'x' * 40}-{s.job_id}") for s in a_fleet()]
+    text = wide_table(found, now=NOW, width=columns, progress=READ)
+    screen = on_screen(text, columns, 60)
+    assert screen.text.split("\n") == text.split("\n"), "no line goes on in the next"
+    words = screen.text.split()
+    for status in found:
+        assert (status.fine_tuned_model or MODEL) in words
+        assert status.job_id is None or status.job_id in words
+    assert max(map(len, text.split("\n"))) <= columns
+
+
+def test_wide_has_columns_where_they_fit_and_where_nobodys_screen_ends() -> None:
+    text = wide_table(a_fleet(), now=NOW, progress=READ)
+    size = max(map(len, text.split("\n")))
+    assert wide_table(a_fleet(), now=NOW, progress=READ, width=size) == text
+    below = wide_table(a_fleet(), now=NOW, progress=READ, width=size - 1).split("\n")
+    done = next(i for i, line in enumerate(below) if line.startswith("done"))
+    assert below[done + 1] == f"  job j2  synced True  succeeded True  blocked -  model {MODEL}"
+
+
+def test_a_model_too_long_for_its_label_has_a_line_of_its_own() -> None:
+    (status,) = report(world([job(status="succeeded", model="ft:" + "m" * 57)], [desired()]))
+    assert wide_table([status], now=NOW, width=60).split("\n")[-2:] == ["  model", "ft:" + "m" * 57]
+
+
 LONG = "a-name-of-sixty-three-letters-that-a-team-has-given-to-its-jobs"
 
 
