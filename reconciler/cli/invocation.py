@@ -5,9 +5,12 @@ import shutil
 import sys
 
 import click
+from click.core import ParameterSource
 
 # What an approval stands for, or what is said anew with it.
 _OWN = frozenset({"yes", "approve", "first_run", "form", "detailed_exitcode", "directory"})
+# What a shell or a machine is set to, and not what is done.
+_SURROUNDINGS = frozenset({"log_format"})
 
 
 def program() -> str:
@@ -18,14 +21,20 @@ def program() -> str:
 
 
 def approving(ctx: click.Context, directory: str) -> str:
-    """The `apply` of the same directory with the same options; the digest that it approves is to follow."""
+    """The `apply` of the same directory with the same options; the digest that it approves is to follow.
+
+    What a ``RECONCILER_`` variable says is written out as its flag: the command may be run in another shell, or in CI.
+    No flag's value is a secret: a key is named by its file.
+    """
     from reconciler.cli.group import command_named  # noqa: PLC0415 - it imports the commands, which call this
 
     accepted = {parameter.name for parameter in command_named("apply").params}
     words = [program(), "apply", shlex.quote(directory)]
     for parameter in ctx.command.params:
         name = parameter.name or ""
-        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        source = ctx.get_parameter_source(name)
+        inherited = source is ParameterSource.ENVIRONMENT and name not in _SURROUNDINGS
+        given = source is ParameterSource.COMMANDLINE or inherited
         if given and parameter.expose_value and name in accepted - _OWN:
             words += _option(parameter, ctx.params[name])
     return " ".join(words)

@@ -27,3 +27,28 @@ def test_what_a_plan_was_made_with_is_said_again(given: list[str], said: str, mo
     assert approving(context, "fleet") == said
     again = command_named("apply").make_context("apply", approving(context, "fleet").replace("'", "").split(" ", 2)[2:])
     assert again is not None
+
+
+@pytest.mark.parametrize(
+    ("variables", "given", "said"),
+    [
+        ({"STATE_DIR": "a dir", "SETTLE": "1m"}, [], "--state-dir 'a dir' --settle 60s"),
+        ({"STATE_DIR": "theirs"}, ["--state-dir", "mine"], "--state-dir mine"),
+        (
+            {"STATUS_WORD": "done=succeeded halted=failed"},
+            [],
+            "--status-word done=succeeded --status-word halted=failed",
+        ),
+        ({"OUTPUT": "json", "YES": "1", "COLOR": "never", "QUIET": "1", "LOG_FORMAT": "json"}, [], ""),
+        ({"PRUNE": "0", "STATE_DIR": ""}, [], ""),
+    ],
+)
+def test_what_the_environment_says_is_written_out_for_another_shell(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], given: list[str], said: str
+) -> None:
+    monkeypatch.setattr("sys.argv", [str(Path("/usr/bin/python"))])
+    for name, value in variables.items():
+        monkeypatch.setenv(f"RECONCILER_{name}", value)
+    with command_named("plan").make_context("plan", ["fleet", *given]) as context:
+        words = approving(context, "fleet").removeprefix("reconciler apply fleet").strip()
+    assert words == said
