@@ -34,9 +34,14 @@ from tests.e2e.pages import (
 # The examples are run by test_examples, which looks at what they leave behind, too.
 RUN = [page for page in PAGES if page.parent.parent != ROOT / "examples" and any(map(runs_here, pasted(page)))]
 
-LANGUAGES = {"sh", "text", "yaml", "json"}
-# Text that is no output: the drawings of the map.
-DRAWINGS = {ROOT / "docs" / "how-it-works.md"}
+LANGUAGES = {"sh", "text", "yaml", "json", "promql"}
+# What no command of the page prints: the drawings of the map, and what other tests compare with the program.
+ALONE = {
+    ("docs/how-it-works.md", "text"): "drawings",
+    ("docs/daemon.md", "text"): "tests/unit/test_telemetry.py",
+    ("docs/daemon.md", "promql"): "tests/unit/test_telemetry.py",
+    ("docs/configuration.md", "json"): "tests/unit/test_docs.py",
+}
 
 
 def of_page(page: Path) -> str:
@@ -53,8 +58,17 @@ def test_every_block_of_a_page_prints_what_the_page_says(page: Path, tmp_path: P
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
 def test_no_output_stands_on_a_page_without_the_commands_that_print_it(page: Path) -> None:
     assert {block.language for block in blocks(page)} <= LANGUAGES
-    alone = [block.text for block in blocks(page) if block.language == "text"]
-    assert page in DRAWINGS or alone == []
+    alone = {(of_page(page), block.language) for block in blocks(page)} - {
+        (of_page(page), "sh"),
+        (of_page(page), "yaml"),
+    }
+    assert alone <= ALONE.keys()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_page)
+def test_every_block_of_a_page_is_fenced_and_so_compared(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"\n\n(?: {4}|\t).*|^ +```.*", prose, re.MULTILINE) == []
 
 
 def lines_of(block: Block) -> Iterator[str]:
@@ -72,6 +86,11 @@ def inline(page: Path) -> Iterator[str]:
     """Each command of ours in running text."""
     for span in re.findall(r"`(?:\.venv/bin/)?(reconciler [^`\n]+)`", page.read_text()):
         yield re.split(r" [|>]|\$\(", span)[0]
+
+
+def steps_of(block: Block) -> Iterator[str]:
+    """Each command of ours in a step of a workflow."""
+    yield from re.findall(r"run: (reconciler .*)", block.text)
 
 
 def refusal(line: str) -> str:
@@ -96,6 +115,7 @@ def refusal(line: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
 def test_every_command_line_on_a_page_is_accepted(page: Path) -> None:
     lines = [*inline(page), *(line for block in pasted(page) for line in lines_of(block))]
+    lines += [line for block in blocks(page) if block.language == "yaml" for line in steps_of(block)]
     assert {line: why for line in lines if (why := refusal(line))} == {}
 
 

@@ -1,11 +1,17 @@
 """What the pages say of the program is there: names in the code, links and headings."""
 
 import importlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from reconciler.cli.output import failure
+from reconciler.core.snapshot import Problem
+from reconciler.errors import SourceError
+from reconciler.render.problems import as_data
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -71,6 +77,15 @@ def test_a_name_that_is_not_in_the_code_is_noticed(name: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     assert list(broken_links(page)) == []
+
+
+def test_the_document_of_a_failure_is_as_the_page_shows_it() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    (shown,) = (json.loads(sample) for sample in re.findall(r"^```json\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+    problems = as_data(Problem(**problem) for problem in shown["problems"])
+    assert problems
+    printed = failure(SourceError([shown["error"]], problems), shown["error"])
+    assert json.dumps(printed) == json.dumps(shown)
 
 
 def test_a_link_that_leads_nowhere_is_noticed(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from reconciler.engine.telemetry import Telemetry
 from reconciler.errors import JournalError, Refused, Unreadable
 from reconciler.provider import RequestRecord
 from reconciler.source import read_directory
+from tests.e2e.pages import blocks
 from tests.fakes.clocks import ManualClock
 from tests.fakes.daemons import DaemonHarness
 from tests.fakes.fleets import FleetDirectory
@@ -77,6 +78,18 @@ def test_every_metric_is_documented_and_every_documented_one_is_there(world: Dae
         if not name.startswith(("process_", "python_"))
     }
     assert printed == set(documented())
+
+
+def test_the_alerts_of_the_page_are_about_metrics_and_labels_that_are_there() -> None:
+    labels_of = {name: labels for name, _, labels in documented()}
+    (alerts,) = (block.text for block in blocks(DOCS) if block.language == "promql")
+    used = re.findall(r"(reconciler_\w+)(?:\{(.*?)\})?", alerts)
+    assert {name for name, _ in used} == {
+        "reconciler_last_successful_pass_timestamp_seconds",
+        "reconciler_job_condition",
+    }
+    for name, matchers in used:
+        assert set(re.findall(r'(\w+)="', matchers)) <= labels_of[name]
 
 
 def test_the_names_follow_the_conventions_of_prometheus(world: DaemonHarness) -> None:
@@ -211,6 +224,8 @@ def test_it_says_since_when_how_often_and_how_it_fails_in_its_own_words(
     assert status == 503
     assert re.fullmatch(rf"\[-\]provider failing since {since} \(7 passes in a row: Refused 401\)", lines[3])
     assert (lines[4], lines[-1]) == ("[+]pass ok", "not ready")
+    (shown,) = (block.text for block in blocks(DOCS) if block.language == "text")
+    assert re.sub(since, "TIME", lines[3]) == re.sub(r"\d{4}-\S+Z", "TIME", shown.strip()), "as docs/daemon.md has it"
     assert _get(served, "/healthz") == (200, ["ok"]), "to restart it would help nobody"
 
 
