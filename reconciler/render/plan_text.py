@@ -11,7 +11,7 @@ from reconciler.core.status import Progress
 from reconciler.errors import escaped, printable
 from reconciler.render.review import Difference, Entry, Review, Since, header
 from reconciler.render.standing import next_try
-from reconciler.render.text import age, hanging, paint, plural
+from reconciler.render.text import age, hanging, paint, plural, sentence
 
 # Kept jobs beyond this many are counted instead of shown: a review that nobody reads is none.
 _KEPT_LIMIT = 40
@@ -36,9 +36,9 @@ def symbol(entry: Entry) -> tuple[str, str]:
 
 def plan_text(review: Review, *, colours: bool = False, width: int | None = None) -> str:
     """The review as lines; none is longer than ``width`` columns, where one is given."""
-    lines = [header(review.fleet, review.host, review.organization), ""]
+    lines = [*sentence(header(review.fleet, review.host, review.organization), width), ""]
     if review.note:
-        lines += [review.note, ""]
+        lines += [*sentence(review.note, width), ""]
     names = max((len(c.name) for c in review.plan.changes), default=0)
     kept = 0
     for entry in review.entries:

@@ -11,8 +11,10 @@ from reconciler.render.text import columns, hanging, table
 def event_lines(event: Event, width: int | None = None) -> list[str]:
     """One event: its time, level and message, which goes on below itself where the screen is ``width`` columns."""
     lead = f"{time_words(event.created_at)}  {escaped(event.level):<5}  "
-    below = " " * len(lead) if width is not None and len(lead) < width // 2 else "  "
-    return hanging(escaped(event.message), lead, below, width)
+    message = escaped(event.message)
+    longest = max(map(columns, message.split()), default=0)
+    below = " " * len(lead) if width is not None and len(lead) + longest <= width else "  "
+    return hanging(message, lead, below, width)
 
 
 def event_data(event: Event) -> Mapping[str, object]:

@@ -1,5 +1,6 @@
 """Problems as a reader finds them: as lines, as data, and under paths that lead there from where the reader stands."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,10 +83,15 @@ def at(column: int, text: str) -> Problem:
     ],
 )
 def test_a_caret_stands_below_the_column(text: str, column: int, width: int, shown: str, caret: int) -> None:
-    line, excerpt, below = as_lines([at(column, text)], width=width)
-    assert line == f"a.yaml:7:{column}: f: odd"
+    *lines, excerpt, below = as_lines([at(column, text)], width=width)
+    assert " ".join(map(str.strip, lines)) == f"a.yaml:7:{column}: f: odd"
     assert excerpt == f"   7 | {shown}"
     assert below == f"     | {' ' * caret}^"
+
+
+def test_a_problem_breaks_at_words() -> None:
+    first, second, *_ = as_lines([replace(at(1, "seed: x"), message="it is odd in more than one way")], width=40)
+    assert (first, second) == ("a.yaml:7:1: f: it is odd in more than", "  one way")
 
 
 def test_a_pipe_gets_one_line_a_problem() -> None:

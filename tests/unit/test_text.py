@@ -39,7 +39,8 @@ def test_an_event_goes_on_below_its_message() -> None:
     assert event_lines(event) == [one]
     assert event_lines(event, 80) == [one]
     assert event_lines(event, 60) == [one[:59], " " * 28 + "job today"]
-    assert event_lines(event, 40) == ["1970-01-01 00:00:00  info   the provider", "  says a lot of this job today"]
+    named = Event("e", 0, "info", "message", "made ft:" + "m" * 57, {})
+    assert event_lines(named, 80) == ["1970-01-01 00:00:00  info   made", "  ft:" + "m" * 57], "its name is whole"
 
 
 def test_a_checkpoints_model_is_whole_on_a_narrow_screen() -> None:
