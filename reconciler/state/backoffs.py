@@ -58,8 +58,7 @@ class Refusals:
 
     def known(self) -> dict[str, Refusal]:
         """The last of each name, and under "" the last of every create, whatever became of their back-offs."""
-        rows = self._rows.read("SELECT name, revision, message, next_at FROM refusal WHERE identity = :identity")
-        last = {row["name"]: row for row in rows}
+        last = {row["name"]: row for row in self._all()}
         known = {name: Refusal(*row) for name, row in last.items() if name and not name.startswith(_OF_ALL)}
         for key, (_, revision, message, next_at) in last.items():
             if key.startswith(_OF_ALL):
@@ -69,6 +68,9 @@ class Refusals:
             _, name, message, next_at = last[""]
             known[""] = Refusal(name, "", message, next_at, of_all=True)
         return known
+
+    def _all(self) -> list[Row]:
+        return self._rows.read("SELECT name, revision, message, next_at FROM refusal WHERE identity = :identity")
 
     @staticmethod
     def _tries(before: Sequence[Row]) -> int:
@@ -82,10 +84,9 @@ class Refusals:
     def in_force(self, *, every_backoff: bool) -> dict[str, Rejection]:
         """By name, those of this run; with ``every_backoff`` those of any run whose back-off lasts."""
         now = self._now()
-        rows = self._rows.read("SELECT name, revision, message, next_at FROM refusal WHERE identity = :identity")
         return {
             row["name"]: Rejection(row["revision"], row["message"])
-            for row in rows
+            for row in self._rows.once(self._all)
             if not row["name"].startswith(_OF_ALL)
             and (lasts(row["next_at"], now) if every_backoff else row["name"] in self._fresh)
         }
@@ -165,10 +166,6 @@ class Cancels:
     def recorded(self, *, every_backoff: bool) -> dict[str, OwnCancel]:
         """By job. One is waiting until its back-off ends where ``every_backoff``, else where this run sent it."""
         now = self._now()
-        rows = self._rows.read(
-            "SELECT job_id, reason, counts, confirmed, next_at, given_up, sent_at FROM cancel "
-            "WHERE identity = :identity"
-        )
         return {
             row["job_id"]: OwnCancel(
                 row["reason"],
@@ -179,11 +176,20 @@ class Cancels:
                 confirmed=bool(row["confirmed"]),
                 sent_at=row["sent_at"],
             )
-            for row in rows
+            for row in self._rows.once(self._all)
         }
+
+    def _all(self) -> list[Row]:
+        return self._rows.read(
+            "SELECT job_id, reason, counts, confirmed, next_at, given_up, sent_at FROM cancel "
+            "WHERE identity = :identity"
+        )
 
     def pending(self) -> frozenset[tuple[str, int]]:
         """Those that were recorded and have not been seen to take, by job id and number of tries."""
+        return self._rows.once(self._pending)
+
+    def _pending(self) -> frozenset[tuple[str, int]]:
         rows = self._rows.read(
             "SELECT job_id, tries FROM cancel WHERE identity = :identity AND confirmed = 0 AND counts = 1"
         )

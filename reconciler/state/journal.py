@@ -64,23 +64,28 @@ class Journal:
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
         """What the decision may know. ``every_backoff``: also those that `apply` ignores once."""
-        # Before the records: a create whose answer another run records between the two is seen twice, not missed.
-        intents = self._intents()
-        records = self._records()
-        wanted = self.wanted.forms()
-        cancels = self.cancels.recorded(every_backoff=every_backoff)
+        lasting = self._rows.once(self._lasting)
         rejected = self.refusals.in_force(every_backoff=every_backoff)
         none_at_all = rejected.pop("", None)
+        return replace(
+            lasting,
+            cancels=self.cancels.recorded(every_backoff=every_backoff),
+            rejected=rejected,
+            refused=none_at_all.message if none_at_all else "",
+        )
+
+    def _lasting(self) -> Memory:
+        """The part of it that no clock changes."""
+        # Before the records: a create whose answer another run records between the two is seen twice, not missed.
+        intents = self._read_intents()
+        records = self._records()
         last_seen = self.manifests.last_seen()
         echoes = self._echoes()
         return Memory(
             inherited=self.inherited,
             intents=intents,
             records=records,
-            wanted=wanted,
-            cancels=cancels,
-            rejected=rejected,
-            refused=none_at_all.message if none_at_all else "",
+            wanted=self.wanted.forms(),
             refusals=self.refusals.known(),
             echoes=None if echoes is None else echoes == _MARKS_RETURNED,
             seeds=echoes == _SEEDS_RETURNED,
@@ -92,20 +97,29 @@ class Journal:
 
     def live_names(self) -> set[str]:
         """Names with recorded jobs that were live when last seen."""
+        return self._rows.once(self._read_live_names)
+
+    def _read_live_names(self) -> set[str]:
         rows = self._rows.read("SELECT DISTINCT name FROM record WHERE identity = :identity AND live")
         return {row["name"] for row in rows}
 
     def next_try(self) -> float | None:
         """When (Unix time) the next back-off ends; None where none is under way."""
         now = self._now()
-        ends = [*self.refusals.ends(), *self.cancels.outstanding().values()]
+        ends = self._rows.once(self._backoff_ends)
         return min((end for end in ends if lasts(end, now)), default=None)
 
-    def _intents(self) -> dict[str, Intent]:
+    def _backoff_ends(self) -> tuple[int, ...]:
+        return (*self.refusals.ends(), *self.cancels.outstanding().values())
+
+    def _read_intents(self) -> dict[str, Intent]:
         rows = self._rows.read("SELECT name, revision, attempt, seed, token FROM intent WHERE identity = :identity")
         return {row["name"]: Intent(**dict(row)) for row in rows}
 
     def _records(self) -> dict[str, Record]:
+        return self._rows.once(self._read_records)
+
+    def _read_records(self) -> dict[str, Record]:
         rows = self._rows.read(
             "SELECT job_id, name, revision, attempt, live, ended_before, stranger FROM record "
             "WHERE identity = :identity ORDER BY job_id"
@@ -196,7 +210,7 @@ class Journal:
         recorded = {job.job_id for job in self._records().values() if job.name == name}
         gone = sorted(recorded & missing)
         stuck = sorted(recorded & self.cancels.outstanding().keys() - missing)
-        lost = self._intents().get(name) if intents else None
+        lost = self._read_intents().get(name) if intents else None
         statement = "DELETE FROM record WHERE identity = :identity AND job_id = :job_id"
         self._rows.write((statement, [{"job_id": job_id} for job_id in gone]))
         self.cancels.mark_given_up(*stuck)

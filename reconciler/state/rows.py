@@ -4,13 +4,16 @@ The parts of a journal (`journal`, `wanted`, `backoffs`, `events`) read and writ
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar, cast
 
 from reconciler.state.failures import named
 from reconciler.state.fence import Fence
 
 # SQL with named parameters, and the values for each row that it is executed for; `:identity` is added.
 Statement = tuple[str, Sequence[Mapping[str, object]]]
+
+_Read = TypeVar("_Read")
 
 
 def put(table: str, rows: Sequence[Mapping[str, object]], on_conflict: str = "") -> Statement:
@@ -30,6 +33,8 @@ class Rows:
     def __init__(self, fence: Fence) -> None:
         self._fence = fence
         self._identity = fence.entry.id
+        self._known: dict[Callable[[], object], object] = {}
+        self._known_as_of: tuple[int, int] | None = None
 
     def read(self, query: str, **values: object) -> list[sqlite3.Row]:
         """What one query finds, with ``:identity`` and ``values`` as its parameters.
@@ -41,6 +46,28 @@ class Rows:
             cursor = self._fence.connection.execute(query, {"identity": self._identity, **values})
             cursor.row_factory = sqlite3.Row
             return cursor.fetchall()
+
+    def once(self, read: Callable[[], _Read]) -> _Read:
+        """What ``read`` makes of the file; done again only after somebody has written to it.
+
+        Whoever gets it leaves it as it is. Raises: as `read`.
+        """
+        as_of = self._as_of()
+        if as_of is None:
+            return read()
+        if as_of != self._known_as_of:
+            self._known, self._known_as_of = {}, as_of
+        known = self._known  # not the one of a write that is noticed while it reads
+        if read not in known:
+            known[read] = read()
+        return cast("_Read", known[read])
+
+    def _as_of(self) -> tuple[int, int] | None:
+        """Changes with every write, ours (`total_changes`) or another program's; None while ours may yet be undone."""
+        connection = self._fence.connection
+        with named(self._fence.path):
+            (others,) = connection.execute("PRAGMA data_version").fetchone()
+        return None if connection.in_transaction else (connection.total_changes, others)
 
     def write(self, *statements: Statement) -> None:
         """All of them in one transaction, on disk when it returns; none is made where there are no rows.

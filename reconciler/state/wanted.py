@@ -34,11 +34,7 @@ class Wanted:
         once, was never anybody's wish. Changes are the times that names were given another revision, by whichever
         run: they are counted in column `turn`. ``origin`` tells one checkout from another.
         """
-        latest: dict[str, tuple[int, str]] = {}
-        for row in self._rows.read(
-            "SELECT name, revision, turn FROM wanted WHERE identity = :identity AND form IS NOT NULL"
-        ):
-            latest[row["name"]] = max(latest.get(row["name"], (-1, "")), (row["turn"], row["revision"]))
+        latest = self._rows.once(self._latest)
         last = max((at for at, _ in latest.values()), default=0)
         new = [d for d in desired.values() if latest.get(d.name, (-1, ""))[1] != d.revision]
         if new and not confirmed():
@@ -55,6 +51,15 @@ class Wanted:
         ]
         self._rows.write(put("wanted", rows))
         return last + bool(new)
+
+    def _latest(self) -> dict[str, tuple[int, str]]:
+        """By name, the number of its last change and the revision that it was given then."""
+        latest: dict[str, tuple[int, str]] = {}
+        for row in self._rows.read(
+            "SELECT name, revision, turn FROM wanted WHERE identity = :identity AND form IS NOT NULL"
+        ):
+            latest[row["name"]] = max(latest.get(row["name"], (-1, "")), (row["turn"], row["revision"]))
+        return latest
 
     def overtaken(self, change_number: int, origin: str) -> frozenset[str]:
         """Names that a run over another checkout has given another revision since that change."""
@@ -84,13 +89,15 @@ class Manifests:
 
     def last_seen(self) -> dict[str, LastSeen]:
         """By name, gone or not."""
+        return self._rows.once(self._read)
+
+    def _read(self) -> dict[str, LastSeen]:
         rows = self._rows.read("SELECT name, path, revision, orphan FROM manifest WHERE identity = :identity")
         return {row["name"]: LastSeen(row["path"], row["revision"], bool(row["orphan"])) for row in rows}
 
     def paths(self) -> dict[str, str]:
         """By name, the file in which it was last seen; names that are gone are not among them."""
-        rows = self._rows.read("SELECT name, path FROM manifest WHERE identity = :identity AND path != ''")
-        return {row["name"]: row["path"] for row in rows}
+        return {name: seen.path for name, seen in self.last_seen().items() if seen.path}
 
     def record(self, desired: Mapping[str, Desired], *, complete: bool, kept: Container[str] = ()) -> None:
         """Remember where each name stands; a ``complete`` reading also says which are gone, but for those ``kept``."""

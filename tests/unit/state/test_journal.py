@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.core.desired import Desired
 from reconciler.core.memory import Intent, OwnCancel, Rejection
+from reconciler.state.journal import Journal
 from reconciler.state.opening import FILE
 from reconciler.state.schema import Identity
 from tests.fakes.builders import R1, R2, record
@@ -217,3 +218,44 @@ def test_forget_drops_an_intent_only_where_no_listing_will_tell(state: Path) -> 
         assert journal.forget("b", frozenset(), intents=True) == ()
         assert journal.forget("a", frozenset(), intents=True) == ("forgotten: the unresolved create of attempt 3",)
         assert journal.memory().intents == {}
+
+
+def test_what_another_run_writes_is_read_by_the_next_look(state: Path) -> None:
+    with opened(state) as journal, opened(state) as rival:
+        assert journal.memory().records == {}
+        rival.record_job(record())
+        assert journal.memory().records.keys() == {"j1"}
+        assert journal.live_names() == {"a"}
+
+
+def test_what_this_run_writes_is_read_by_the_next_look(state: Path) -> None:
+    with opened(state) as journal:
+        assert journal.memory().intents == {}
+        journal.record_intent(Intent("a", R1, 1))
+        assert journal.memory().intents.keys() == {"a"}
+        journal.drop_intent("a")
+        assert journal.memory().intents == {}
+
+
+def test_what_was_undone_is_not_remembered(state: Path) -> None:
+    def fails(journal: Journal) -> None:
+        with journal.fence.transaction():
+            journal.fence.connection.execute("UPDATE identity SET echoes = 1")
+            assert journal.memory().echoes, "inside of it, it is so"
+            raise ZeroDivisionError
+
+    with opened(state) as journal:
+        with pytest.raises(ZeroDivisionError):
+            fails(journal)
+        assert journal.memory().echoes is None
+
+
+def test_a_journal_that_nobody_writes_to_is_not_read_again(state: Path) -> None:
+    asked: list[str] = []
+    with opened(state) as journal:
+        journal.record_job(record())
+        before = journal.memory()
+        journal.fence.connection.set_trace_callback(asked.append)
+        again = journal.memory()
+    assert again == before
+    assert set(asked) == {"PRAGMA data_version"}
