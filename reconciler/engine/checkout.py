@@ -4,7 +4,7 @@
 """
 
 import os
-import uuid
+import secrets
 from collections.abc import Callable
 
 from reconciler.core.desired import Fleet
@@ -19,7 +19,7 @@ class Checkout:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._stream = f"- {uuid.uuid4().hex}"
+        self._stream = f"- {secrets.token_hex(16)}"
         self._fleet: Fleet | None = None
         self._recorded: tuple[str, int] | None = None  # a fingerprint, and what `Wanted.record` returned
 

@@ -27,7 +27,7 @@ from reconciler.provider import Provider
 
 def timestamp(clock: Clock) -> str:
     """Now, in ISO 8601 and UTC, to the second."""
-    return datetime.fromtimestamp(clock.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(int(clock.time()), UTC).isoformat().replace("+00:00", "Z")
 
 
 def follow(ports: Ports, world: World, log: Log) -> tuple[Followed, ...]:

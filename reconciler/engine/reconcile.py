@@ -5,7 +5,7 @@ alone, which write nothing, and `forget` the method of that name. A pass gets th
 listing, never an event. What to do is decided in `core`: in here is the order of it.
 """
 
-import uuid
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -83,7 +83,7 @@ class Reconciler:
             JournalError: the memory failed; no write followed.
         """
         ports = self._ports
-        log = ports.log.bind(pass_id=uuid.uuid4().hex[:8])
+        log = ports.log.bind(pass_id=secrets.token_hex(4))
         ports.journal.fence.check_place()
         with ports.pass_lock():
             began = ports.clock.monotonic()

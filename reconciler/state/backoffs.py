@@ -58,7 +58,7 @@ class Refusals:
 
     def known(self) -> dict[str, Refusal]:
         """The last of each name, and under "" the last of every create, whatever became of their back-offs."""
-        last = {row["name"]: row for row in self._all()}
+        last = {row["name"]: row for row in self._rows.once(self._all)}
         known = {name: Refusal(*row) for name, row in last.items() if name and not name.startswith(_OF_ALL)}
         for key, (_, revision, message, next_at) in last.items():
             if key.startswith(_OF_ALL):

@@ -160,7 +160,7 @@ class SimWorld:
 
     def close(self) -> None:
         for site in self.sites:
-            site.checkout._clear()
+            site.checkout.close()
             site.state.db.close()
 
     # ── running the program ──
@@ -362,7 +362,7 @@ class SimWorld:
 _roots: list[Path] = []
 # What a whole directory reads as, by its place and what it says.
 _snapshots: dict[tuple[Path, Wish], Snapshot] = {}
-_SNAPSHOTS_LIMIT = 2_000
+_SNAPSHOTS_LIMIT = 5_000
 
 
 def _fresh_root() -> Path:
