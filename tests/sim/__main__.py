@@ -10,7 +10,7 @@ from tests.sim.explore import branch, branches
 from tests.sim.scenarios import SCENARIOS
 from tests.sim.shrink import in_words, shrunk
 from tests.sim.story import Ending, play, play_all
-from tests.sim.workers import pool
+from tests.sim.workers import pool, settle_in
 from tests.sim.world import scratch
 
 _BATCH = 50
@@ -22,6 +22,7 @@ def explore(first: int, count: int, workers: int) -> Iterator[Ending]:
     """Every ending, in no particular order."""
     batches = [range(start, min(start + _BATCH, first + count)) for start in range(first, first + count, _BATCH)]
     if workers == 1:
+        settle_in()
         with scratch():
             for batch in batches:
                 yield from play_all(batch)

@@ -286,7 +286,7 @@ class StatusDisk:
     def _done(self, path: Path, process: Any, fault: str | None) -> None:
         self.writes += 1
         self._look(path)
-        if path.suffix == ".yaml":
+        if self._engine.trace is not None and path.suffix == ".yaml":
             self._engine.say(
                 f"{process.name if process else '?'}   status of {path.stem} written: {self.files.get(path)!r}"[:2000]
             )

@@ -1,4 +1,7 @@
-"""Processes that play schedules: one for each core, each with nothing to do but play."""
+"""Processes that play schedules: one for each core, each with nothing to do but play.
+
+Whoever plays in a process of its own settles in first, as these do.
+"""
 
 import gc
 import multiprocessing
@@ -10,9 +13,10 @@ _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 def pool(workers: int) -> Pool:
     """As many of them; a context manager. Not forked from a process that may have threads."""
-    return multiprocessing.get_context("forkserver").Pool(workers, initializer=_settle_in)
+    return multiprocessing.get_context("forkserver").Pool(workers, initializer=settle_in)
 
 
-def _settle_in() -> None:
+def settle_in() -> None:
+    """From here on this process does nothing but play."""
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
