@@ -26,6 +26,9 @@ REVISION_MARK = "reconciler_revision"
 ATTEMPT_MARK = "reconciler_attempt"
 ON_REMOVE_MARK = "reconciler_on_remove"
 
+# What the API itself says, and what no operator can say otherwise.
+_ITSELF = FIXED_WORDS - {"canceled"}
+
 # Beyond any id, name or message of an honest server; what is longer is cut, but an id is refused.
 _ID_LIMIT = 512
 _TEXT_LIMIT = 4096
@@ -154,7 +157,7 @@ def marks_of(metadata: object) -> Marks | None:
     A job whose fleet mark stands beside a name or revision that this program never writes
     was marked by something else; it is left alone, which is the safe side.
     """
-    if not isinstance(metadata, Mapping):
+    if not metadata or not isinstance(metadata, dict | Mapping):
         return None
     fleet, name = metadata.get(FLEET_MARK), metadata.get(JOB_MARK)
     revision, attempt = metadata.get(REVISION_MARK), metadata.get(ATTEMPT_MARK)
@@ -224,7 +227,7 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
 
 def object_of(answer: object, noun: str) -> Mapping[str, object]:
     """The fields of an answer. Raises ValueError where it is not an object."""
-    if not isinstance(answer, Mapping):
+    if not isinstance(answer, dict | Mapping):
         raise ValueError(f"a {noun} that is not an object")  # noqa: TRY004 - one error for every unreadable answer
     return answer
 
@@ -268,6 +271,8 @@ def status_meaning(text: str) -> tuple[str, str]:
 
 def _status(text: str, words: Mapping[str, str]) -> str:
     """The API's word for a status, where it is known what the server's means; else the server's, which is live."""
+    if text in _ITSELF:
+        return text
     meaning = words.get(status_word(text)) or STATUS_WORDS.get(status_word(text), "live")
     return text if meaning == "live" else meaning
 
@@ -277,6 +282,8 @@ def text_of(fields: Mapping[str, object], key: str) -> str | None:
     value = fields.get(key)
     if not isinstance(value, str) or not value:
         return None
+    if value.isascii() and len(value) <= _TEXT_LIMIT:
+        return value
     # JSON can spell half of a surrogate pair, which no file and no terminal takes.
     text = value[: _TEXT_LIMIT + 1].encode(errors="replace").decode()
     return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 1]}…"
@@ -291,7 +298,7 @@ def _numbers(value: object) -> dict[str, float]:
 
 def _error(value: object) -> JobError | None:
     """A healthy job's error is null, `{}` or all null; each reads as None."""
-    if not isinstance(value, Mapping):
+    if not value or not isinstance(value, Mapping):
         return None
     code, message, param = (_told(value, key) for key in ("code", "message", "param"))
     return JobError(code, message, param) if code or message else None

@@ -18,7 +18,8 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 
 # From here on a number counts milliseconds, microseconds, nanoseconds: as seconds each would lie
 # beyond the year 5138, and as the next finer unit before the spring of 1973.
-_FINER = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
+_MILLISECONDS = 10**11
+_FINER = ((10**17, 10**9), (10**14, 10**6), (_MILLISECONDS, 10**3))
 _YEAR_10000 = 253_402_300_800  # where the calendars of Python and of ISO 8601 end
 
 # Go writes "2026-11-25 10:00:00.5 +0000 UTC"; ISO 8601 has neither the space nor the name.
@@ -56,6 +57,8 @@ def number(value: object) -> int | float | None:
 
 def whole_number(value: object) -> int | None:
     """A whole number, 0 or more: 7, 7.0, "7" and "7.0" are the same one."""
+    if value is None or (type(value) is int and 0 <= value < NUMBER_LIMIT):  # as nearly every server writes it
+        return value
     found = number(value)
     return int(found) if found is not None and found >= 0 and found == int(found) else None
 
@@ -65,6 +68,8 @@ def unix_seconds(value: object) -> int | None:
 
     A date without a zone is taken as UTC. 0 is how some servers write that there is none.
     """
+    if value is None or (type(value) is int and 0 < value < _MILLISECONDS):  # as nearly every server writes it
+        return value
     seconds = _from_number(value) if not isinstance(value, str) else _from_text(value.strip())
     return seconds if seconds is not None and 0 < seconds < _YEAR_10000 else None
 

@@ -5,10 +5,12 @@ may have taken effect (`OutcomeUnknown`). A read has no effect, so what cannot b
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import httpx
+from pydantic_core import from_json
 
 from reconciler.clock import Clock
 from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL
@@ -38,6 +40,9 @@ _EXACT = frozenset(
 )
 # Inside these the names are the server's own words, and are shown; every other name is the API's.
 _METRICS = frozenset({"metrics", "data"})
+# What JSON may write for a letter, digit or sign of a key, and the signs that it may write in a shorter way.
+_ESCAPED = re.compile(rb"\\u00[2-7]")
+_SHORT_ESCAPES = frozenset('"/\\')
 
 _T = TypeVar("_T")
 
@@ -81,8 +86,7 @@ class Answers:
     def value(self, request: Request, response: httpx.Response, parse: Callable[[object], _T]) -> _T:
         """What a success holds, as ``parse`` reads its JSON. Raises as for no answer where it cannot be read."""
         try:
-            # Python reads NaN and Infinity, which are not JSON; as null they count as absent.
-            return parse(self._keyless(json.loads(response.content, parse_constant=lambda _: None)))
+            return parse(self._json(response.content))
         except (ValueError, RecursionError) as error:
             said = self._shown(fault_of(response.content, self._clean))
             broken = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
@@ -117,6 +121,24 @@ class Answers:
 
     def _clean(self, text: str) -> str:
         return scrub(text, self._secrets)
+
+    def _json(self, content: bytes) -> Any:
+        """The JSON of an answer, without the key. Raises ValueError or RecursionError where there is none."""
+        try:
+            value = from_json(content, allow_inf_nan=False)
+        except ValueError:
+            # Python's own decoder is slower and takes more: other encodings, halves of surrogate pairs, and NaN and
+            # Infinity, which are not JSON; as null they count as absent. It also says what is wrong.
+            return self._keyless(json.loads(content, parse_constant=lambda _: None))
+        return self._keyless(value) if self._may_hold_key(content) else value
+
+    def _may_hold_key(self, content: bytes) -> bool:
+        """Whether the key can be in a JSON text in UTF-8, as it is or written otherwise."""
+        escapes = b"\\" in content
+        return (escapes and _ESCAPED.search(content) is not None) or any(
+            not secret.isascii() or (escapes and not _SHORT_ESCAPES.isdisjoint(secret)) or secret.encode() in content
+            for secret in self._secrets
+        )
 
     def _keyless(self, value: Any, field: str = "") -> Any:
         """The parsed answer without the key, which a server may echo anywhere. Raises ValueError as `_EXACT` says."""

@@ -173,6 +173,13 @@ def test_every_spelling_of_a_second_is_that_second(spelling: Callable[[int], obj
     assert unix_seconds(spelling(time)) == time
 
 
+@given(st.integers(-(10**20), 10**20) | st.integers(-2, 2) | st.sampled_from([2**53, 10**11, 253_402_300_800]))
+def test_a_number_is_the_same_as_its_digits(one: int) -> None:
+    for near in (one - 1, one, one + 1):
+        assert whole_number(near) == whole_number(str(near))
+        assert unix_seconds(near) == unix_seconds(str(near))
+
+
 @given(scalars | st.text())
 def test_whatever_a_server_writes_is_a_number_or_nothing(told: object) -> None:
     for read in (number, whole_number, unix_seconds):

@@ -5,12 +5,17 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.core.job import Marks
 from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
 from reconciler.provider import OpenAIClient
+from reconciler.provider.answer import Answers
+from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import Reply, reply
 from tests.fakes.servers import CREATE, JOB, KEY, Wire, an_account, asked, caught, script
+from tests.fakes.strategies import bodies, jobs
 
 # Bodies of a 400 as servers send them, and what a person reads of each.
 COMPLAINTS: list[tuple[object, str]] = [
@@ -217,6 +222,40 @@ def test_a_key_that_json_escapes_hide_is_found_all_the_same() -> None:
         error = wire.client.retrieve_job("j").error
     assert error is not None
     assert error.message == "not with [redacted]"
+
+
+KEYS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=6, max_size=12)
+
+
+def read(content: bytes, key: str) -> tuple[object, object]:
+    """What an answer is read as, and what it is as Python reads JSON, gone through for the key."""
+    answers = Answers("http://x/v1", [key], SkippingClock())
+    try:
+        expected = answers._keyless(json.loads(content, parse_constant=lambda _: None))
+    except (ValueError, RecursionError) as error:
+        with pytest.raises(type(error)) as raised:
+            answers._json(content)
+        return str(raised.value), str(error)
+    return answers._json(content), expected
+
+
+@given(
+    bodies | jobs.map(lambda job: json.dumps(job, ensure_ascii=False).encode(errors="surrogatepass")),
+    st.integers(0, 300),
+    st.sampled_from(["", "NaN", "1e999", "1" * 30, '"', "\\", "[" * 2000, "\ufeff", "\0", ","]),
+)
+def test_every_answer_is_read_as_python_reads_json(body: bytes, at: int, inserted: str) -> None:
+    found, expected = read(body[:at] + inserted.encode() + body[at:], KEY)
+    assert found == expected
+
+
+@given(KEYS, st.data())
+def test_no_spelling_hides_the_key(key: str, data: st.DataObject) -> None:
+    escapes = {ch: f"\\u{ord(ch):04x}" for ch in key} | {"/": "\\/", '"': '\\"', "\\": "\\\\"}
+    escaped = data.draw(st.frozensets(st.sampled_from(key))) | {'"', "\\"}
+    spelt = "".join(escapes[ch] if ch in escaped else ch for ch in key)
+    found, expected = read(f'{{"message": "with {spelt}"}}'.encode(), key)
+    assert found == expected == {"message": "with [redacted]"}
 
 
 @pytest.mark.parametrize("key", ["1", "test", "succeeded", "metadata", "reconciler"])
