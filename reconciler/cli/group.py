@@ -1,7 +1,7 @@
 """The commands by name: `reconciler --help`, their completion, and what is answered to a name that is none.
 
 A command's module is imported when the command is called or explained, never to list it, because a `validate` in a
-commit hook should not wait for an HTTP client (httpx and structlog cost 150 to 200 ms each to import).
+commit hook should not wait for an HTTP client (it and structlog cost 100 to 200 ms each to import).
 """
 
 import importlib

@@ -4,7 +4,7 @@ client   the operations                     port       what others may ask of it
 files    training files                     listing    a listing to its end        page   one page of it
 sender   reads until answered, writes once  request    what is sent                  retry  the pauses
 answer   what an answer means               complaint  what a server says in it
-transport  one request under one deadline   proxy      what stands between
+transport  one request under one deadline   proxy      what stands between             message  HTTP's messages
 profile  kinds of servers, one Account      key        the API key
 """
 

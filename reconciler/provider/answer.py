@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-import httpx
 from pydantic_core import from_json
 
 from reconciler.clock import Clock
 from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped, scrub
 from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
+from reconciler.provider.message import HttpResponse
 from reconciler.provider.request import ReadRequest, Request, WriteRequest
 from reconciler.provider.retry import retry_after
 
@@ -23,6 +23,7 @@ from reconciler.provider.retry import retry_after
 _REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
 UNAUTHORIZED = 401
 _TOO_MANY = 429
+_SUCCESSES, _REDIRECTS, _CLIENT_ERRORS = range(200, 300), range(300, 400), range(400, 500)
 _SERVER_ERRORS = 500
 # Answers of a server that has no such route at all.
 NO_ROUTE = frozenset({404, 405, 501})
@@ -61,10 +62,10 @@ class Answers:
         text = f"{self._named(request)}: {self._clean(str(error))}"
         return type(error)(text) if isinstance(error, NotSent) else _unanswered(request, text)
 
-    def error(self, request: Request, response: httpx.Response) -> ProviderError | None:
+    def error(self, request: Request, response: HttpResponse) -> ProviderError | None:
         """What an answer that is no success means."""
-        status = response.status_code
-        if response.is_success:
+        status = response.status
+        if status in _SUCCESSES:
             return None
         code, said = map(self._shown, complaint_of(response.content, self._clean))
         code, said = "" if code == str(status) else code, "" if said == code else said
@@ -76,14 +77,14 @@ class Answers:
         wait = retry_after(response.headers, self._clock.time())
         if status == _TOO_MANY:
             return RateLimited(text, code=code, request_id=request_id, retry_after=wait)
-        client_error = httpx.codes.is_client_error(status) and status not in _PASSING
+        client_error = status in _CLIENT_ERRORS and status not in _PASSING
         if status in _REFUSALS or (client_error and isinstance(request, ReadRequest)):
             return Refused(text, status=status, code=code, request_id=request_id)
         failure = _unanswered(request, text, status=status, code=code, request_id=request_id)
         failure.retry_after = wait
         return failure
 
-    def value(self, request: Request, response: httpx.Response, parse: Callable[[object], _T]) -> _T:
+    def value(self, request: Request, response: HttpResponse, parse: Callable[[object], _T]) -> _T:
         """What a success holds, as ``parse`` reads its JSON. Raises as for no answer where it cannot be read."""
         try:
             return parse(self._json(response.content))
@@ -92,19 +93,17 @@ class Answers:
             broken = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
             why = said if broken else f"{self._shown(str(error))}{said and f': {said}'}"
             hint = f" ({page_hint(self._base_url)})" if is_page(response.content) else ""
-            text = f"{self._named(request)}: HTTP {response.status_code}, {why}{hint}"
-            raise _unanswered(
-                request, text, status=response.status_code, request_id=self.request_id(response)
-            ) from error
+            text = f"{self._named(request)}: HTTP {response.status}, {why}{hint}"
+            raise _unanswered(request, text, status=response.status, request_id=self.request_id(response)) from error
 
-    def request_id(self, response: httpx.Response) -> str:
+    def request_id(self, response: HttpResponse) -> str:
         """The server's own name for the request; "" where it gives none."""
         return self._shown(response.headers.get("x-request-id") or response.headers.get("apim-request-id"))
 
-    def _hint(self, request: Request, response: httpx.Response) -> str:
+    def _hint(self, request: Request, response: HttpResponse) -> str:
         """What an answer that is no success may mean, beside what it says."""
-        status = response.status_code
-        if httpx.codes.is_redirect(status):
+        status = response.status
+        if status in _REDIRECTS:
             return redirect_hint(self._base_url, self._clean(response.headers.get("location", "")))
         if isinstance(request, ReadRequest) and request.all_jobs and status in NO_ROUTE:
             return route_hint(self._base_url)

@@ -7,8 +7,6 @@ to its parts.
 
 from collections.abc import Callable, Mapping
 
-import httpx
-
 from reconciler.clock import Clock
 from reconciler.core.job import Checkpoint, Event, Job, parse_checkpoint, parse_event, parse_job
 from reconciler.errors import Unreadable, escaped
@@ -17,6 +15,7 @@ from reconciler.provider.listing import Listings
 from reconciler.provider.profile import Account
 from reconciler.provider.request import ReadRequest, RequestRecord, WriteRequest, step
 from reconciler.provider.sender import Sender
+from reconciler.provider.transport import DeadlineTransport
 
 
 class OpenAIClient:
@@ -26,7 +25,7 @@ class OpenAIClient:
         self,
         account: Account,
         *,
-        transport: httpx.BaseTransport,
+        transport: DeadlineTransport,
         clock: Clock,
         random: Callable[[], float],
         on_request: Callable[[RequestRecord], None],

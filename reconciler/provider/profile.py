@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-import httpx
-
 from reconciler import __version__
 from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.provider.key import Key
+from reconciler.provider.message import base_of
 from reconciler.provider.proxy import PORTS
 
 _SAFE_HEADER = re.compile(r"[\x21-\x7e]+")
@@ -93,8 +92,8 @@ class Account:
 
     def __post_init__(self) -> None:
         try:
-            httpx.URL(self.base_url)
-        except httpx.InvalidURL as error:
+            base_of(self.base_url)
+        except ValueError as error:
             raise UsageError("the base URL cannot be read as one") from error
         sent = {"key": self.key.current(), "organisation": self.organization, "project": self.project}
         for what, value in sent.items():

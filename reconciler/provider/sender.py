@@ -5,16 +5,16 @@ obey `Retry-After`. `read` takes no `WriteRequest`, and nothing here sends one f
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
-
-import httpx
+from typing import TypeVar
 
 from reconciler.clock import Clock
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable
 from reconciler.provider.answer import UNAUTHORIZED, Answers
+from reconciler.provider.message import HttpRequest, HttpResponse, base_of, form_body, json_body, target_of
 from reconciler.provider.profile import Account
 from reconciler.provider.request import ReadRequest, Request, RequestRecord, WriteRequest
 from reconciler.provider.retry import TRIES, pause_before
+from reconciler.provider.transport import DeadlineTransport
 
 _UPLOAD_BYTES_PER_SECOND = 1_000_000
 
@@ -28,7 +28,7 @@ class Sender:
         self,
         account: Account,
         *,
-        transport: httpx.BaseTransport,
+        transport: DeadlineTransport,
         clock: Clock,
         random: Callable[[], float],
         on_request: Callable[[RequestRecord], None],
@@ -45,14 +45,9 @@ class Sender:
         self._query = account.profile.query
         self._answers = Answers(account.base_url, account.key.secrets, clock)
         self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
-        self._http = httpx.Client(
-            base_url=account.base_url,
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._origin, self._base = base_of(account.base_url)
 
-    def send_once(self, write: WriteRequest) -> httpx.Response:
+    def send_once(self, write: WriteRequest) -> HttpResponse:
         """One POST, whatever comes back. Raises `OutcomeUnknown` where it may have taken effect."""
         key = self._key.current()
         try:
@@ -87,7 +82,7 @@ class Sender:
             self._clock.sleep(pause)
             tried += 1
 
-    def _asked(self, read: ReadRequest) -> httpx.Response:
+    def _asked(self, read: ReadRequest) -> HttpResponse:
         """The answer; where the key was refused and there is another by now, the answer to that one."""
         key = self._key.current()
         try:
@@ -100,15 +95,14 @@ class Sender:
                 raise
         return self._exchange(read, renewed)
 
-    def _exchange(self, request: Request, key: str) -> httpx.Response:
+    def _exchange(self, request: Request, key: str) -> HttpResponse:
         """Exactly one request. Returns a 2xx answer, or raises what the answer means."""
         if (pause := self._slow_until - self._clock.monotonic()) > 0:
             self._on_pause(pause, "the provider asked to wait")
             self._clock.sleep(pause)
         began = self._clock.monotonic()
         try:
-            # Not through httpx's client: it would follow what a server says into redirects and cookies.
-            response = self._transport.handle_request(self._request(request, key))
+            response = self._transport.exchange(self._request(request, key))
         except (NotSent, OutcomeUnknown) as error:
             failure = self._answers.no_answer(request, error)
             self._note(request, began, None, failure)
@@ -120,35 +114,32 @@ class Sender:
         return response
 
     def _note(
-        self, request: Request, began: float, response: httpx.Response | None, failure: ProviderError | None
+        self, request: Request, began: float, response: HttpResponse | None, failure: ProviderError | None
     ) -> None:
         self._on_request(
             RequestRecord(
                 operation=request.operation,
                 method=request.method,
                 path=request.path,
-                status=None if response is None else response.status_code,
+                status=None if response is None else response.status,
                 duration=self._clock.monotonic() - began,
                 request_id="" if response is None else self._answers.request_id(response),
                 error="" if failure is None else str(failure),
             )
         )
 
-    def _request(self, request: Request, key: str) -> httpx.Request:
-        query, content, seconds = self._query, dict[str, Any](), 0.0
+    def _request(self, request: Request, key: str) -> HttpRequest:
+        query, seconds, kind, content = self._query, 0.0, "", b""
         match request:
             case ReadRequest(params=params):
                 query = {**query, **params}
             case WriteRequest(upload=(name, data)):
-                content = {"files": {"file": (name, data, "application/jsonl")}, "data": {"purpose": "fine-tune"}}
+                kind, content = form_body({"purpose": "fine-tune"}, (name, data))
                 seconds = len(data) / _UPLOAD_BYTES_PER_SECOND
-            case WriteRequest(body=body):
-                content = {"json": body}
-        return self._http.build_request(
-            request.method,
-            request.path,
-            params=dict(query) or None,
-            headers=self._headers(key),
-            extensions={"extra_seconds": seconds},
-            **content,
-        )
+            case WriteRequest(body=body) if body is not None:
+                kind, content = json_body(body)
+        headers = {"Host": self._origin.netloc, **self._headers(key)}
+        if request.method == WriteRequest.method:
+            headers |= {"Content-Length": str(len(content))} | ({"Content-Type": kind} if kind else {})
+        target = target_of(f"{self._base}{request.path}", query)
+        return HttpRequest(request.method, self._origin, target, headers, content, seconds)

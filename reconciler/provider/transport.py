@@ -1,6 +1,6 @@
 """One request, one total deadline, one bounded answer; nothing is ever sent twice.
 
-`sender` sends every request through here. httpx's own time-outs are for each read: a server
+`sender` sends every request through here. httpcore's own time-outs are for each read: a server
 that sends a byte now and then holds it for ever, and a small answer may inflate to gigabytes. So
 this transport clamps every socket operation to what is left of the request's deadline, and reads
 the whole answer, raw and inflated, within a limit. It never retries, and raises `NotSent` where
@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+import certifi
 import httpcore
-import httpx
 
 from reconciler.clock import Clock
 from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, escaped
 from reconciler.provider import proxy
+from reconciler.provider.message import HttpRequest, HttpResponse, Origin, base_of, headers_of
 
 # Seconds for everything about one request, from its first packet to the answer's last byte.
 REQUEST_DEADLINE = 10.0
@@ -44,12 +45,12 @@ _BEFORE_SENDING = (
 )
 
 
-class DeadlineTransport(httpx.BaseTransport):
+class DeadlineTransport:
     """httpcore's connection pool under a deadline.
 
     The deadline is a number of seconds for everything: connecting, sending, and the whole answer.
     (Resolving a host name is left to the system's resolver and its own time-outs.)
-    A request with much to send asks for more of them in ``extensions["extra_seconds"]``.
+    A request with much to send asks for more of them.
     """
 
     def __init__(
@@ -62,10 +63,10 @@ class DeadlineTransport(httpx.BaseTransport):
         self._deadline = deadline
         self._proxies = proxies
         self._current = _Deadline(clock)
-        self._pools: dict[tuple[str, str, int | None], httpcore.ConnectionPool] = {}
+        self._pools: dict[Origin, httpcore.ConnectionPool] = {}
         self._making = threading.Lock()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def exchange(self, request: HttpRequest) -> HttpResponse:
         """Send once and read the whole answer.
 
         Raises:
@@ -73,19 +74,10 @@ class DeadlineTransport(httpx.BaseTransport):
             OutcomeUnknown: the connection broke, the deadline passed, or the answer is too long.
             UsageError: the environment names a proxy that is none, or certificates that cannot be read.
         """
-        seconds = self._deadline + float(request.extensions.get("extra_seconds", 0.0))
+        seconds = self._deadline + request.extra_seconds
         self._current.begin(seconds)
-        url = request.url
         try:
-            answer = self._pool(url).handle_request(
-                httpcore.Request(
-                    method=request.method,
-                    url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions={"timeout": {"pool": seconds}},
-                )
-            )
+            answer = self._pool(request.origin).handle_request(_sent(request, seconds))
             try:
                 content = _bounded(typing.cast("Iterable[bytes]", answer.stream))
             finally:
@@ -94,11 +86,8 @@ class DeadlineTransport(httpx.BaseTransport):
             raise NotSent(escaped(_words(error, "no connection"))) from error
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise OutcomeUnknown(_words(error, "the connection broke")) from error
-        headers = httpx.Headers(answer.headers)
-        content = _inflated(content, headers.pop("content-encoding", "identity"))
-        headers.pop("transfer-encoding", None)
-        headers.pop("content-length", None)
-        return httpx.Response(answer.status, headers=headers, content=content)
+        headers = headers_of(answer.headers)
+        return HttpResponse(answer.status, headers, _inflated(content, headers.get("content-encoding", "identity")))
 
     def prepare(self, url: str) -> None:
         """Find out what stands between here and this server, and connect to nothing.
@@ -106,7 +95,7 @@ class DeadlineTransport(httpx.BaseTransport):
         Raises:
             UsageError: as for a request.
         """
-        self._pool(httpx.URL(url))
+        self._pool(base_of(url)[0])
 
     def close(self) -> None:
         """Close every connection."""
@@ -124,16 +113,15 @@ class DeadlineTransport(httpx.BaseTransport):
     ) -> None:
         self.close()
 
-    def _pool(self, url: httpx.URL) -> httpcore.ConnectionPool:
-        key = (url.scheme, url.host, url.port)
+    def _pool(self, origin: Origin) -> httpcore.ConnectionPool:
         with self._making:
-            if key not in self._pools:
-                through = proxy.proxy_for(url.scheme, url.raw_host.decode(), url.port, self._proxies())
+            if origin not in self._pools:
+                through = proxy.proxy_for(origin.scheme, origin.host, origin.port, self._proxies())
                 if through is not None and through.url.scheme == b"https":
                     through.ssl_context = _tls()
-                self._pools[key] = httpcore.ConnectionPool(
+                self._pools[origin] = httpcore.ConnectionPool(
                     # A TLS context takes 20 ms to make, which loopback and plain HTTP need not pay.
-                    ssl_context=_tls() if url.scheme == "https" else None,
+                    ssl_context=_tls() if origin.scheme == "https" else None,
                     proxy=through,
                     max_connections=16,
                     max_keepalive_connections=16,
@@ -141,13 +129,28 @@ class DeadlineTransport(httpx.BaseTransport):
                     retries=0,
                     network_backend=_Network(self._current),
                 )
-            return self._pools[key]
+            return self._pools[origin]
+
+
+def _sent(request: HttpRequest, seconds: float) -> httpcore.Request:
+    origin = request.origin
+    return httpcore.Request(
+        request.method,
+        httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=request.target),
+        headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in request.headers.items()],
+        content=request.content,
+        extensions={"timeout": {"pool": seconds}},
+    )
 
 
 def _tls() -> ssl.SSLContext:
+    """Trusts what OpenSSL's variables name, else what Mozilla trusts."""
+    file, directory = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     try:
-        return httpx.create_ssl_context()
-    except OSError as error:  # httpx reads what these two variables name
+        if file or directory:
+            return ssl.create_default_context(cafile=file or None, capath=None if file else directory)
+        return ssl.create_default_context(cafile=certifi.where())
+    except OSError as error:
         named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
         raise UsageError(
             f"the certificates that {' or '.join(named) or 'this installation'} names cannot be read: {error}"

@@ -1,11 +1,11 @@
 """Proxies: which one the environment names, and that no key goes to one that the operator excluded."""
 
-import httpx
 import pytest
 
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.provider import DeadlineTransport
+from reconciler.provider.message import base_of
 from reconciler.provider.proxy import bypasses, from_environment, proxy_for
 
 # The entry, the host and port, and whether it goes directly; where curl and Go differ, as whoever sends it directly.
@@ -176,14 +176,14 @@ def test_the_key_goes_to_no_proxy_that_the_operator_excluded(base_url: str, excl
     for no, through in ((excluded, False), ("elsewhere.org", True)):
         told = {"https": "http://proxy", "no": no}
         with DeadlineTransport(SystemClock(), proxies=lambda told=told: told) as transport:  # type: ignore[misc]
-            assert (transport._pool(httpx.URL(base_url))._proxy is not None) is through
+            assert (transport._pool(base_of(base_url)[0])._proxy is not None) is through
 
 
 def test_one_host_may_be_reached_both_ways() -> None:
     told = {"https": "http://proxy", "no": "gateway.corp:8443"}
     with DeadlineTransport(SystemClock(), proxies=lambda: told) as transport:
-        assert transport._pool(httpx.URL("https://gateway.corp/v1"))._proxy is not None
-        assert transport._pool(httpx.URL("https://gateway.corp:8443/v1"))._proxy is None
+        assert transport._pool(base_of("https://gateway.corp/v1")[0])._proxy is not None
+        assert transport._pool(base_of("https://gateway.corp:8443/v1")[0])._proxy is None
 
 
 def test_a_proxy_that_is_none_is_told_before_any_request() -> None:
