@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fakes.forked import program
+
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *(path / "README.md" for path in EXAMPLES))
@@ -33,7 +35,7 @@ case " $* " in
   " apply "*) ;;
   *) unset RECONCILER_SANDBOX_SPEED ;;
 esac
-exec {python} -m reconciler "$@"
+exec {program} "$@"
 """
 
 # What differs from run to run, and what stands for it.
@@ -135,7 +137,7 @@ def contradiction(block: Block, printed: str) -> str:
 def make_shim(directory: Path) -> Path:
     """A directory for PATH with the `reconciler` of this environment."""
     directory.mkdir(parents=True)
-    (script := directory / "reconciler").write_text(_SHIM.format(python=sys.executable))
+    (script := directory / "reconciler").write_text(_SHIM.format(program=" ".join(program())))
     script.chmod(0o755)
     return directory
 

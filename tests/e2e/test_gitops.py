@@ -17,6 +17,7 @@ from reconciler.cli.group import command_named
 from reconciler.render.markdown import marker
 from reconciler.source import read_directory
 from tests.e2e.pages import ROOT, STATE
+from tests.fakes.forked import program
 
 EXAMPLE = ROOT / "examples" / "05-gitops-github"
 FILE = EXAMPLE / ".github" / "workflows" / "fine-tuning.yaml"
@@ -24,7 +25,7 @@ WORKFLOW: dict[str, Any] = yaml.load(FILE.read_text(), Loader=yaml.BaseLoader)  
 JOBS: dict[str, Any] = WORKFLOW["jobs"]
 BOT = "github-actions[bot]"
 
-SHIM = f'#!/bin/sh\nexec {sys.executable} -m reconciler "$@"\n'
+SHIM = '#!/bin/sh\nexec {} "$@"\n'
 
 # What the workflow asks of GitHub, over comments in a file. Each comment is a page of its own.
 GH = f"""#!{sys.executable}
@@ -135,7 +136,7 @@ def runner(tmp_path: Path) -> Runner:
         pytest.skip("needs jq, as GitHub's runners have it")
     shutil.copytree(EXAMPLE, tmp_path / "checkout", ignore=STATE)
     (tmp_path / "bin").mkdir()
-    for name, text in (("reconciler", SHIM), ("gh", GH)):
+    for name, text in (("reconciler", SHIM.format(" ".join(program()))), ("gh", GH)):
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
     return Runner(tmp_path / "checkout", tmp_path / "bin")

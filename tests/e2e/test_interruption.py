@@ -7,7 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,9 +19,10 @@ from reconciler.errors import JournalError
 from reconciler.sandbox import EmbeddedSandbox
 from tests.fakes.commands import at_a_terminal
 from tests.fakes.fleets import FleetDirectory
+from tests.fakes.forked import program
 
 QUIET = "\ninterrupted\n"
-PROGRAM = [sys.executable, "-m", "reconciler"]
+STARTED = [sys.executable, "-m", "reconciler"]
 _PATIENCE = 60  # seconds: a process that was to end hangs, where a busy machine would only be slow
 
 
@@ -72,7 +73,7 @@ def until(words: str, log: IO[str]) -> None:
 
 def still_training(fleet: FleetDirectory) -> str:
     """What is said when an `apply` of the job `a` is interrupted while it waits."""
-    status = subprocess.run([*PROGRAM, "status", str(fleet.root), "-o", "json"], check=True, capture_output=True)
+    status = subprocess.run([*program(), "status", str(fleet.root), "-o", "json"], check=True, capture_output=True)
     (job,) = json.loads(status.stdout)["items"]
     return (
         f"\ninterrupted; nothing more is sent. Still training at the provider: a ({job['job_id']}); "
@@ -91,7 +92,7 @@ def still_training(fleet: FleetDirectory) -> str:
     ids=str,
 )
 def test_a_command_ends_as_with_ctrl_c(fleet: FleetDirectory, sent: signal.Signals, ignored: list[str]) -> None:
-    with begun([*ignoring(*ignored), *PROGRAM, "apply", str(fleet.root), "--wait"]) as (process, log):
+    with begun([*ignoring(*ignored), *program(), "apply", str(fleet.root), "--wait"]) as (process, log):
         until("so far", log)
         process.send_signal(sent)
         assert process.wait(_PATIENCE) == 130
@@ -101,7 +102,7 @@ def test_a_command_ends_as_with_ctrl_c(fleet: FleetDirectory, sent: signal.Signa
 
 
 def test_nohup_keeps_a_command_going(fleet: FleetDirectory) -> None:
-    with begun([*ignoring("HUP"), *PROGRAM, "apply", str(fleet.root), "--wait"]) as (process, log):
+    with begun([*ignoring("HUP"), *program(), "apply", str(fleet.root), "--wait"]) as (process, log):
         until("so far", log)
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)  # had the first one counted, this one would end it without a word
@@ -113,8 +114,8 @@ def test_nohup_keeps_a_command_going(fleet: FleetDirectory) -> None:
 def test_a_command_that_only_looks_says_only_that_it_ended(
     fleet: FleetDirectory, sent: signal.Signals, form: str
 ) -> None:
-    subprocess.run([*PROGRAM, "apply", str(fleet.root)], check=True, capture_output=True)
-    arguments = [*PROGRAM, "events", "a", "-d", str(fleet.root), "--follow", "-o", form]
+    subprocess.run([*program(), "apply", str(fleet.root)], check=True, capture_output=True)
+    arguments = [*program(), "events", "a", "-d", str(fleet.root), "--follow", "-o", form]
     with begun(arguments, stdout=subprocess.PIPE) as (process, log):
         assert process.stdout is not None
         until("Created", process.stdout)
@@ -133,7 +134,7 @@ def test_a_command_that_only_looks_says_only_that_it_ended(
 
 
 def test_an_interrupted_apply_is_one_document(fleet: FleetDirectory) -> None:
-    arguments = [*PROGRAM, "apply", str(fleet.root), "--wait", "-o", "json"]
+    arguments = [*program(), "apply", str(fleet.root), "--wait", "-o", "json"]
     with begun(arguments, stdout=subprocess.PIPE) as (process, log):
         until("so far", log)
         process.send_signal(signal.SIGTERM)
@@ -197,8 +198,8 @@ def test_what_cannot_be_explained_is_an_interruption_all_the_same() -> None:
 
 
 def test_an_interrupt_that_cannot_be_told_has_its_exit_code(fleet: FleetDirectory) -> None:
-    subprocess.run([*PROGRAM, "apply", str(fleet.root)], check=True, capture_output=True)
-    arguments = [*PROGRAM, "events", "a", "-d", str(fleet.root), "--follow"]
+    subprocess.run([*program(), "apply", str(fleet.root)], check=True, capture_output=True)
+    arguments = [*program(), "events", "a", "-d", str(fleet.root), "--follow"]
     with Path("/dev/full").open("w") as full, begun(arguments, stderr=full, stdout=subprocess.PIPE) as (process, out):
         until("Created", out)
         process.send_signal(signal.SIGTERM)
@@ -210,7 +211,7 @@ def test_as_process_1_every_command_ends(fleet: FleetDirectory, tmp_path: Path, 
     inner = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     if subprocess.run([*inner, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine lets nobody make a process namespace")
-    subprocess.run([*PROGRAM, "apply", str(fleet.root)], check=True, capture_output=True)
+    subprocess.run([*program(), "apply", str(fleet.root)], check=True, capture_output=True)
     arguments, sign, code = {
         "apply": (["apply", str(fleet.root), "--wait"], "so far", 130),
         "events": (["events", "a", "-d", str(fleet.root), "--follow", "-v"], "request.completed", 130),
@@ -218,15 +219,25 @@ def test_as_process_1_every_command_ends(fleet: FleetDirectory, tmp_path: Path, 
         "run": (["run", str(fleet.root)], "daemon.started", 0),
     }[command]
     shell = 'exec "$@" 1>&2'  # the sandbox prints its URL on stdout
-    with begun([*inner, "sh", "-c", shell, "-", *PROGRAM, *arguments]) as (process, log):
+    with begun([*inner, "sh", "-c", shell, "-", *STARTED, *arguments]) as (process, log):
         until(sign, log)
         (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         os.kill(int(first), signal.SIGTERM)
         assert process.wait(_PATIENCE) == code
 
 
-def run(fleet: FleetDirectory) -> list[str]:
-    return [*PROGRAM, "run", str(fleet.root), "--log-format", "json", "--stability", "0", "--interval", "1h"]
+def run(fleet: FleetDirectory, words: Sequence[str] | None = None) -> list[str]:
+    return [
+        *(words or program()),
+        "run",
+        str(fleet.root),
+        "--log-format",
+        "json",
+        "--stability",
+        "0",
+        "--interval",
+        "1h",
+    ]
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -257,7 +268,7 @@ def test_a_daemon_whose_terminal_is_closed_stops(fleet: FleetDirectory) -> None:
     # The first terminal that the leader of a session opens is the session's.
     shell = ["sh", "-c", """exec "$@" <"$TERMINAL" """, "-"]
     place = os.environ | {"TERMINAL": os.ttyname(follower)}
-    with begun([*shell, *run(fleet)], env=place, start_new_session=True) as (process, log):
+    with begun([*shell, *run(fleet, STARTED)], env=place, start_new_session=True) as (process, log):
         until("pass.completed", log)
         os.close(follower)
         os.close(leader)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,21 @@ from reconciler.sandbox import EmbeddedSandbox
 from tests.e2e.chaos import Judge, chaos
 from tests.fakes.faulty import HANG, Proxy, Reply, Request
 from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job
+from tests.fakes.forked import program
 
 KEY = "sk-a-key-that-must-appear-nowhere"
+
+
+STARTED = (sys.executable, "-m", "reconciler")
 
 
 class Running:
     """A daemon, and its log as it comes."""
 
-    def __init__(self, fleet: FleetDirectory, *options: str) -> None:
+    def __init__(self, fleet: FleetDirectory, *options: str, words: Sequence[str] | None = None) -> None:
         told = ["--first-run", "--settle", "0", "--stability", "100ms", "--interval", "300ms", "--log-format", "json"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "run", str(fleet.root), *told, *options],
+            [*(words or program()), "run", str(fleet.root), *told, *options],
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "OPENAI_API_KEY": KEY},
@@ -75,8 +79,8 @@ class Running:
 
 
 @contextmanager
-def running(fleet: FleetDirectory, *options: str) -> Iterator[Running]:
-    daemon = Running(fleet, *options)
+def running(fleet: FleetDirectory, *options: str, words: Sequence[str] | None = None) -> Iterator[Running]:
+    daemon = Running(fleet, *options, words=words)
     try:
         yield daemon
     finally:
@@ -278,7 +282,7 @@ def test_a_state_directory_that_is_deleted_costs_nothing_but_waiting(fleet: Flee
 def test_the_key_is_in_no_line_and_no_argument(fleet: FleetDirectory, server: Proxy) -> None:
     fleet.job("a")
     server.fault = lambda request, answer: Reply(500, f"<html>{request.headers['authorization']}</html>".encode())
-    with running(fleet, "--verbose") as daemon:
+    with running(fleet, "--verbose", words=STARTED) as daemon:
         daemon.until("pass.failed")
         assert KEY.encode() not in Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes()
     assert KEY not in json.dumps([daemon.lines, daemon.plain])

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fakes.forked import program
+
 # Starting Python and importing the program takes ten times what a command does. So it is started once, and each
 # command is a child of it: its streams were made by this environment, its file descriptors are its own.
 _FORKING = """
@@ -97,7 +99,7 @@ def at_a_terminal(
     """
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "reconciler", *arguments],
+        [*program(), *arguments],
         stdin=follower,
         stdout=follower,
         stderr=follower,
@@ -123,7 +125,8 @@ def at_a_terminal(
 
 def in_a_shell(script: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """A line of bash; `$R` is the program and `$D` the directory."""
-    place = {"R": f"{sys.executable} -m reconciler", "D": str(directory)}
+    # A launcher cannot hand over a stream that is closed.
+    place = {"R": f"{sys.executable} -m reconciler" if "&-" in script else " ".join(program()), "D": str(directory)}
     return subprocess.run(
         ["bash", "-c", script], env=os.environ | place, capture_output=True, text=True, timeout=60, check=False
     )
