@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
@@ -20,7 +19,7 @@ from reconciler.sandbox import EmbeddedSandbox
 from reconciler.state.opening import FILE
 from tests.fakes.commands import at_a_terminal, in_a_shell
 from tests.fakes.faulty import Proxy, Reply, Request, reply
-from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job
+from tests.fakes.fleets import LOOPBACK, FleetDirectory, jobs_at, live, make_job
 from tests.fakes.manifests import as_yaml
 from tests.fakes.shell import Shell
 
@@ -743,7 +742,7 @@ def on_disk(fleet: FleetDirectory) -> dict[str, dict[str, Any]]:
 
 def cancelled_by_somebody(fleet: FleetDirectory, server: Proxy) -> None:
     (job_id,) = (job["id"] for job in jobs_at(server.base_url))
-    httpx.post(f"{server.base_url}/fine_tuning/jobs/{job_id}/cancel").raise_for_status()
+    LOOPBACK.post(f"{server.base_url}/fine_tuning/jobs/{job_id}/cancel").raise_for_status()
 
 
 def removed(fleet: FleetDirectory, server: Proxy) -> None:

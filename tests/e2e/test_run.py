@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from reconciler.sandbox import EmbeddedSandbox
 from tests.e2e.chaos import Judge, chaos
 from tests.fakes.faulty import HANG, Proxy, Reply, Request
-from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job
+from tests.fakes.fleets import LOOPBACK, FleetDirectory, jobs_at, live, make_job
 from tests.fakes.forked import program
 
 KEY = "sk-a-key-that-must-appear-nowhere"
@@ -186,11 +185,11 @@ def test_the_endpoints_tell_health_readiness_and_numbers(fleet: FleetDirectory, 
         daemon.until("job.created")
         daemon.until("job.event")
         url = f"http://127.0.0.1:{port}"
-        assert httpx.get(f"{url}/healthz").status_code == 200
-        ready = httpx.get(f"{url}/readyz", params={"verbose": ""})
+        assert LOOPBACK.get(f"{url}/healthz").status_code == 200
+        ready = LOOPBACK.get(f"{url}/readyz", params={"verbose": ""})
         lines = [f"[+]{check} ok" for check in ("listing", "source", "lock", "provider", "pass")]
         assert (ready.status_code, ready.text.splitlines()) == (200, [*lines, "ok"])
-        numbers = httpx.get(f"{url}/metrics").text
+        numbers = LOOPBACK.get(f"{url}/metrics").text
     for pattern in (
         r'^reconciler_passes_total\{fleet="\S+",result="success"\} [1-9]',
         r'^reconciler_jobs\{fleet="\S+",status="(validating_files|queued|running)"\} 1.0',
@@ -314,7 +313,7 @@ def test_the_judge_objects_to_a_cancel_of_what_was_wanted_all_its_life(
     job_id = make_job(server.base_url, metadata=marks)
     edit(fleet)
     judge.note()
-    httpx.post(f"{server.base_url}/fine_tuning/jobs/{job_id}/cancel").raise_for_status()
+    LOOPBACK.post(f"{server.base_url}/fine_tuning/jobs/{job_id}/cancel").raise_for_status()
     judge.look()
     assert bool(judge.violations) is wrong
 

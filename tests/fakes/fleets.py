@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,12 @@ from reconciler.settings import Settings
 from reconciler.source import read_directory
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.manifests import as_json
+
+# For servers of this machine: to load the certificates of the world takes longer than a hundred requests, and a
+# connection that is kept would outlive its server.
+LOOPBACK = httpx.Client(
+    verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+)
 
 BEGIN = Permission(first_run=True)
 SILENT = Listener(
@@ -113,7 +120,7 @@ def jobs_at(base_url: str, **marks: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after = ""
     while True:
-        answer = httpx.get(
+        answer = LOOPBACK.get(
             f"{base_url}/fine_tuning/jobs", params={"limit": "100", **({"after": after} if after else {})}
         ).json()
         found += answer["data"]
@@ -135,8 +142,8 @@ def make_job(base_url: str, **body: Any) -> str:
     content = b"".join(
         b'{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}\n' for _ in range(10)
     )
-    file_id = httpx.post(f"{base_url}/files", data=form, files={"file": ("x.jsonl", content)}).json()["id"]
-    answer = httpx.post(
+    file_id = LOOPBACK.post(f"{base_url}/files", data=form, files={"file": ("x.jsonl", content)}).json()["id"]
+    answer = LOOPBACK.post(
         f"{base_url}/fine_tuning/jobs", json={"model": "sandbox-slow", "training_file": file_id, **body}
     )
     return str(answer.json()["id"])

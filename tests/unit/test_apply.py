@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
-import httpx
 import pytest
 
 from reconciler.clock import SystemClock
@@ -29,7 +28,7 @@ from reconciler.state.schema import Identity
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.daemons import DaemonHarness
 from tests.fakes.faulty import DROP, HANG, Proxy, Reply, Request, as_it_is, once, reply
-from tests.fakes.fleets import BEGIN, SILENT, FleetDirectory, apply_once, jobs_at, live, make_job, run_of
+from tests.fakes.fleets import BEGIN, LOOPBACK, SILENT, FleetDirectory, apply_once, jobs_at, live, make_job, run_of
 
 
 @pytest.fixture
@@ -189,7 +188,7 @@ def test_going_back_to_a_spec_that_has_succeeded_costs_nothing(fleet: FleetDirec
 def test_somebody_elses_cancel_is_respected(fleet: FleetDirectory, server: Proxy) -> None:
     fleet.job("a")
     apply_once(fleet, server.base_url)
-    httpx.post(f"{server.base_url}/fine_tuning/jobs/{jobs_at(server.base_url)[0]['id']}/cancel")
+    LOOPBACK.post(f"{server.base_url}/fine_tuning/jobs/{jobs_at(server.base_url)[0]['id']}/cancel")
     result = apply_once(fleet, server.base_url)
     assert result.outcomes == ()
     assert result.last.after.plan.changes[0].reason is Reason.CANCELLED
@@ -943,7 +942,7 @@ def test_what_a_fresh_look_saw_ended_is_ended_whatever_the_listing_says(fleet: F
     apply_once(fleet, server.base_url)
     (job,) = jobs_at(server.base_url, job="a")
     stale = server.pass_on(Request("GET", "/v1/fine_tuning/jobs?limit=100", {}, b""))
-    httpx.post(f"{server.base_url}/fine_tuning/jobs/{job['id']}/cancel")
+    LOOPBACK.post(f"{server.base_url}/fine_tuning/jobs/{job['id']}/cancel")
     fleet.remove("a")
     listing = "/fine_tuning/jobs?limit=100"
     server.fault = lambda request, answer: stale if request.path.endswith(listing) else answer
@@ -1050,7 +1049,7 @@ def test_a_cancel_that_was_refused_does_not_make_somebody_elses_ours(fleet: Flee
     assert apply_once(fleet, server.base_url).exit_code == 1
     server.answer = answer
     fleet.job("a")
-    httpx.post(f"{server.base_url}/fine_tuning/jobs/{job['id']}/cancel")
+    LOOPBACK.post(f"{server.base_url}/fine_tuning/jobs/{job['id']}/cancel")
     result = apply_once(fleet, server.base_url)
     assert result.outcomes == ()
     assert ("a", Reason.CANCELLED) in {(c.name, c.reason) for c in result.last.after.plan.changes}
