@@ -1,10 +1,14 @@
-"""For every test: generated examples are the same in every run, and slow machines are no failure."""
+"""For every test: generated examples are the same in every run, and slow machines are no failure.
+
+`--hypothesis-profile deep` looks for new ones, for as long as it takes (docs/proof.md).
+"""
 
 import signal
 
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("deep", settings.get_profile("same"), derandomize=False, max_examples=5000)
 settings.load_profile("same")
 
 # A shell starts what runs in its background with Ctrl-C ignored, which the commands under test would inherit.

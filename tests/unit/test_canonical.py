@@ -6,7 +6,7 @@ import struct
 
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.canonical import canonical
@@ -21,13 +21,11 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=500)
 @given(values)
 def test_the_judge_agrees(value: object) -> None:
     assert canonical(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
-@settings(max_examples=2000)
 @given(st.integers(0, 2**64 - 1))
 def test_every_double_agrees(bits: int) -> None:
     (number,) = struct.unpack("<d", struct.pack("<Q", bits))

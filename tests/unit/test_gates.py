@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from reconciler.core.change import Action, Cancel
 from reconciler.core.desired import Expect
@@ -413,7 +413,6 @@ def test_another_host_is_refused_and_what_to_write_is_said(want: str, there: str
 # ── properties ──
 
 
-@settings(max_examples=300, deadline=None)
 @given(worlds())
 def test_a_gate_only_ever_takes_away(w: World) -> None:
     before, after = plan(w), gated(w, Permission())

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_every_prefix_of_a_stream_is_a_snapshot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loader", [yaml_text._LOADER, yaml.Loader], ids=["libyaml", "python"])
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     content=trapped_streams
     | changed_bytes((FLEET + MANIFEST.read_text()).encode())
@@ -108,13 +109,16 @@ SHAPES = {
 def test_no_manifest_costs_more_than_its_share(shape: str, tmp_path: Path) -> None:
     content = shape.encode()
     assert len(content) <= 1.1 * MEGABYTE
-    spent = cpu_seconds(lambda: read_stream(content, tmp_path), LIMIT)
     tracemalloc.start()
+    began = time.process_time()
     try:
         snapshot = read_stream(content, tmp_path)
+        spent = time.process_time() - began
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+    if spent >= LIMIT:  # to trace each allocation costs time, too
+        spent = cpu_seconds(lambda: read_stream(content, tmp_path), LIMIT)
     check(snapshot)
     assert len(snapshot.problems) <= 110
     assert spent < LIMIT

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from reconciler.core.change import Action, Cancel, Create, Hold
 from reconciler.core.fields import OnCancelled, OnChange, State
@@ -521,7 +521,6 @@ def acted(w: World, *, only: frozenset[str] | None = None) -> World:
     return replace(w, jobs=tuple(jobs.values()), memory=remembers)
 
 
-@settings(max_examples=600, deadline=None)
 @given(worlds())
 def test_plan_act_plan_is_empty(w: World) -> None:
     for _ in range(4):
@@ -529,7 +528,6 @@ def test_plan_act_plan_is_empty(w: World) -> None:
     assert plan(w).writes == ()
 
 
-@settings(max_examples=600, deadline=None)
 @given(worlds())
 def test_every_world_has_one_plan_that_keeps_the_promises(w: World) -> None:
     decided = plan(w)

@@ -8,7 +8,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
@@ -137,7 +137,6 @@ def test_what_is_valid_is_valid_to_editors_too(document: dict[str, Any]) -> None
     assert [error.message for error in JUDGE.iter_errors(document)] == []
 
 
-@settings(max_examples=300)
 @given(documents())
 def test_a_schema_and_validation_never_disagree(document: dict[str, Any]) -> None:
     assert JUDGE.is_valid(document) == is_valid(document), document

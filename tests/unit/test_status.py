@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.desired import Desired
@@ -486,7 +486,6 @@ def test_what_succeeded_says(jobs: list[Job], message: str) -> None:
     assert told["Succeeded"] == message
 
 
-@settings(max_examples=300)
 @given(worlds())
 def test_every_world_has_a_report_and_the_same_one_twice(w: World) -> None:
     first = report(w)
@@ -603,7 +602,6 @@ def test_a_text_that_some_reader_could_mistake_is_quoted(text: str) -> None:
 
 
 @given(st.text(min_size=1))
-@settings(max_examples=200, deadline=None)
 def test_any_text_comes_back_from_disk(text: str) -> None:
     (found,) = report(world([job()], [desired()])).values()
     files = _Files()

@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.source.examples import _PARSER, checked_lines
@@ -182,7 +182,6 @@ json_bits = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=1500)
 @given(json_bits | json_values(["a", "b"]).map(json.dumps))
 def test_a_line_has_a_flaw_where_it_is_refused_and_nowhere_else(text: str) -> None:
     try:
@@ -195,7 +194,6 @@ def test_a_line_has_a_flaw_where_it_is_refused_and_nowhere_else(text: str) -> No
         assert flaw_of(text) is None
 
 
-@settings(max_examples=500)
 @given(json_bits.map(str.encode) | st.binary(max_size=40))
 def test_whatever_a_file_holds_what_is_said_is_one_harmless_line(content: bytes) -> None:
     said = told(content)

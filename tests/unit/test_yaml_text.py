@@ -3,7 +3,7 @@
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.source.yaml_text import ParsedFile, read_documents
@@ -314,19 +314,16 @@ def test_every_prefix_of_a_valid_manifest_is_read_without_a_foreign_exception() 
         assert isinstance(read_documents(content[:end]), ParsedFile)
 
 
-@settings(max_examples=1500)
 @given(yaml_like)
 def test_anything_that_looks_like_yaml(text: str) -> None:
     assert isinstance(read_documents(text.encode()), ParsedFile)
 
 
-@settings(max_examples=500)
 @given(st.binary(max_size=60))
 def test_any_bytes(content: bytes) -> None:
     assert isinstance(read_documents(content), ParsedFile)
 
 
-@settings(max_examples=500)
 @given(changed_bytes(MANIFEST.read_bytes()))
 def test_a_valid_manifest_with_a_few_bytes_changed(content: bytes) -> None:
     assert isinstance(read_documents(content), ParsedFile)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.job import Marks
@@ -133,7 +133,6 @@ def hostile_wire() -> Iterator[tuple[Wire, list[Reply]]]:
         yield wire, answers
 
 
-@settings(max_examples=250)
 @given(
     status=statuses,
     body=bodies,
