@@ -7,6 +7,7 @@ import pytest
 from tests.sim.bugs import BUGS, Bug
 from tests.sim.explore import plans
 from tests.sim.story import play
+from tests.sim.workers import whole_worlds
 from tests.sim.world import scratch
 
 # Coverage counts what the tests of each module reach; tracing thousands of schedules would triple their time.
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.no_cover
 
 @pytest.fixture(autouse=True)
 def _files() -> Iterator[None]:
-    with scratch():
+    with scratch(), whole_worlds():
         yield
 
 
