@@ -1,11 +1,13 @@
-"""The official client as a judge: what it can read and walk is the API."""
+"""The official client as a judge: what it can read and walk is the API.
+
+It is imported within a test: that takes a second, and each process that runs some of the tests reads every module.
+"""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import openai
 import pytest
 
 from reconciler.sandbox import EmbeddedSandbox
@@ -16,11 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import openai
+
     from tests.fakes.clocks import ManualClock
 
 
 @contextmanager
 def _client(directory: Path, clock: ManualClock) -> Iterator[openai.OpenAI]:
+    import openai
+
     with (
         EmbeddedSandbox(directory, clock=clock.time) as sandbox,
         openai.OpenAI(base_url=sandbox.base_url, api_key="sk-any", max_retries=0) as client,
@@ -92,6 +98,8 @@ def test_listing_is_filtered_by_metadata(tmp_path: Path) -> None:
 
 
 def test_cancelled_job_stays_cancelled_and_cannot_be_cancelled_again(tmp_path: Path) -> None:
+    import openai
+
     clock = a_clock()
     with _client(tmp_path, clock) as client:
         job = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=_upload(client))
@@ -153,6 +161,8 @@ def test_checkpoints_are_the_last_three_and_the_highest_is_the_model(tmp_path: P
 
 
 def test_file_is_uploaded_listed_read_and_deleted(tmp_path: Path) -> None:
+    import openai
+
     with _client(tmp_path, a_clock()) as client:
         other = client.files.create(file=("notes.txt", b"notes"), purpose="assistants")
         file = client.files.create(file=("../train.jsonl", examples()), purpose="fine-tune")
@@ -172,6 +182,8 @@ def test_file_is_uploaded_listed_read_and_deleted(tmp_path: Path) -> None:
 
 
 def test_refusals_reach_the_client_as_its_own_errors(tmp_path: Path) -> None:
+    import openai
+
     with _client(tmp_path, a_clock()) as client:
         training_file = _upload(client)
         with pytest.raises(openai.RateLimitError) as quota:
