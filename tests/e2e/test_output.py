@@ -100,8 +100,8 @@ def test_yaml_is_read_as_it_was_by_readers_of_both_kinds(capsys: pytest.CaptureF
 def test_yaml_survives_an_encoding_that_cannot_hold_it(fleet: FleetDirectory) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PYTHONIOENCODING": "ascii"}
     (fleet.root / "\u8266.yaml").write_text("a: [")
-    with started(environment) as run:
-        told = [read(form, run("validate", fleet.root, "-o", form).stdout.decode("ascii")) for form in ("json", "yaml")]
+    run = started(environment)
+    told = [read(form, run("validate", fleet.root, "-o", form).stdout.decode("ascii")) for form in ("json", "yaml")]
     assert told[0] == told[1]
     assert told[0]["problems"][0]["path"].endswith("/\u8266.yaml")
 

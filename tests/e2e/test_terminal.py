@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,15 +26,15 @@ def fleet(tmp_path: Path) -> FleetDirectory:
     return directory
 
 
-def program(environment: dict[str, str]) -> AbstractContextManager[Program]:
+def program(environment: dict[str, str]) -> Program:
     """The program in this environment, whose output is bytes."""
     return started({k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | environment)
 
 
 def ran(arguments: list[str], environment: dict[str, str]) -> Ended:
     """One command of it."""
-    with program(environment) as run:
-        return run(*arguments)
+    run = program(environment)
+    return run(*arguments)
 
 
 def encoding(environment: dict[str, str]) -> str:
@@ -59,25 +58,25 @@ def test_every_command_ends_as_it_would_in_utf_8(fleet: FleetDirectory, environm
         (["plan", root, "-o", "markdown", *fast], 0),
         (["run", "--help"], 0),
     )
-    with program(environment) as run:
-        for arguments, code in commands:
-            done = run(*arguments)
-            told = done.stdout.decode(encoding(environment)), done.stderr.decode(encoding(environment))
-            assert (done.returncode, "Traceback" in told[1]) == (code, False), (arguments, told)
-        fleet.job("a", model="gpt-4o-mini", suffix="\u00fc")
-        assert run("plan", root, *fast).returncode == 0
+    run = program(environment)
+    for arguments, code in commands:
+        done = run(*arguments)
+        told = done.stdout.decode(encoding(environment)), done.stderr.decode(encoding(environment))
+        assert (done.returncode, "Traceback" in told[1]) == (code, False), (arguments, told)
+    fleet.job("a", model="gpt-4o-mini", suffix="\u00fc")
+    assert run("plan", root, *fast).returncode == 0
 
 
 @pytest.mark.parametrize("environment", [ENCODINGS[0], C_LOCALE], ids=str)
 def test_what_is_wrong_is_told_in_any_encoding(fleet: FleetDirectory, environment: dict[str, str]) -> None:
     wrong: dict[str, object] = {"training_file": "data/x.jsonl", "\u00fcber": 1, "suffix": "\u201cx\u201d"}
     fleet.job("a", **wrong)
-    with program(environment) as run:
-        for form in ("text", "json", "github"):
-            done = run("validate", fleet.root, "-o", form)
-            assert (done.returncode, done.stderr) == (1, b""), form
-            assert b"no such file" in done.stdout
-        done = run("apply", fleet.root)
+    run = program(environment)
+    for form in ("text", "json", "github"):
+        done = run("validate", fleet.root, "-o", form)
+        assert (done.returncode, done.stderr) == (1, b""), form
+        assert b"no such file" in done.stdout
+    done = run("apply", fleet.root)
     assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
 
 
@@ -92,19 +91,19 @@ def test_whatever_a_server_says_is_told(fleet: FleetDirectory, tmp_path: Path, e
     fleet.job("a", model="sandbox-fast", suffix="fail-file")
     with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
         proxy.fault = fault
-        with program(environment | {"OPENAI_BASE_URL": proxy.base_url}) as run:
-            for command, *options in (
-                ["apply", fleet.root, "--yes", "--first-run", "--settle", "0", "--wait"],
-                ["status", fleet.root],
-                ["describe", "a", "-d", fleet.root],
-                ["describe", "a", "-d", fleet.root, "-o", "json"],
-                ["describe", "a", "-d", fleet.root, "-o", "yaml"],
-                ["apply", fleet.root, "--yes", "--settle", "0", "-v", "--log-format", "text"],
-            ):
-                done = run(command, *options)
-                assert b"Traceback" not in done.stderr
-                assert b"Gr" in done.stdout + done.stderr
-                assert done.returncode == (5 if "--wait" in options else 0)
+        run = program(environment | {"OPENAI_BASE_URL": proxy.base_url})
+        for command, *options in (
+            ["apply", fleet.root, "--yes", "--first-run", "--settle", "0", "--wait"],
+            ["status", fleet.root],
+            ["describe", "a", "-d", fleet.root],
+            ["describe", "a", "-d", fleet.root, "-o", "json"],
+            ["describe", "a", "-d", fleet.root, "-o", "yaml"],
+            ["apply", fleet.root, "--yes", "--settle", "0", "-v", "--log-format", "text"],
+        ):
+            done = run(command, *options)
+            assert b"Traceback" not in done.stderr
+            assert b"Gr" in done.stdout + done.stderr
+            assert done.returncode == (5 if "--wait" in options else 0)
 
 
 @pytest.mark.parametrize(
@@ -121,14 +120,14 @@ def test_a_file_whose_name_the_locale_cannot_write(
 ) -> None:
     (fleet.root / "data" / "train.jsonl").rename(fleet.root / "data" / "caf\u00e9.jsonl")
     fleet.job("a", training_file="data/caf\u00e9.jsonl")
-    with program(environment) as run:
-        for command in ("validate", "apply"):
-            done = run(command, fleet.root)
-            assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
-            assert words in done.stdout + done.stderr
-        fleet.job("a")
-        (fleet.root / "a.yaml").rename(fleet.root / "\u00e9.yaml")
-        assert words in run("validate", fleet.root).stdout
+    run = program(environment)
+    for command in ("validate", "apply"):
+        done = run(command, fleet.root)
+        assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
+        assert words in done.stdout + done.stderr
+    fleet.job("a")
+    (fleet.root / "a.yaml").rename(fleet.root / "\u00e9.yaml")
+    assert words in run("validate", fleet.root).stdout
 
 
 def test_a_name_that_is_no_text_is_told(fleet: FleetDirectory) -> None:
@@ -147,11 +146,11 @@ def test_a_directory_whose_name_is_no_text_is_one(
     odd = os.fsdecode(b"\xe9")
     root = fleet.root.rename(tmp_path / odd)
     places = ["--state-dir", tmp_path / f"{odd}{odd}", "--sandbox-dir", tmp_path / (odd * 3)]
-    with program(environment) as run:
-        for command in ("apply", "status", "plan", "apply"):
-            for arguments in ([], places):
-                done = run(command, root, *arguments)
-                assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done
+    run = program(environment)
+    for command in ("apply", "status", "plan", "apply"):
+        for arguments in ([], places):
+            done = run(command, root, *arguments)
+            assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done
 
 
 def test_a_handler_that_raises_for_nothing_is_kept(tmp_path: Path) -> None:

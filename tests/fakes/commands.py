@@ -1,6 +1,7 @@
 """The program in a process of its own: with streams of any kind, at a terminal, in a line of bash."""
 
-import contextlib
+import atexit
+import functools
 import json
 import os
 import pty
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ for line in os.fdopen(requests):
     request = json.loads(line)
     child = os.fork()
     if not child:
+        os.chdir(os.fsdecode(request["directory"].encode("latin-1")))
+        os.environ.clear()
+        os.environb.update((n.encode("latin-1"), v.encode("latin-1")) for n, v in request["environment"].items())
         for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
             os.dup2(os.open(request[name], os.O_RDONLY if number == 0 else os.O_WRONLY), number)
         main([os.fsdecode(argument.encode("latin-1")) for argument in request["arguments"]])
@@ -47,33 +51,35 @@ class Ended:
 class Program:
     """The program as it was started in one environment; call it with the arguments of a command."""
 
-    def __init__(self, directory: Path, requests: int, answers: int) -> None:
-        self._directory = directory
-        self._requests = os.fdopen(requests, "w")
-        self._answers = os.fdopen(answers)
+    def __init__(self, server: "_Server", environment: Mapping[str, str]) -> None:
+        self._server = server
+        self._environment = environment
 
     def __call__(self, *arguments: object) -> Ended:
-        files = {"stdin": os.devnull} | {name: str(self._directory / name) for name in ("stdout", "stderr")}
+        files = {"stdin": os.devnull} | {name: str(self._server.directory / name) for name in ("stdout", "stderr")}
         out, err = Path(files["stdout"]), Path(files["stderr"])
         out.write_bytes(b"")
         err.write_bytes(b"")
-        # A command line is bytes, which the locale over there decodes; latin-1 carries each of them.
-        encoded = [os.fsencode(str(argument)).decode("latin-1") for argument in arguments]
-        self._requests.write(json.dumps({"arguments": encoded, **files}) + "\n")
-        self._requests.flush()
-        return Ended(int(self._answers.readline()), out.read_bytes(), err.read_bytes())
-
-    def close(self) -> None:
-        self._requests.close()
-        self._answers.close()
+        request = {
+            "arguments": [_encoded(argument) for argument in arguments],
+            "environment": {_encoded(name): _encoded(value) for name, value in self._environment.items()},
+            "directory": _encoded(Path.cwd()),
+        }
+        return Ended(self._server.run(json.dumps(request | files)), out.read_bytes(), err.read_bytes())
 
 
-@contextlib.contextmanager
-def started(environment: Mapping[str, str], *, prelude: str = "") -> Iterator[Program]:
-    """The program in exactly this environment; ``prelude`` is Python that comes before its first import."""
-    theirs, ours = os.pipe(), os.pipe()
-    with tempfile.TemporaryDirectory() as directory:
-        process = subprocess.Popen(
+def _encoded(text: object) -> str:
+    """A command line is bytes, which the locale over there decodes; latin-1 carries each of them."""
+    return os.fsencode(str(text)).decode("latin-1")
+
+
+class _Server:
+    """The process whose children the commands are."""
+
+    def __init__(self, environment: Mapping[str, str], prelude: str) -> None:
+        theirs, ours = os.pipe(), os.pipe()
+        self._place = tempfile.TemporaryDirectory()
+        self._process = subprocess.Popen(
             [sys.executable, "-c", prelude + _FORKING, str(theirs[0]), str(ours[1])],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -82,12 +88,33 @@ def started(environment: Mapping[str, str], *, prelude: str = "") -> Iterator[Pr
         )
         os.close(theirs[0])
         os.close(ours[1])
-        program = Program(Path(directory), theirs[1], ours[0])
-        try:
-            yield program
-        finally:
-            program.close()
-            process.wait()
+        self._requests = os.fdopen(theirs[1], "w")
+        self._answers = os.fdopen(ours[0])
+        self.directory = Path(self._place.name)
+
+    def run(self, request: str) -> int:
+        self._requests.write(request + "\n")
+        self._requests.flush()
+        return int(self._answers.readline())
+
+    def stop(self) -> None:
+        self._requests.close()
+        self._answers.close()
+        self._process.wait()
+        self._place.cleanup()
+
+
+def started(environment: Mapping[str, str], *, prelude: str = "") -> Program:
+    """The program in exactly this environment; ``prelude`` is Python that comes before its first import."""
+    read_at_start = {name: value for name, value in environment.items() if name.startswith(("PYTHON", "LC_", "LANG"))}
+    return Program(_server(tuple(sorted(read_at_start.items())), prelude), environment)
+
+
+@functools.cache
+def _server(environment: tuple[tuple[str, str], ...], prelude: str) -> _Server:
+    server = _Server(dict(environment), prelude)
+    atexit.register(server.stop)
+    return server
 
 
 def at_a_terminal(
