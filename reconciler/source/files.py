@@ -31,6 +31,15 @@ class Absent(Unfit):
     """There is none."""
 
 
+def is_unicode(text: str) -> bool:
+    """Whether it can be written: no half of a surrogate pair, as an escape or an odd file name may leave one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def unnamed() -> Unfit:
     """A name that is no text: the fault of the name, or of a locale that knows fewer characters than it has."""
     encoding = sys.getfilesystemencoding()

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from reconciler.errors import escaped
-from reconciler.source.yaml_text import is_unicode
+from reconciler.source.files import is_unicode
 
 # Far beyond any example; Python's own parser gives up at about a thousand.
 DEPTH_LIMIT = 500

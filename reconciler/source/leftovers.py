@@ -11,9 +11,9 @@ from reconciler.core.documents import API_VERSION
 from reconciler.core.snapshot import Snapshot
 from reconciler.errors import escaped
 from reconciler.source.envelope import Belongs, belongs, documents_in, name_of
-from reconciler.source.files import Unfit, read_bounded, real_path
+from reconciler.source.files import Unfit, is_unicode, read_bounded, real_path
 from reconciler.source.tree import others
-from reconciler.source.yaml_text import BYTES_LIMIT, is_unicode, read_documents
+from reconciler.source.yaml_text import BYTES_LIMIT, read_documents
 
 
 def leftovers_of(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, str]:

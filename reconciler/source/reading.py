@@ -4,6 +4,7 @@
 between documents (a doubled name, a missing fleet, a job built on no other) is not looked for here.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -231,11 +232,11 @@ class Reading:
 def _items(document: Document) -> Iterator[Document]:
     """The documents of a `kind: List`, each with its own positions."""
     below: dict[int, dict[Keys, tuple[int, int]]] = {}
-    for path, position in document.positions.items():
+    for path, position in document.find_positions().items():
         if len(path) > 1 and path[0] == "items" and isinstance(path[1], int):
             below.setdefault(path[1], {})[path[2:]] = position
     for index, value in enumerate(listed(document.value)):
-        yield Document(value, below[index], document.flawed)
+        yield Document(value, below[index][()], functools.partial(dict, below[index]), document.flawed)
 
 
 def _is_stand_in(key: str | int) -> bool:

@@ -15,8 +15,16 @@ from reconciler.core.documents import TrainingFile
 from reconciler.core.nearest import nearest
 from reconciler.errors import SourceError, escaped
 from reconciler.source.examples import checked_lines
-from reconciler.source.files import Absent, Unfit, digest_of, open_regular, real_path, training_lines, unnamed
-from reconciler.source.yaml_text import is_unicode
+from reconciler.source.files import (
+    Absent,
+    Unfit,
+    digest_of,
+    is_unicode,
+    open_regular,
+    real_path,
+    training_lines,
+    unnamed,
+)
 
 
 def read_training_bytes(root: Path, file: TrainingFile) -> bytes:

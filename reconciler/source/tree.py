@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.source.files import Unfit, read_bounded, real_path, unnamed
-from reconciler.source.yaml_text import is_unicode
+from reconciler.source.files import Unfit, is_unicode, read_bounded, real_path, unnamed
 
 MANIFEST_SUFFIXES = (".yaml", ".yml")
 JSON_SUFFIX = ".json"

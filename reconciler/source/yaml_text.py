@@ -3,12 +3,14 @@
 `reading` calls `read_documents` for each manifest, `leftovers` for files that may be one. PyYAML (libyaml where it
 is there) only splits the text into events; the values are built here, because its constructors follow YAML 1.1, lose
 positions and let exceptions of any kind escape. Anchors, aliases, tags, merge keys and keys that are not text are
-refused: what is written is what is meant.
+refused: what is written is what is meant. A text without a flaw is read by `yaml_values`; where everything stands is
+found out when somebody asks, by reading it once more.
 """
 
 import codecs
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,18 +18,23 @@ import yaml
 
 from reconciler.core.placeholder import template_in
 from reconciler.errors import YAML_ESCAPES, escaped
+from reconciler.source.files import is_unicode
 from reconciler.source.syntax import place, syntax_flaw
+from reconciler.source.yaml_values import (
+    DEPTH_LIMIT,
+    DOCUMENTS_LIMIT,
+    LOADER,
+    NODES_LIMIT,
+    NotFinite,
+    plain,
+    values_of,
+)
 
 # Far beyond any manifest, and small enough to be read in a blink.
 BYTES_LIMIT = 4 * 1024 * 1024
-_NODES_LIMIT = 10_000
-_DOCUMENTS_LIMIT = 20_000
 _FLAWS_LIMIT = 100
 _DIRECTIVES_LIMIT = 100  # libyaml compares each %TAG with all before it
-_DEPTH_LIMIT = 50
-_DIGITS_LIMIT = 19
 
-_LOADER = getattr(yaml, "CLoader", yaml.Loader)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -35,13 +42,6 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _JOINED = re.compile("^\ufeff+(?=---(?:\\s|$))|(?<=^---\n)\ufeff+", re.MULTILINE)
 # A line that was meant as an item and continues the text above.
 _SWALLOWED = re.compile(r"[\r\n]\s*- ")
-
-# https://yaml.org/spec/1.2.2/#103-core-schema
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN")
 
 Path = tuple[str | int, ...]
 # What documents begin with.
@@ -51,18 +51,25 @@ Position = tuple[int, int]  # line and column, from 1
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document: its value, where each key and each list item stands, and whether it holds a flaw."""
+    """One document: its value, where it begins, and whether it holds a flaw.
+
+    ``number`` says which of its file it is, from 1; ``find_positions`` where each key and each list item stands.
+    """
 
     value: object
-    positions: Mapping[Path, Position]
+    begun: Position
+    find_positions: Callable[[], Mapping[Path, Position]] = field(compare=False)
     flawed: bool = False
-    number: int = 0  # which of its file, from 1
+    number: int = 0
 
     def position(self, path: Path) -> Position:
         """Where ``path`` stands, or what encloses it."""
-        while path not in self.positions and path:
+        if not path:
+            return self.begun
+        positions = self.find_positions()
+        while path and path not in positions:
             path = path[:-1]
-        return self.positions.get(path, (1, 1))
+        return positions[path] if path else self.begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,21 @@ def read_documents(content: bytes) -> ParsedFile:
         return _unreadable(parsed, *place(text, odd.start()), words)
     if text.count("%TAG") > _DIRECTIVES_LIMIT:
         return _unreadable(parsed, 1, 1, f"more than {_DIRECTIVES_LIMIT} %TAG directives")
+    quick = values_of(text)
+    if quick is not None:
+        found = functools.cache(lambda: {one.number: one.find_positions() for one in _documents(text, [])})
+        parsed.documents = [
+            Document(value, begun, functools.partial(_positions_of, found, number), number=number)
+            for number, begun, value in quick
+            if value is not None
+        ]
+        return parsed
+    return thorough(text)
+
+
+def thorough(text: str) -> ParsedFile:
+    """As `read_documents`, of printable text, and with the position of everything at once."""
+    parsed = ParsedFile()
     try:
         for document in _documents(text, parsed.flaws):
             if document.value is not None:
@@ -113,6 +135,10 @@ def read_documents(content: bytes) -> ParsedFile:
     except (yaml.YAMLError, *YAML_ESCAPES) as error:
         return _unreadable(parsed, 1, 1, f"not YAML ({type(error).__name__})")
     return parsed
+
+
+def _positions_of(found: Callable[[], Mapping[int, Mapping[Path, Position]]], number: int) -> Mapping[Path, Position]:
+    return found()[number]
 
 
 def _unreadable(parsed: ParsedFile, line: int, column: int, message: str) -> ParsedFile:
@@ -141,15 +167,15 @@ class _Open:
 
 def _documents(text: str, flaws: list[Flaw]) -> Iterator[Document]:
     builder, count = _Builder(text, flaws, 0), 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(text, Loader=LOADER):
         if isinstance(event, yaml.DocumentStartEvent):
             builder, count = _Builder(text, flaws, count + 1), count + 1
-            if count > _DOCUMENTS_LIMIT:
-                raise _Excess(_position(event), f"more than {_DOCUMENTS_LIMIT} documents in a file")
+            if count > DOCUMENTS_LIMIT:
+                raise _Excess(_position(event), f"more than {DOCUMENTS_LIMIT} documents in a file")
             if event.tags:
                 builder.flaw(event, "tags are not supported")
         elif isinstance(event, yaml.DocumentEndEvent):
-            yield Document(builder.root, builder.positions, builder.flawed, count)
+            yield builder.document(count)
         elif isinstance(event, yaml.CollectionEndEvent):
             builder.stack.pop()
         elif isinstance(event, yaml.NodeEvent):
@@ -170,6 +196,11 @@ class _Builder:
         self._nodes = 0
         self._joined = False  # a second document went on without its ---: what it says again is said
 
+    def document(self, number: int) -> Document:
+        """What was built."""
+        places = self.positions
+        return Document(self.root, places.get((), (1, 1)), lambda: places, self.flawed, number)
+
     def flaw(self, event: yaml.Event, message: str, path: Path | None = None) -> None:
         if len(self._flaws) >= _FLAWS_LIMIT:
             raise _Excess(_position(event), f"more than {_FLAWS_LIMIT} errors: the rest of the file is not read")
@@ -182,10 +213,10 @@ class _Builder:
     def node(self, event: Any) -> None:
         """Take one node: a scalar, an alias, or the start of a collection."""
         self._nodes += 1
-        if self._nodes > _NODES_LIMIT:
-            raise _Excess(_position(event), f"a document of more than {_NODES_LIMIT} values")
-        if len(self.stack) >= _DEPTH_LIMIT:
-            raise _Excess(_position(event), f"nested more than {_DEPTH_LIMIT} levels deep")
+        if self._nodes > NODES_LIMIT:
+            raise _Excess(_position(event), f"a document of more than {NODES_LIMIT} values")
+        if len(self.stack) >= DEPTH_LIMIT:
+            raise _Excess(_position(event), f"nested more than {DEPTH_LIMIT} levels deep")
         if isinstance(event, yaml.AliasEvent):
             self.flaw(event, "aliases are not supported: write the value out")
             self._put(event, None)
@@ -270,28 +301,11 @@ class _Builder:
         begun, ended = event.start_mark, event.end_mark
         if ended.line > begun.line and _SWALLOWED.search(self._text, begun.index, ended.index):
             self.flaw(event, "a list item below continues this text: align its -, or begin the text with |")
-        if text in _NULL:
-            return None
-        if text in _BOOL:
-            return _BOOL[text]
-        if _INT.fullmatch(text):
-            if len(text) > _DIGITS_LIMIT:
-                self.flaw(event, f"a number of more than {_DIGITS_LIMIT} digits")
-                return 0
-            return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
-        if _NOT_FINITE.fullmatch(text) or (_FLOAT.fullmatch(text) and abs(float(text)) == float("inf")):
-            self.flaw(event, f"{escaped(text)} is not a finite number")
+        try:
+            return plain(text)
+        except NotFinite as error:
+            self.flaw(event, str(error))
             return 0
-        return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def is_unicode(text: str) -> bool:
-    """Whether it can be written: no half of a surrogate pair, as an escape or an odd file name may leave one."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _position(event: Any) -> Position:

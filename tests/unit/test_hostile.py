@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from reconciler.cli import main
 from reconciler.core.job import Marks
 from reconciler.core.snapshot import Snapshot, broken_names
-from reconciler.source import read_directory, read_stream, yaml_text
+from reconciler.source import read_directory, read_stream, yaml_text, yaml_values
 from tests.fakes import manifests
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.costs import cpu_seconds
@@ -59,7 +59,7 @@ def test_every_prefix_of_a_stream_is_a_snapshot(tmp_path: Path) -> None:
         check(read_stream(content[:end], tmp_path))
 
 
-@pytest.mark.parametrize("loader", [yaml_text._LOADER, yaml.Loader], ids=["libyaml", "python"])
+@pytest.mark.parametrize("loader", [yaml_values.LOADER, yaml.Loader], ids=["libyaml", "python"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     content=trapped_streams
@@ -69,7 +69,8 @@ def test_every_prefix_of_a_stream_is_a_snapshot(tmp_path: Path) -> None:
 def test_whatever_stands_in_a_stream_ends_in_a_snapshot(
     monkeypatch: pytest.MonkeyPatch, loader: object, content: bytes
 ) -> None:
-    monkeypatch.setattr(yaml_text, "_LOADER", loader)
+    for module in (yaml_values, yaml_text):
+        monkeypatch.setattr(module, "LOADER", loader)
     check(read_stream(content, Path("/nonexistent")))
 
 

@@ -1,14 +1,19 @@
 """YAML with positions: the core schema of YAML 1.2, and everything else refused where it stands."""
 
+import contextlib
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.source.yaml_text import ParsedFile, read_documents
+from reconciler.source.yaml_text import ParsedFile, read_documents, thorough
+from reconciler.source.yaml_values import values_of
 from tests.fakes.costs import cpu_seconds
-from tests.fakes.strategies import MANIFEST, changed_bytes, yaml_like
+from tests.fakes.strategies import MANIFEST, changed_bytes, trapped_streams, yaml_like
+
+EXAMPLES = MANIFEST.parent.parent
 
 
 def value(text: str) -> object:
@@ -327,3 +332,61 @@ def test_any_bytes(content: bytes) -> None:
 @given(changed_bytes(MANIFEST.read_bytes()))
 def test_a_valid_manifest_with_a_few_bytes_changed(content: bytes) -> None:
     assert isinstance(read_documents(content), ParsedFile)
+
+
+# ── the quick reading, and the one that knows where everything stands ──
+
+# fmt: off
+LINES = [
+    "a: 1\n", "b:\n", "c: [1, x, ~]\n", "  d: 'y'\n", '  - e: "z"\n', "    f: 0x1f\n", "---\n", "k: a\n  b\n", "# c\n",
+    "  g: {h: true, i: }\n", "  - \n", "...\n", 'l: "\\ud800"\n', "m: |\n", "n: &x 1\n", "o: *x\n", "p: !!str 1\n", "1: 2\n",
+]
+FLAWED = [
+    "a: 1\na: 2", "a: &x 1", "a: !!str 1", "<<: 1", "1: x", "a: x\n  - y", "a: 1e999", f"a: {'9' * 20}", "a: *x",
+    "[" * 50, "[" + "1," * 10_000 + "]", "%TAG ! tag:x:\n---\na: 1", "? [a]\n: x", 'a: "\\ud800"', "\ufeffa: 1", "a: [",
+]
+# fmt: on
+quick_yaml = st.lists(st.sampled_from(LINES), max_size=9).map("".join)
+
+
+def assert_quick_is_thorough(text: str) -> None:
+    """What the quick reading vouches for, the thorough one reads likewise, and finds nothing wrong with."""
+    quick, read = values_of(text), thorough(text)
+    if quick is None:
+        return
+    assert read.flaws == []
+    assert not read.unreadable
+    found = [(number, begun, repr(value)) for number, begun, value in quick if value is not None]
+    assert found == [(d.number, d.position(()), repr(d.value)) for d in read.documents]
+
+
+@settings(max_examples=700)
+@given(yaml_like | quick_yaml)
+def test_the_quick_reading_reads_what_the_thorough_one_does(text: str) -> None:
+    assert_quick_is_thorough(text)
+
+
+@settings(max_examples=150)
+@given(trapped_streams)
+def test_the_quick_reading_falls_into_no_trap(content: bytes) -> None:
+    with contextlib.suppress(UnicodeDecodeError):
+        assert_quick_is_thorough(content.decode())
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_an_example_is_read_quickly_and_alike(path: Path) -> None:
+    text = path.read_text()
+    assert values_of(text) is not None
+    assert_quick_is_thorough(text)
+
+
+@pytest.mark.parametrize("text", FLAWED)
+def test_the_quick_reading_vouches_for_nothing_that_is_wrong(text: str) -> None:
+    assert values_of(text) is None
+
+
+def test_positions_of_what_was_read_quickly_are_found_when_they_are_asked_for() -> None:
+    first, second = read_documents(b"---\n# none\n---\na: 1\n---\n\n  b: {c: [2, 3]}\n").documents
+    assert (first.number, first.position(("a",))) == (2, (4, 1))
+    assert second.position(("b", "c", 1)) == (7, 14)
+    assert second.position(("no such",)) == second.position(()) == (7, 3)
