@@ -17,11 +17,9 @@ from reconciler.core.nearest import nearest
 from reconciler.core.placeholder import name_fault
 from reconciler.core.places import Meant, meant_by
 from reconciler.core.scalars import NAME_PATTERN
+from reconciler.core.snapshot import ERRORS_LIMIT
 from reconciler.core.spelling import number
 from reconciler.errors import escaped
-
-# More errors than a person reads: the others of a document, and of a file, are only counted.
-ERRORS_LIMIT = 100
 
 _NAME_MAX = 63
 

@@ -4,11 +4,12 @@ Pure. `source` calls `fleet_of` and `desire` once a reading, and every decision 
 with one document alone is refused before (`documents`); nothing here reads a file.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from reconciler.core.documents import Entry, FleetDocument, ProviderName, TrainingFile
-from reconciler.core.fields import BODY_FIELDS, OnCancelled, OnChange, OnRemove, State, as_written
+from reconciler.core.documents import Entry, ProviderName, TrainingFile
+from reconciler.core.fields import BODY_FIELDS, OnCancelled, OnChange, OnRemove, State
 from reconciler.core.nearest import nearest
 from reconciler.core.revision import form, revision_of
 
@@ -107,15 +108,37 @@ class Fault:
     message: str
 
 
-def fleet_of(document: FleetDocument) -> Fleet:
-    """The fleet that a document describes."""
-    spec = document.spec
+def fleet_of(name: str, spec: Mapping[str, Any]) -> Fleet:
+    """The fleet that a document describes, of what its ``spec`` sets."""
     # Every field is copied: one that `Fleet` does not have is a TypeError, and never dropped.
-    fields = dict(spec) | {
-        "expect": Expect(**dict(spec.expect)) if spec.expect else None,
-        "limits": Limits(**dict(spec.limits)),
-    }
-    return Fleet(document.metadata.name, **fields)
+    fields = {field: _FLEET.get(field, _as_it_is)(value) for field, value in spec.items()}
+    return Fleet(name, **fields)
+
+
+def policy_of(spec: Mapping[str, Any]) -> Policy:
+    """The policy of a job, of what its ``policy`` sets; every field is copied, as the fleet's are."""
+    return Policy(**{field: _POLICY.get(field, _as_it_is)(value) for field, value in spec.items()})
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+# What a field is made into that is neither text nor a number; None is what sets nothing.
+_FLEET: Mapping[str, Callable[[Any], Any]] = {
+    "provider": ProviderName,
+    "state": State,
+    "expect": lambda fields: Expect(**fields),
+    "limits": lambda fields: Limits(**fields),
+}
+_POLICY: Mapping[str, Callable[[Any], Any]] = {
+    "state": State,
+    "on_change": OnChange,
+    "on_remove": OnRemove,
+    "on_cancelled": OnCancelled,
+    "adopt": lambda fields: Adoption(**fields),
+}
+_NO_POLICY = Policy()
 
 
 def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tuple[dict[str, Desired], list[Fault]]:
@@ -180,21 +203,19 @@ def _fault(entry: Entry, by_name: Mapping[str, Entry], in_error: Container[str])
 
 
 def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
-    spec = entry.document.spec
+    spec = entry.spec
     hashed = form(entry, others[entry.upstream].revision if entry.upstream else None)
     local = {key for key, file in (("training_file", entry.training), ("validation_file", entry.validation)) if file}
-    policy = spec.policy
     return Desired(
         name=entry.name,
         revision=revision_of(hashed),
         form=hashed,
-        body=as_written(spec, set(BODY_FIELDS) - local),
-        extra_body=spec.extra_body or {},
+        body={key: spec[key] for key in BODY_FIELDS if key in spec and key not in local},
+        extra_body=spec.get("extra_body", {}),
         training=entry.training,
         validation=entry.validation,
         model_from=entry.upstream,
-        # Every field is copied, as the fleet's are.
-        policy=Policy(**dict(policy) | {"adopt": Adoption(**dict(policy.adopt)) if policy.adopt else None}),
+        policy=policy_of(spec["policy"]) if "policy" in spec else _NO_POLICY,
         path=entry.path,
         line=entry.line,
     )

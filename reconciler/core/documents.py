@@ -1,22 +1,16 @@
-"""The documents a person writes, strict: `kind: Fleet` and `kind: FineTuningJob`; and a job's with its place and files.
+"""A job's document as a plain value, with its place and its files.
 
-Pure. `source` validates parsed YAML with the two documents, and says in an `Entry` where one stands and what its
-local files hold; `desired` and `revision` read them; `cli` prints their JSON Schema. An unknown field is refused, but
-for those that a cluster adds. The fields of a job's ``spec`` stand in `fields`; what is wrong between documents is
-found in `desired`.
+Pure, and read by everything that decides: it needs no library. `source` makes an `Entry` of each valid document, be it
+validated just now (`models`) or at an earlier reading of the same bytes; `desired` and `revision` read them. What is
+wrong between documents is found in `desired`.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
-
-from pydantic import ConfigDict, Field, field_validator
-from pydantic.alias_generators import to_camel
-
-from reconciler.core.fields import JobSpec, State
-from reconciler.core.scalars import Integer, Name, Strict, Word, integral
+from typing import Any
 
 API_VERSION = "reconciler/v1"
 
@@ -29,94 +23,6 @@ class ProviderName(StrEnum):
     LITELLM = "litellm"
     COMPATIBLE = "compatible"
     SANDBOX = "sandbox"
-
-
-_PERCENT = r"^(?:0{0,2}[0-9]|0?[1-9][0-9]|100)%$"
-_CLUSTERS = "What a cluster adds; ignored."
-
-
-class ClusterMetadata(Strict):
-    """What a cluster adds to what it prints: accepted in any shape, and read by nobody."""
-
-    model_config = ConfigDict(alias_generator=to_camel)
-
-    creation_timestamp: Any = None
-    deletion_grace_period_seconds: Any = None
-    deletion_timestamp: Any = None
-    finalizers: Any = None
-    generate_name: Any = None
-    generation: Any = None
-    managed_fields: Any = None
-    owner_references: Any = None
-    resource_version: Any = None
-    self_link: Any = None
-    uid: Any = None
-
-
-class _Metadata(ClusterMetadata):
-    name: Name
-    namespace: Word | None = None
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
-
-
-class _ExpectSpec(Strict):
-    host: Word | None = None
-    organization: Word | None = None
-    project: Word | None = None
-
-
-def _count_or_share(schema: dict[str, Any]) -> None:
-    """What the field's validator says, for editors."""
-    schema["anyOf"] = [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _PERCENT}]
-
-
-class _LimitsSpec(Strict):
-    max_creates: Annotated[Integer, Field(ge=0)] = 20
-    max_cancels: int | str = Field(
-        default="30%",
-        description="A number, or a share of the live jobs such as 30%.",
-        json_schema_extra=_count_or_share,
-    )
-    max_active: Annotated[Integer, Field(ge=1)] | None = None
-
-    @field_validator("max_cancels", mode="before")
-    @classmethod
-    def _count_or_share(cls, value: Any) -> Any:
-        number = integral(value)
-        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
-            return number
-        if not isinstance(value, str) or value.endswith("\n") or not re.match(_PERCENT, value):
-            raise ValueError("must be a number from 0, or a share such as 30%")
-        return value
-
-
-class _FleetSpec(Strict):
-    provider: Annotated[ProviderName, Field(strict=False)]
-    state: Annotated[State, Field(strict=False)] = State.ACTIVE
-    prune: bool = True
-    expect: _ExpectSpec | None = None
-    limits: _LimitsSpec = _LimitsSpec()
-
-
-class FleetDocument(Strict):
-    """`kind: Fleet`: whose jobs these are, where, and how much may happen at once."""
-
-    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - Kubernetes' envelope
-    kind: Literal["Fleet"]
-    metadata: _Metadata
-    spec: _FleetSpec
-    status: Any = Field(default=None, description=_CLUSTERS)
-
-
-class FineTuningJobDocument(Strict):
-    """`kind: FineTuningJob`: one job, in the API's own field names, and what this program does with it."""
-
-    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - Kubernetes' envelope
-    kind: Literal["FineTuningJob"]
-    metadata: _Metadata
-    spec: JobSpec
-    status: Any = Field(default=None, description=_CLUSTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,26 +42,26 @@ class TrainingFile:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A valid document, where it stands, and its local files."""
+    """A valid document of a job, where it stands, and its local files.
 
-    document: FineTuningJobDocument
+    ``spec`` holds what the document sets, made of nothing but JSON's values; maps that hold nothing are not in it.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
     path: str
     line: int
     training: TrainingFile | None = None
     validation: TrainingFile | None = None
 
     @property
-    def name(self) -> str:
-        return self.document.metadata.name
-
-    @property
     def adopts(self) -> str | None:
         """The existing job that it says is its own."""
-        adopt = self.document.spec.policy.adopt
-        return adopt.job_id if adopt else None
+        adopt = self.spec.get("policy", {}).get("adopt")
+        return adopt["job_id"] if adopt else None
 
     @property
     def upstream(self) -> str | None:
         """The job whose model this one is built on."""
-        source = self.document.spec.model_from
-        return source.job if source else None
+        source = self.spec.get("model_from")
+        return source["job"] if source else None

@@ -1,11 +1,10 @@
-"""The job's spec, field by field: each with its bounds and its fate (sent? hashed? ours?), declared where the field is.
+"""What becomes of each field of a job's spec (sent? hashed? ours?), and the words that its policy may say.
 
-Pure. `documents` puts `JobSpec` under ``spec``; `desired` and `revision` ask each field's fate, and read what the
-manifest sets by `as_written`. Nothing here knows of another document, or of a file's bytes. Methods and graders,
-which are large, stand in `methods`.
+Pure, and read by everything that decides: it needs no library. `desired` and `revision` ask each field's fate. The
+bounds of a field stand in `spec`, where its declaration is.
 
-To add a field, declare it in `JobSpec` with its bounds and its `Fate`. The body, the revision, the JSON Schema and
-what `extra_body` may not hold follow. Besides that:
+To add a field, declare it in `spec.JobSpec` with its bounds, and its fate in `FATES`: one without the other is a
+TypeError. The body, the revision, the JSON Schema and what `extra_body` may not hold follow. Besides that:
 
 * one that is hashed ``AS_NAMED`` says in `revision.form` what is hashed in its place (a KeyError until it does);
 * one of ``policy`` is a field of `desired.Policy` too (a TypeError until it is), and one that is neither sent nor
@@ -14,21 +13,9 @@ what `extra_body` may not hold follow. Besides that:
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Annotated, Any, Literal, Self
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
-
-from reconciler.core.methods import Hyperparameters, Method
-from reconciler.core.placeholder import name_fault, path_fault
-from reconciler.core.scalars import UNSET, FilePath, Integer, Name, Strict, Word, all_filled, meant
-from reconciler.errors import escaped
-
-# The API takes 16 pairs of metadata; six are kept for our marks (job.py).
-_METADATA_PAIRS = 10
-_OUR_PREFIX = "reconciler_"
 
 ONE_MODEL = "exactly one of model and model_from is needed"
 
@@ -62,48 +49,6 @@ class OnCancelled(StrEnum):
     RECREATE = "recreate"
 
 
-# What `job.check_id` accepts of a server.
-_JobId = Annotated[
-    str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"), meant(name_fault)
-]
-_Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
-
-
-class WandB(Strict):
-    """A Weights & Biases run."""
-
-    project: Word
-    name: Word | None = None
-    entity: Word | None = None
-    tags: list[Word] | None = None
-
-
-class Integration(Strict):
-    """Where the provider reports the training."""
-
-    type: Literal["wandb"]
-    wandb: WandB
-
-
-class _ModelFrom(Strict):
-    job: Name
-    checkpoint: Literal["last"] = "last"
-
-
-class _AdoptSpec(Strict):
-    job_id: _JobId
-    revision: _Revision
-
-
-class _PolicySpec(Strict):
-    state: Annotated[State, Field(strict=False)] = State.ACTIVE
-    on_change: Annotated[OnChange, Field(strict=False)] = OnChange.REPLACE
-    on_remove: Annotated[OnRemove, Field(strict=False)] = OnRemove.CANCEL
-    on_cancelled: Annotated[OnCancelled, Field(strict=False)] = OnCancelled.HOLD
-    retries: Annotated[Integer, Field(ge=0, le=10)] = 0
-    adopt: _AdoptSpec | None = None
-
-
 class Hashed(Enum):
     """How a field of the spec counts for the revision."""
 
@@ -114,7 +59,7 @@ class Hashed(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a field of the spec. Each field declares its own; what is sent and hashed follows from it.
+    """What becomes of a field of the spec; what is sent and hashed follows from it.
 
     ``sent``: it is a field of the API's create body, under the same name.
     """
@@ -125,131 +70,31 @@ class Fate:
 
 _SENT = Fate(sent=True, hashed=Hashed.NO)
 _SENT_AND_HASHED = Fate(sent=True, hashed=Hashed.AS_WRITTEN)
+_SENT_AND_NAMED = Fate(sent=True, hashed=Hashed.AS_NAMED)
 _OURS = Fate(sent=False, hashed=Hashed.NO)
 _OURS_AND_HASHED = Fate(sent=False, hashed=Hashed.AS_WRITTEN)
 
 
-def _bounded_pairs(schema: dict[str, Any]) -> None:
-    """What `_within_bounds` says, for editors."""
-    schema["anyOf"][0] |= {
-        "maxProperties": _METADATA_PAIRS,
-        "propertyNames": {"minLength": 1, "maxLength": 64, "not": {"pattern": f"^{_OUR_PREFIX}"}},
-        "additionalProperties": {"type": "string", "maxLength": 512},
-    }
-
-
-def _no_body_fields(schema: dict[str, Any]) -> None:
-    schema["anyOf"][0]["propertyNames"] = {"not": {"enum": list(BODY_FIELDS)}}
-
-
-_PairText = Annotated[str, meant(path_fault)]
-
-
-def _set(name: str) -> dict[str, Any]:
-    return {"required": [name], "properties": {name: {"not": UNSET}}}
-
-
-# What `_consistent` says, for editors.
-_OLD_FORM_TOO: dict[str, Any] = {
-    "allOf": [
-        _set("hyperparameters"),
-        _set("method"),
-        {
-            "not": {
-                "properties": {
-                    "method": {"properties": {"type": {"const": "supervised"}, "supervised": UNSET}},
-                }
-            }
-        },
-    ]
+# In the order in which they are declared.
+FATES: Mapping[str, Fate] = {
+    "model": _SENT_AND_HASHED,
+    "training_file": _SENT_AND_NAMED,
+    "validation_file": _SENT_AND_NAMED,
+    "suffix": _SENT_AND_HASHED,
+    "seed": _SENT_AND_HASHED,
+    "method": _SENT_AND_HASHED,
+    "hyperparameters": _SENT_AND_HASHED,
+    "integrations": _SENT,
+    "metadata": _SENT,
+    "model_from": Fate(sent=False, hashed=Hashed.AS_NAMED),
+    "extra_body": _OURS_AND_HASHED,  # its own fields are sent, after those of the spec (body.py)
+    "rerun": _OURS_AND_HASHED,
+    "policy": _OURS,
 }
-
-
-class JobSpec(Strict):
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [_set("model"), _set("model_from")], "not": _OLD_FORM_TOO},
-    )
-
-    model: Annotated[Word | None, _SENT_AND_HASHED] = None
-    training_file: Annotated[
-        FilePath,
-        Field(description="A path relative to this manifest, or a file id (file-…)."),
-        Fate(sent=True, hashed=Hashed.AS_NAMED),
-    ]
-    validation_file: Annotated[FilePath | None, Fate(sent=True, hashed=Hashed.AS_NAMED)] = None
-    suffix: Annotated[
-        Annotated[str, StringConstraints(min_length=1, max_length=64), meant(name_fault)] | None, _SENT_AND_HASHED
-    ] = None
-    seed: Annotated[Annotated[Integer, Field(ge=0, le=2_147_483_647)] | None, _SENT_AND_HASHED] = None
-    method: Annotated[Method | None, _SENT_AND_HASHED] = None
-    hyperparameters: Annotated[Hyperparameters | None, _SENT_AND_HASHED] = None
-    integrations: Annotated[list[Integration] | None, _SENT] = None
-    metadata: Annotated[dict[_PairText, _PairText] | None, _SENT, Field(json_schema_extra=_bounded_pairs)] = None
-    model_from: Annotated[_ModelFrom | None, Fate(sent=False, hashed=Hashed.AS_NAMED)] = None
-    # Its own fields are sent, after those of the spec (body.py).
-    extra_body: Annotated[dict[str, Any] | None, _OURS_AND_HASHED, Field(json_schema_extra=_no_body_fields)] = None
-    rerun: Annotated[Integer, Field(ge=0, le=1_000_000), _OURS_AND_HASHED] = 0
-    policy: Annotated[_PolicySpec, _OURS] = _PolicySpec()
-
-    @field_validator("metadata")
-    @classmethod
-    def _within_bounds(cls, pairs: dict[str, str] | None) -> dict[str, str] | None:
-        for key, value in (pairs or {}).items():
-            if key.startswith(_OUR_PREFIX):
-                raise ValueError(f"{escaped(key)} starts with {_OUR_PREFIX}, which is kept for this program's marks")
-            if not 1 <= len(key) <= 64 or len(value) > 512:  # noqa: PLR2004 - the API's own bounds
-                raise ValueError(f"{escaped(key)}: a key has 1 to 64 characters, a value at most 512")
-        if pairs and len(pairs) > _METADATA_PAIRS:
-            raise ValueError(f"at most {_METADATA_PAIRS} pairs; the API's other 6 are kept for this program's marks")
-        return pairs
-
-    @field_validator("extra_body")
-    @classmethod
-    def _not_of_the_api(cls, extra: dict[str, Any] | None) -> dict[str, Any] | None:
-        misplaced = sorted(set(extra or {}) & set(BODY_FIELDS))
-        if misplaced:
-            raise ValueError(f"{misplaced[0]} is a field of the API: write it as spec.{misplaced[0]}")
-        all_filled(extra)
-        return extra
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.model is None) == (self.model_from is None):
-            raise ValueError(ONE_MODEL)
-        method = self.method
-        if self.hyperparameters and method and not (method.type == "supervised" and method.supervised is None):
-            raise ValueError("hyperparameters is the old form of method.supervised.hyperparameters: write one of them")
-        return self
-
-
-def fates_of(spec: type[BaseModel]) -> Mapping[str, Fate]:
-    """The fate of each field. Raises TypeError for a field that does not declare one: it would silently be dropped."""
-    fates = {name: [m for m in info.metadata if isinstance(m, Fate)] for name, info in spec.model_fields.items()}
-    for name, found in fates.items():
-        if len(found) != 1:
-            raise TypeError(f"{spec.__name__}.{name} must declare one Fate, not {len(found)}")
-    return {name: found[0] for name, found in fates.items()}
-
-
-FATES = fates_of(JobSpec)
 # Fields of the API's create body: they are written as fields of the spec, never in extra_body.
 BODY_FIELDS = tuple(name for name, fate in FATES.items() if fate.sent)
 
 
 def is_file_id(value: str) -> bool:
     """Whether a training file is named by a provider's id; everything else is a path."""
-    return re.fullmatch(r"file-[A-Za-z0-9_-]+", value) is not None
-
-
-def as_written(spec: JobSpec, fields: Iterable[str]) -> dict[str, object]:
-    """What the manifest sets of ``fields``; maps that hold nothing are unset, except within ``extra_body``."""
-    written = spec.model_dump(include=set(fields), exclude_unset=True)
-    kept = {key: value if key == "extra_body" else _without_empty(value) for key, value in written.items()}
-    return {key: value for key, value in kept.items() if value != {}}
-
-
-def _without_empty(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return value
-    kept = {key: _without_empty(item) for key, item in value.items()}
-    return {key: item for key, item in kept.items() if item is not None and item != {}}
+    return value.startswith("file-") and re.fullmatch(r"file-[A-Za-z0-9_-]+", value) is not None

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from reconciler.core.documents import ClusterMetadata, FineTuningJobDocument, FleetDocument
+from reconciler.core.models import ClusterMetadata, FineTuningJobDocument, FleetDocument
 from reconciler.core.nearest import nearest
 
 _Path = tuple[str, ...]

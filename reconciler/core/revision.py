@@ -17,23 +17,23 @@ from collections.abc import Mapping
 
 from reconciler.core.canonical import canonical
 from reconciler.core.documents import Entry, TrainingFile
-from reconciler.core.fields import FATES, Hashed, as_written
+from reconciler.core.fields import FATES, Hashed
 
-_AS_WRITTEN = frozenset(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_WRITTEN)
-_AS_NAMED = frozenset(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_NAMED)
+_AS_WRITTEN = tuple(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_WRITTEN)
+_AS_NAMED = tuple(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_NAMED)
 
 
 def form(entry: Entry, upstream_revision: str | None) -> dict[str, object]:
     """The object whose canonical form is hashed into the revision (see the module's docstring)."""
-    spec = entry.document.spec
-    hashed = as_written(spec, _AS_WRITTEN)
+    spec = entry.spec
+    hashed = {key: spec[key] for key in _AS_WRITTEN if key in spec}
     if hashed.get("rerun") == 0:
         del hashed["rerun"]
-    source = spec.model_from
+    source = spec.get("model_from")
     named: dict[str, object] = {
-        "training_file": _content(entry.training, spec.training_file),
-        "validation_file": _content(entry.validation, spec.validation_file),
-        "model_from": {**dict(source), "revision": upstream_revision} if source else None,
+        "training_file": _content(entry.training, spec["training_file"]),
+        "validation_file": _content(entry.validation, spec.get("validation_file")),
+        "model_from": {**source, "revision": upstream_revision} if source else None,
     }
     return hashed | {key: named[key] for key in _AS_NAMED if named[key] is not None}
 

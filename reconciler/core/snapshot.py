@@ -11,6 +11,9 @@ from pathlib import Path
 from reconciler.core.desired import Desired, Fleet
 from reconciler.errors import escaped
 
+# More errors than a person reads: the others of a document, and of a file, are only counted.
+ERRORS_LIMIT = 100
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:

@@ -6,7 +6,7 @@ documents, in files, or in a text that was never filled in, it cannot say.
 
 from typing import Any
 
-from reconciler.core.documents import FineTuningJobDocument, FleetDocument
+from reconciler.core.models import FineTuningJobDocument, FleetDocument
 
 
 def manifest_schema() -> dict[str, Any]:

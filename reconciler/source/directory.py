@@ -13,15 +13,15 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from reconciler.core.complaints import ERRORS_LIMIT
 from reconciler.core.credentials import masked, without_keys
-from reconciler.core.desired import Fleet, desire, fleet_of
+from reconciler.core.desired import Fleet, desire
 from reconciler.core.documents import API_VERSION, Entry
-from reconciler.core.snapshot import Problem, Snapshot
+from reconciler.core.snapshot import ERRORS_LIMIT, Problem, Snapshot
 from reconciler.errors import escaped, printable
 from reconciler.source.fingerprint import digest_of_manifests, fingerprint_of
-from reconciler.source.manifest_files import read_manifests
-from reconciler.source.reading import STREAM_NAME, WHOLE, Reading
+from reconciler.source.known import Known
+from reconciler.source.manifest_files import STREAM_NAME, read_manifests
+from reconciler.source.reading import WHOLE, Reading
 from reconciler.source.syntax import lines_of
 from reconciler.source.tree import survey
 
@@ -33,17 +33,18 @@ _LINE_SHOWN = 2000  # characters; a longer line is data, of which nothing is sho
 _OF_FLEET = re.compile(r"kind['\"]?\s*:?\s*['\"]?Fleet")
 
 
-def read_directory(root: Path, own: Iterable[Path] = ()) -> Snapshot:
+def read_directory(root: Path, own: Iterable[Path] = (), known: Known | None = None) -> Snapshot:
     """Read every manifest and training file under ``root``, all of one generation.
 
     ``own`` are this program's directories, which hold no manifests: one may stand there before it is filled.
+    ``known`` are manifests that were read before.
 
     A volume that Kubernetes updates changes as a whole, by another target of its link ``..data``;
     a root that is a link may be retargeted. Either during the reading makes it begin again.
     """
     for _ in range(_GENERATIONS):
         generation = _generation(root)
-        snapshot = _read_directory(root, frozenset(own))
+        snapshot = _read_directory(root, frozenset(own), known or Known())
         if _generation(root) == generation:
             break
     return snapshot
@@ -60,15 +61,16 @@ def _generation(root: Path) -> tuple[str, str]:
     return links[0], links[1]
 
 
-def _read_directory(root: Path, own: frozenset[Path]) -> Snapshot:
+def _read_directory(root: Path, own: frozenset[Path], known: Known) -> Snapshot:
     tree = survey(root, own)
-    reading = Reading(root, own)
+    known.begin()
+    reading = Reading(root, own, known)
     reading.gaps = [Problem(place, 1, 1, "", why) for place, why in tree.gaps]
     for relative, content in read_manifests(root, tree):
         reading.take(relative, content)
     reading.digests += tree.gaps
     if not reading.seen:
-        reading.problem(".", WHOLE, "", _nothing_read(root))
+        reading.problem(".", WHOLE, (), _nothing_read(root))
     return _snapshot(reading, stream=False)
 
 
@@ -91,7 +93,7 @@ def read_stream(content: bytes, root: Path) -> Snapshot:
     reading.take(STREAM_NAME, content)
     if content and not content.endswith((b"\n", b"\r")):
         line = content.count(b"\n") + 1
-        reading.problem(STREAM_NAME, (line, 1), "", "the stream ends within a line: it may have been cut short")
+        reading.problem(STREAM_NAME, (line, 1), (), "the stream ends within a line: it may have been cut short")
     return _snapshot(reading, stream=True)
 
 
@@ -105,7 +107,7 @@ def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
     desired, faults = desire(sound, broken.union(_perhaps_broken(sound, reading)))
     paths = {entry.name: entry.path for entry in single}
     for fault in (fault for fault in faults if fault.message):
-        reading.problem_in(paths[fault.name], reading.documents[fault.name], fault.path, fault.message)
+        reading.problem_at(paths[fault.name], reading.places[fault.name], fault.path, fault.message)
     if below:  # nothing is wrong with them, but for where they were read from
         reading.problems = [Problem(".", *WHOLE, "", _several(below))]
     contents = digest_of_manifests(reading.digests)
@@ -167,14 +169,14 @@ def _more_left_out(reading: Reading) -> Iterator[Problem]:
 def _fleet(reading: Reading) -> Fleet | None:
     """The one fleet; None, and a problem, where none or several are described."""
     if len(reading.fleets) == len(reading.fleet_places) == 1:
-        return fleet_of(reading.fleets[0][0])
+        return reading.fleets[0]
     if reading.seen and not reading.fleet_places and not _may_hold_fleet(reading):
         stream = any(path == STREAM_NAME for path, _ in reading.digests)
-        reading.problem(STREAM_NAME if stream else ".", WHOLE, "", _no_fleet(reading, stream=stream))
+        reading.problem(STREAM_NAME if stream else ".", WHOLE, (), _no_fleet(reading, stream=stream))
     for path, line, _ in reading.fleet_places[1:]:
         first, first_line, _ = reading.fleet_places[0]
         message = f"a second Fleet document; the first is {escaped(first)}:{first_line}: a directory holds one fleet"
-        reading.problem(path, (line, 1), "kind", message)
+        reading.problem(path, (line, 1), ("kind",), message)
     return None
 
 
@@ -208,7 +210,7 @@ def _without_doubles(reading: Reading) -> list[Entry]:
         if other is not entry:
             reading.broken.add(entry.name)
             message = f"the name {entry.name} is taken by {escaped(other.path)}:{other.line}"
-            reading.problem(entry.path, (entry.line, 1), "metadata.name", message)
+            reading.problem(entry.path, (entry.line, 1), ("metadata", "name"), message)
     return list(first.values())
 
 

@@ -12,8 +12,8 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.errors import escaped
 from reconciler.source.envelope import Belongs, belongs, documents_in, name_of
 from reconciler.source.files import Unfit, is_unicode, read_bounded, real_path
+from reconciler.source.manifest_files import BYTES_LIMIT
 from reconciler.source.tree import others
-from reconciler.source.yaml_text import BYTES_LIMIT, read_documents
 
 
 def leftovers_of(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, str]:
@@ -54,6 +54,9 @@ def _names_in(path: Path, real: Path) -> frozenset[str]:
         return frozenset()
     if API_VERSION.encode() not in content:
         return frozenset()
+    # Imported here: YAML is only for a file that may hold what is missed.
+    from reconciler.source.yaml_text import read_documents  # noqa: PLC0415
+
     values = (value for document in read_documents(content).documents for value in documents_in(document.value))
     ours = (value for value in values if isinstance(value, Mapping) and belongs(value) is Belongs.OURS)
     return frozenset(map(name_of, ours))

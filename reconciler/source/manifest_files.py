@@ -11,7 +11,10 @@ from pathlib import Path
 from reconciler.source.envelope import documents_in, is_ours
 from reconciler.source.files import TooLong, Unfit, read_bounded, real_path
 from reconciler.source.tree import JSON_SUFFIX, Tree
-from reconciler.source.yaml_text import BYTES_LIMIT
+
+STREAM_NAME = "-"
+# Far beyond any manifest, and small enough to be read in a blink.
+BYTES_LIMIT = 4 * 1024 * 1024
 
 
 def read_manifests(root: Path, tree: Tree) -> Iterator[tuple[str, bytes | Unfit]]:

@@ -7,11 +7,13 @@ stops where it understands nothing any more, often lines after the slip; this lo
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import yaml
+from typing import TYPE_CHECKING
 
 from reconciler.core.placeholder import template_in
 from reconciler.errors import escaped
+
+if TYPE_CHECKING:
+    import yaml
 
 # https://yaml.org/spec/1.2.2/#54-line-break-characters, and those of YAML 1.1, which the parser counts too.
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -86,7 +88,7 @@ class _Slip:
         return self.lines[line] if line < len(self.lines) else ""
 
 
-def syntax_flaw(text: str, error: yaml.MarkedYAMLError) -> Found:
+def syntax_flaw(text: str, error: "yaml.MarkedYAMLError") -> Found:
     """Where the slip stands, and what it is."""
     stopped = error.problem_mark or error.context_mark
     if stopped is None:

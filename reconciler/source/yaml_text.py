@@ -30,8 +30,6 @@ from reconciler.source.yaml_values import (
     values_of,
 )
 
-# Far beyond any manifest, and small enough to be read in a blink.
-BYTES_LIMIT = 4 * 1024 * 1024
 _FLAWS_LIMIT = 100
 _DIRECTIVES_LIMIT = 100  # libyaml compares each %TAG with all before it
 

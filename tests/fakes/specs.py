@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from reconciler.core.complaints import problems_of
 from reconciler.core.desired import Desired, Fleet, desire, fleet_of
-from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocument, TrainingFile
+from reconciler.core.documents import Entry, TrainingFile
+from reconciler.core.models import FineTuningJobDocument, fleet_spec, job_spec
 
 MODEL = {"model": "m", "training_file": "file-1"}
 ALL_FIELDS = {
@@ -22,18 +23,21 @@ ALL_FIELDS = {
 OLD_FORM = {**MODEL, "hyperparameters": {"n_epochs": 3}}
 
 
+def envelope(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "reconciler/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
 def document(spec: dict[str, Any], name: str = "a") -> FineTuningJobDocument:
-    envelope = {"apiVersion": "reconciler/v1", "kind": "FineTuningJob", "metadata": {"name": name}, "spec": spec}
-    return FineTuningJobDocument.model_validate(envelope)
+    return FineTuningJobDocument.model_validate(envelope("FineTuningJob", name, spec))
 
 
 def entry(spec: dict[str, Any], name: str = "a", **files: TrainingFile) -> Entry:
-    return Entry(document(spec, name), f"{name}.yaml", 1, **files)
+    name, plain = job_spec(envelope("FineTuningJob", name, spec))
+    return Entry(name, plain, f"{name}.yaml", 1, **files)
 
 
 def fleet(spec: dict[str, Any]) -> Fleet:
-    envelope = {"apiVersion": "reconciler/v1", "kind": "Fleet", "metadata": {"name": "f"}, "spec": spec}
-    return fleet_of(FleetDocument.model_validate(envelope))
+    return fleet_of(*fleet_spec(envelope("Fleet", "f", spec)))
 
 
 def only(*entries: Entry) -> Desired:

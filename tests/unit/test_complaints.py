@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from reconciler.core.complaints import problems_of
-from reconciler.core.documents import FineTuningJobDocument
+from reconciler.core.models import FineTuningJobDocument
 from tests.fakes.specs import (
     MODEL,
     complaints,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from reconciler.core import documents, fields
-from reconciler.core.desired import Adoption, Expect, Fleet, Limits, Policy, desire
+from reconciler.core import models, spec
+from reconciler.core.desired import Adoption, Expect, Fleet, Limits, Policy, desire, policy_of
 from reconciler.core.documents import Entry, ProviderName
 from reconciler.core.fields import (
     OnCancelled,
@@ -157,18 +157,26 @@ def test_the_body_is_what_the_manifest_sets_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("written", "decided"),
     [
-        (documents._FleetSpec, Fleet),
-        (documents._ExpectSpec, Expect),
-        (documents._LimitsSpec, Limits),
-        (fields._PolicySpec, Policy),
-        (fields._AdoptSpec, Adoption),
+        (models._FleetSpec, Fleet),
+        (models._ExpectSpec, Expect),
+        (models._LimitsSpec, Limits),
+        (spec.PolicySpec, Policy),
+        (spec._AdoptSpec, Adoption),
     ],
 )
 def test_every_field_of_ours_reaches_the_decisions(written: type[BaseModel], decided: Any) -> None:
     known = {field.name: field for field in dataclasses.fields(decided)}
     assert known.keys() - {"name"} == written.model_fields.keys()
+    for name, field in written.model_fields.items():
+        if not field.is_required():  # what a manifest does not set is the same for both
+            same = Fleet("f") if decided is Fleet else decided()
+            assert getattr(same, name) in (field.default, _decided(field.default))
+
+
+def _decided(default: object) -> object:
+    return Limits() if isinstance(default, models._LimitsSpec) else default
 
 
 def test_a_field_of_ours_that_decisions_do_not_know_is_no_silence() -> None:
     with pytest.raises(TypeError, match="priority"):
-        Policy(**{**dict(fields._PolicySpec()), "priority": 1})
+        policy_of({"priority": 1})

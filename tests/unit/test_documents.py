@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from reconciler.core.desired import Fleet, Limits, fleet_of
-from reconciler.core.documents import Entry, FineTuningJobDocument, FleetDocument, ProviderName, TrainingFile
+from reconciler.core.documents import Entry, ProviderName, TrainingFile
+from reconciler.core.models import FineTuningJobDocument, FleetDocument, fleet_spec, job_spec
 from tests.fakes.specs import (
     MODEL,
     document,
@@ -66,10 +67,11 @@ CLUSTERS: dict[str, Any] = {
 @pytest.mark.parametrize("status", [None, {}, {"phase": "x"}, [], "x", 7])
 def test_what_a_cluster_adds_is_ignored(status: object) -> None:
     envelope = {"apiVersion": "reconciler/v1", "metadata": {"name": "a", **CLUSTERS}, "status": status}
-    job = FineTuningJobDocument.model_validate({**envelope, "kind": "FineTuningJob", "spec": MODEL})
-    assert only(Entry(job, "a.yaml", 1)) == only(entry(MODEL))
-    read = FleetDocument.model_validate({**envelope, "kind": "Fleet", "spec": {"provider": "openai"}})
-    assert fleet_of(read) == Fleet("a", ProviderName.OPENAI)
+    name, spec = job_spec({**envelope, "kind": "FineTuningJob", "spec": MODEL})
+    assert only(Entry(name, spec, "a.yaml", 1)) == only(entry(MODEL))
+    assert fleet_of(*fleet_spec({**envelope, "kind": "Fleet", "spec": {"provider": "openai"}})) == Fleet(
+        "a", ProviderName.OPENAI
+    )
 
 
 @pytest.mark.parametrize("model", [FleetDocument, FineTuningJobDocument])

@@ -1,19 +1,13 @@
 """Each field of a job's spec: its bounds, and that it meets its fate."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from reconciler.core.fields import (
-    BODY_FIELDS,
-    Fate,
-    Hashed,
-    JobSpec,
-    fates_of,
-    is_file_id,
-)
+from reconciler.core.fields import BODY_FIELDS, FATES, Hashed, is_file_id
+from reconciler.core.spec import JobSpec, check_fates
 from tests.fakes.specs import (
     ALL_FIELDS,
     MODEL,
@@ -40,13 +34,8 @@ def test_a_field_without_a_fate_cannot_be_declared() -> None:
     class Forgotten(JobSpec):
         priority: int | None = None
 
-    class Torn(BaseModel):
-        priority: Annotated[int, Fate(sent=True, hashed=Hashed.NO), Fate(sent=False, hashed=Hashed.NO)]
-
-    with pytest.raises(TypeError, match="Forgotten.priority must declare one Fate, not 0"):
-        fates_of(Forgotten)
-    with pytest.raises(TypeError, match="Torn.priority must declare one Fate, not 2"):
-        fates_of(Torn)
+    with pytest.raises(TypeError, match="Forgotten and FATES differ: priority"):
+        check_fates(Forgotten)
 
 
 # A job without the field, and one with it, for each field of the spec.
@@ -69,7 +58,7 @@ WITHOUT_AND_WITH: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("field", JobSpec.model_fields)
 def test_every_field_of_the_spec_meets_its_fate(field: str) -> None:
-    fate = fates_of(JobSpec)[field]
+    fate = FATES[field]
     up = entry({**MODEL, "seed": 1}, "up")
     without, with_it = (only(entry(spec), up) for spec in WITHOUT_AND_WITH[field])
     assert with_it != without, "a field that changes nothing is one that is dropped"
@@ -135,7 +124,7 @@ def test_every_nested_field_is_sent_and_hashed_as_it_stands() -> None:
         desired = only(read)
         assert desired.body == spec
         assert desired.form == {key: value for key, value in spec.items() if key != "integrations"}
-        seen |= set(set_fields(read.document.spec))
+        seen |= set(set_fields(document(spec).spec))
     sent = {model for name in BODY_FIELDS for model in nested(JobSpec.model_fields[name].annotation)}
     assert {(model, name) for model in sent for name in model.model_fields} - seen == set()
 

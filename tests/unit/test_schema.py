@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
-from reconciler.core.documents import FineTuningJobDocument, FleetDocument
+from reconciler.core.models import FineTuningJobDocument, FleetDocument
 from reconciler.render.schema import manifest_schema
 
 JUDGE = Draft202012Validator(manifest_schema())

@@ -1,0 +1,128 @@
+"""Manifests whose bytes were read before: what they declare, remembered by the digest of the bytes.
+
+`reading` asks with the SHA-256 of what it has just read, so that nothing is ever believed over the bytes: what is saved
+is parsing, never reading. Only manifests without a remark are remembered, as JSON in the state directory, and only
+`apply` and `run` write it (`save`), in passes that write anyway. A file that is torn, of another program or of another
+version of it, or that cannot be read, is none.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reconciler import __version__
+
+FILE = "manifests.cache"
+
+# Far beyond 10,000 manifests; what is longer is neither read nor written.
+_BYTES_LIMIT = 64 * 1024 * 1024
+# Of another program, or another version of one of these, the same bytes may mean something else.
+_PROGRAM = ("reconciler.core", "reconciler.source")
+_LIBRARIES = ("pydantic", "pydantic_core", "yaml")
+
+
+class Declared(NamedTuple):
+    """What one valid document declares, made of nothing but JSON's values.
+
+    ``line`` is where it begins, ``place`` its number among the documents of ours in its file, from 0. ``spec`` holds
+    what the document sets (`core.models`).
+    """
+
+    kind: str
+    name: str
+    line: int
+    place: int
+    spec: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of bytes, for as long as a command or a daemon reads; ``file`` is where it outlives the process."""
+
+    file: Path | None = None
+    _before: dict[str, Any] | None = None  # None: the file was not looked at yet
+    _now: dict[str, Any] = field(default_factory=dict)
+    _learned: bool = False
+
+    def begin(self) -> None:
+        """A reading begins: what it does not ask for will be forgotten."""
+        if self._before is None:
+            self._before = _loaded(self.file) if self.file else {}
+        else:
+            self._before = self._now
+        self._now = {}
+
+    def find(self, digest: str, *, json: bool) -> Iterable[Declared] | None:
+        """What a manifest of these bytes declares; None where nobody has read them."""
+        key = _key(digest, json=json)
+        rows = (self._before or {}).get(key)
+        if rows is None:
+            return None
+        self._now[key] = rows
+        return [Declared(*row) for row in rows]
+
+    def learn(self, digest: str, declared: Iterable[Declared] | None, *, json: bool) -> None:
+        """These bytes have been read; None where there was something to remark."""
+        if declared is not None:
+            self._now[_key(digest, json=json)] = declared
+            self._learned = True
+
+    def save(self) -> None:
+        """Write down what the last reading knew, where it learned anything. A disk that fails costs time, later."""
+        if self.file is None or not self._learned:
+            return
+        content = _dumped(self._now)
+        new = self.file.with_name(f"{self.file.name}.{os.getpid()}.new")
+        with contextlib.suppress(OSError):
+            if len(content) <= _BYTES_LIMIT:
+                new.write_bytes(content)
+                new.replace(self.file)
+        self._learned = False
+
+
+def _key(digest: str, *, json: bool) -> str:
+    """JSON is read with its tabs as spaces."""
+    return f"json {digest}" if json else digest
+
+
+def _dumped(known: Mapping[str, Any]) -> bytes:
+    """A line that proves the next: whose it is, and the digest of its bytes."""
+    rows = json.dumps(known, ensure_ascii=False, separators=(",", ":")).encode()
+    return f"{_stamp()} {hashlib.sha256(rows).hexdigest()}\n".encode() + rows
+
+
+def _loaded(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > _BYTES_LIMIT:
+            return {}
+        head, _, rows = file.read_bytes().partition(b"\n")
+        if head.decode() != f"{_stamp()} {hashlib.sha256(rows).hexdigest()}":
+            return {}
+        known: dict[str, Any] = json.loads(rows)
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def _stamp() -> str:
+    """This program and the libraries that it reads with: files by name, size and time, as Python caches them."""
+    facts = [__version__, sys.version, *_PROGRAM, *_files()]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+
+
+def _files() -> Iterator[str]:
+    for name in (*_PROGRAM, *_LIBRARIES):
+        spec = importlib.util.find_spec(name)
+        for directory in (spec.submodule_search_locations or ()) if spec else ():
+            with contextlib.suppress(OSError):  # within an archive, whose version says it
+                for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+                    if entry.name.endswith((".py", ".so")):
+                        found = entry.stat()
+                        yield f"{directory} {entry.name} {found.st_size} {found.st_mtime_ns}"

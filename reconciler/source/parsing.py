@@ -1,0 +1,208 @@
+"""The bytes of one manifest → what they declare, and every problem in them where it stands.
+
+`reading` imports this module when it meets bytes that it does not know yet, and calls `parse`; `locate` when a problem
+between documents asks where a field stands. YAML and pydantic are imported by it, and by nothing else that reads.
+What only shows between documents, or on the disk beside them, is not looked for here.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from reconciler.core.complaints import Complaint, problems_of
+from reconciler.core.fields import ONE_MODEL, is_file_id
+from reconciler.core.models import fleet_spec, job_spec
+from reconciler.core.snapshot import ERRORS_LIMIT, Problem
+from reconciler.source.envelope import (
+    Belongs,
+    belongs,
+    described,
+    is_of_others,
+    is_ours,
+    listed,
+    may_be_fleet,
+    name_of,
+    objections,
+)
+from reconciler.source.known import Declared
+from reconciler.source.manifest_files import STREAM_NAME, is_json
+from reconciler.source.yaml_text import Document, ParsedFile, read_documents
+from reconciler.source.yaml_text import Path as Keys
+
+if TYPE_CHECKING:
+    from reconciler.source.reading import Reading
+
+_MODELS = (("spec", "model"), ("spec", "model_from"))
+_PATH_LIMIT = 256  # as the schema has it
+_A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
+_NO_DOCUMENT = (
+    "holds no document: a save under way looks like this; delete it if nothing is wanted of it, "
+    "or name it in .reconcilerignore"
+)
+
+
+def parse(reading: "Reading", relative: str, content: bytes) -> tuple[Declared, ...] | None:
+    """Gather what the file declares, and what is wrong with it; what it declares, where there is nothing to remark."""
+    parser = _Parser(reading, relative)
+    before = reading.remarks()
+    parser.take(_read(relative, content))
+    return tuple(parser.declared) if reading.remarks() == before else None
+
+
+def locate(relative: str, content: bytes) -> list[Document]:
+    """The documents of ours in a file, with the position of everything; the number of one is its `Declared.place`."""
+    return [ours for document in _read(relative, content).documents for ours in _ours_in(document)]
+
+
+def _read(relative: str, content: bytes) -> ParsedFile:
+    # JSON may be indented with tabs, which YAML refuses; inside of its texts they are escaped.
+    return read_documents(content.replace(b"\t", b" ") if is_json(relative) else content)
+
+
+def _ours_in(document: Document) -> Iterator[Document]:
+    whose = belongs(document.value) if isinstance(document.value, Mapping) else None
+    if whose is Belongs.OURS:
+        yield document
+    elif whose is Belongs.LIST:
+        for item in _items(document):
+            yield from _ours_in(item)
+
+
+@dataclass(slots=True)
+class _Parser:
+    """What one file is found to hold; ``place`` is the number of the next document of ours, from 0."""
+
+    reading: "Reading"
+    relative: str
+    declared: list[Declared] = field(default_factory=list)
+    place: int = 0
+
+    def take(self, read: ParsedFile) -> None:
+        reading, relative = self.reading, self.relative
+        before = len(reading.problems)
+        if read.unreadable:
+            reading.unreadable.add(relative)
+        elif not read.documents and relative != STREAM_NAME:
+            reading.gaps.append(Problem(relative, 1, 1, "", _NO_DOCUMENT))
+        # What another tool's document may hold (anchors, tags) is that tool's affair.
+        theirs = {document.number for document in read.documents if document.flawed and is_of_others(document.value)}
+        for flaw in (flaw for flaw in read.flaws if flaw.document not in theirs):
+            reading.problem(relative, (flaw.line, flaw.column), flaw.path, flaw.message)
+        for document in read.documents:
+            self._document(document)
+            if len(reading.problems) - before > ERRORS_LIMIT:
+                reading.unreadable.add(relative)
+                return
+
+    def problem_in(self, document: Document, keys: Keys, message: str) -> None:
+        """Something wrong in a document, where ``keys`` lead."""
+        self.reading.problem(self.relative, document.position(keys), keys, message)
+
+    def _document(self, document: Document) -> None:
+        value = document.value
+        if isinstance(value, list) and any(is_ours(item) for item in value):
+            self.problem_in(document, (), _A_LIST)
+        elif isinstance(value, list):
+            self._leave_out(document)
+        elif not isinstance(value, Mapping):
+            self.problem_in(document, (), "a document must be a mapping of fields")
+        else:
+            self._mapping(document, value)
+
+    def _mapping(self, document: Document, value: Mapping[str, object]) -> None:
+        match belongs(value):
+            case Belongs.OURS:
+                self.reading.holding.add(self.relative)
+                gather = self._fleet_document if value["kind"] == "Fleet" else self._job_document
+                gather(document, value)
+                self.place += 1
+            case Belongs.MISSPELT:
+                self.reading.broken.add(name_of(value))
+                self.reading.fleet_misspelt |= may_be_fleet(value)
+                for key, message in objections(value):
+                    self.problem_in(document, (key,), message)
+            case Belongs.LIST:
+                items = tuple(_items(document))
+                if not items:
+                    self.reading.gaps.append(Problem(self.relative, *document.position(()), "", _NO_DOCUMENT))
+                for item in items:
+                    self._document(item)
+            case Belongs.ELSEWHERE:
+                self._leave_out(document)
+            case Belongs.OUTPUT:  # what this program wrote wants nothing
+                pass
+
+    def _leave_out(self, document: Document) -> None:
+        """Name what is not ours; of a file's later ones only how many they are."""
+        self.reading.left_out[self.relative] += 1
+        if self.reading.left_out[self.relative] <= ERRORS_LIMIT:
+            self.reading.warnings.append(Problem(self.relative, *document.position(()), "", described(document.value)))
+
+    def _fleet_document(self, document: Document, value: Mapping[str, object]) -> None:
+        try:
+            name, spec = fleet_spec(value)
+        except ValidationError as error:
+            self.reading.fleet_places.append((self.relative, document.position(())[0], name_of(value)))
+            self._invalid(document, error)
+        else:
+            self._declare("Fleet", document, name, spec)
+
+    def _job_document(self, document: Document, value: Mapping[str, object]) -> None:
+        try:
+            name, spec = job_spec(value)
+        except ValidationError as error:
+            self.reading.broken.add(name_of(value))
+            found = self._invalid(document, error)
+            named = any(one.message == ONE_MODEL or one.meant in _MODELS for one in found)
+            self._beside_invalid(document, value, no_model=named or document.flawed)
+            return
+        if document.flawed:
+            self.reading.broken.add(name)
+        else:
+            self._declare("FineTuningJob", document, name, spec)
+
+    def _declare(self, kind: str, document: Document, name: str, spec: Mapping[str, object]) -> None:
+        one = Declared(kind, name, document.position(())[0], self.place, spec)
+        self.declared.append(one)
+        self.reading.declare(self.relative, one)
+
+    def _invalid(self, document: Document, error: ValidationError) -> list[Complaint]:
+        """Report what is wrong with a document's fields."""
+        # In the place of a key that is no text stands one of ours; that flaw, as a merge key, is reported as such.
+        found = [one for one in problems_of(error) if not any(_is_stand_in(key) for key in one.keys)]
+        for one in found:
+            self.problem_in(document, one.keys, one.message)
+        return found
+
+    def _beside_invalid(self, document: Document, value: Mapping[str, object], *, no_model: bool) -> None:
+        """Report what else is wrong with a job whose fields are invalid: one run reports every error, once.
+
+        ``no_model`` says that the missing or doubled model is reported already, or cannot be judged.
+        """
+        spec = value.get("spec")
+        if not isinstance(spec, Mapping):
+            return
+        for key in ("training_file", "validation_file"):
+            given = spec.get(key)
+            if isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and not is_file_id(given):
+                self.reading.find_file(self.relative, self.place, key, given)
+        unset: tuple[object, ...] = (None, {})
+        if not no_model and (spec.get("model") in unset) == (spec.get("model_from") in unset):
+            self.problem_in(document, ("spec",), ONE_MODEL)
+
+
+def _items(document: Document) -> Iterator[Document]:
+    """The documents of a `kind: List`, each with its own positions."""
+    below: dict[int, dict[Keys, tuple[int, int]]] = {}
+    for path, position in document.find_positions().items():
+        if len(path) > 1 and path[0] == "items" and isinstance(path[1], int):
+            below.setdefault(path[1], {})[path[2:]] = position
+    for index, value in enumerate(listed(document.value)):
+        yield Document(value, below[index][()], functools.partial(dict, below[index]), document.flawed)
+
+
+def _is_stand_in(key: str | int) -> bool:
+    return isinstance(key, str) and (key.startswith("\0") or key == "<<")
