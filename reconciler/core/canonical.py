@@ -7,7 +7,7 @@ tests judge it by an independent implementation.
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 # Beyond these a JSON number, which is an IEEE 754 double, no longer names one integer (RFC 8785, 3.2.2.3).
 _INTEGER_LIMIT = 2**53 - 1
@@ -23,43 +23,40 @@ def canonical(value: object) -> bytes:
         ValueError: it has no such form (NaN, an integer beyond 2^53 - 1, a lone surrogate, another type).
     """
     try:
-        return "".join(_parts(value)).encode()
+        return _form(value).encode()
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     except UnicodeEncodeError as error:
         raise ValueError("a text that is not valid Unicode") from error
 
 
-def _parts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield json.dumps(value, ensure_ascii=False)
-    elif value is None or isinstance(value, bool):
-        yield json.dumps(value)
-    elif isinstance(value, int | float):
-        yield _number(value)
-    elif isinstance(value, Mapping):
-        yield from _object(value)
-    elif isinstance(value, list | tuple):
-        yield "["
-        for index, item in enumerate(value):
-            yield "," if index else ""
-            yield from _parts(item)
-        yield "]"
-    else:
-        raise ValueError(f"a {type(value).__name__} has no JSON form")
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _object(value: Mapping[object, object]) -> Iterator[str]:
+def _form(value: object) -> str:
+    if value is None or isinstance(value, str | bool):
+        return _quoted(value)
+    if isinstance(value, int | float):
+        return _number(value)
+    if isinstance(value, Mapping):
+        return _object(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_form, value))}]"
+    raise ValueError(f"a {type(value).__name__} has no JSON form")
+
+
+def _object(value: Mapping[object, object]) -> str:
     keys = [key for key in value if isinstance(key, str)]
     if len(keys) < len(value):
         raise ValueError("a key that is not text")
-    yield "{"
-    # Keys are ordered by their UTF-16 code units (RFC 8785, 3.2.3).
-    for index, key in enumerate(sorted(keys, key=lambda k: k.encode("utf-16-be"))):
-        yield "," if index else ""
-        yield f"{json.dumps(key, ensure_ascii=False)}:"
-        yield from _parts(value[key])
-    yield "}"
+    # Keys are ordered by their UTF-16 code units (RFC 8785, 3.2.3); those of ASCII by their characters.
+    ascii_only = "".join(keys).isascii()
+    keys.sort(key=None if ascii_only else _code_units)
+    return f"{{{','.join([f'{_quoted(key)}:{_form(value[key])}' for key in keys])}}}"
+
+
+def _code_units(key: str) -> bytes:
+    return key.encode("utf-16-be")
 
 
 def _number(value: float) -> str:

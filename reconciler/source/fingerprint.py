@@ -10,20 +10,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reconciler.core.snapshot import Snapshot
-from reconciler.source.files import Unfit, digest_of, real_path, training_lines
+from reconciler.source.files import Below, Unfit, training_digest
 from reconciler.source.manifest_files import read_manifests
 from reconciler.source.tree import survey
 
 
 def fingerprint(snapshot: Snapshot) -> str:
     """Read the disk again: what ``snapshot.fingerprint`` would be now."""
-    real = real_path(snapshot.root)
+    below = Below.of(snapshot.root)
     contents = snapshot.contents if snapshot.stream else _contents_now(snapshot.root, snapshot.own)
     files = {file for desired in snapshot.desired.values() for file in desired.local_files}
     digests: list[tuple[str, str]] = []
     for file in sorted(files, key=lambda f: f.path):
         try:
-            digests.append((file.path, digest_of(training_lines(real / file.path, real))[0]))
+            digests.append((file.path, training_digest(f"{below.root}/{file.path}", below)[0]))
         except Unfit as unfit:
             digests.append((file.path, str(unfit)))
     return fingerprint_of(contents, digests)

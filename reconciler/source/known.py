@@ -1,9 +1,9 @@
-"""Manifests whose bytes were read before: what they declare, remembered by the digest of the bytes.
+"""Files whose bytes were read before: what manifests declare, and which training files hold examples alone.
 
-`reading` asks with the SHA-256 of what it has just read, so that nothing is ever believed over the bytes: what is saved
-is parsing, never reading. Only manifests without a remark are remembered, as JSON in the state directory, and only
-`apply` and `run` write it (`save`), in passes that write anyway. A file that is torn, of another program or of another
-version of it, or that cannot be read, is none.
+`reading` and `training_files` ask with the SHA-256 of what they have just read, so that nothing is ever believed over
+the bytes: what is saved is parsing, never reading. Only what gave rise to no remark is remembered, as JSON in the state
+directory, and only `apply` and `run` write it (`save`), in passes that write anyway. A file that is torn, of another
+program or of another version of it, or that cannot be read, is none.
 """
 
 import contextlib
@@ -73,6 +73,18 @@ class Known:
         if declared is not None:
             self._now[_key(digest, json=json)] = declared
             self._learned = True
+
+    def is_checked(self, sha256: str) -> bool:
+        """Whether a training file of these bytes was found to hold examples alone."""
+        key = f"examples {sha256}"
+        if key in (self._before or {}):
+            self._now[key] = []
+        return key in self._now
+
+    def mark_checked(self, sha256: str) -> None:
+        """A training file of these bytes holds examples alone."""
+        self._now[f"examples {sha256}"] = []
+        self._learned = True
 
     def save(self) -> None:
         """Write down what the last reading knew, where it learned anything. A disk that fails costs time, later."""

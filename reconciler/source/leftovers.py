@@ -11,7 +11,7 @@ from reconciler.core.documents import API_VERSION
 from reconciler.core.snapshot import Snapshot
 from reconciler.errors import escaped
 from reconciler.source.envelope import Belongs, belongs, documents_in, name_of
-from reconciler.source.files import Unfit, is_unicode, read_bounded, real_path
+from reconciler.source.files import Below, Unfit, is_unicode, read_bounded
 from reconciler.source.manifest_files import BYTES_LIMIT
 from reconciler.source.tree import others
 
@@ -22,7 +22,8 @@ def leftovers_of(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, 
     ``last_seen`` is the file in which each name was last valid ("" where nobody knows). Such a file may be ignored
     now, or hidden, renamed, unreadable, or of another kind; as long as it stands, nobody has deleted the name.
     """
-    real = real_path(snapshot.root)
+    below = Below.of(snapshot.root)
+    real = below.root
     found = {
         name: path
         for name, path in last_seen.items()
@@ -30,7 +31,7 @@ def leftovers_of(snapshot: Snapshot, last_seen: Mapping[str, str]) -> dict[str, 
     }
     rest = last_seen.keys() - found.keys()
     for relative, path in others(snapshot.root, snapshot.holding) if rest else ():
-        for name in rest & _names_in(path, real):
+        for name in rest & _names_in(path, below):
             found.setdefault(name, relative if is_unicode(relative) else escaped(ascii(relative)))
     return found
 
@@ -46,10 +47,10 @@ def _may_stand(path: Path) -> bool:
     return True
 
 
-def _names_in(path: Path, real: Path) -> frozenset[str]:
+def _names_in(path: Path, below: Below) -> frozenset[str]:
     """The jobs that a file would hold, were it read as a manifest."""
     try:
-        content = read_bounded(path, real, BYTES_LIMIT)
+        content = read_bounded(str(path), below, BYTES_LIMIT)
     except Unfit:  # nothing that could be a manifest now
         return frozenset()
     if API_VERSION.encode() not in content:

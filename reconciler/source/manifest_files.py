@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.source.envelope import documents_in, is_ours
-from reconciler.source.files import TooLong, Unfit, read_bounded, real_path
+from reconciler.source.files import Below, TooLong, Unfit, read_bounded
 from reconciler.source.tree import JSON_SUFFIX, Tree
 
 STREAM_NAME = "-"
@@ -19,17 +19,17 @@ BYTES_LIMIT = 4 * 1024 * 1024
 
 def read_manifests(root: Path, tree: Tree) -> Iterator[tuple[str, bytes | Unfit]]:
     """Each manifest's bytes, or why there are none; JSON that is not ours is no manifest."""
-    real = real_path(root)
+    below = Below.of(root)
     for relative, found in tree.files:
-        content = found if isinstance(found, Unfit) else _manifest_bytes(found, real)
+        content = found if isinstance(found, Unfit) else _manifest_bytes(found, below)
         if is_json(relative) and not isinstance(content, Unfit) and not _may_be_ours(content):
             continue
         yield relative, content
 
 
-def _manifest_bytes(path: Path, real_root: Path) -> bytes | Unfit:
+def _manifest_bytes(path: Path, below: Below) -> bytes | Unfit:
     try:
-        content = read_bounded(path, real_root, BYTES_LIMIT)
+        content = read_bounded(str(path), below, BYTES_LIMIT)
     except Unfit as unfit:
         # Longer than any manifest: a file of data, where it is JSON.
         return b"{}" if is_json(path.name) and isinstance(unfit, TooLong) else unfit

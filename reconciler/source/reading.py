@@ -16,7 +16,7 @@ from reconciler.core.documents import Entry, TrainingFile
 from reconciler.core.fields import is_file_id
 from reconciler.core.snapshot import Problem
 from reconciler.errors import escaped
-from reconciler.source.files import Unfit
+from reconciler.source.files import Below, Unfit
 from reconciler.source.fingerprint import digest_of_manifest
 from reconciler.source.known import Declared, Known
 from reconciler.source.manifest_files import is_json
@@ -58,7 +58,7 @@ class Reading:
     _located: "tuple[str, list[Document]]" = field(default=("", []))  # of the file that was last asked for
 
     def __post_init__(self) -> None:
-        self._training = TrainingFiles(self.root)
+        self._training = TrainingFiles(Below.of(self.root), self.known)
 
     def problem(self, path: str, position: tuple[int, int], keys: Iterable[str | int], message: str) -> None:
         self.problems.append(Problem(path, *position, ".".join(map(str, keys)), message))
@@ -132,7 +132,7 @@ class Reading:
 
     def find_file(self, relative: str, place: int, key: str, given: str) -> TrainingFile | None:
         """A local training file; None, and a problem, where it cannot be used."""
-        found = self._training.find((self.root / relative).parent, given)
+        found = self._training.find(relative, given)
         if isinstance(found, TrainingFile):
             return found
         self.problem_at(relative, place, ("spec", key), f"{escaped(given)}: {found}")

@@ -7,8 +7,10 @@ CRLF, read as LF.
 
 import hashlib
 import os
+import posixpath
 import re
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 from reconciler.core.documents import TrainingFile
@@ -17,14 +19,15 @@ from reconciler.errors import SourceError, escaped
 from reconciler.source.examples import checked_lines
 from reconciler.source.files import (
     Absent,
+    Below,
     Unfit,
     digest_of,
     is_unicode,
-    open_regular,
-    real_path,
+    training_digest,
     training_lines,
     unnamed,
 )
+from reconciler.source.known import Known
 
 
 def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
@@ -33,9 +36,9 @@ def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
     Raises:
         SourceError: the file has changed since, or cannot be read.
     """
-    real = real_path(root)
+    below = Below.of(root)
     try:
-        content = b"".join(training_lines(real / file.path, real))
+        content = b"".join(training_lines(f"{below.root}/{file.path}", below))
     except Unfit as unfit:
         raise SourceError([f"{escaped(file.path)}: {unfit}"]) from unfit
     if hashlib.sha256(content).hexdigest() != file.sha256:
@@ -45,30 +48,59 @@ def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
 
 @dataclass(slots=True)
 class TrainingFiles:
-    """The local files of one reading; each is read once, however many jobs use it."""
+    """The local files of one reading; each is read once, however many jobs use it. ``below`` is the fleet directory."""
 
-    root: Path
-    _read: dict[Path, TrainingFile | Unfit] = field(default_factory=dict)
+    below: Below
+    known: Known
+    _found: dict[tuple[str, str], TrainingFile | Unfit] = field(default_factory=dict)
+    _read: dict[str, TrainingFile | Unfit] = field(default_factory=dict)
 
-    def find(self, base: Path, given: str) -> TrainingFile | Unfit:
-        """The file that a manifest in the directory ``base`` names; or why it cannot be used."""
-        real = real_path(self.root)
+    def find(self, manifest: str, given: str) -> TrainingFile | Unfit:
+        """The file that a manifest, by its path below the fleet directory, names; or why it cannot be used."""
+        base = posixpath.dirname(manifest)
+        if (base, given) not in self._found:
+            self._found[base, given] = self._find(base, given)
+        return self._found[base, given]
+
+    def _find(self, base: str, given: str) -> TrainingFile | Unfit:
         if given.startswith("~"):
             return Unfit("~ is not expanded: write a path relative to its manifest")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", given):
             return Unfit("a URL, from which nothing is read: download the file, and write its path")
         if given.startswith("/") or "\0" in given:
             return Unfit("must be a path relative to its manifest")
+        path = f"{self.below.root}/{base}/{given}"
         try:
-            path = (base / given).resolve()
+            real = self._where(path)
         except UnicodeEncodeError:
             return unnamed()
-        except (OSError, RuntimeError) as error:
-            return Unfit(f"cannot be read ({type(error).__name__})")
-        if path not in self._read:
-            self._read[path] = _training_file(path, real)
-        found = self._read[path]
-        return Unfit(f"{found}{_hint(path, given)}") if isinstance(found, Absent) else found
+        except OSError as error:
+            return Unfit(f"cannot be read ({error.strerror})")
+        if real not in self._read:
+            self._read[real] = self._training_file(real)
+        found = self._read[real]
+        return Unfit(f"{found}{_hint(Path(real), given)}") if isinstance(found, Absent) else found
+
+    def _where(self, path: str) -> str:
+        """Where it really stands, or would."""
+        try:
+            return self.below.resolve(path)
+        except (FileNotFoundError, NotADirectoryError):  # whoever opens it says so
+            return os.path.realpath(path)
+
+    def _training_file(self, real: str) -> TrainingFile | Unfit:
+        try:
+            sha256, size, content = training_digest(real, self.below)
+            if not self.known.is_checked(sha256):
+                lines = BytesIO(content) if content is not None else training_lines(real, self.below)
+                sha256, size = digest_of(checked_lines(lines))
+                self.known.mark_checked(sha256)
+        except Unfit as unfit:
+            return unfit
+        relative = self.below.relative(real)
+        if not is_unicode(relative):
+            return Unfit("leads to a file whose name is not UTF-8")
+        return TrainingFile(relative, sha256, size)
 
 
 def _hint(path: Path, given: str) -> str:
@@ -83,15 +115,3 @@ def _hint(path: Path, given: str) -> str:
         return ""
     close = nearest(path.name, filter(is_unicode, names))
     return f"; did you mean {escaped(given[: len(given) - len(path.name)] + close)}?" if close else ""
-
-
-def _training_file(path: Path, real_root: Path) -> TrainingFile | Unfit:
-    try:
-        open_regular(path, real_root).close()
-        sha256, size = digest_of(checked_lines(training_lines(path, real_root)))
-    except Unfit as unfit:
-        return unfit
-    relative = path.relative_to(real_root).as_posix()
-    if not is_unicode(relative):
-        return Unfit("leads to a file whose name is not UTF-8")
-    return TrainingFile(relative, sha256, size)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.source.files import Unfit, is_unicode, read_bounded, real_path, unnamed
+from reconciler.source.files import Below, Unfit, is_unicode, read_bounded, real_path, unnamed
 
 MANIFEST_SUFFIXES = (".yaml", ".yml")
 JSON_SUFFIX = ".json"
@@ -189,7 +189,7 @@ class _Walk:
         for entry in entries or ():
             if entry.name == IGNORE_FILE:
                 try:
-                    text = read_bounded(Path(entry.path), self.root, _IGNORE_BYTES).decode()
+                    text = read_bounded(entry.path, Below(self.root), _IGNORE_BYTES).decode()
                 except Unfit as unfit:
                     raise Unfit(f"{IGNORE_FILE}: {unfit}") from unfit
                 except UnicodeDecodeError as error:

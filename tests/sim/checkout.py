@@ -8,8 +8,9 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -38,9 +39,9 @@ def slowly(pause: Callable[[], None], read: Callable[[], _Read]) -> _Read:
         del _pauses[me]
 
 
-def _open_slowly(path: Path, real_root: Path) -> BinaryIO:
+def _open_slowly(path: str, below: files.Below) -> FileIO:
     _pauses.get(getcurrent(), lambda: None)()
-    return _open(path, real_root)
+    return _open(path, below)
 
 
 _open, files.open_regular = files.open_regular, _open_slowly

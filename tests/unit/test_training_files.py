@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.errors import SourceError
 from reconciler.source import read_directory, read_training_bytes
+from reconciler.source.files import Below, digest_of, training_digest, training_lines
 from tests.fakes.manifests import manifest
 from tests.unit.test_directory import LINE, problems, with_file
 
@@ -106,3 +107,13 @@ def test_what_is_uploaded_is_what_was_hashed_or_nothing(root: Path) -> None:
     (root / "train.jsonl").unlink()
     with pytest.raises(SourceError, match="no such file"):
         read_training_bytes(root, training)
+
+
+@pytest.mark.parametrize("size", [0, 5, 2**20 - 1, 2**20, 2**20 + 1])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b"\r\r\n", b""], ids=repr)
+def test_a_file_is_hashed_in_pieces_as_it_is_line_by_line(tmp_path: Path, size: int, end: bytes) -> None:
+    (tmp_path / "data.jsonl").write_bytes(b"x\r\ny\r" + b"z" * size + end * 3)
+    path, below = str(tmp_path / "data.jsonl"), Below.of(tmp_path)
+    sha256, length, few = training_digest(path, below)
+    assert (sha256, length) == digest_of(training_lines(path, below))
+    assert few is None or hashlib.sha256(few).hexdigest() == sha256
