@@ -133,6 +133,7 @@ class Console:
         jobs = _live(self._last) if self._last is not None and following.due is Due.JOBS else ()
         if jobs:
             read = progress_at(self._context.provider, [job.id for _, job in jobs[:_LOOKUPS]], in_turn)
+            self._context.reconciler.progress = read
             self._context.voice.jobs(job_progress(jobs, read))
         self._context.voice.waiting(seconds, "" if jobs else following.why)
 

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from reconciler.clock import Clock
@@ -17,7 +18,6 @@ from reconciler.core.repeats import Repeats
 from reconciler.core.status import Details, Status, statuses
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
-from reconciler.engine.follow import Followed
 from reconciler.engine.ports import Ports
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError
@@ -30,29 +30,29 @@ def timestamp(clock: Clock) -> str:
     return datetime.fromtimestamp(int(clock.time()), UTC).isoformat().replace("+00:00", "Z")
 
 
-def follow(ports: Ports, world: World, log: Log) -> tuple[Followed, ...]:
+def follow(ports: Ports, world: World, log: Log) -> Details:
     """What a daemon reads of live jobs beside the listing."""
     if ports.follower is None or ports.stopping():
-        return ()
+        return Details()
     jobs = {n.job.id: (name, n.job) for name, case in world.cases.items() for n in case.jobs}
-    return ports.follower.follow(jobs, log, ports.clock.monotonic())
+    followed = ports.follower.follow(jobs, log, ports.clock.monotonic())
+    return Details(
+        {one.job_id: one.checkpoints for one in followed if one.checkpoints is not None},
+        {one.job_id: one.progress for one in followed if one.progress is not None},
+    )
 
 
 def write_statuses(
-    ports: Ports, log: Log, after: Decided, ended: Iterable[Job], followed: tuple[Followed, ...]
+    ports: Ports, log: Log, after: Decided, ended: Iterable[Job], read: Details
 ) -> Mapping[str, Status]:
     """Every name's status; written where it differs from the last one. ``ended``: jobs that have just ended."""
-    read = {one.job_id: one.checkpoints for one in followed if one.checkpoints is not None}
-    unread = [job for job in ended if job.id not in read]
+    unread = [job for job in ended if job.id not in read.checkpoints]
     report = statuses(
         after.seen.world,
         after.gated.plan,
         now=timestamp(ports.clock),
         previous=ports.status_files.read(),
-        details=Details(
-            _checkpoints(ports.provider, unread, log) | read,
-            {one.job_id: one.progress for one in followed if one.progress is not None},
-        ),
+        details=replace(read, checkpoints={**_checkpoints(ports.provider, unread, log), **read.checkpoints}),
     )
     ports.status_files.write(report)
     return report

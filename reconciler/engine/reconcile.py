@@ -29,6 +29,7 @@ from reconciler.core.recognition import learned
 from reconciler.core.repeats import Repeats
 from reconciler.core.schedule import Next
 from reconciler.core.snapshot import Snapshot, broken_names
+from reconciler.core.status import Details, Progress
 from reconciler.core.watch import Watch, why_cold
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome, WriteTools, cancel, create
@@ -52,6 +53,8 @@ class Reconciler:
         self._every_backoff = every_backoff
         self.checkout = Checkout(ports.journal)
         self.watch = Watch(settle, started=ports.clock.monotonic(), cold=self.why_cold())
+        # How far jobs are, by id, as whoever waits for them has last read: it is not read again for the report.
+        self.progress: Mapping[str, Progress] = {}
         self._refusals = Repeats()  # what gates refuse
         self._troubles = Repeats()  # what keeps names from going on
         self._logged: frozenset[str] = frozenset()  # jobs whose end this run has logged
@@ -100,12 +103,13 @@ class Reconciler:
             postponed = self.watch.cold if decided.gated.plan.writes else ""
             outcomes = () if postponed else self._act(decided, log, wrote)
             after = self._look_back(decided, outcomes)
-            report = write_statuses(ports, log, after, ended.values(), ()) if ports.follower is None else {}
+            read = Details(progress=self.progress)
+            report = write_statuses(ports, log, after, ended.values(), read) if ports.follower is None else {}
         if ports.follower is not None:
             # Outside of the lock: a job whose events are slow must not keep an `apply` waiting.
-            followed = follow(ports, after.seen.world, log)
+            read = follow(ports, after.seen.world, log)
             with ports.pass_lock():
-                report = write_statuses(ports, log, after, ended.values(), followed)
+                report = write_statuses(ports, log, after, ended.values(), read)
         self._refusals = log_refusals(after.gated, self._refusals, now := ports.clock.monotonic(), log)
         self._troubles = log_troubles(after, outcomes, self._troubles, now, log)
         log_pass(log, after, now - began, writes=len(outcomes), ends=len(ended))

@@ -865,6 +865,21 @@ def test_where_the_provider_cannot_be_read_the_last_known_facts_are_shown(
     assert (described["complete"], "down" in described["provider_error"]) == (False, True)
 
 
+def test_a_status_file_of_an_apply_that_waits_says_how_far_its_job_is(
+    shell: Shell, fleet: FleetDirectory, server: Proxy
+) -> None:
+    metrics = {"step": 3, "total_steps": 10, "train_loss": 0.5}
+    event = {"id": "e1", "created_at": 1, "level": "info", "message": "step", "type": "metrics", "data": metrics}
+    events = reply({"object": "list", "data": [event], "has_more": False})
+    server.fault = lambda r, was: events if "/events" in r.path else was
+    options = there(fleet)
+    fleet.job("a")
+    assert shell("apply", fleet.root, "--yes", "--first-run", "--wait", "--timeout", "60s", *options).code == 6
+    file = on_disk(fleet)["a"]
+    assert file["progress"] == metrics
+    assert [item["progress"] for item in shell("status", fleet.root, "-o", "json").json["items"]] == [metrics]
+
+
 def test_a_fleet_without_a_job_says_so_in_a_sentence(shell: Shell, fleet: FleetDirectory) -> None:
     assert shell("status", fleet.root).out.startswith("fleet fleet-1 declares no job; ")
     fleet.job("a")
