@@ -111,7 +111,9 @@ def log_troubles(
     that wait for one and the same reason are one trouble.
     """
     tried = {outcome.name for outcome in outcomes}
-    own = (c for c in after.gated.plan.changes if c.reason.trouble is Trouble.OWN and c.reason is not _SAID_ELSEWHERE)
+    own = (
+        c for c in after.gated.plan.changes if c.reason.trouble is Trouble.OWN and c.reason is not Reason.SOURCE_INVALID
+    )
     first = {(change.reason, change.message): change for change in reversed(tuple(own))}
     found = {change.name: change for change in sorted(first.values(), key=lambda change: change.name)}
     troubles = before.met({name: f"{change.reason}: {change.message}" for name, change in found.items()}, now)
@@ -121,9 +123,6 @@ def log_troubles(
     for name in troubles.over:
         log.info("job.unblocked", job=name, **troubles.facts(name))
     return troubles
-
-
-_SAID_ELSEWHERE = Reason.SOURCE_INVALID
 
 
 def log_pass(log: Log, after: Decided, duration: float, *, writes: int, ends: int) -> None:
