@@ -42,9 +42,7 @@ def follow(ports: Ports, world: World, log: Log) -> Details:
     )
 
 
-def write_statuses(
-    ports: Ports, log: Log, after: Decided, ended: Iterable[Job], read: Details
-) -> Mapping[str, Status]:
+def write_statuses(ports: Ports, log: Log, after: Decided, ended: Iterable[Job], read: Details) -> Mapping[str, Status]:
     """Every name's status; written where it differs from the last one. ``ended``: jobs that have just ended."""
     unread = [job for job in ended if job.id not in read.checkpoints]
     report = statuses(
@@ -102,9 +100,7 @@ def log_refusals(gated: Gated, before: Repeats, now: float, log: Log) -> Repeats
     return refusals
 
 
-def log_troubles(
-    after: Decided, outcomes: Iterable[Outcome], before: Repeats, now: float, log: Log
-) -> Repeats:
+def log_troubles(after: Decided, outcomes: Iterable[Outcome], before: Repeats, now: float, log: Log) -> Repeats:
     """What keeps names from going on, for the next pass to know: a line for what is new or lasts, and for its end.
 
     What a write of this pass came to is logged by it, a broken manifest by the daemon, a gate by `log_refusals`. Names

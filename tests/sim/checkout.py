@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from io import FileIO
@@ -16,9 +16,7 @@ from greenlet import getcurrent, greenlet
 
 from reconciler.core.revision import revision_of
 from reconciler.core.snapshot import Snapshot
-from reconciler.source import files, reading, training_files
-from reconciler.source.examples import checked_lines
-from reconciler.source.yaml_text import read_documents
+from reconciler.source import files
 from tests.fakes.manifests import as_json
 from tests.sim.engine import Engine
 from tests.sim.server import FLEET
@@ -45,22 +43,6 @@ def _open_slowly(path: str, below: files.Below) -> FileIO:
 
 
 _open, files.open_regular = files.open_regular, _open_slowly
-
-# The same few texts are read again and again: what each says is worked out once, by the program itself.
-_said = lru_cache(maxsize=4096)(read_documents)
-reading.read_documents = _said
-
-
-@lru_cache(maxsize=64)
-def _checked(lines: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    return tuple(checked_lines(iter(lines)))
-
-
-def _checked_once(lines: Iterable[bytes]) -> Iterator[bytes]:
-    return iter(_checked(tuple(lines)))
-
-
-training_files.checked_lines = _checked_once
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def settle_in() -> None:
 def whole_worlds() -> Iterator[None]:
     """The same for a while, in a process that has something else to do, too."""
     before = gc.get_threshold()
-    _settle_in()
+    settle_in()
     try:
         yield
     finally:

@@ -360,13 +360,11 @@ def assert_quick_is_thorough(text: str) -> None:
     assert found == [(d.number, d.position(()), repr(d.value)) for d in read.documents]
 
 
-@settings(max_examples=700)
 @given(yaml_like | quick_yaml)
 def test_the_quick_reading_reads_what_the_thorough_one_does(text: str) -> None:
     assert_quick_is_thorough(text)
 
 
-@settings(max_examples=150)
 @given(trapped_streams)
 def test_the_quick_reading_falls_into_no_trap(content: bytes) -> None:
     with contextlib.suppress(UnicodeDecodeError):
