@@ -10,7 +10,7 @@ from click.core import ParameterSource
 # What an approval stands for, or what is said anew with it.
 _OWN = frozenset({"yes", "approve", "first_run", "form", "detailed_exitcode", "directory"})
 # What a shell or a machine is set to, and not what is done.
-_SURROUNDINGS = frozenset({"log_format"})
+_SURROUNDINGS = frozenset({"log_format", "sandbox_speed"})
 
 
 def program() -> str:

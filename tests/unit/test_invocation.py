@@ -39,7 +39,11 @@ def test_what_a_plan_was_made_with_is_said_again(given: list[str], said: str, mo
             [],
             "--status-word done=succeeded --status-word halted=failed",
         ),
-        ({"OUTPUT": "json", "YES": "1", "COLOR": "never", "QUIET": "1", "LOG_FORMAT": "json"}, [], ""),
+        (
+            {"OUTPUT": "json", "YES": "1", "COLOR": "never", "QUIET": "1", "LOG_FORMAT": "json", "SANDBOX_SPEED": "9"},
+            [],
+            "",
+        ),
         ({"PRUNE": "0", "STATE_DIR": ""}, [], ""),
     ],
 )
