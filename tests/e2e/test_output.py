@@ -186,7 +186,7 @@ def test_validate_says_its_problems_in_its_own_document(shell: Shell, fleet: Fle
 
 
 def test_an_annotation_says_what_kept_validate_from_working(shell: Shell) -> None:
-    ran = shell("validate", "-o", "github", "--root", "x", "one\ntwo%", "three")
+    ran = shell("validate", "-o", "github", "--root", ".", "one\ntwo%", "three")
     assert ran.code == 64
     assert ran.out.startswith("::error::Got unexpected extra argument (three)")
     assert len(ran.out.splitlines()) == 1
