@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
-from reconciler.provider import PROFILES, REQUEST_DEADLINE, Account, Assumed, Assumption
 from reconciler.provider.key import Key, bare
+from reconciler.provider.profile import PROFILES, Account, Assumed, Assumption
+from reconciler.provider.request import REQUEST_DEADLINE
 
 # Longer than any server's listing lag plus the request deadline of 10 s that has been measured (A1, A2).
 SETTLE_SECONDS = 30.0

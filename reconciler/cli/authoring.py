@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.cli import github, options, terminal
-from reconciler.cli.command import command
 from reconciler.cli.invocation import program
 from reconciler.cli.manifests import lines_for, read_source, seen_from_here
 from reconciler.cli.output import print_document
@@ -26,13 +25,8 @@ _SHOWN = 10  # annotations of one kind that GitHub shows of a step
 _NAME_MAX = 58  # a DNS label has 63 characters, 5 of which are the random end
 
 
-@command("reconciler init fleet", honours=())
-@options.new_directory_argument
 def init(directory: Path) -> None:
-    """Write a fleet, an example job and its data.
-
-    Nothing that is there is overwritten.
-    """
+    """`init`, as `commands` declares it."""
     try:
         for relative, content in starter_files(_fleet_name(directory)).items():
             path = directory / relative
@@ -51,18 +45,9 @@ def init(directory: Path) -> None:
     terminal.echo(f"\nNext: {program()} plan {shlex.quote(str(directory))}")
 
 
-@command(
-    "reconciler validate fleet",
-    "reconciler validate fleet -o github",
-    "kustomize build fleet | reconciler validate -",
-    honours=("--quiet",),
-)
-@options.directory_argument
-@options.root
-@options.output("github")
 @github.reporting_errors
 def validate(directory: str, root: Path | None, form: str) -> int:
-    """Check manifests and training files, offline."""
+    """`validate`, as `commands` declares it."""
     snapshot = read_source(directory, options.root_of(directory, root))
     if form in _FORMS:
         terminal.echo(_FORMS[form](snapshot))
@@ -74,10 +59,8 @@ def validate(directory: str, root: Path | None, form: str) -> int:
     return 1 if snapshot.problems else 0
 
 
-@command("reconciler schema > fleet.schema.json", honours=())
-@options.output(text=False)
 def schema(form: str) -> None:
-    """Print the JSON Schema of the manifests, for editors."""
+    """`schema`, as `commands` declares it."""
     print_document(manifest_schema(), form)
 
 

@@ -20,7 +20,7 @@ from reconciler.engine.apply import Result
 from reconciler.engine.follow import in_turn, progress_at
 from reconciler.engine.steps import Decided, Pass
 from reconciler.errors import ProviderError
-from reconciler.provider import Provider
+from reconciler.provider.port import Provider
 from reconciler.render.closing import closing_lines, failure_of, outcome_line
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_text import plan_text

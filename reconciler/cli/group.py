@@ -17,7 +17,9 @@ from reconciler.cli.suggestions import meant
 
 def command_named(name: str) -> click.Command:
     """The command of that name, imported now. Raises KeyError where there is none."""
-    found: click.Command = getattr(importlib.import_module(f"reconciler.cli.{COMMANDS[name].module}"), name)
+    if name not in COMMANDS:
+        raise KeyError(name)
+    found: click.Command = getattr(importlib.import_module("reconciler.cli.commands"), name)
     return found
 
 

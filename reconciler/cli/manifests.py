@@ -19,7 +19,7 @@ from reconciler.errors import SourceError, UsageError, escaped
 from reconciler.render import directories
 from reconciler.render.problems import as_data, as_lines, counted, located
 from reconciler.settings import Settings
-from reconciler.source import read_directory, read_stream
+from reconciler.source.directory import read_directory, read_stream
 
 # A stream of 10,000 manifests is a few MB; whatever is far beyond that is not one.
 _STREAM_LIMIT = 16 * 1024 * 1024

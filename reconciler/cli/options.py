@@ -15,7 +15,7 @@ from reconciler.cli.command import Argument, Choice, Directory
 from reconciler.cli.terminal import manner
 from reconciler.core.documents import ProviderName
 from reconciler.core.job import WORD_MEANINGS, status_meaning
-from reconciler.provider import Assumption
+from reconciler.provider.profile import Assumption
 from reconciler.settings import LOCK_TIMEOUT_SECONDS, SANDBOX_DIRECTORY, STATE_DIRECTORY, Settings
 
 if TYPE_CHECKING:

@@ -10,10 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import click
-
 from reconciler.cli import options, terminal
-from reconciler.cli.command import command
 from reconciler.cli.manifests import readable_source
 from reconciler.cli.output import print_document, print_item
 from reconciler.cli.suggestions import no_such_job
@@ -76,19 +73,8 @@ class _Known:
         return printable(f"{since}; the provider cannot be read: {self.error}")
 
 
-@command("reconciler status fleet", "reconciler status fleet -o wide", "reconciler status fleet --all")
-@options.directory_argument
-@click.argument("names", nargs=-1, metavar="")
-@click.option("--all", "every", is_flag=True, help="Show names whose manifest is gone too.")
-@options.output("wide")
-@options.root
-@options.connection
-@click.pass_obj
 def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *, every: bool, **rest: Any) -> int:
-    """Show how the jobs stand, a row each.
-
-    The worst comes first; a row says its status, why, how far it is and how long still.
-    """
+    """`status`, as `commands` declares it."""
     if names:
         raise UsageError(f"for one job: reconciler describe {names[0]} -d {directory}")
     if directory != "-" and not Path(directory).exists():
@@ -131,18 +117,8 @@ def _nothing_declared(fleet: str, past: int) -> str:
     return f"fleet {fleet} declares no job; a manifest of kind: FineTuningJob beside its document adds one"
 
 
-@command("reconciler describe tone -d fleet", "reconciler describe tone -d fleet -o yaml")
-@options.name_argument
-@options.directory_option
-@options.output()
-@options.root
-@options.connection
-@click.pass_obj
 def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> int:
-    """Show everything of one job, and what happens next.
-
-    Also of one whose manifest is gone.
-    """
+    """`describe`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
@@ -168,16 +144,8 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
         return known.code
 
 
-@command("reconciler events tone -d fleet", "reconciler events tone -d fleet --follow -o json")
-@options.name_argument
-@options.directory_option
-@click.option("--follow", is_flag=True, help="Go on until the job has ended; json is then one object a line.")
-@options.output()
-@options.root
-@options.connection
-@click.pass_obj
 def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: bool, **rest: Any) -> None:
-    """Show the provider's events of a job, the oldest first."""
+    """`events`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
@@ -193,15 +161,8 @@ def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: boo
                 print_item(event_data(event), form)
 
 
-@command("reconciler checkpoints tone -d fleet")
-@options.name_argument
-@options.directory_option
-@options.output()
-@options.root
-@options.connection
-@click.pass_obj
 def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> None:
-    """Show the provider's checkpoints of a job."""
+    """`checkpoints`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
@@ -212,20 +173,8 @@ def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: A
             terminal.echo(checkpoint_table(found, terminal.width_of(sys.stdout)))
 
 
-@command("reconciler forget tone -d fleet")
-@options.name_argument
-@options.directory_option
-@options.output()
-@options.root
-@options.connection
-@options.settle
-@options.lock_timeout
-@click.pass_obj
 def forget(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> None:
-    """Drop what holds up a job: a lost record, a stuck cancel.
-
-    A lost record is of a job that the provider no longer knows; a stuck cancel is one that does not take.
-    """
+    """`forget`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
     with run_context(settings, snapshot, writes=True, clock=clock) as context:

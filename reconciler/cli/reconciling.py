@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from reconciler.cli import github, options, terminal
-from reconciler.cli.command import command
 from reconciler.cli.console import Console, digest_of, review_of, text_of
 from reconciler.cli.interruption import explained, nothing_sent, still_training
 from reconciler.cli.invocation import approving
@@ -34,21 +33,9 @@ _CHANGES_PRESENT = 2
 _DIGEST = re.compile("[0-9a-f]{16}")
 
 
-@command("reconciler plan fleet", "reconciler plan fleet -o json", "reconciler plan fleet --detailed-exitcode")
-@options.directory_argument
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are present.")
-@options.output("markdown")
-@options.pruning
-@options.root
-@options.connection
-@options.settle
-@click.pass_context
 @github.reporting_errors
 def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> int:
-    """Show what apply would do, and why.
-
-    Sends and writes nothing. The digest that it prints is what `apply --approve` takes.
-    """
+    """`plan`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
     with run_context(settings, snapshot, writes=False, clock=ctx.obj) as context:
@@ -66,29 +53,6 @@ def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode:
         return 3 if decided.gated.refusals else 0
 
 
-@command(
-    "reconciler apply fleet",
-    "reconciler apply fleet --yes --wait --timeout 2h",
-    "reconciler apply fleet --approve DIGEST",
-)
-@options.directory_argument
-@click.option("-y", "--yes", is_flag=True, help="Do not ask: the answer is yes.")
-@click.option("--approve", metavar="DIGEST", help="Do exactly the plan of this digest, limits waived, or nothing.")
-@click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
-@click.option("--wait", is_flag=True, help="Repeat until nothing is live or waiting.")
-@click.option(
-    "--timeout",
-    metavar="TIME",
-    type=options.Duration(),
-    help="With --wait: stop waiting after this long; the jobs go on.",
-)
-@options.output()
-@options.pruning
-@options.root
-@options.connection
-@options.settle
-@options.lock_timeout
-@click.pass_context
 @github.reporting_errors
 def apply(  # noqa: PLR0913 - one parameter a flag of the command
     ctx: click.Context,
@@ -103,10 +67,7 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
     timeout: float | None,
     **rest: Any,
 ) -> int:
-    """Create what is missing, cancel what was removed: once.
-
-    Asks before it sends anything; without a terminal it needs --yes or --approve, but for the sandbox.
-    """
+    """`apply`, as `commands` declares it."""
     if timeout is not None and not wait:
         raise click.UsageError("--timeout goes with --wait")
     settings = options.settings_of(directory, rest)

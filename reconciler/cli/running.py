@@ -17,7 +17,6 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.command import command
 from reconciler.cli.manifests import check_one_fleet, where
 from reconciler.cli.wiring import Service, key_for, run_context
 from reconciler.core.repeats import Repeats
@@ -30,7 +29,7 @@ from reconciler.log import Log, configure
 from reconciler.provider.key import Secrets
 from reconciler.render.problems import located
 from reconciler.settings import Settings
-from reconciler.source import DirectoryReader
+from reconciler.source.reader import DirectoryReader
 from reconciler.state.lock import Lock
 from reconciler.state.opening import FILE
 
@@ -69,37 +68,6 @@ class DaemonSetup:
         return str(*located([problem], self.place))
 
 
-@command("reconciler run fleet", "reconciler run fleet --interval 5m --listen 127.0.0.1:8080", honours=("--verbose",))
-@options.watched_directory_argument
-@click.option(
-    "--interval",
-    metavar="TIME",
-    type=options.Duration(minimum=0.1),
-    default="60s",
-    help="Make a pass this often, within 10 %.",
-)
-@click.option(
-    "--stability",
-    metavar="TIME",
-    type=options.Duration(),
-    default="1s",
-    help="Wait until files were at rest this long.",
-)
-@click.option(
-    "--poll",
-    metavar="TIME",
-    type=options.Duration(minimum=0.05),
-    help="Look at the files this often, also where no event comes.",
-)
-@click.option(
-    "--listen",
-    metavar="ADDR",
-    help="Serve /healthz, /readyz and /metrics, as in 0.0.0.0:8080; a port alone: on 127.0.0.1.",
-)
-@click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
-@options.connection
-@options.settle
-@options.lock_timeout
 def run(  # noqa: PLR0913 - one parameter a flag of the command
     directory: str,
     *,
@@ -110,7 +78,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     first_run: bool,
     **rest: Any,
 ) -> int:
-    """Keep the fleet as declared, for ever: watch, resync, retry."""
+    """`run`, as `commands` declares it."""
     if directory == "-":
         raise click.UsageError("run watches a directory; a stream can only be applied")
     _check_directory(directory)

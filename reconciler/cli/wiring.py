@@ -23,12 +23,18 @@ from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
 from reconciler.log import Log, Narrator, configure
-from reconciler.provider import Account, DeadlineTransport, OpenAIClient, Provider, RequestRecord
+from reconciler.provider.client import OpenAIClient
 from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment
+from reconciler.provider.port import Provider
+from reconciler.provider.profile import Account
+from reconciler.provider.request import RequestRecord
+from reconciler.provider.transport import DeadlineTransport
 from reconciler.render.narration import sentence
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, account_of
-from reconciler.source import fingerprint, leftovers_of, read_training_bytes
+from reconciler.source.fingerprint import fingerprint
+from reconciler.source.leftovers import leftovers_of
+from reconciler.source.training_files import read_training_bytes
 from reconciler.state.journal import Journal
 from reconciler.state.lock import Lock
 from reconciler.state.opening import journal_for

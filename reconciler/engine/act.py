@@ -18,7 +18,7 @@ from reconciler.core.memory import Intent, Record
 from reconciler.core.reason import Reason
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, escaped
 from reconciler.log import Log
-from reconciler.provider import Provider, is_lasting, is_not_ready, takes_no_jobs
+from reconciler.provider.port import Provider, is_lasting, is_not_ready, takes_no_jobs
 from reconciler.state.journal import Journal
 
 # HTTP statuses of a server that may do another time what it did not do now; from the second on it is broken.

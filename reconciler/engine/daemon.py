@@ -19,7 +19,7 @@ from reconciler.engine.steps import Pass
 from reconciler.engine.wakeups import Wakeups
 from reconciler.errors import ProviderError, ReconcilerError, StateReplaced, Stopped
 from reconciler.log import Log
-from reconciler.provider import RequestRecord
+from reconciler.provider.request import RequestRecord
 
 # A failing pass is tried again after a random part of 1, 2, 4 … 300 seconds (full jitter).
 _FAILING = Backoff(first=1, last=300)

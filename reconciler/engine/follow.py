@@ -15,7 +15,7 @@ from reconciler.core.schedule import Backoff
 from reconciler.core.status import Progress
 from reconciler.errors import ProviderError, escaped
 from reconciler.log import Log
-from reconciler.provider import Provider
+from reconciler.provider.port import Provider
 from reconciler.state.journal import Journal
 
 # One page of events that holds a known one tells all the new ones, if more than a page is remembered.

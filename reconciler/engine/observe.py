@@ -13,7 +13,7 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.core.world import World
 from reconciler.engine.ports import Ports
 from reconciler.errors import NoData, NotSent, ProviderError, RateLimited, Unreadable, escaped
-from reconciler.provider import Provider
+from reconciler.provider.port import Provider
 
 _NOT_FOUND = 404
 

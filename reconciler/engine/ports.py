@@ -12,7 +12,7 @@ from reconciler.core.documents import TrainingFile
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.follow import Follower
 from reconciler.log import Log
-from reconciler.provider import Provider
+from reconciler.provider.port import Provider
 from reconciler.state.journal import Journal
 from reconciler.state.status_files import StatusFiles
 

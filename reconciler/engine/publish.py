@@ -22,7 +22,7 @@ from reconciler.engine.ports import Ports
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError
 from reconciler.log import Log
-from reconciler.provider import Provider
+from reconciler.provider.port import Provider
 
 
 def timestamp(clock: Clock) -> str:

@@ -40,7 +40,7 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import DaemonListener
 from reconciler.engine.steps import Pass
 from reconciler.errors import ProviderError, UsageError
-from reconciler.provider import RequestRecord
+from reconciler.provider.request import RequestRecord
 
 # Seconds: from a pass over nothing to one that waits for a slow server.
 _BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)

@@ -21,7 +21,7 @@ from reconciler.clock import SystemClock
 from reconciler.core.repeats import Repeats
 from reconciler.errors import Stopped, escaped
 from reconciler.log import Log
-from reconciler.source import real_path
+from reconciler.source.files import real_path
 
 # A save is noticed 8 to 11 ms after it happened with these; the defaults take 90 ms.
 _DEBOUNCE_MS, _STEP_MS = 50, 5

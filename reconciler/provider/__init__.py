@@ -7,25 +7,3 @@ answer   what an answer means               complaint  what a server says in it
 transport  one request under one deadline   proxy      what stands between             message  HTTP's messages
 profile  kinds of servers, one Account      key        the API key
 """
-
-from reconciler.provider.client import OpenAIClient
-from reconciler.provider.port import Provider, is_lasting, is_not_ready, takes_no_jobs
-from reconciler.provider.profile import PROFILES, Account, Assumed, Assumption, Profile
-from reconciler.provider.request import RequestRecord
-from reconciler.provider.transport import REQUEST_DEADLINE, DeadlineTransport
-
-__all__ = [
-    "PROFILES",
-    "REQUEST_DEADLINE",
-    "Account",
-    "Assumed",
-    "Assumption",
-    "DeadlineTransport",
-    "OpenAIClient",
-    "Profile",
-    "Provider",
-    "RequestRecord",
-    "is_lasting",
-    "is_not_ready",
-    "takes_no_jobs",
-]

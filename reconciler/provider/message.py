@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
-from reconciler.provider.proxy import PORTS
-
+PORTS = {"http": 80, "https": 443}  # where a URL of this scheme leads that says no port
 # Whatever else stands in a base URL's path is written as percent signs and digits (RFC 3986).
 _PATH_SIGNS = "/%:@!$&'()*+,;=~"
 

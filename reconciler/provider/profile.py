@@ -16,8 +16,7 @@ from reconciler import __version__
 from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.provider.key import Key
-from reconciler.provider.message import base_of
-from reconciler.provider.proxy import PORTS
+from reconciler.provider.message import PORTS, base_of
 
 _SAFE_HEADER = re.compile(r"[\x21-\x7e]+")
 

@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 
 from reconciler.errors import UsageError
+from reconciler.provider.message import PORTS
 
-PORTS = {"http": 80, "https": 443}  # where a URL of this scheme leads that says no port
 _SOCKS = frozenset({"socks", "socks4", "socks4a", "socks5", "socks5h"})
 # `host:port` and `[IPv6]:port`; a bare IPv6 address has more colons than one.
 _WITH_PORT = re.compile(r"(\[[^]]*\]|[^:]*):([0-9]{0,5})")

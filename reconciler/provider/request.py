@@ -13,6 +13,8 @@ from urllib.parse import quote
 from reconciler.core.job import check_id
 from reconciler.errors import Unreadable, escaped
 
+# Seconds for everything about one request, from its first packet to the answer's last byte.
+REQUEST_DEADLINE = 10.0
 # Between two slashes these lead elsewhere; `quote` leaves their dots as they are.
 _DOTS = frozenset({".", ".."})
 

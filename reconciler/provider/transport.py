@@ -24,9 +24,7 @@ from reconciler.clock import Clock
 from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, escaped
 from reconciler.provider import proxy
 from reconciler.provider.message import HttpRequest, HttpResponse, Origin, base_of, headers_of
-
-# Seconds for everything about one request, from its first packet to the answer's last byte.
-REQUEST_DEADLINE = 10.0
+from reconciler.provider.request import REQUEST_DEADLINE
 
 # 100 jobs with full metadata are about 200 KB; whatever is far beyond is not an answer.
 ANSWER_LIMIT = 4 * 1024 * 1024

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.fields import State
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.fakes.fleets import FleetDirectory, jobs_at, live
 
 SETTLE = 2.0

@@ -13,7 +13,7 @@ import yaml
 from reconciler.cli.group import command_named
 from reconciler.cli.running import listen_address
 from reconciler.core.reason import Reason
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.e2e.pages import EXAMPLES, ROOT, STATE, contradiction, make_shim, pasted, run, stand_in, transcript
 
 # The same, called by its path as an installer makes it.

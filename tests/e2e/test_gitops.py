@@ -15,7 +15,7 @@ import yaml
 
 from reconciler.cli.group import command_named
 from reconciler.render.markdown import marker
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.e2e.pages import ROOT, STATE
 from tests.fakes.forked import program
 

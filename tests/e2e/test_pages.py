@@ -14,7 +14,7 @@ import yaml
 
 from reconciler.cli.group import command_named
 from reconciler.cli.names import COMMANDS
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.e2e.pages import (
     PAGES,
     ROOT,

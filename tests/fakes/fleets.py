@@ -17,7 +17,7 @@ from reconciler.core.gates import Permission
 from reconciler.engine.apply import Listener, Patience, Result, apply
 from reconciler.engine.steps import Decided, Pass
 from reconciler.settings import Settings
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.manifests import as_json
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from reconciler.core.documents import ProviderName
 from reconciler.core.job import Marks
 from reconciler.errors import ProviderError
-from reconciler.provider import PROFILES, Account, DeadlineTransport, OpenAIClient, RequestRecord
+from reconciler.provider.client import OpenAIClient
 from reconciler.provider.key import Key
+from reconciler.provider.profile import PROFILES, Account
+from reconciler.provider.transport import DeadlineTransport
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import Answer, FaultyServer, Reply, reply
+
+if TYPE_CHECKING:
+    from reconciler.provider.request import RequestRecord
 
 KEY = "sk-a-key-that-must-appear-nowhere"
 

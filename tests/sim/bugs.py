@@ -21,7 +21,7 @@ from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Decided, Seen
 from reconciler.errors import JournalError, OutcomeUnknown
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify

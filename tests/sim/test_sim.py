@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.sim.bugs import BUGS
 from tests.sim.chance import Chance
 from tests.sim.checkout import ELSEWHERE, JobWish, Wish

@@ -20,7 +20,11 @@ from reconciler.engine.follow import Follower, in_turn
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
-from reconciler.source import DirectoryReader, fingerprint, leftovers_of, read_directory, read_training_bytes
+from reconciler.source.directory import read_directory
+from reconciler.source.fingerprint import fingerprint
+from reconciler.source.leftovers import leftovers_of
+from reconciler.source.reader import DirectoryReader
+from reconciler.source.training_files import read_training_bytes
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify

@@ -21,7 +21,7 @@ from reconciler.engine.apply import Patience, apply
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import JournalError, ProviderError
 from reconciler.sandbox import EmbeddedSandbox
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from reconciler.state.lock import Lock
 from reconciler.state.opening import open_journal
 from reconciler.state.schema import Identity

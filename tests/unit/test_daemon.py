@@ -31,7 +31,8 @@ from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimite
 from reconciler.log import configure
 from reconciler.provider.key import Key
 from reconciler.settings import Settings
-from reconciler.source import DirectoryReader, read_directory
+from reconciler.source.directory import read_directory
+from reconciler.source.reader import DirectoryReader
 from reconciler.state.opening import open_journal
 from reconciler.state.schema import Identity
 from tests.fakes.clocks import SkippingClock

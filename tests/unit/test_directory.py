@@ -9,7 +9,10 @@ import pytest
 
 from reconciler.core.snapshot import Snapshot
 from reconciler.errors import SourceError
-from reconciler.source import DirectoryReader, fingerprint, read_directory, read_stream, read_training_bytes
+from reconciler.source.directory import read_directory, read_stream
+from reconciler.source.fingerprint import fingerprint
+from reconciler.source.reader import DirectoryReader
+from reconciler.source.training_files import read_training_bytes
 from tests.fakes.manifests import FLEET, manifest
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.fakes.manifests import FLEET, manifest
 from tests.unit.test_directory import LINE, changed, with_file
 

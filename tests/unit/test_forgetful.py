@@ -10,7 +10,7 @@ from reconciler.core.change import Action
 from reconciler.core.job import Marks
 from reconciler.core.reason import Reason
 from reconciler.engine.apply import Result
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.fakes.faulty import DROP, Reply, as_it_is, once, reply
 from tests.fakes.fleets import FleetDirectory, apply_once, run_of
 from tests.fakes.forgetful import (

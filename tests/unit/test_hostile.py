@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from reconciler.cli import main
 from reconciler.core.job import Marks
 from reconciler.core.snapshot import Snapshot, broken_names
-from reconciler.source import read_directory, read_stream, yaml_text, yaml_values
+from reconciler.source import yaml_text, yaml_values
+from reconciler.source.directory import read_directory, read_stream
 from tests.fakes import manifests
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.costs import cpu_seconds

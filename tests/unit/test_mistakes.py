@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.fakes.manifests import FLEET
 
 JOB = "apiVersion: reconciler/v1\nkind: FineTuningJob\nmetadata:\n  name: a\nspec:\n"

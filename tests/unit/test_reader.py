@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.source import DirectoryReader
+from reconciler.source.reader import DirectoryReader
 from tests.fakes.manifests import manifest
 
 

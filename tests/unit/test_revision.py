@@ -10,7 +10,7 @@ import rfc8785
 from reconciler.core.documents import Entry, TrainingFile
 from reconciler.core.models import job_spec
 from reconciler.core.revision import form, revision_of
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.fakes.specs import (
     MODEL,
     entry,

@@ -15,8 +15,8 @@ from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
 from reconciler.log import configure
-from reconciler.provider import Account
 from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment, read_key
+from reconciler.provider.profile import Account
 from reconciler.settings import Settings, account_of
 
 

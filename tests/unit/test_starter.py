@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.starter import starter_files
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 
 FILES = starter_files("fleet-k7q2")
 COMMENTED = re.compile(r"^( *)# (?=\w+: )", re.MULTILINE)

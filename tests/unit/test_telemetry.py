@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from reconciler.engine.telemetry import Telemetry
 from reconciler.errors import JournalError, Refused, Unreadable
-from reconciler.provider import RequestRecord
-from reconciler.source import read_directory
+from reconciler.provider.request import RequestRecord
+from reconciler.source.directory import read_directory
 from tests.e2e.pages import blocks
 from tests.fakes.clocks import ManualClock
 from tests.fakes.daemons import DaemonHarness

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import SourceError
-from reconciler.source import read_directory, read_training_bytes
+from reconciler.source.directory import read_directory
 from reconciler.source.files import Below, digest_of, training_digest, training_lines
+from reconciler.source.training_files import read_training_bytes
 from tests.fakes.manifests import manifest
 from tests.unit.test_directory import LINE, problems, with_file
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.source import fingerprint, leftovers_of, read_directory, read_stream
+from reconciler.source.directory import read_directory, read_stream
+from reconciler.source.fingerprint import fingerprint
+from reconciler.source.leftovers import leftovers_of
 from tests.fakes import manifests
 from tests.fakes.manifests import FLEET, manifest
 

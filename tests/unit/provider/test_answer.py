@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from reconciler.core.job import Marks
 from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
-from reconciler.provider import OpenAIClient
 from reconciler.provider.answer import Answers
+from reconciler.provider.client import OpenAIClient
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import Reply, reply
 from tests.fakes.servers import CREATE, JOB, KEY, Wire, an_account, asked, caught, script

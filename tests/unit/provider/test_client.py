@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.job import Marks
 from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
-from reconciler.provider import Assumed
+from reconciler.provider.profile import Assumed
 from tests.fakes.faulty import HANG, Reply, Request, reply
 from tests.fakes.servers import CREATE, JOB, Wire, caught, page
 from tests.fakes.strategies import bodies, headers, statuses

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.errors import NoData, Refused, Unreadable
-from reconciler.provider import Assumed, Assumption
 from reconciler.provider import listing as listing_module
+from reconciler.provider.profile import Assumed, Assumption
 from tests.fakes.faulty import DROP, Answer, Reply, Request, reply
 from tests.fakes.servers import HTML, JOB, Wire, page, script
 

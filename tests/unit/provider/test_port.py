@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.errors import RateLimited, Refused
-from reconciler.provider import is_lasting, is_not_ready, takes_no_jobs
+from reconciler.provider.port import is_lasting, is_not_ready, takes_no_jobs
 from tests.fakes.faulty import reply
 from tests.fakes.servers import CREATE, Wire
 

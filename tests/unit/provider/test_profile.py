@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.core.documents import ProviderName
 from reconciler.errors import UsageError
-from reconciler.provider import PROFILES, Profile
+from reconciler.provider.profile import PROFILES, Profile
 from tests.fakes.faulty import reply
 from tests.fakes.servers import CREATE, JOB, KEY, Wire, a_key, an_account, script
 

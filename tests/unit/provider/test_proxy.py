@@ -4,9 +4,9 @@ import pytest
 
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
-from reconciler.provider import DeadlineTransport
 from reconciler.provider.message import base_of
 from reconciler.provider.proxy import bypasses, from_environment, proxy_for
+from reconciler.provider.transport import DeadlineTransport
 
 # The entry, the host and port, and whether it goes directly; where curl and Go differ, as whoever sends it directly.
 TABLE = [

@@ -11,8 +11,9 @@ import pytest
 
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable
 from reconciler.log import configure
-from reconciler.provider import OpenAIClient, takes_no_jobs
+from reconciler.provider.client import OpenAIClient
 from reconciler.provider.key import KeyFile, Secrets
+from reconciler.provider.port import takes_no_jobs
 from reconciler.provider.transport import ANSWER_LIMIT
 from tests.fakes.faulty import DROP, HANG, FaultyServer, Reply, Request, reply
 from tests.fakes.servers import CREATE, HTML, JOB, KEY, Wire, caught, script

@@ -8,15 +8,19 @@ import threading
 import tracemalloc
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError
-from reconciler.provider import DeadlineTransport, OpenAIClient, RequestRecord
-from reconciler.provider.transport import _bounded
+from reconciler.provider.client import OpenAIClient
+from reconciler.provider.transport import DeadlineTransport, _bounded
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import DROP, Reply, reply
 from tests.fakes.servers import CREATE, JOB, TLS, Wire, an_account, asked
+
+if TYPE_CHECKING:
+    from reconciler.provider.request import RequestRecord
 
 
 def test_a_connection_that_died_while_idle_is_not_used_for_a_create() -> None:

@@ -1,0 +1,239 @@
+"""Every command as a shell sees it: its flags, its help, its examples. What it does stands in the module of its name.
+
+`names` lists the commands and says which module each body is in; that module is imported when the command is called,
+so that `plan --help` and the completion of a flag wait for no HTTP client and no YAML.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.command import Directory, command
+from reconciler.cli.names import COMMANDS
+from reconciler.settings import SANDBOX_DIRECTORY
+
+
+def body(name: str) -> Callable[..., Any]:
+    """What a command does, imported now."""
+    found: Callable[..., Any] = getattr(importlib.import_module(f"reconciler.cli.{COMMANDS[name].module}"), name)
+    return found
+
+
+@command("reconciler init fleet", honours=())
+@options.new_directory_argument
+def init(*context: Any, **given: Any) -> Any:
+    """Write a fleet, an example job and its data.
+
+    Nothing that is there is overwritten.
+    """
+    return body("init")(*context, **given)
+
+
+@command(
+    "reconciler validate fleet",
+    "reconciler validate fleet -o github",
+    "kustomize build fleet | reconciler validate -",
+    honours=("--quiet",),
+)
+@options.directory_argument
+@options.root
+@options.output("github")
+def validate(*context: Any, **given: Any) -> Any:
+    """Check manifests and training files, offline."""
+    return body("validate")(*context, **given)
+
+
+@command("reconciler schema > fleet.schema.json", honours=())
+@options.output(text=False)
+def schema(*context: Any, **given: Any) -> Any:
+    """Print the JSON Schema of the manifests, for editors."""
+    return body("schema")(*context, **given)
+
+
+@command("reconciler plan fleet", "reconciler plan fleet -o json", "reconciler plan fleet --detailed-exitcode")
+@options.directory_argument
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are present.")
+@options.output("markdown")
+@options.pruning
+@options.root
+@options.connection
+@options.settle
+@click.pass_context
+def plan(*context: Any, **given: Any) -> Any:
+    """Show what apply would do, and why.
+
+    Sends and writes nothing. The digest that it prints is what `apply --approve` takes.
+    """
+    return body("plan")(*context, **given)
+
+
+@command(
+    "reconciler apply fleet",
+    "reconciler apply fleet --yes --wait --timeout 2h",
+    "reconciler apply fleet --approve DIGEST",
+)
+@options.directory_argument
+@click.option("-y", "--yes", is_flag=True, help="Do not ask: the answer is yes.")
+@click.option("--approve", metavar="DIGEST", help="Do exactly the plan of this digest, limits waived, or nothing.")
+@click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
+@click.option("--wait", is_flag=True, help="Repeat until nothing is live or waiting.")
+@click.option(
+    "--timeout",
+    metavar="TIME",
+    type=options.Duration(),
+    help="With --wait: stop waiting after this long; the jobs go on.",
+)
+@options.output()
+@options.pruning
+@options.root
+@options.connection
+@options.settle
+@options.lock_timeout
+@click.pass_context
+def apply(*context: Any, **given: Any) -> Any:
+    """Create what is missing, cancel what was removed: once.
+
+    Asks before it sends anything; without a terminal it needs --yes or --approve, but for the sandbox.
+    """
+    return body("apply")(*context, **given)
+
+
+@command("reconciler forget tone -d fleet")
+@options.name_argument
+@options.directory_option
+@options.output()
+@options.root
+@options.connection
+@options.settle
+@options.lock_timeout
+@click.pass_obj
+def forget(*context: Any, **given: Any) -> Any:
+    """Drop what holds up a job: a lost record, a stuck cancel.
+
+    A lost record is of a job that the provider no longer knows; a stuck cancel is one that does not take.
+    """
+    return body("forget")(*context, **given)
+
+
+@command("reconciler status fleet", "reconciler status fleet -o wide", "reconciler status fleet --all")
+@options.directory_argument
+@click.argument("names", nargs=-1, metavar="")
+@click.option("--all", "every", is_flag=True, help="Show names whose manifest is gone too.")
+@options.output("wide")
+@options.root
+@options.connection
+@click.pass_obj
+def status(*context: Any, **given: Any) -> Any:
+    """Show how the jobs stand, a row each.
+
+    The worst comes first; a row says its status, why, how far it is and how long still.
+    """
+    return body("status")(*context, **given)
+
+
+@command("reconciler describe tone -d fleet", "reconciler describe tone -d fleet -o yaml")
+@options.name_argument
+@options.directory_option
+@options.output()
+@options.root
+@options.connection
+@click.pass_obj
+def describe(*context: Any, **given: Any) -> Any:
+    """Show everything of one job, and what happens next.
+
+    Also of one whose manifest is gone.
+    """
+    return body("describe")(*context, **given)
+
+
+@command("reconciler events tone -d fleet", "reconciler events tone -d fleet --follow -o json")
+@options.name_argument
+@options.directory_option
+@click.option("--follow", is_flag=True, help="Go on until the job has ended; json is then one object a line.")
+@options.output()
+@options.root
+@options.connection
+@click.pass_obj
+def events(*context: Any, **given: Any) -> Any:
+    """Show the provider's events of a job, the oldest first."""
+    return body("events")(*context, **given)
+
+
+@command("reconciler checkpoints tone -d fleet")
+@options.name_argument
+@options.directory_option
+@options.output()
+@options.root
+@options.connection
+@click.pass_obj
+def checkpoints(*context: Any, **given: Any) -> Any:
+    """Show the provider's checkpoints of a job."""
+    return body("checkpoints")(*context, **given)
+
+
+@command("reconciler run fleet", "reconciler run fleet --interval 5m --listen 127.0.0.1:8080", honours=("--verbose",))
+@options.watched_directory_argument
+@click.option(
+    "--interval",
+    metavar="TIME",
+    type=options.Duration(minimum=0.1),
+    default="60s",
+    help="Make a pass this often, within 10 %.",
+)
+@click.option(
+    "--stability",
+    metavar="TIME",
+    type=options.Duration(),
+    default="1s",
+    help="Wait until files were at rest this long.",
+)
+@click.option(
+    "--poll",
+    metavar="TIME",
+    type=options.Duration(minimum=0.05),
+    help="Look at the files this often, also where no event comes.",
+)
+@click.option(
+    "--listen",
+    metavar="ADDR",
+    help="Serve /healthz, /readyz and /metrics, as in 0.0.0.0:8080; a port alone: on 127.0.0.1.",
+)
+@click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
+@options.connection
+@options.settle
+@options.lock_timeout
+def run(*context: Any, **given: Any) -> Any:
+    """Keep the fleet as declared, for ever: watch, resync, retry."""
+    return body("run")(*context, **given)
+
+
+@command("reconciler sandbox --port 8099", "reconciler sandbox --port 8099 --speed 100", honours=())
+@click.option(
+    "--port", metavar="N", type=click.IntRange(0, 65535), default=0, help="Listen here; 0 takes any free port."
+)
+@click.option("--host", metavar="ADDR", default="127.0.0.1", help="Listen on this address.")
+@click.option(
+    "--speed",
+    metavar="N",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default="1",
+    help="Run the jobs N times faster.",
+)
+@click.option(
+    "--sandbox-dir",
+    "directory",
+    metavar="DIR",
+    type=Directory(),
+    default=SANDBOX_DIRECTORY,
+    help="Where it keeps its data.",
+)
+def sandbox(*context: Any, **given: Any) -> Any:
+    """Serve a local provider that trains nothing.
+
+    It speaks the fine-tuning API on this machine. Its base URL is the first line that it prints.
+    """
+    return body("sandbox")(*context, **given)
