@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 # Beyond any time or count, and within what SQLite, YAML and a float can hold.
 NUMBER_LIMIT = 2**53
@@ -126,7 +125,12 @@ def _iso_date(text: str) -> datetime | None:
 
 def _mail_date(text: str) -> datetime | None:
     """RFC 5322, as HTTP has it."""
+    if not _MAIL_DATE.fullmatch(text):
+        return None
+    # Imported here: hardly a server writes times so, and the module brings the whole of `email` (15 ms).
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
     try:
-        return parsedate_to_datetime(text) if _MAIL_DATE.fullmatch(text) else None
+        return parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None

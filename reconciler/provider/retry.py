@@ -5,7 +5,6 @@ Pure. `sender` asks for the pause, `answer` reads the header. A write is nothing
 
 import re
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 
 from reconciler.core.schedule import Backoff
 from reconciler.errors import ProviderError, RateLimited, Untrusted
@@ -39,8 +38,12 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         number = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*", headers.get(name, ""))
         if number:
             return float(number[1]) * unit
+    if not headers.get("retry-after"):
+        return None
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - only a date brings the whole of `email` (15 ms)
+
     try:
-        at = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
+        at = parsedate_to_datetime(headers["retry-after"]).timestamp()
     except (ValueError, OverflowError):
         return None
     return max(0.0, at - now)
