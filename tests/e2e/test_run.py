@@ -166,7 +166,7 @@ def test_the_second_signal_ends_it_at_once(fleet: FleetDirectory, server: Proxy)
         assert arrived.wait(60)
         daemon.process.send_signal(signal.SIGTERM)
         daemon.process.send_signal(signal.SIGINT)
-        assert daemon.ended(20) in {128 + signal.SIGINT, 128 + signal.SIGTERM}
+        assert daemon.ended() in {128 + signal.SIGINT, 128 + signal.SIGTERM}
 
 
 def test_a_second_daemon_on_one_state_directory_stops_and_says_why(fleet: FleetDirectory, server: Proxy) -> None:
@@ -333,5 +333,5 @@ def test_the_watcher_follows_a_directory_that_was_deleted_and_made_again(
         fleet.job("b", seed=1)
         saved = time.monotonic()
         daemon.until("job.created", 2)
-        assert time.monotonic() - saved < 10, "by an event: without one it is looked at every 30 seconds"
+        assert time.monotonic() - saved < 25, "by an event: without one it is looked at every 30 seconds"
     assert len(live(jobs_at(server.base_url))) == 2

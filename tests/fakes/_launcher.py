@@ -12,9 +12,9 @@ _signal.pthread_sigmask(_signal.SIG_BLOCK, PASSED_ON)
 ignored = [number for number in PASSED_ON if _signal.getsignal(number) == _signal.SIG_IGN]
 server = _socket.socket(_socket.AF_UNIX)
 server.connect(sys.argv[1])
-place = os.getcwdb()  # noqa: PTH109 - pathlib takes long to import, too
-request = marshal.dumps(([os.fsencode(a) for a in sys.argv[2:]], place, dict(os.environb), ignored))
-streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+place = os.open(".", os.O_RDONLY)  # it may have no name any more
+request = marshal.dumps(([os.fsencode(a) for a in sys.argv[2:]], dict(os.environb), ignored))
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2, place))
 server.sendmsg([len(request).to_bytes(4, "big")], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
 server.sendall(request)
 nothing = os.open(os.devnull, os.O_RDWR)

@@ -105,18 +105,19 @@ def _become(launcher: socket.socket) -> list[str]:
     """Be the process that the launcher stands for; its arguments."""
     signal.set_wakeup_fd(-1)
     with launcher:
-        size, streams, _, _ = socket.recv_fds(launcher, 4, 3)
+        size, (*streams, place), _, _ = socket.recv_fds(launcher, 4, 4)
         request = bytearray()
         while len(request) < int.from_bytes(size, "big"):
             request += launcher.recv(65536)
-    arguments, directory, environment, ignored = marshal.loads(request)  # noqa: S302 - from our launcher
+    arguments, environment, ignored = marshal.loads(request)  # noqa: S302 - from our launcher
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(name, signal.SIG_DFL)
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
-    os.chdir(directory)
+    os.fchdir(place)
+    os.close(place)
     os.environ.clear()
     os.environb.update(environment)
     for number, stream in enumerate(streams):

@@ -58,12 +58,12 @@ def asked(client: OpenAIClient) -> list[object]:
 class Wire:
     """A client, its server, and everything that went over the wire."""
 
-    def __init__(self, answer: Answer, tls: Path | None = None, **account: Any) -> None:
+    def __init__(self, answer: Answer, tls: Path | None = None, *, deadline: float = 30.0, **account: Any) -> None:
         self.clock = SkippingClock()
         self.server = FaultyServer(answer, tls)
         self.records: list[RequestRecord] = []
         self.pauses: list[tuple[float, str]] = []
-        self.transport = DeadlineTransport(self.clock, deadline=0.4, proxies=dict)
+        self.transport = DeadlineTransport(self.clock, deadline=deadline, proxies=dict)
         base_url = account.pop("base_url", self.server.base_url)
         self.client = OpenAIClient(
             an_account(base_url, a_key(account.pop("api_key", KEY)), **account),

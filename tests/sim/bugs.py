@@ -330,14 +330,14 @@ _KNOWN, _LOST = "create where marks are known", "unknown: lost"
 BUGS: Mapping[str, Bug] = {
     "POST before intent": _bug("S6", journal=IntentAfterPost),
     "intent not fsynced": _bug("S6", journal=IntentInACache),
-    "settle too short": _bug("S1", "S1b", settle=0.1),
+    "settle too short": _bug("S1", "S1b", settle=0.1, first=55),
     "wall clock instead of monotonic": _bug("S1", "S1b", clock=WallClock, scenario=_KNOWN, fault=_LOST),
-    "5xx retried": _bug("S1", "S1b", provider=RepeatedPost),
-    "cancel on an empty directory": _bug("S4", read=read_whatever_is_there),
+    "5xx retried": _bug("S1", "S1b", provider=RepeatedPost, first=25),
+    "cancel on an empty directory": _bug("S4", read=read_whatever_is_there, first=10),
     "an empty subdirectory taken for a removal": _bug("S4", read=read_over_gaps, scenario="subdirectory"),
     "no ownership check": _bug("S3", provider=EverybodysJobs, first=18),
     "partial list trusted": _bug("S1", "S1b", provider=PartOfAList, scenario=_KNOWN, fault=_LOST),
-    "no lock": _bug("S1", locks=False),
+    "no lock": _bug("S1", locks=False, first=40),
     "no cold-start wait": _bug("S1", "S1b", reconciler=WarmStart, first=200),
     "torn status": _bug("S7", status_files=torn_status),
     "keep-newest for duplicates": _bug("S1b", reconciler=KeepNewest, first=120),
@@ -350,7 +350,7 @@ BUGS: Mapping[str, Bug] = {
     "took a copy of a state directory for the original": _bug(
         "S1", "S1b", journal=SealedByAnybody, fence=NoFence, first=570
     ),
-    "a corrupt journal read as an empty one": _bug("S7", verify=empty_where_corrupt),
+    "a corrupt journal read as an empty one": _bug("S7", verify=empty_where_corrupt, first=20),
     "no second read before a write": _bug("S4", "S9", reconciler=WithoutASecondRead),
     "a removal believed at once": _bug("S4", reconciler=HurriedDaemon),
     "marks not sent": _bug("S5", provider=NoMarks),

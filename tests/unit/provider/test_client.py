@@ -25,7 +25,7 @@ def test_a_created_job(status: int) -> None:
 
 
 def test_a_cancel_is_sent_once() -> None:
-    with Wire(lambda _: HANG) as wire:
+    with Wire(lambda _: HANG, deadline=0.4) as wire:
         with pytest.raises(OutcomeUnknown):
             wire.client.cancel_job("ftjob-1")
         assert [(r.method, r.path) for r in wire.server.requests] == [("POST", "/v1/fine_tuning/jobs/ftjob-1/cancel")]

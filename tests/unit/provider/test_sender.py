@@ -45,7 +45,7 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN.keys())
 def test_an_unknown_outcome_is_posted_once(answer: Reply) -> None:
-    with Wire(lambda _: answer) as wire:
+    with Wire(lambda _: answer, deadline=0.4 if answer.how in {"hang", "drip"} else 30.0) as wire:
         with pytest.raises(OutcomeUnknown):
             wire.client.create_job(CREATE)
         assert len(wire.server.requests) == 1
@@ -101,7 +101,7 @@ def test_a_server_that_is_weak_may_say_how_long() -> None:
 
 @pytest.mark.parametrize("fault", [DROP, HANG, HTML, reply({}, 500), reply({}, 409), Reply(200, b"{", {})], ids=repr)
 def test_a_read_is_asked_again(fault: Reply) -> None:
-    with Wire(script(fault, fault, reply(JOB))) as wire:
+    with Wire(script(fault, fault, reply(JOB)), deadline=1.0 if fault is HANG else 30.0) as wire:
         assert wire.client.retrieve_job("ftjob-1").id == "ftjob-1"
         assert len(wire.server.requests) == 3
         assert wire.clock.slept == [0.5, 1.0], "half of what the jitter allows"
