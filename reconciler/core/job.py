@@ -41,9 +41,9 @@ _NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
 # No path, file or terminal takes them: the control characters of Unicode, and halves of surrogate pairs.
 _NO_ID = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_REVISION = re.compile(r"[0-9a-f]{16}")
-_ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
+_NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+# Fleet, name, revision and attempt, a line each: none of them can hold the end of one.
+_IDENTITY = re.compile(rf"{_NAME}\n{_NAME}\n[0-9a-f]{{16}}\n[1-9][0-9]{{0,5}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +162,13 @@ def marks_of(metadata: object) -> Marks | None:
         return None
     fleet, name = metadata.get(FLEET_MARK), metadata.get(JOB_MARK)
     revision, attempt = metadata.get(REVISION_MARK), metadata.get(ATTEMPT_MARK)
-    if not (
-        _matches(_NAME, fleet)
-        and _matches(_NAME, name)
-        and _matches(_REVISION, revision)
-        and _matches(_ATTEMPT, attempt)
-    ):
+    if not (isinstance(fleet, str) and isinstance(name, str)):
         return None
-    orphan = metadata.get(ON_REMOVE_MARK) == "orphan"
-    return Marks(str(fleet), str(name), str(revision), int(str(attempt)), orphan=orphan)
+    if not (isinstance(revision, str) and isinstance(attempt, str)):
+        return None
+    if _IDENTITY.fullmatch(f"{fleet}\n{name}\n{revision}\n{attempt}") is None:
+        return None
+    return Marks(fleet, name, revision, int(attempt), orphan=metadata.get(ON_REMOVE_MARK) == "orphan")
 
 
 def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
@@ -220,10 +218,6 @@ def parse_checkpoint(answer: object) -> Checkpoint:
         created_at=unix_seconds(fields.get("created_at")) or 0,
         metrics=_numbers(fields.get("metrics")),
     )
-
-
-def _matches(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _is_object(value: object) -> TypeGuard[Mapping[str, object]]:
