@@ -11,15 +11,21 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.bench import floor, shapes
 from tests.bench.shapes import Shape
 from tests.bench.table import Goal, Measured
-from tests.bench.workbench import ROOT, Workbench, manifest_path
+from tests.bench.workbench import AT_REST_SECONDS, ROOT, Workbench, manifest_path
 
 _HERE = Path(__file__).parent
-_SMALL, _MIDDLE, _LARGE = Shape(10, 10), Shape(1000, 1000), Shape(10_000, 10_000)
+_SMALL, _MIDDLE = Shape(10, 10), Shape(1000, 1000)
+_SQUARE = (_SMALL, _MIDDLE, Shape(10_000, 10_000))
+# Ten jobs a manifest.
+_HISTORY = (Shape(100, 1000), Shape(1000, 10_000), Shape(10_000, 100_000))
+# The same with some that run.
+_LIVE = (Shape(100, 1000, 10), Shape(1000, 10_000, 10), Shape(10_000, 100_000, 10))
 _LINUX = "this reads another process's CPU clock as Linux gives it"
 
 
@@ -85,19 +91,22 @@ def _second(bench: Workbench) -> Measured:
     return _carried(bench, lambda shape: _plan_and_floor(bench, shape, applied=True))
 
 
-def _carried(bench: Workbench, measured: Callable[[Shape], Measured], large: Shape = _LARGE) -> Measured:
-    """Of the large shape; in a quick bench carried on from the small and the middle one."""
+def _carried(
+    bench: Workbench, measured: Callable[[Shape], Measured], along: tuple[Shape, Shape, Shape] = _SQUARE
+) -> Measured:
+    """Of the last shape; in a quick bench carried on from the two before it."""
+    first, second, last = along
     if not bench.scale.quick:
-        return measured(large)
-    small, middle = measured(_SMALL), measured(_MIDDLE)
-    note = f"carried on from {_SMALL} and {_MIDDLE}"
-    other = None
-    if small.other is not None and middle.other is not None:
-        other = carried(small.other, middle.other)
-    return Measured(carried(small.ours, middle.ours), other, "; ".join(filter(None, [middle.note, note])))
+        return measured(last)
+    small, middle = measured(first), measured(second)
+    sizes = (first.manifests, second.manifests, last.manifests)
+    note = "; ".join(filter(None, [middle.note, f"carried on from {first} and {second}"]))
+    if small.other is None or middle.other is None:
+        return Measured(carried(small.ours, middle.ours, sizes), note=note)
+    return Measured(carried(small.ours, middle.ours, sizes), carried(small.other, middle.other, sizes), note)
 
 
-def carried(small: float, middle: float, sizes: tuple[int, int, int] = (10, 1000, 10_000)) -> float:
+def carried(small: float, middle: float, sizes: tuple[int, int, int]) -> float:
     """The cost at the last of three sizes, from those at the first two: what is fixed, and so much for each more."""
     first, second, last = sizes
     return middle + (middle - small) / (second - first) * (last - second)
@@ -118,9 +127,10 @@ def _applied(bench: Workbench, shape: Shape) -> Path:
     return root
 
 
-def _grown(shape: Shape) -> Callable[[Workbench], Measured]:
-    """The same with a history of ten jobs a manifest, so that growth is seen."""
-    return lambda bench: _plan_and_floor(bench, shape)
+def _grown(bench: Workbench, place: int) -> Measured:
+    """With a history of ten jobs a manifest, so that growth is seen."""
+    plan = partial(bench.once, _plan_and_floor, bench)
+    return plan(_HISTORY[place]) if place < len(_HISTORY) - 1 else _carried(bench, plan, _HISTORY)
 
 
 # ── peers ──
@@ -179,20 +189,17 @@ def _needs(module: str) -> None:
 
 def _tick(bench: Workbench) -> Measured:
     _needs_linux()
-    found = bench.ticks(_MIDDLE)
-    return Measured(found.ordinary, note=f"{_MIDDLE}; mean {found.mean * 1000:.1f} ms")
+    return _tick_of(bench, _MIDDLE)
 
 
 def _large_tick(bench: Workbench) -> Measured:
     _needs_linux()
-    large = Shape(10_000, 100_000, 10)
-    if not bench.scale.quick:
-        found = bench.ticks(large)
-        return Measured(found.ordinary, note=f"{large}; mean {found.mean * 1000:.1f} ms")
-    small, middle = Shape(100, 1000, 10), Shape(1000, 10_000, 10)
-    sizes = (small.jobs, middle.jobs, large.jobs)
-    cost = carried(bench.ticks(small).ordinary, bench.ticks(middle).ordinary, sizes)
-    return Measured(cost, note=f"carried on from {small} and {middle}")
+    return _carried(bench, lambda shape: _tick_of(bench, shape), _LIVE)
+
+
+def _tick_of(bench: Workbench, shape: Shape) -> Measured:
+    found = bench.ticks(shape)
+    return Measured(found.ordinary, note=f"{shape}; mean {found.mean * 1000:.1f} ms")
 
 
 def _history(bench: Workbench) -> tuple[Shape, Shape]:
@@ -242,7 +249,7 @@ def _watch_saves(bench: Workbench) -> list[float]:
     with bench.daemon(_SMALL, root, "--interval", "1h", "--stability", f"{_STABILITY}s") as process:
         bench.discard()
         bench.next_line(process, "list")
-        time.sleep(_PAUSE + 3)
+        time.sleep(AT_REST_SECONDS)
         for number in range(bench.scale.saves):
             index = number % _SMALL.manifests
             manifest_path(root, index).write_text(shapes.manifest(index, seed=100_000 + number))
@@ -278,9 +285,9 @@ ROWS = (
     Row("tab-names", "TAB, names of 10 jobs / the same", _tab_names, Goal(4, 3, check=8)),
     Row("cold", "cold no-op `plan`, 10,000 × 10,000 / floor", _cold, Goal(4, 2, check=8)),
     Row("second", "second `plan`, 10,000 × 10,000 / floor", _second, Goal(2, 1, check=6)),
-    Row("grown-100", "cold `plan`, 100 × 1,000 / floor", _grown(Shape(100, 1000)), Goal(4, 2)),
-    Row("grown-1000", "cold `plan`, 1,000 × 10,000 / floor", _grown(Shape(1000, 10_000)), Goal(4, 2)),
-    Row("grown-10000", "cold `plan`, 10,000 × 100,000 / floor", _grown(Shape(10_000, 100_000)), Goal(4, 2)),
+    Row("grown-100", "cold `plan`, 100 × 1,000 / floor", partial(_grown, place=0), Goal(4, 2)),
+    Row("grown-1000", "cold `plan`, 1,000 × 10,000 / floor", partial(_grown, place=1), Goal(4, 2)),
+    Row("grown-10000", "cold `plan`, 10,000 × 100,000 / floor", partial(_grown, place=2), Goal(4, 2)),
     Row("octodns", "octoDNS's no-op plan of as many records / ours", _octodns, Goal(4, 10, check=2, more=True)),
     Row("sdk", "official SDK listing 10,000 jobs / ours", _sdk, Goal(10, 20, check=5, more=True)),
     Row("tick", "daemon tick, 1,000 manifests and jobs", _tick, Goal(50, 5), "ms"),
