@@ -23,13 +23,14 @@ def main() -> int:
     before = loaded(asked.against.read_text()) if asked.against else None
     chosen = [row for row in ROWS if not asked.only or row.name in asked.only]
     scale = QUICK if asked.quick else FULL
+    about, lines = _about(quick=asked.quick), []
     with Workbench(scale, asked.latency / 1000, _progress) as bench:
-        lines = list(_measured(bench, chosen))
-    about = _about(quick=asked.quick)
+        for line in _measured(bench, chosen):
+            lines.append(line)
+            if asked.save:  # after each row: a long run that is interrupted leaves what it has
+                asked.save.write_text(saved(lines, about))
     print(" · ".join(about.values()), end="\n\n")
     print((as_markdown if asked.markdown else as_text)(lines))
-    if asked.save:
-        asked.save.write_text(saved(lines, about))
     if before is not None:
         print(f"\nsince {asked.against}:", compared(lines, before), sep="\n")
     return _judged(lines, check=asked.check)
