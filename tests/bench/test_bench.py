@@ -1,5 +1,6 @@
 """The bench's own parts: its table, its comparison, its check, and the inputs that it makes."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.bench.rows import ROWS, carried
 from tests.bench.server import Account, answer
 from tests.bench.shapes import Shape
 from tests.bench.table import Goal, Line, Measured, as_markdown, as_text, cells, compared, exceeded, loaded, saved
+from tests.bench.workbench import ROOT
 
 LESS, MORE = Goal(4, 2, check=8), Goal(4, 10, check=2, more=True)
 
@@ -107,6 +109,11 @@ def test_what_was_missed_by_little_skipped_or_has_no_limit_passes() -> None:
 
 def test_no_row_that_depends_on_the_machine_is_checked() -> None:
     assert [row.name for row in ROWS if row.unit in {"ms", "/s"} and row.goal.check is not None] == []
+
+
+def test_every_row_is_in_the_table_of_the_docs() -> None:
+    page = (ROOT / "docs" / "speed.md").read_text()
+    assert re.findall(r"`--only ([\w-]+)` \|$", page, re.MULTILINE) == [row.name for row in ROWS]
 
 
 def test_a_check_is_wider_than_the_goal() -> None:
