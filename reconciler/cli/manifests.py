@@ -20,13 +20,21 @@ from reconciler.render import directories
 from reconciler.render.problems import as_data, as_lines, counted, located
 from reconciler.settings import Settings
 from reconciler.source.directory import read_directory, read_stream
+from reconciler.source.known import FILE, Known
 
 # A stream of 10,000 manifests is a few MB; whatever is far beyond that is not one.
 _STREAM_LIMIT = 16 * 1024 * 1024
 
 
-def read_source(directory: str, root: Path | None = None, own: Iterable[Path] = ()) -> Snapshot:
-    """Read ``directory``, or standard input for ``-`` (paths then start at ``root``); ``own`` as in `read_directory`.
+def known_by(settings: Settings) -> Known:
+    """What earlier runs on this state directory have read."""
+    return Known(settings.state_directory / FILE)
+
+
+def read_source(
+    directory: str, root: Path | None = None, own: Iterable[Path] = (), known: Known | None = None
+) -> Snapshot:
+    """Read ``directory``, or standard input for ``-`` (paths then start at ``root``); the rest as in `read_directory`.
 
     Raises:
         UsageError: it is no directory, or one of several fleets.
@@ -36,9 +44,9 @@ def read_source(directory: str, root: Path | None = None, own: Iterable[Path] = 
         content = sys.stdin.buffer.read(_STREAM_LIMIT + 1)
         if len(content) > _STREAM_LIMIT:
             raise SourceError([f"standard input: longer than {_STREAM_LIMIT} bytes"])
-        return read_stream(content, root or Path())
+        return read_stream(content, root or Path(), known)
     _check_directory(directory)
-    snapshot = read_directory(Path(directory), own)
+    snapshot = read_directory(Path(directory), own, known)
     check_one_fleet(snapshot, where(Path(directory)))
     return snapshot
 
@@ -50,14 +58,14 @@ def check_one_fleet(snapshot: Snapshot, place: str) -> None:
         raise UsageError(directories.several_fleets(place, below, command_for))
 
 
-def valid_source(settings: Settings) -> Snapshot:
-    """The manifests, all of them valid; what is wrong with them is said.
+def valid_source(settings: Settings, known: Known | None = None) -> Snapshot:
+    """The manifests, all of them valid; what is wrong with them is said. ``known`` as in `read_directory`.
 
     Raises:
         UsageError: as `read_source` does.
         SourceError: with every problem of every file for programs; its words say how many they are.
     """
-    snapshot = _read(settings)
+    snapshot = _read(settings, known or known_by(settings))
     if snapshot.problems or snapshot.fleet is None:
         raise _invalid(snapshot, f"{counted(snapshot.problems)}; nothing was sent")
     return snapshot
@@ -70,7 +78,7 @@ def readable_source(settings: Settings) -> Snapshot:
         UsageError: as `read_source` does.
         SourceError: not even the fleet is known.
     """
-    snapshot = _read(settings)
+    snapshot = _read(settings, known_by(settings))
     if snapshot.fleet is None:
         raise _invalid(snapshot, "without its fleet document nothing can be known of a fleet")
     return snapshot
@@ -131,9 +139,9 @@ def _siblings(path: Path) -> list[str]:
         return []
 
 
-def _read(settings: Settings) -> Snapshot:
+def _read(settings: Settings, known: Known) -> Snapshot:
     own = (settings.state_directory, settings.sandbox_directory)
-    snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own)
+    snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own, known)
     terminal.manner.fleet = snapshot.fleet.name if snapshot.fleet else ""
     for warning in seen_from_here(snapshot, snapshot.warnings):
         terminal.remark(f"warning: {warning}")

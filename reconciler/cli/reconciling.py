@@ -14,7 +14,7 @@ from reconciler.cli import github, options, terminal
 from reconciler.cli.console import Console, digest_of, review_of, text_of
 from reconciler.cli.interruption import explained, nothing_sent, still_training
 from reconciler.cli.invocation import approving
-from reconciler.cli.manifests import valid_source
+from reconciler.cli.manifests import known_by, valid_source
 from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.core.change import Adopt, Change, Hold, Keep, Wait
@@ -71,9 +71,10 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
     if timeout is not None and not wait:
         raise click.UsageError("--timeout goes with --wait")
     settings = options.settings_of(directory, rest)
-    snapshot = valid_source(settings)
+    known = known_by(settings)
+    snapshot = valid_source(settings, known)
     again = approving(ctx, directory)
-    with run_context(settings, snapshot, writes=True, clock=ctx.obj) as context, explained(nothing_sent):
+    with run_context(settings, snapshot, writes=True, clock=ctx.obj, known=known) as context, explained(nothing_sent):
         permission = Permission(first_run=first_run or context.account.sandbox)
         shown = False
         if approve is not None:

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.manifests import check_one_fleet, where
+from reconciler.cli.manifests import check_one_fleet, known_by, where
 from reconciler.cli.wiring import Service, key_for, run_context
 from reconciler.core.repeats import Repeats
 from reconciler.core.snapshot import Problem, Snapshot
@@ -89,7 +89,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     if settings.api_key_file is not None:
         settings = replace(settings, api_key_file=settings.api_key_file.absolute())
     ours = (settings.state_directory, settings.sandbox_directory)
-    reader = DirectoryReader(settings.root, time.time, ours)
+    reader = DirectoryReader(settings.root, time.time, ours, known_by(settings))
     if not os.path.lexists(settings.state_directory / FILE):
         check_one_fleet(reader.read(), place)  # what was one once is watched on, whatever stands there now
     _make_state_directory(settings)
@@ -173,7 +173,9 @@ def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> None:
     settings = setup.settings
     with (
         _only_one(setup),
-        run_context(settings, snapshot, writes=True, every_backoff=True, service=setup.service) as context,
+        run_context(
+            settings, snapshot, writes=True, every_backoff=True, service=setup.service, known=setup.reader.known
+        ) as context,
     ):
         log = context.log
         log.info(

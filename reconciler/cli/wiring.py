@@ -33,6 +33,7 @@ from reconciler.render.narration import sentence
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, account_of
 from reconciler.source.fingerprint import fingerprint
+from reconciler.source.known import Known
 from reconciler.source.leftovers import leftovers_of
 from reconciler.source.training_files import read_training_bytes
 from reconciler.state.journal import Journal
@@ -84,11 +85,13 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
     every_backoff: bool = False,
     clock: Clock | None = None,
     service: Service | None = None,
+    known: Known | None = None,
 ) -> Iterator[RunContext]:
     """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
 
     ``every_backoff``: back-offs of earlier runs count, as for `run` and for whoever tells how things stand; `apply`
     tries once all the same, and `plan` shows what it would do. The clock is the ``service``'s, where there is one.
+    ``known`` is what was read of the manifests; a pass that writes keeps it.
 
     Raises:
         UsageError: no base URL or key.
@@ -125,6 +128,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             pass_lock=(lambda: _pass_lock(settings, clock)) if writes else nullcontext,
             follower=Follower(provider, journal, service.fan) if service else None,
             stopping=service.stopping if service else lambda: False,
+            keep_known=known.save if known and writes else lambda: None,
         )
         settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
         reconciler = Reconciler(ports, settle=settle, prune=settings.prune, every_backoff=every_backoff)

@@ -24,7 +24,8 @@ class Ports:
     ``unchanged`` reads manifests and training files again: are they still what the snapshot was made of?
     ``leftovers`` looks for files that may still hold names without a manifest (as `leftovers_of`). ``pass_lock``
     is the lock that each pass on one state directory holds. ``follower`` is for a daemon, which
-    reads the events of live jobs; ``stopping`` says whether nothing more should be sent.
+    reads the events of live jobs; ``stopping`` says whether nothing more should be sent. ``keep_known`` writes down
+    what was read of the manifests, for the next reading to be faster.
     """
 
     provider: Provider
@@ -38,3 +39,4 @@ class Ports:
     pass_lock: Callable[[], AbstractContextManager[None]]
     follower: Follower | None = None
     stopping: Callable[[], bool] = lambda: False
+    keep_known: Callable[[], None] = lambda: None

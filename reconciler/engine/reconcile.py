@@ -89,7 +89,7 @@ class Reconciler:
         log = ports.log.bind(pass_id=secrets.token_hex(4))
         ports.journal.fence.check_place()
         with ports.pass_lock():
-            began = ports.clock.monotonic()
+            began, written = ports.clock.monotonic(), ports.journal.fence.writes
             seen = self.observe(snapshot, permission)
             ended = newly_ended(seen.world, seen.resolved)
             self.log_ends(ended, seen.world.memory, log)
@@ -105,6 +105,8 @@ class Reconciler:
             after = self._look_back(decided, outcomes)
             read = Details(progress=self.progress)
             report = write_statuses(ports, log, after, ended.values(), read) if ports.follower is None else {}
+            if ports.journal.fence.writes != written:  # a pass that changes nothing writes no file
+                ports.keep_known()
         if ports.follower is not None:
             # Outside of the lock: a job whose events are slow must not keep an `apply` waiting.
             read = follow(ports, after.seen.world, log)

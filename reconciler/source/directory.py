@@ -87,9 +87,11 @@ def _way_on(root: Path) -> str:
     return f"To begin a fleet there: reconciler init {shlex.quote(printable(str(root)))}"
 
 
-def read_stream(content: bytes, root: Path) -> Snapshot:
-    """Read one multi-document stream; its paths start at ``root``."""
-    reading = Reading(root)
+def read_stream(content: bytes, root: Path, known: Known | None = None) -> Snapshot:
+    """Read one multi-document stream; its paths start at ``root``. ``known`` as in `read_directory`."""
+    known = known or Known()
+    known.begin()
+    reading = Reading(root, known=known)
     reading.take(STREAM_NAME, content)
     if content and not content.endswith((b"\n", b"\r")):
         line = content.count(b"\n") + 1

@@ -1,19 +1,21 @@
 """A fleet directory that is read again and again: parsed only when something changed.
 
 `cli` makes one `DirectoryReader`, through which the daemon reads. What is unchanged by `stat` is not opened again;
-that decides how often a directory is parsed and nothing else: before a write, `fingerprint` reads every byte.
+that decides how often a directory is parsed and nothing else: before a write, `fingerprint` reads every byte. Where one
+file changed, the bytes of the others are known.
 """
 
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.core.snapshot import Snapshot
 from reconciler.source.directory import read_directory
 from reconciler.source.files import Unfit, real_path
 from reconciler.source.fingerprint import fingerprint
+from reconciler.source.known import Known
 from reconciler.source.tree import survey
 
 # A file changed in the same tick of the clock as it was read keeps its times (as in git's "racy" index).
@@ -29,6 +31,7 @@ class DirectoryReader:
     root: Path
     wall: Callable[[], float] = time.time
     own: tuple[Path, ...] = ()
+    known: Known = field(default_factory=Known)
     _last: tuple[_Signature, Snapshot] | None = None
 
     def read(self) -> Snapshot:
@@ -37,7 +40,7 @@ class DirectoryReader:
             signature, snapshot = self._last
             if _signature(self.root, snapshot) == signature:
                 return snapshot
-        snapshot = read_directory(self.root, self.own)
+        snapshot = read_directory(self.root, self.own, self.known)
         signature = _signature(self.root, snapshot)
         self._last = (signature, snapshot) if self._stands_for(signature, snapshot) else None
         return snapshot

@@ -71,6 +71,11 @@ class Fence:
         rows = self.connection.execute("SELECT writes OR begun OR settled FROM identity").fetchall()
         return rows == [(0,)]
 
+    @property
+    def writes(self) -> int:
+        """The number of the last write that this run knows of."""
+        return self._writes
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """On disk, whole or not at all, when it ends.

@@ -14,7 +14,7 @@ from pathlib import Path
 def _ours(directory: str) -> tuple[Callable[[], Sized], Callable[[], object]]:
     from reconciler.cli.wiring import run_context
     from reconciler.settings import Settings
-    from reconciler.source import read_directory
+    from reconciler.source.directory import read_directory
 
     context = run_context(Settings(root=Path(directory)), read_directory(Path(directory)), writes=False)
     opened = context.__enter__()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.source import read_directory
+from reconciler.source.directory import read_directory
 from tests.bench import floor, shapes
 from tests.bench.rows import ROWS, carried
 from tests.bench.server import Account, answer

@@ -18,6 +18,7 @@ from reconciler.engine.apply import Listener, Patience, Result, apply
 from reconciler.engine.steps import Decided, Pass
 from reconciler.settings import Settings
 from reconciler.source.directory import read_directory
+from reconciler.source.known import Known
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.manifests import as_json
 
@@ -82,6 +83,7 @@ def run_of(
     settle: float = 30.0,
     clock: Clock | None = None,
     writes: bool = True,
+    known: Known | None = None,
     **settings: Any,
 ) -> Iterator[RunContext]:
     """One run over a fleet; ``settle`` seconds pass at once, unless a ``clock`` is given."""
@@ -93,8 +95,8 @@ def run_of(
         log_format="json",
         **settings,
     )
-    snapshot = read_directory(directory.root)
-    with run_context(chosen, snapshot, writes=writes, clock=clock or SkippingClock()) as opened:
+    snapshot = read_directory(directory.root, (), known)
+    with run_context(chosen, snapshot, writes=writes, clock=clock or SkippingClock(), known=known) as opened:
         yield opened
 
 
