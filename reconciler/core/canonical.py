@@ -38,10 +38,10 @@ def _form(value: object) -> str:
         return _quoted(value)
     if isinstance(value, int | float):
         return _number(value)
-    if isinstance(value, Mapping):
-        return _object(value)
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_form, value))}]"
+    if isinstance(value, dict | Mapping):  # nearly always a dict, which is told ten times as fast
+        return _object(value)
     raise ValueError(f"a {type(value).__name__} has no JSON form")
 
 

@@ -164,7 +164,7 @@ def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tu
                 faults[step] = Fault(step, ("spec", "policy", "adopt", "job_id"), message)
                 continue
             if entry.upstream is not None and entry.upstream not in desired:
-                message = _fault(entry, by_name, broken | faults.keys())
+                message = _fault(entry, by_name, broken, faults)
                 faults[step] = Fault(step, ("spec", "model_from", "job"), message)
                 continue
             try:
@@ -184,17 +184,22 @@ def _chain(by_name: Mapping[str, Entry], name: str, done: Container[str]) -> lis
     return list(chain)
 
 
+# A hint compares a name with all the others; a few show what is wrong.
+_HINTS = 20
+
+
 def _adopted_twice(name: str, job_id: str, first: str) -> str:
     return "" if name == first else f"job {job_id} is adopted by {first} already: it can stand for one name only"
 
 
-def _fault(entry: Entry, by_name: Mapping[str, Entry], in_error: Container[str]) -> str:
+def _fault(entry: Entry, by_name: Mapping[str, Entry], broken: Container[str], faults: Mapping[str, Fault]) -> str:
     """Why the job that ``entry`` is built on has no model; "" where that job's own error says it."""
     upstream = str(entry.upstream)
-    if upstream in in_error:
+    if upstream in broken or upstream in faults:
         return ""
     if upstream not in by_name:
-        close = nearest(upstream, (name for name in by_name if name != entry.name))
+        names = (name for name in by_name if name != entry.name) if len(faults) < _HINTS else ()
+        close = nearest(upstream, names)
         return f"no job {upstream} in this fleet" + (f"; did you mean {close}?" if close else "")
     if upstream == entry.name:
         return "a job cannot be built on its own model"

@@ -5,7 +5,6 @@ knows of another document, or of a file's bytes. Methods and graders, which are 
 of a field stands in `fields`. Only who reads YAML imports this module: pydantic costs 100 ms.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -171,7 +170,7 @@ def as_written(spec: JobSpec) -> dict[str, Any]:
 
 
 def _without_empty(value: object) -> object:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     kept = {key: _without_empty(item) for key, item in value.items()}
     return {key: item for key, item in kept.items() if item is not None and item != {}}

@@ -87,7 +87,7 @@ class World:
         return tuple(job for job in self.jobs if self.owns(job))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One name and everything its row depends on; ``jobs`` holds the oldest first."""
 
@@ -110,11 +110,11 @@ class Case:
         """The revision its manifest has now."""
         return self.desired.revision if self.desired else None
 
-    @property
+    @cached_property
     def live(self) -> tuple[NamedJob, ...]:
         return tuple(n for n in self.jobs if n.live)
 
-    @property
+    @cached_property
     def current(self) -> tuple[NamedJob, ...]:
         """The jobs that stand for the revision the manifest has now."""
         return tuple(n for n in self.jobs if n.revision == self.revision)
@@ -124,7 +124,7 @@ class Case:
         """Live jobs of other revisions."""
         return tuple(n for n in self.live if n.revision != self.revision)
 
-    @property
+    @cached_property
     def succeeded(self) -> tuple[NamedJob, ...]:
         """Those of them that succeeded; the one to keep and to build on comes first: the adopted, else the oldest."""
         return tuple(sorted((n for n in self.current if n.job.succeeded), key=lambda n: not n.adopted))

@@ -90,7 +90,10 @@ class Review:
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """Every change, in the order of the plan."""
-        refused = {c.name for c in self.plan.changes if isinstance(c, Wait) and c.gate and isinstance(c.write, Create)}
+        waits = [c for c in self.plan.changes if isinstance(c, Wait) and c.gate]
+        creates = {c.name for c in waits if isinstance(c.write, Create)}
+        # The first of a name's gates, where a create of it is refused.
+        refused = {c.name: c.gate for c in reversed(waits) if c.name in creates}
         return tuple(self._entry(change, refused) for change in self.plan.changes)
 
     @cached_property
@@ -190,18 +193,15 @@ class Review:
         files = self.world.desired[change.name].local_files
         return tuple(f for f in files if self.there is None or f.upload_name not in self.there)
 
-    def _entry(self, change: Change, refused: AbstractSet[str]) -> Entry:
+    def _entry(self, change: Change, refused: Mapping[str, str]) -> Entry:
         gate = change.gate if isinstance(change, Wait) else ""
         shown: Change = change.write if isinstance(change, Wait) and gate else change
         if isinstance(change, Keep) and change.write is not None and change.name in refused:
-            shown, gate = change.write, self._gate_of(change.name)
+            shown, gate = change.write, refused[change.name]
         if isinstance(shown, Create):
             return Entry(shown, gate, tuple(self.jobs[i] for i in shown.replaces), self._since(shown))
         ends = (self.jobs[shown.job_id],) if isinstance(shown, Cancel) and shown.job_id in self.jobs else ()
         return Entry(shown, gate, ends)
-
-    def _gate_of(self, name: str) -> str:
-        return next(c.gate for c in self.plan.changes if c.name == name and isinstance(c, Wait) and c.gate)
 
     def _since(self, change: Create) -> Since | None:
         """What changed since the job that is replaced, or else since the last job of another revision."""

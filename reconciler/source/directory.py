@@ -5,10 +5,12 @@ found here; what one file holds is gathered in `reading`. Nothing in here decide
 or a library raises does not leave.
 """
 
+import gc
 import posixpath
 import re
 import shlex
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -42,12 +44,25 @@ def read_directory(root: Path, own: Iterable[Path] = (), known: Known | None = N
     A volume that Kubernetes updates changes as a whole, by another target of its link ``..data``;
     a root that is a link may be retargeted. Either during the reading makes it begin again.
     """
-    for _ in range(_GENERATIONS):
-        generation = _generation(root)
-        snapshot = _read_directory(root, frozenset(own), known or Known())
-        if _generation(root) == generation:
-            break
+    with _without_collector():
+        for _ in range(_GENERATIONS):
+            generation = _generation(root)
+            snapshot = _read_directory(root, frozenset(own), known or Known())
+            if _generation(root) == generation:
+                break
     return snapshot
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Values that are read refer to each other in no circles, and are many: looking for some costs a third."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _generation(root: Path) -> tuple[str, str]:

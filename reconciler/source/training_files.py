@@ -46,6 +46,10 @@ def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
     return content
 
 
+# A hint compares a name with all that stand beside it; a few show what is wrong.
+_HINTS = 20
+
+
 @dataclass(slots=True)
 class TrainingFiles:
     """The local files of one reading; each is read once, however many jobs use it. ``below`` is the fleet directory."""
@@ -54,6 +58,7 @@ class TrainingFiles:
     known: Known
     _found: dict[tuple[str, str], TrainingFile | Unfit] = field(default_factory=dict)
     _read: dict[str, TrainingFile | Unfit] = field(default_factory=dict)
+    _hints: int = _HINTS
 
     def find(self, manifest: str, given: str) -> TrainingFile | Unfit:
         """The file that a manifest, by its path below the fleet directory, names; or why it cannot be used."""
@@ -79,7 +84,10 @@ class TrainingFiles:
         if real not in self._read:
             self._read[real] = self._training_file(real)
         found = self._read[real]
-        return Unfit(f"{found}{_hint(Path(real), given)}") if isinstance(found, Absent) else found
+        if not isinstance(found, Absent) or self._hints == 0:
+            return found
+        self._hints -= 1
+        return Unfit(f"{found}{_hint(Path(real), given)}")
 
     def _where(self, path: str) -> str:
         """Where it really stands, or would."""

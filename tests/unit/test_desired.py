@@ -180,3 +180,11 @@ def _decided(default: object) -> object:
 def test_a_field_of_ours_that_decisions_do_not_know_is_no_silence() -> None:
     with pytest.raises(TypeError, match="priority"):
         policy_of({"priority": 1})
+
+
+def test_many_jobs_without_their_upstream_are_told_in_no_time() -> None:
+    jobs = [Entry(f"job-{i}", {**MODEL, "model_from": {"job": f"jbo-{i}"}}, "a.yaml", 1) for i in range(500)]
+    messages = list(faults(*jobs).values())
+    assert messages[0].startswith("no job jbo-0 in this fleet; did you mean job-")
+    assert messages[-1] == "no job jbo-499 in this fleet"
+    assert sum("did you mean" in message for message in messages) == 20

@@ -118,3 +118,12 @@ def test_a_file_is_hashed_in_pieces_as_it_is_line_by_line(tmp_path: Path, size: 
     sha256, length, few = training_digest(path, below)
     assert (sha256, length) == digest_of(training_lines(path, below))
     assert few is None or hashlib.sha256(few).hexdigest() == sha256
+
+
+def test_of_many_missing_files_a_few_get_a_hint(root: Path) -> None:
+    for i in range(30):
+        (root / f"train-{i}.jsonl").write_text(LINE)
+        (root / f"{i}.yaml").write_text(manifest(f"a{i}", f"{{model: m, training_file: trian-{i}.jsonl}}"))
+    found = problems(root)
+    assert len(found) == 30
+    assert sum("did you mean" in problem for problem in found) == 20
