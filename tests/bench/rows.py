@@ -166,10 +166,7 @@ def _zone(bench: Workbench, shape: Shape) -> Path:
 
 def _sdk(bench: Workbench) -> Measured:
     _needs("openai")
-    return _carried(bench, lambda shape: _listings(bench, shape))
-
-
-def _listings(bench: Workbench, shape: Shape) -> Measured:
+    shape = _SQUARE[-1]
     found = bench.side_by_side(lambda: _listing(bench, "ours", shape), lambda: _listing(bench, "sdk", shape))
     return Measured(*found, "the listing alone, on both sides without what it takes to start")
 
