@@ -9,9 +9,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
@@ -28,8 +29,7 @@ SANDBOX_DIRECTORY = ".sandbox"
 _SANDBOX_KEY = "the-sandbox-takes-any-key"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """One command's options; times in seconds. ``stream``: manifests come from standard input."""
 
     root: Path

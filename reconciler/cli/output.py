@@ -8,9 +8,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.cli import terminal
 from reconciler.render.annotation import annotation
@@ -29,8 +30,7 @@ def print_item(data: object, form: str) -> None:
     terminal.echo(f"---\n{_yaml(data)}" if form == "yaml" else json.dumps(data))
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """Who reads stdout: in which form, and whether item by item."""
 
     form: str = "text"

@@ -6,9 +6,11 @@ None of them sends a create or a cancel.
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.cli import options, terminal
 from reconciler.cli.manifests import readable_source
@@ -43,8 +45,7 @@ _AT_ONCE = 8
 _EVENTS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """What is known of the fleet now; with ``error`` what the status files knew at ``as_of`` (Unix seconds)."""
 
     statuses: Mapping[str, Status]

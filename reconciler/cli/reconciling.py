@@ -5,10 +5,10 @@ In here a person's yes becomes a `Permission`. What it permits is decided in `ga
 
 import re
 import shlex
-from dataclasses import replace
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from reconciler.cli import github, options, terminal
 from reconciler.cli.console import Console, digest_of, review_of, text_of

@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.cli import options
 from reconciler.cli.manifests import check_one_fleet, known_by, where
@@ -49,8 +50,7 @@ _BRIEF_SECONDS = 60.0
 _HEALTHY_INTERVALS, _HEALTHY_SECONDS = 3, 1200.0
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonSetup:
+class DaemonSetup(Struct, frozen=True):
     """What stays the same while fleets and state directories come and go."""
 
     settings: Settings

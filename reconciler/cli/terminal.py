@@ -10,11 +10,11 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO
 
 import click
+from msgspec import Struct
 
 from reconciler.render.text import sentence
 
@@ -22,8 +22,7 @@ from reconciler.render.text import sentence
 _RAISING = frozenset({"strict", "surrogateescape", "surrogatepass"})
 
 
-@dataclass(slots=True)
-class Manner:
+class Manner(Struct):
     """How this process speaks, as its flags say (`options`), and whether it has said anything on stdout.
 
     ``fleet``: the name of the one that it speaks of, once that is known.

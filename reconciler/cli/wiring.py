@@ -8,9 +8,11 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.cli import terminal
 from reconciler.cli.voice import Logged, Silent, Voice, voice_of
@@ -43,8 +45,7 @@ from reconciler.state.schema import Identity
 from reconciler.state.status_files import StatusFiles
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
+class RunContext(Struct, frozen=True):
     """What a command that talks to a provider works with. ``voice`` is how it speaks to a person meanwhile."""
 
     fleet: Fleet
@@ -58,8 +59,7 @@ class RunContext:
     voice: Voice
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """What a daemon's context has besides: live jobs are followed over ``fan``, and somebody may ask it to stop."""
 
     clock: Clock

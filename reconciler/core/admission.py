@@ -5,7 +5,9 @@ Pure. `plan` asks `admit` once for all of them: a place that one takes, another 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.core.change import Change, Create, Hold, Wait
 from reconciler.core.fields import OnChange
@@ -18,8 +20,7 @@ from reconciler.core.world import Case, World
 from reconciler.errors import escaped
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """A wanted create, and what has been decided before it in this plan."""
 
     case: Case

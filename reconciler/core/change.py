@@ -9,9 +9,10 @@ Every change has a ``name``, a ``reason``, a ``message``, and what it is about: 
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Self
+
+from msgspec import Struct
 
 from reconciler.core.memory import CreateKey
 from reconciler.core.reason import Reason
@@ -28,15 +29,13 @@ class Action(StrEnum):
     HOLD = "hold"
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     name: str
     reason: Reason
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Create(_Line):
+class Create(_Line, frozen=True):
     """A job is to be made. ``attempt`` counts from 1, and follows the highest that anyone remembers.
 
     ``replaces`` are the live jobs that it will retire. ``model`` is the model that ``model_from`` stands for.
@@ -60,8 +59,7 @@ class Create(_Line):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel(_Line):
+class Cancel(_Line, frozen=True):
     """A live job is to be ended.
 
     ``keeper`` is the job that makes this right, to be looked at again before it is sent.
@@ -81,8 +79,7 @@ class Cancel(_Line):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Keep(_Line):
+class Keep(_Line, frozen=True):
     """A job stays. ``write``: until its successor exists, which may not be made yet."""
 
     action: ClassVar = Action.KEEP
@@ -93,8 +90,7 @@ class Keep(_Line):
     write: Cancel | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt(_Line):
+class Adopt(_Line, frozen=True):
     """A job that nobody here made, or remembers, stands for its name from now on."""
 
     action: ClassVar = Action.ADOPT
@@ -105,8 +101,7 @@ class Adopt(_Line):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Wait(_Line):
+class Wait(_Line, frozen=True):
     """A write is wanted and may not be sent yet. ``gate`` names the gate that refuses it, "" where none does."""
 
     action: ClassVar = Action.WAIT
@@ -132,8 +127,7 @@ class Wait(_Line):
         return self.reason is self.write.reason
 
 
-@dataclass(frozen=True, slots=True)
-class Hold(_Line):
+class Hold(_Line, frozen=True):
     """Nothing is touched. ``write``: what a person may approve all the same."""
 
     action: ClassVar = Action.HOLD
@@ -148,8 +142,7 @@ Write = Create | Cancel
 Change = Create | Cancel | Keep | Adopt | Wait | Hold
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """All changes, by name; and how many jobs at the provider are not ours."""
 
     changes: tuple[Change, ...]

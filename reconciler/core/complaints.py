@@ -6,9 +6,9 @@ this module. Where a field stands in its file is not known here. What one mistak
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from reconciler.core.credentials import is_secret, way_of
@@ -26,8 +26,7 @@ _NAME_MAX = 63
 Keys = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """One error: the keys that lead to it, a sentence, and the field that was meant, where it names another."""
 
     keys: Keys
@@ -77,8 +76,7 @@ _OF_CHOICES = frozenset({"enum", "literal_error", "union_tag_invalid"})
 _ONE_WORD = {"method": "type", "model_from": "job", "expect": "host"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Error:
+class _Error(Struct, frozen=True):
     """One of pydantic's errors; ``meant`` is of an unknown field."""
 
     kind: str

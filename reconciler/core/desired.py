@@ -5,8 +5,9 @@ with one document alone is refused before (`documents`); nothing here reads a fi
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from reconciler.core.documents import Entry, ProviderName, TrainingFile
 from reconciler.core.fields import BODY_FIELDS, OnCancelled, OnChange, OnRemove, State
@@ -14,8 +15,7 @@ from reconciler.core.nearest import nearest
 from reconciler.core.revision import form, revision_of
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(Struct, frozen=True):
     """Where a fleet may work; None where it does not say."""
 
     host: str | None = None
@@ -23,8 +23,7 @@ class Expect:
     project: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much one pass may do."""
 
     max_creates: int = 20
@@ -38,8 +37,7 @@ class Limits:
         return max(1, live * int(self.max_cancels.removesuffix("%")) // 100)
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Struct, frozen=True):
     """Whose jobs these are."""
 
     name: str
@@ -50,16 +48,14 @@ class Fleet:
     limits: Limits = field(default_factory=Limits)
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(Struct, frozen=True):
     """An existing job that stands for a revision."""
 
     job_id: str
     revision: str
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What to do when things change."""
 
     state: State = State.ACTIVE
@@ -70,8 +66,7 @@ class Policy:
     adopt: Adoption | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Struct, frozen=True):
     """A job as its manifest wants it.
 
     ``form`` is what the revision hashes. ``body`` holds the fields of the create body that the
@@ -96,8 +91,7 @@ class Desired:
         return tuple(file for file in (self.training, self.validation) if file is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What is wrong with a job among the others; ``path`` are the keys that lead to the field.
 
     Without a message it is only what another job's error entails.

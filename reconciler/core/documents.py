@@ -7,10 +7,11 @@ wrong between documents is found in `desired`.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any
+
+from msgspec import Struct
 
 API_VERSION = "reconciler/v1"
 
@@ -25,8 +26,7 @@ class ProviderName(StrEnum):
     SANDBOX = "sandbox"
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingFile:
+class TrainingFile(Struct, frozen=True):
     """A local file by its content: ``path`` under the fleet directory, digest and size in bytes with LF."""
 
     path: str
@@ -40,8 +40,7 @@ class TrainingFile:
         return f"{stem}-{self.sha256[:16]}.jsonl"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A valid document of a job, where it stands, and its local files.
 
     ``spec`` holds what the document sets, made of nothing but JSON's values; maps that hold nothing are not in it.

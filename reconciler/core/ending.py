@@ -4,8 +4,9 @@ Pure. `standing` and `apply` ask whether an end was our own doing; `status` and 
 that nobody here saw has no author: none is guessed.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from reconciler.core.job import Job
 from reconciler.core.memory import Memory
@@ -20,8 +21,7 @@ class By(StrEnum):
     OTHERS = "somebody else"  # a person, or a run with another state directory
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """How a job ended, as far as it is known here; ``by`` None: not known here. ``at`` is in Unix seconds."""
 
     by: By | None

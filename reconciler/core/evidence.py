@@ -5,16 +5,17 @@ believe (README, *Concepts*: Gates). All times are monotonic seconds; after a re
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.core.snapshot import Snapshot
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """The readings so far.
 
     ``since``: the end of the first reading that found what the last one found. ``declared``: the names of the

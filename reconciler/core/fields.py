@@ -14,8 +14,9 @@ TypeError. The body, the revision, the JSON Schema and what `extra_body` may not
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, StrEnum
+
+from msgspec import Struct
 
 ONE_MODEL = "exactly one of model and model_from is needed"
 
@@ -57,8 +58,7 @@ class Hashed(Enum):
     AS_NAMED = "as what it names: a file's bytes, another job's revision"
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(Struct, frozen=True):
     """What becomes of a field of the spec; what is sent and hashed follows from it.
 
     ``sent``: it is a field of the API's create body, under the same name.

@@ -9,8 +9,9 @@ these writes is the only waiver, and it never waives evidence.
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from reconciler.core.change import Cancel, Change, Create, Plan, Wait, Write
 from reconciler.core.desired import Expect
@@ -20,8 +21,7 @@ from reconciler.core.world import World
 from reconciler.errors import escaped
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(Struct, frozen=True):
     """What the person in front of it, or the situation, allows.
 
     ``first_run``: a fleet without a single job may be begun (asked for, or the sandbox).
@@ -48,8 +48,7 @@ APPROVAL = "approval"
 WAIVABLE = frozenset({"first_run", "max_creates", "max_cancels"})
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """One gate over one plan: ``count`` against ``limit`` (None where the gate has no number)."""
 
     gate: str
@@ -59,8 +58,7 @@ class Verdict:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Gated:
+class Gated(Struct, frozen=True):
     """The plan that may run, and what each gate said."""
 
     plan: Plan

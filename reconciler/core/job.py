@@ -8,10 +8,11 @@ knows is live. Only an answer without an id that can be asked for is refused. Th
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 from typing import TypeGuard
+
+from msgspec import Struct
 
 from reconciler.core.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole_number
 
@@ -46,8 +47,7 @@ _NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _IDENTITY = re.compile(rf"{_NAME}\n{_NAME}\n[0-9a-f]{{16}}\n[1-9][0-9]{{0,5}}")
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """Whose job it is: what we wrote into its metadata when we created it."""
 
     fleet: str
@@ -67,8 +67,7 @@ class Marks:
         return pairs | ({ON_REMOVE_MARK: "orphan"} if self.orphan else {})
 
 
-@dataclass(frozen=True, slots=True)
-class JobError:
+class JobError(Struct, frozen=True):
     """Why a job failed, as the provider says it; each part may be empty."""
 
     code: str
@@ -80,8 +79,7 @@ class JobError:
         return ": ".join(part for part in (self.code, self.message) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One fine-tuning job as a provider last showed it. Times are Unix seconds."""
 
     id: str
@@ -129,8 +127,7 @@ class Job:
         return (self.created_at, self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One line of a job's story."""
 
     id: str
@@ -141,8 +138,7 @@ class Event:
     metrics: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """A usable model of an earlier step."""
 
     id: str

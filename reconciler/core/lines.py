@@ -4,7 +4,7 @@ Pure. The rows in `standing` and `retirement` are written in these lines, and de
 `admission` asks what may be retired.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from reconciler.core.change import Cancel, Hold, Keep
 from reconciler.core.reason import Reason

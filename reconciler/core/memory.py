@@ -5,8 +5,12 @@ and `lookup` each `Record`, for the journal to keep.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from types import MappingProxyType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.core.reason import Reason
 
@@ -23,11 +27,10 @@ class Intent:
     revision: str
     attempt: int
     seed: int | None = None  # the seed that was sent: the weaker trace on servers that drop metadata
-    token: str = field(default="", compare=False)  # the journal's: the same create, sent again, has another
+    token: str = dataclass_field(default="", compare=False)  # the journal's: the same create, sent again, has another
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A job of this fleet as the journal last saw it."""
 
     job_id: str
@@ -39,8 +42,7 @@ class Record:
     stranger: bool = False  # first seen when its name had been gone from here before
 
 
-@dataclass(frozen=True, slots=True)
-class OwnCancel:
+class OwnCancel(Struct, frozen=True):
     """A cancel that this state directory recorded. ``sent_at``: when it was last sent, in Unix seconds."""
 
     reason: str
@@ -51,16 +53,14 @@ class OwnCancel:
     sent_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Struct, frozen=True):
     """A create that the provider refused, while its back-off lasts."""
 
     revision: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """The last refusal of a create, also when its back-off is over.
 
     ``of_all``: with this one the provider refused every create. ``next_at``: its next try, in Unix seconds.
@@ -88,8 +88,7 @@ def rejected_words(message: str) -> str:
     return f"the provider rejected this job: {message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """What the journal knows of this fleet at this provider.
 
     ``inherited``: an earlier run left it; False for all of a run whose journal began empty ("without memory").

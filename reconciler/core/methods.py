@@ -6,9 +6,9 @@ Pure. `fields` puts `Method` and `Hyperparameters` under ``spec``. Bounds are th
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
+from msgspec import Struct
 from pydantic import (
     AfterValidator,
     ConfigDict,
@@ -31,8 +31,7 @@ _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Auto:
+class _Auto(Struct, frozen=True):
     """``auto``, or a number within ``bounds`` (as JSON Schema names them); ``words`` say which."""
 
     words: str

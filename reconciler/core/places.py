@@ -5,10 +5,10 @@ Pure. `complaints` asks for each unknown field. What stands under a name is not 
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from reconciler.core.models import ClusterMetadata, FineTuningJobDocument, FleetDocument
@@ -25,8 +25,7 @@ _OLD = ("spec", "hyperparameters")
 _NOBODYS = ClusterMetadata.model_fields.keys() | {"status"}
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
+class Meant(Struct, frozen=True):
     """What an unknown field was meant for: the ``path`` of the field, and in words how to get there."""
 
     path: _Path

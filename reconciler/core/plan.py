@@ -7,7 +7,8 @@ a socket.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.core.admission import admit
 from reconciler.core.change import Cancel, Change, Create, Plan, Wait

@@ -6,7 +6,9 @@ or, on a server that drops metadata, by its seed. Nothing in here says what to d
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.core.body import alike, derived_seed, same_suffix
 from reconciler.core.desired import Desired
@@ -17,8 +19,7 @@ from reconciler.core.memory import Memory, Record
 _FURTHER_ATTEMPTS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class NamedJob:
+class NamedJob(Struct, frozen=True):
     """A job as the decision sees it: whose revision and attempt it stands for."""
 
     job: Job
@@ -32,8 +33,7 @@ class NamedJob:
         return self.job.live
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """All that tells whose a job is. ``jobs`` is a complete listing, and what was looked up beside it."""
 
     fleet: str
@@ -46,8 +46,7 @@ class Listing:
         return job.belongs_to(self.fleet)
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(Struct, frozen=True):
     """The jobs of a listing by name, the oldest first.
 
     ``suspects`` carry no marks, and each might be a job of its name's present revision. ``anonymous``: jobs of unknown
@@ -104,8 +103,7 @@ def _stands_for(job: Job, adopter: Desired | None, record: Record | None, *, our
 # ── jobs without our marks ───────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class _Trace:
+class _Trace(Struct, frozen=True):
     """A create of ours that a server which drops metadata shows by its seed. ``sent``: what else of it is known."""
 
     name: str

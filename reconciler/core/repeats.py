@@ -5,7 +5,9 @@ Pure: `daemon`, `publish`, `wakeups`, `provider.key` and `cli.running` say which
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 # Ages in seconds at which a trouble is said again; after the last of them at every full hour.
 _EARLY = (60.0, 300.0)
@@ -14,8 +16,7 @@ _HOUR = 3600.0
 _TEXTS_LIMIT = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Lasting:
+class Lasting(Struct, frozen=True):
     """One trouble from its first meeting on; ``age`` is in seconds, and so is the ``due`` age of its next saying."""
 
     began: float
@@ -30,8 +31,7 @@ class Lasting:
         return {"since": round(self.age), "times": self.times} if self.age else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Repeats:
+class Repeats(Struct, frozen=True):
     """The troubles that go on, by key. ``said`` are to be said now, ``over`` have just ended."""
 
     lasting: Mapping[str, Lasting] = field(default_factory=dict)

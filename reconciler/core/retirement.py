@@ -4,7 +4,8 @@ Pure. `plan` asks `retire` for each name, after it knows what became of its crea
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Keep, Wait
 from reconciler.core.fields import OnChange

@@ -5,8 +5,9 @@ down when a back-off ends.
 """
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from reconciler.core.change import Adopt, Change, Keep, Plan, Wait
 from reconciler.core.job import Job
@@ -16,8 +17,7 @@ from reconciler.core.reason import EndedBy, Reason
 ASKED_LAST = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """A wait in seconds that doubles from ``first`` with each try in a row, up to ``last``."""
 
     first: float
@@ -40,8 +40,7 @@ class Due(Enum):
     JOBS = "jobs are under way"
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(Struct, frozen=True):
     """A pass that is worth making: when (monotonic seconds), for what, and in words what is waited for."""
 
     at: float

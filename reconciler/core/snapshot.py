@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from dataclasses import field as of_dataclass
 from pathlib import Path
 
+from msgspec import Struct
+
 from reconciler.core.desired import Desired, Fleet
 from reconciler.errors import escaped
 
@@ -34,8 +36,7 @@ class Problem:
         return f"{where}: {escaped(self.field)}: {self.message}" if self.field else f"{where}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """One reading of a fleet.
 
     ``broken`` are names whose manifest cannot be trusted, ``unreadable`` files that could not be read

@@ -5,7 +5,8 @@ something decides; whether a create that they want may be sent now is said in `a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.core.change import Adopt, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
@@ -40,8 +41,7 @@ _INCURABLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What a row of parts A and B says: finished changes, and perhaps a create that part C judges.
 
     ``keeper`` stands for the revision: it is live, or it succeeded. ``final`` ends the case:

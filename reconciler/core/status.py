@@ -7,7 +7,8 @@ exists; Unknown while it trains) and, only on trouble, *Blocked*.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Plan, Wait
 from reconciler.core.ending import By, End, end_of
@@ -27,8 +28,7 @@ _Said = tuple[Reason, str]  # what a line of a plan comes to for whoever reads a
 _HISTORY_LIMIT = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a job has come, as its newest event says; ``losses`` by the API's own names.
 
     ``pace``: seconds a step, where its events tell.
@@ -40,16 +40,14 @@ class Progress:
     pace: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(Struct, frozen=True):
     """What was read of jobs beside the listing, by job id."""
 
     checkpoints: Mapping[str, Sequence[Checkpoint]] = field(default_factory=dict)
     progress: Mapping[str, Progress] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A Kubernetes condition. ``status`` is True, False or Unknown; the time is ISO 8601, UTC; None: not known."""
 
     type: str
@@ -59,8 +57,7 @@ class Condition:
     last_transition_time: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """Everything known of one name. ``checkpoints`` and ``progress`` are None until the provider was asked.
 
     ``past``: no manifest names it, and nothing is left to do or to say but its history.

@@ -6,8 +6,10 @@ Pure. `reconcile` keeps one `Watch` a run and replaces it after each listing and
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.core.job import Job
 from reconciler.core.memory import EVERY_CREATE, CreateKey, Intent
@@ -20,8 +22,7 @@ _PUT_OFF = Backoff(first=1, last=60)
 _NOT_READY_LAST = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class PutOff:
+class PutOff(Struct, frozen=True):
     """A create, or every create, that is wanted later: how often in a row, since when, until when, and why."""
 
     tries: int
@@ -30,16 +31,14 @@ class PutOff:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class LostCreate:
+class LostCreate(Struct, frozen=True):
     """A create whose answer was lost. ``until``: a listing begun from then on shows its job, if there is one."""
 
     token: str  # the journal's: the same create, sent again, has another
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """``settle`` is the settle window in seconds; ``started`` when the run began.
 
     ``cold`` says why it has to wait before its first write; "" where it need not (any more).

@@ -6,9 +6,10 @@ no clock, no file, no socket.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from reconciler.core.desired import Desired, Fleet, Policy
 from reconciler.core.job import Job
@@ -17,8 +18,7 @@ from reconciler.core.reason import Reason
 from reconciler.core.recognition import Listing, NamedJob, recognise
 
 
-@dataclass(frozen=True)
-class World:
+class World(Struct, frozen=True, dict=True):
     """One moment: what is desired, what is observed, what is remembered.
 
     ``jobs`` is a complete listing and the recorded jobs that were looked up beside it.
@@ -87,8 +87,7 @@ class World:
         return tuple(job for job in self.jobs if self.owns(job))
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True, dict=True):
     """One name and everything its row depends on; ``jobs`` holds the oldest first."""
 
     name: str

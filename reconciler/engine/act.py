@@ -6,7 +6,8 @@ once, and its outcome said. No create and no cancel leaves here twice.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.core.body import create_body
 from reconciler.core.change import Action, Cancel, Create, Write
@@ -26,8 +27,7 @@ _WEAK = frozenset({408, 409, 425, 429})
 _BROKEN = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of one write. ``job`` is the job as the provider showed it afterwards.
 
     ``token`` names the journal's intent of a create that may have happened: it stays until a listing tells.
@@ -53,8 +53,7 @@ class Outcome:
         return self.token is not None
 
 
-@dataclass(frozen=True, slots=True)
-class WriteTools:
+class WriteTools(Struct, frozen=True):
     """What a write needs at hand. ``training_bytes`` reads a file again and refuses it if it changed.
 
     ``may_wait``: whether a create whose file is not ready yet may be put off once more.

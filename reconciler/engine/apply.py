@@ -8,7 +8,9 @@ decides nothing about jobs.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.core.change import Action, Change, Hold
@@ -33,8 +35,7 @@ _PUT_OFF_LONGEST, _PUT_OFF_PATIENCE = 120.0, 600.0
 _PATIENCE = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long to go on. ``poll`` and ``timeout`` are seconds; without ``wait`` neither counts."""
 
     wait: bool = False
@@ -42,8 +43,7 @@ class Patience:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What an apply came to.
 
     ``waited``: it was to wait for the jobs, so what became of them counts. ``failure`` says why it could not go on
@@ -83,8 +83,7 @@ class Result:
         return (*after.gated.plan.writes, *after.gated.plan.put_off, *without_effect)
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """What an apply calls while it goes on.
 
     ``announce`` gets the first decision, before anything is sent; ``wrote`` what came of each write, at once;

@@ -6,7 +6,9 @@ does in `reconcile`; in here is the clockwork, and the only broad `except` of th
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.core.desired import Fleet
 from reconciler.core.evidence import Evidence
@@ -29,8 +31,7 @@ _HEARTBEAT = 30.0
 _JITTER = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How often and how patiently; all in seconds. ``poll`` None: rely on file events and the interval."""
 
     interval: float = 60.0

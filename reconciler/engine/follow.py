@@ -6,8 +6,10 @@ events are logged. A job whose events cannot be read is read again at a later pa
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.core.job import Checkpoint, Event, Job
 from reconciler.core.repeats import Repeats
@@ -61,8 +63,7 @@ def over(pool: Executor) -> Fan:
     return fan
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(Struct, frozen=True):
     """What was read of one job; ``ids`` are its newest events, to be known at the next pass."""
 
     job_id: str
@@ -73,16 +74,14 @@ class Followed:
     error: ProviderError | None = None
 
 
-@dataclass(slots=True)
-class _Trouble:
+class _Trouble(Struct):
     """A job whose events cannot be read: since when and how often, and how many passes are left out now."""
 
     repeats: Repeats = field(default_factory=Repeats)
     skip: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
+class Follower(Struct, frozen=True):
     """Follows jobs over ``fan``. One that cannot be read is asked again after 1, 2, 4 … 32 passes."""
 
     provider: Provider

@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.core.desired import Fleet
 from reconciler.core.job import Job
@@ -18,8 +19,7 @@ from reconciler.provider.port import Provider
 _NOT_FOUND = 404
 
 
-@dataclass(frozen=True, slots=True)
-class LookedUp:
+class LookedUp(Struct, frozen=True):
     """What GETs beside the listing came to, by job id."""
 
     found: tuple[Job, ...]

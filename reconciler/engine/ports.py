@@ -5,7 +5,8 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.clock import Clock
 from reconciler.core.documents import TrainingFile
@@ -17,8 +18,7 @@ from reconciler.state.journal import Journal
 from reconciler.state.status_files import StatusFiles
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """Everything a run touches outside itself.
 
     ``unchanged`` reads manifests and training files again: are they still what the snapshot was made of?

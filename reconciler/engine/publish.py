@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.core.change import Adopt, Plan

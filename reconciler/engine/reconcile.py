@@ -7,7 +7,8 @@ listing, never an event. What to do is decided in `core`: in here is the order o
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.core.change import Adopt, Cancel, Write

@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.core.change import Plan
 from reconciler.core.gates import Gated, Permission
@@ -13,8 +14,7 @@ from reconciler.core.world import World
 from reconciler.engine.act import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A complete look at the provider, and what it says about the creates whose answer was lost.
 
     ``void`` are jobs that are live although a cancel was recorded a settle window ago or longer.
@@ -27,8 +27,7 @@ class Seen:
     settled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Struct, frozen=True):
     """What to do about what was seen; ``plan`` is ungated, since an approval names its digest.
 
     ``permission`` is what the gates were asked with: it stays true for the whole pass.
@@ -40,8 +39,7 @@ class Decided:
     permission: Permission
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(Struct, frozen=True):
     """What one pass decided, did, and left behind; ``postponed`` says why it did not write yet.
 
     ``report`` are the statuses that it wrote, by name.

@@ -8,12 +8,12 @@ import threading
 from collections import Counter as Count
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
 import uvicorn
+from msgspec import Struct
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -56,8 +56,7 @@ _CONDITION_STATUSES = ("true", "false", "unknown")
 _Key = TypeVar("_Key", bound=tuple[str, ...])
 
 
-@dataclass(frozen=True, slots=True)
-class _Failing:
+class _Failing(Struct, frozen=True):
     """Passes that failed in a row: since when (Unix and monotonic seconds), how many, and how the last one did."""
 
     since: float

@@ -5,7 +5,8 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.clock import Clock
 from reconciler.core.job import id_of, object_of, text_of
@@ -99,8 +100,7 @@ class Files:
             return _NOT_SHOWN if error.status == _NOT_FOUND else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     id: str
     name: str
     size: int | None

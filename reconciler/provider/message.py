@@ -6,16 +6,16 @@
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
+
+from msgspec import Struct
 
 PORTS = {"http": 80, "https": 443}  # where a URL of this scheme leads that says no port
 # Whatever else stands in a base URL's path is written as percent signs and digits (RFC 3986).
 _PATH_SIGNS = "/%:@!$&'()*+,;=~"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """A server: what connections are made to. ``port`` None: the scheme's own."""
 
     scheme: str
@@ -29,8 +29,7 @@ class Origin:
         return host if self.port in {None, PORTS.get(self.scheme)} else f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True):
     """``extra_seconds``: how much longer than any other it may take."""
 
     method: str
@@ -41,8 +40,7 @@ class HttpRequest:
     extra_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(Struct, frozen=True):
     """``headers`` by their names in lower case; what came several times is joined by commas."""
 
     status: int
@@ -51,9 +49,13 @@ class HttpResponse:
 
 
 def base_of(url: str) -> tuple[Origin, str]:
-    """Server and path of a base URL. Raises ValueError where it is none."""
+    """Server and path of a base URL. Raises ValueError where it is none, or holds more than these."""
     parts = urlsplit(url)
-    return Origin(parts.scheme, parts.hostname or "", parts.port), quote(parts.path.rstrip("/"), safe=_PATH_SIGNS)
+    origin = Origin(parts.scheme, parts.hostname or "", parts.port)
+    host = Origin("", origin.host, None).netloc
+    if parts.netloc.lower().rstrip(":") not in {host, f"{host}:{origin.port}"}:
+        raise ValueError("more than a host and a port")
+    return origin, quote(parts.path.rstrip("/"), safe=_PATH_SIGNS)
 
 
 def target_of(path: str, query: Mapping[str, str]) -> str:

@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from reconciler.core.spelling import folded, whole_number
 
@@ -19,8 +20,7 @@ _CURSORS = frozenset({"cursor", "continuationtoken", "pagetoken", "odatanextlink
 _WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[_T]):
+class Page(Struct, Generic[_T], frozen=True):
     """``has_more`` is None where the server does not say. ``silent``: there is no `data` (null, or left out).
 
     ``total`` is how many items the whole listing has, where the server says that; ``goes_on`` the field by which a

@@ -8,9 +8,12 @@ this process.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import StrEnum
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from reconciler import __version__
 from reconciler.core.documents import ProviderName
@@ -31,8 +34,7 @@ def api_key(key: str) -> dict[str, str]:
     return {"api-key": key}
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """How one kind of server differs from another before the first request is sent.
 
     ``base_url`` None: the operator must give one. ``auth`` makes the headers that show a key; without a key it is not
@@ -66,8 +68,7 @@ class Assumption(StrEnum):
     WHOLE_LISTING = "whole-listing"  # a page that repeats holds every job, however many it shows
 
 
-@dataclass(frozen=True, slots=True)
-class Assumed:
+class Assumed(Struct, frozen=True):
     """What the operator says of this server; ``words`` as `parse_job` has them."""
 
     that: frozenset[Assumption] = frozenset()
@@ -84,10 +85,10 @@ class Account:
 
     profile: Profile
     base_url: str
-    key: Key = field(default_factory=lambda: Key(str), repr=False)  # "" is none, and none is sent
+    key: Key = dataclass_field(default_factory=lambda: Key(str), repr=False)  # "" is none, and none is sent
     organization: str = ""
     project: str = ""
-    assumed: Assumed = field(default_factory=Assumed)
+    assumed: Assumed = dataclass_field(default_factory=Assumed)
 
     def __post_init__(self) -> None:
         try:

@@ -6,9 +6,10 @@ is asked for: the type checker keeps a create from being sent twice.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from reconciler.core.job import check_id
 from reconciler.errors import Unreadable, escaped
@@ -19,8 +20,7 @@ REQUEST_DEADLINE = 10.0
 _DOTS = frozenset({".", ".."})
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRequest:
+class ReadRequest(Struct, frozen=True):
     """A GET. It changes nothing, so it may be sent again."""
 
     operation: str
@@ -30,8 +30,7 @@ class ReadRequest:
     method: ClassVar[str] = "GET"
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRequest:
+class WriteRequest(Struct, frozen=True):
     """A POST. It may have taken effect though its answer was lost, so it is sent once. It is no kind of `ReadRequest`.
 
     Its content is ``body`` as JSON, or ``upload``: a file's name and bytes.
@@ -47,8 +46,7 @@ class WriteRequest:
 Request = ReadRequest | WriteRequest
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
+class RequestRecord(Struct, frozen=True):
     """One request as it went, for the log: ``duration`` in seconds, ``status`` None where none came."""
 
     operation: str

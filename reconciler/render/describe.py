@@ -5,8 +5,9 @@ Pure. `describe` fills a `Description` and prints it as text, or as data beside 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from reconciler.core.desired import Desired, Policy
 from reconciler.core.job import Event
@@ -23,8 +24,7 @@ _EVENTS = 5
 _CHECKPOINTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """One name. ``desired`` is None where no manifest holds it; ``events`` are its newest, the oldest first."""
 
     fleet: str

@@ -4,7 +4,8 @@ Pure. `apply --wait` shows it while it waits; `voice` lays it out at a terminal,
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.core.job import Job
 from reconciler.core.status import Progress
@@ -12,8 +13,7 @@ from reconciler.errors import escaped
 from reconciler.render.text import age
 
 
-@dataclass(frozen=True, slots=True)
-class JobProgress:
+class JobProgress(Struct, frozen=True):
     """One job that is waited for.
 
     ``step`` of ``total``, ``loss`` and ``pace`` (seconds a step) are None where the provider does not tell. ``since``
@@ -37,8 +37,7 @@ class JobProgress:
         return time_left(self.finish, Reached(self.step, self.total, self.pace), self.since, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """How far a job is; ``pace`` is in seconds a step. None where it is not known."""
 
     step: int | None

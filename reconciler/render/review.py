@@ -6,8 +6,9 @@ what it is: a create or a cancel with its own reason, and beside it the gate.
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from reconciler.core.body import unhashed
 from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, Keep, Plan, Wait
@@ -24,8 +25,7 @@ from reconciler.errors import escaped
 _RECHECK_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A field of the spec that is not as it was; None where it was not set, or is not any more."""
 
     field: str
@@ -33,8 +33,7 @@ class Difference:
     new: object
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(Struct, frozen=True):
     """What changed since an earlier job of the name; ``differences`` is None where its spec is not known here."""
 
     job: Job
@@ -43,8 +42,7 @@ class Since:
     unchanged: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One change; ``refused`` is the gate that refuses it, or "". ``ends`` are the live jobs that it costs."""
 
     change: Change
@@ -63,8 +61,7 @@ class Entry:
         return "replace" if isinstance(self.change, Create) and self.change.replaces else self.change.action
 
 
-@dataclass(frozen=True)
-class Review:
+class Review(Struct, frozen=True, dict=True):
     """A gated plan and what a reader needs beside it.
 
     ``now`` is in Unix seconds. ``progress`` is how far each job has come that would be cancelled, as far as the

@@ -6,8 +6,9 @@ earlier: a status file must not change because time goes by.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 from reconciler.core.job import TERMINAL
 from reconciler.core.memory import Refusal
@@ -27,8 +28,7 @@ class Rank(IntEnum):
     DONE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """One name in a row. ``tail`` is the end of ``detail`` that is never cut off."""
 
     word: str

@@ -7,7 +7,8 @@ become infinite) is a flaw too. Nothing here decides which lines are asked about
 
 import json
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.errors import escaped
 from reconciler.source.files import is_unicode
@@ -43,8 +44,7 @@ _LINE_ENDS = ("\x85", "\u2028", "\u2029")
 _ESCAPED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-@dataclass(frozen=True, slots=True)
-class JsonFlaw:
+class JsonFlaw(Struct, frozen=True):
     """``position`` counts characters from 0; ``path`` are the keys and indices around it, joined by dots.
 
     ``open`` says that the text ended within a value.
@@ -56,8 +56,7 @@ class JsonFlaw:
     open: bool = False
 
 
-@dataclass(slots=True)
-class _Container:
+class _Container(Struct):
     keys: set[str] | None  # None: an array
     step: str = ""  # the key or the index of the value that is read
     count: int = 0
@@ -78,8 +77,7 @@ def flaw_of(text: str) -> JsonFlaw | None:
     return None
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     text: str
     at: int = 0
     stack: list[_Container] = field(default_factory=list)

@@ -13,9 +13,10 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
 
 from reconciler import __version__
 
@@ -42,8 +43,7 @@ class Declared(NamedTuple):
     spec: Mapping[str, Any]
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """What is known of bytes, for as long as a command or a daemon reads; ``file`` is where it outlives the process."""
 
     file: Path | None = None

@@ -7,9 +7,9 @@ What only shows between documents, or on the disk beside them, is not looked for
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from pydantic import ValidationError
 
 from reconciler.core.complaints import Complaint, problems_of
@@ -71,8 +71,7 @@ def _ours_in(document: Document) -> Iterator[Document]:
             yield from _ours_in(item)
 
 
-@dataclass(slots=True)
-class _Parser:
+class _Parser(Struct):
     """What one file is found to hold; ``place`` is the number of the next document of ours, from 0."""
 
     reading: "Reading"

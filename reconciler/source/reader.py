@@ -8,8 +8,9 @@ file changed, the bytes of the others are known.
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.core.snapshot import Snapshot
 from reconciler.source.directory import read_directory
@@ -24,8 +25,7 @@ _RACY_SECONDS = 2.0
 _Signature = tuple[tuple[str, int, int, int, int], ...]
 
 
-@dataclass(slots=True)
-class DirectoryReader:
+class DirectoryReader(Struct):
     """Reads ``root``. ``wall`` is Unix time, to compare with the files' own; ``own`` as in `read_directory`."""
 
     root: Path

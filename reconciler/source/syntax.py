@@ -6,8 +6,9 @@ stops where it understands nothing any more, often lines after the slip; this lo
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.core.placeholder import template_in
 from reconciler.errors import escaped
@@ -39,8 +40,7 @@ def place(text: str, index: int) -> tuple[int, int]:
     return line, index - start + 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Slip:
+class _Slip(Struct, frozen=True):
     """A parser's complaint among the lines.
 
     ``line`` and ``column``, from 0, are where it stopped, and ``begun`` where that which it was reading began.

@@ -9,9 +9,10 @@ import hashlib
 import os
 import posixpath
 import re
-from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.core.documents import TrainingFile
 from reconciler.core.nearest import nearest
@@ -50,8 +51,7 @@ def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
 _HINTS = 20
 
 
-@dataclass(slots=True)
-class TrainingFiles:
+class TrainingFiles(Struct):
     """The local files of one reading; each is read once, however many jobs use it. ``below`` is the fleet directory."""
 
     below: Below

@@ -11,8 +11,9 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.source.files import Below, Unfit, is_unicode, read_bounded, real_path, unnamed
 
@@ -44,8 +45,7 @@ _SUBMODULE = "a submodule that was not cloned (.gitmodules names it): run `git s
 _SPARSELY = "a sparse checkout, from which git leaves files out: run `git sparse-checkout disable`"
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(Struct):
     """One look at a directory; paths are relative to it and sorted.
 
     ``files`` are manifests, and JSON files that may be some; or why one cannot be read. ``gaps`` are places whose
@@ -92,8 +92,7 @@ def others(root: Path, read: frozenset[str]) -> Iterator[tuple[str, Path]]:
 _Rule = Callable[[str], bool | None]
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     root: Path
     own: frozenset[Path]
     written: frozenset[tuple[int, int]]

@@ -11,10 +11,12 @@ import codecs
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 
 from reconciler.core.placeholder import template_in
 from reconciler.errors import YAML_ESCAPES, escaped
@@ -56,7 +58,7 @@ class Document:
 
     value: object
     begun: Position
-    find_positions: Callable[[], Mapping[Path, Position]] = field(compare=False)
+    find_positions: Callable[[], Mapping[Path, Position]] = dataclass_field(compare=False)
     flawed: bool = False
     number: int = 0
 
@@ -78,11 +80,12 @@ class Flaw:
     column: int
     path: Path
     message: str
-    document: int = field(default=0, compare=False)  # the number of the document that holds it; 0: the file does
+    document: int = dataclass_field(
+        default=0, compare=False
+    )  # the number of the document that holds it; 0: the file does
 
 
-@dataclass(slots=True)
-class ParsedFile:
+class ParsedFile(Struct):
     """What a file was parsed to. ``unreadable`` says that its text could not be read to the end."""
 
     documents: list[Document] = field(default_factory=list)
@@ -153,8 +156,7 @@ class _Excess(Exception):
         self.line, self.column = position
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A mapping or a list that is being filled; ``key`` is the mapping's key that awaits its value."""
 
     value: dict[str, object] | list[object]

@@ -6,9 +6,10 @@ Whatever touches the journal's file does it inside of `named`.
 import errno
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+
+from msgspec import Struct
 
 from reconciler.errors import JournalError, Locked
 
@@ -35,8 +36,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 # A class of its own: a generator as context costs as much as the query inside of it.
-@dataclass(frozen=True, slots=True)
-class named:  # noqa: N801 - reads as what it is: `with named(path)`
+class named(Struct, frozen=True):  # noqa: N801 - reads as what it is: `with named(path)`
     """SQLite's and the disk's errors, as one JournalError that names the file and the way on."""
 
     path: Path

@@ -8,8 +8,10 @@ import contextlib
 import errno
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from reconciler.errors import JournalError, StateReplaced
 from reconciler.state.failures import named
@@ -26,8 +28,7 @@ WHERE (fleet, base_url, organization, project) = (:fleet, :base_url, :organizati
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The row of table `identity` as it was when the journal was opened; of 0 there is none."""
 
     id: int = 0

@@ -8,11 +8,13 @@ Tables `identity`, `intent` and `record` are the journal's own; the others belon
 Unix seconds; they only ever delay, or are shown; they never prove anything.
 """
 
+import dataclasses
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Self
+
+from msgspec.structs import asdict, replace
 
 from reconciler.core.memory import Intent, Memory, Record
 from reconciler.state.backoffs import Cancels, Refusals, lasts
@@ -183,7 +185,7 @@ class Journal:
     def record_intent(self, intent: Intent) -> str:
         """Record a create before its first byte leaves; the token by which this very one is known again."""
         token = secrets.token_hex(8)
-        self._rows.write(put("intent", [asdict(replace(intent, token=token))]))
+        self._rows.write(put("intent", [dataclasses.asdict(dataclasses.replace(intent, token=token))]))
         return token
 
     def drop_intent(self, name: str) -> None:

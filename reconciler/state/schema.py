@@ -4,7 +4,8 @@
 """
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # "ftrj": says that a SQLite file is ours before anything is read from it.
 APPLICATION_ID = 0x6674726A
@@ -19,8 +20,7 @@ MIGRATIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Whose memory it is: nothing is shared between two of these. The key of table `identity`."""
 
     fleet: str

@@ -9,11 +9,11 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Protocol
 
 import yaml
+from msgspec.structs import fields
 
 from reconciler.core.status import Condition, Status
 from reconciler.errors import YAML_ESCAPES, ReconcilerError

@@ -6,7 +6,9 @@ cancelled, or restored, for.
 
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import asdict, dataclass
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from reconciler.core.desired import Desired
 from reconciler.core.fields import OnRemove
@@ -72,8 +74,7 @@ class Wanted:
         return put("wanted", [{"name": r.name, "revision": r.revision} for r in listed], "ON CONFLICT DO NOTHING")
 
 
-@dataclass(frozen=True, slots=True)
-class LastSeen:
+class LastSeen(Struct, frozen=True):
     """A name's manifest when it was last seen, valid; ``path`` is "" since a complete reading did not have it."""
 
     path: str

@@ -1,10 +1,10 @@
 """Streams that are not UTF-8, closed, full or dumb: what is printed there never ends the work."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,7 +85,9 @@ def test_whatever_a_server_says_is_told(fleet: FleetDirectory, tmp_path: Path, e
     words = "Gr\u00f6\u00dfe \u8266 \ud83d \U0001f6a2"
 
     def fault(request: Request, was: Reply) -> Reply:
-        return replace(was, body=was.body.replace(b"invalid training file", json.dumps(words)[1:-1].encode()))
+        return dataclasses.replace(
+            was, body=was.body.replace(b"invalid training file", json.dumps(words)[1:-1].encode())
+        )
 
     fleet.fleet(provider="compatible")
     fleet.job("a", model="sandbox-fast", suffix="fail-file")

@@ -4,9 +4,11 @@ import contextlib
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName

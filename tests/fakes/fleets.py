@@ -4,11 +4,11 @@ import contextlib
 import json
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+from msgspec.structs import replace
 
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock

@@ -6,7 +6,8 @@ a fault may strike, and whose listings lag behind its ledger.
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.core.job import Checkpoint, Event, Job, marks_of

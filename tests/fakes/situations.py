@@ -1,7 +1,9 @@
 """Situations, each with the plan that it must have: the decision table, for the tests of plan and of status."""
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.core.body import derived_seed
 from reconciler.core.change import Action
@@ -726,7 +728,11 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     ),
     (
         "2 found by its seed",
-        world([unmarked("j1", "m", seed=SENT)], [desired()], remembers=memory(intents=[replace(LOST, seed=SENT)])),
+        world(
+            [unmarked("j1", "m", seed=SENT)],
+            [desired()],
+            remembers=memory(intents=[dataclasses.replace(LOST, seed=SENT)]),
+        ),
         [(ADOPT, Reason.ADOPTED, "j1")],
     ),
     (
@@ -734,7 +740,7 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         world(
             [unmarked("j1", "m", seed=SENT)],
             [desired()],
-            remembers=memory(intents=[replace(LOST, seed=SENT)], echoes=True),
+            remembers=memory(intents=[dataclasses.replace(LOST, seed=SENT)], echoes=True),
             looked_for=frozenset("a"),
         ),
         [(ADOPT, Reason.ADOPTED, "j1")],

@@ -1,8 +1,7 @@
 """Any world that a decision may see, as a hypothesis strategy: for the properties of plan, gates and status."""
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import JobError

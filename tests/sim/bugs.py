@@ -5,10 +5,12 @@ Nothing in `reconciler/` knows of them. `test_bugs` shows that the simulation ca
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.core.change import Cancel, Change, Plan
 from reconciler.core.desired import Fleet

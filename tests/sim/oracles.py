@@ -4,9 +4,9 @@ Each oracle is one pure function over a finished `SimWorld`; its docstring quote
 them asks the program why it did something: only what was done, and what could be known then.
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from reconciler.core.job import TERMINAL
 from tests.sim.checkout import JobWish, Version, data_sha
@@ -55,7 +55,7 @@ def _version(world: SimWorld, post: Post, number: int) -> Version:
         return version
     if site.state.last_read(post.generation, name, post.sent) == version.wish.path(name):
         return version
-    return replace(version, wish=version.wish.having(name, None), hurt=version.hurt - {name})
+    return dataclasses.replace(version, wish=version.wish.having(name, None), hurt=version.hurt - {name})
 
 
 def _wish(world: SimWorld, post: Post, name: str) -> JobWish | None:

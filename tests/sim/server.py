@@ -8,8 +8,10 @@ import hashlib
 import zlib
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.core.job import TERMINAL, Checkpoint, Event, Job, JobError, Marks, marks_of
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable

@@ -1,16 +1,17 @@
 """Whole applies against the sandbox, and against a proxy that loses its answers. The ledger judges."""
 
+import dataclasses
 import itertools
 import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.clock import SystemClock
 from reconciler.core.change import Action
@@ -499,7 +500,7 @@ def drops_metadata(server: Proxy) -> Callable[[Request], Reply]:
     def drop(request: Request) -> Reply:
         if request.creates:
             body = {k: v for k, v in request.json.items() if k != "metadata"}
-            request = replace(request, body=json.dumps(body).encode())
+            request = dataclasses.replace(request, body=json.dumps(body).encode())
         return server.pass_on(request)
 
     return drop

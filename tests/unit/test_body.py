@@ -1,9 +1,9 @@
 """What is posted: the manifest's fields, the files' ids, and the marks."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.core.body import alike, create_body, derived_seed, unhashed
 from reconciler.core.desired import Desired

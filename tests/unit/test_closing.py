@@ -1,7 +1,8 @@
 """How an apply ends: what was done, what was not and why, and what to do next; nothing where there is nothing to say."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.core.change import Action
 from reconciler.core.gates import Permission, approval_key, gate

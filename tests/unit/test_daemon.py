@@ -7,13 +7,13 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.cli.running import DaemonSetup, run_daemons
 from reconciler.cli.wiring import Service

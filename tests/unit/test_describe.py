@@ -1,8 +1,7 @@
 """Everything known of one job: complete, true to `status`, and within the width of a screen."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from reconciler.core.desired import Desired
 from reconciler.core.documents import TrainingFile

@@ -1,9 +1,8 @@
 """Gates: what each refuses, what it leaves alone, and what its message says."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from reconciler.core.change import Action, Cancel
 from reconciler.core.desired import Expect

@@ -1,8 +1,7 @@
 """Which jobs deserve a look, which lost creates a listing resolves, and what is written down of it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from reconciler.core.job import Job
 from reconciler.core.lookup import (

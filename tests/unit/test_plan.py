@@ -1,10 +1,11 @@
 """The decision table: a case for each branch, for each pair of rows that can meet, and properties over worlds."""
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from reconciler.core.change import Action, Cancel, Create, Hold
 from reconciler.core.fields import OnCancelled, OnChange, State
@@ -482,7 +483,7 @@ def test_the_attempt_after_one_that_failed(
 @pytest.mark.parametrize(("sent", "shown"), [(5, 5), (5, 6), (5, None), (None, None), (None, 5)])
 def test_a_suspect_for_a_lost_create_is_the_one_with_its_seed(sent: int | None, shown: int | None) -> None:
     told = [replace(job("j5", marked=False, seed=shown), model="another", training_file="file-9")]
-    w = world(told, [desired()], remembers=memory(intents=[replace(LOST, seed=sent)]))
+    w = world(told, [desired()], remembers=memory(intents=[dataclasses.replace(LOST, seed=sent)]))
     remedy = "job j5 carries its seed: if it is the one, name it in policy.adopt"
     assert (plan(w).changes[0].message == f"{NEVER_AGAIN}{remedy}") is (sent == shown == 5)
 

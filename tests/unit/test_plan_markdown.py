@@ -1,10 +1,10 @@
 """A plan as a comment: what it says first, what it folds, how long it is, and that nothing foreign gets out of it."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.core.gates import Gated, Permission, gate
 from reconciler.core.plan import plan

@@ -1,6 +1,6 @@
 """Problems as a reader finds them: as lines, as data, and under paths that lead there from where the reader stands."""
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -90,7 +90,9 @@ def test_a_caret_stands_below_the_column(text: str, column: int, width: int, sho
 
 
 def test_a_problem_breaks_at_words() -> None:
-    first, second, *_ = as_lines([replace(at(1, "seed: x"), message="it is odd in more than one way")], width=40)
+    first, second, *_ = as_lines(
+        [dataclasses.replace(at(1, "seed: x"), message="it is odd in more than one way")], width=40
+    )
     assert (first, second) == ("a.yaml:7:1: f: it is odd in more than", "  one way")
 
 

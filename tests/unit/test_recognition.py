@@ -1,10 +1,11 @@
 """Whose job is it? What a person said, marks, the journal and seeds tell of it, and how a provider lets a job be known."""
 
+import dataclasses
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.core.body import derived_seed
 from reconciler.core.desired import Desired
@@ -152,7 +153,10 @@ def test_the_job_of_a_lost_create_is_known_by_the_seed_that_was_derived_for_it(e
 @pytest.mark.parametrize("other", [Intent("b", R2, 4), Intent("a", R1, 4), Intent("a", R2, 5)])
 def test_a_derived_seed_is_that_of_its_name_revision_and_attempt(other: Intent) -> None:
     """Where marks come back, any other seed proves nothing."""
-    assert known([seeded(seed=LOST.seed)], [], memory(intents=[replace(other, seed=LOST.seed)], echoes=True)) == []
+    assert (
+        known([seeded(seed=LOST.seed)], [], memory(intents=[dataclasses.replace(other, seed=LOST.seed)], echoes=True))
+        == []
+    )
 
 
 SET = Intent("a", R1, 2, seed=7)
@@ -167,8 +171,8 @@ def test_so_it_is_by_a_seed_that_its_manifest_sets_where_no_other_has_it() -> No
     ("jobs", "remembers"),
     [
         ([seeded("j1", 7), seeded("j2", 7)], memory(intents=[SET])),
-        ([seeded("j1", 7)], memory(intents=[SET, replace(SET, name="b")])),
-        ([seeded("j1", 7), seeded("j2", 7)], memory(intents=[SET, replace(SET, name="b")])),
+        ([seeded("j1", 7)], memory(intents=[SET, dataclasses.replace(SET, name="b")])),
+        ([seeded("j1", 7), seeded("j2", 7)], memory(intents=[SET, dataclasses.replace(SET, name="b")])),
         ([seeded("j1", 7)], memory(intents=[SET], echoes=True)),
         ([job("j1", fleet="x", seed=7)], memory(intents=[SET])),
     ],
@@ -186,7 +190,7 @@ def test_what_was_sent_is_what_its_manifest_says_or_said() -> None:
     one, want = seeded(seed=7, suffix="s"), sets(7, suffix="s")
     assert known([one], [want], memory(intents=[SET]))
     assert not known([replace(one, suffix="x")], [want], memory(intents=[SET]))
-    edited = replace(memory(intents=[replace(SET, revision=R2)]), wanted={("a", R2): {"suffix": "x"}})
+    edited = replace(memory(intents=[dataclasses.replace(SET, revision=R2)]), wanted={("a", R2): {"suffix": "x"}})
     assert not known([one], [want], edited)
     assert known([replace(one, suffix="x")], [want], edited)
     assert known([replace(one, suffix="x")], [], edited)

@@ -1,8 +1,7 @@
 """A plan as a reader sees it: what a gate refuses stays what it is, and every number counts that."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from reconciler.core.gates import Permission
 from reconciler.core.memory import Refusal

@@ -5,11 +5,11 @@ import os
 import socket
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName

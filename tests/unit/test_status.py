@@ -1,7 +1,6 @@
 """The report: conditions that say what is, stay when nothing changes, and never flap."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.core.desired import Desired
 from reconciler.core.fields import State

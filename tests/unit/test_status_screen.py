@@ -1,12 +1,12 @@
 """A fleet on a screen: worst first, within its width, with why, how far and how long still."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.core.fields import State
 from reconciler.core.gates import Permission, gate

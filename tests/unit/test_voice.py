@@ -5,10 +5,10 @@ import io
 import json
 import subprocess
 import sys
-from dataclasses import replace
 
 import pyte
 import pytest
+from msgspec.structs import replace
 
 from reconciler.cli.startup import allow_rich, postpone_rich
 from reconciler.cli.voice import Logged, Plain, Silent, Voice

@@ -1,7 +1,8 @@
 """What is tried again later: refused creates, and cancels that have not taken."""
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from reconciler.core.memory import OwnCancel, Refusal
 from tests.fakes.builders import R1, R2, record

@@ -1,9 +1,9 @@
 """Durable memory: what it keeps, and for whom."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.core.desired import Desired
 from reconciler.core.memory import Intent, OwnCancel, Rejection
