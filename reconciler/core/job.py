@@ -7,10 +7,11 @@ knows is live. Only an answer without an id that can be asked for is refused. Th
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from itertools import islice
 from types import MappingProxyType
-from typing import TypeGuard
+from typing import TypedDict, TypeGuard
 
 from msgspec import Struct
 
@@ -164,7 +165,27 @@ def marks_of(metadata: object) -> Marks | None:
         return None
     if _IDENTITY.fullmatch(f"{fleet}\n{name}\n{revision}\n{attempt}") is None:
         return None
+    fleet, name, revision = map(sys.intern, (fleet, name, revision))
     return Marks(fleet, name, revision, int(attempt), orphan=metadata.get(ON_REMOVE_MARK) == "orphan")
+
+
+class JobFields(TypedDict, total=False):
+    """What `parse_job` looks at, each of whatever type: a decoder may leave out all else."""
+
+    id: object
+    status: object
+    created_at: object
+    finished_at: object
+    estimated_finish: object
+    model: object
+    fine_tuned_model: object
+    trained_tokens: object
+    training_file: object
+    seed: object
+    user_provided_suffix: object
+    suffix: object
+    error: object
+    metadata: object
 
 
 def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
@@ -176,14 +197,15 @@ def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
     fields = object_of(answer, "job")
     return Job(
         id=id_of(fields, "job"),
-        status=_status(text_of(fields, "status") or "unknown", words),
+        # Texts that many jobs have are kept once: a history of 100,000 jobs stays in memory.
+        status=sys.intern(_status(text_of(fields, "status") or "unknown", words)),
         created_at=unix_seconds(fields.get("created_at")) or 0,
         finished_at=unix_seconds(fields.get("finished_at")),
         estimated_finish=unix_seconds(fields.get("estimated_finish")),
-        model=text_of(fields, "model") or "",
+        model=sys.intern(text_of(fields, "model") or ""),
         fine_tuned_model=text_of(fields, "fine_tuned_model"),
         trained_tokens=whole_number(fields.get("trained_tokens")),
-        training_file=text_of(fields, "training_file") or "",
+        training_file=sys.intern(text_of(fields, "training_file") or ""),
         seed=whole_number(fields.get("seed")),
         suffix=text_of(fields, "user_provided_suffix") or text_of(fields, "suffix"),
         error=_error(fields.get("error")),
@@ -295,7 +317,7 @@ def _error(value: object) -> JobError | None:
     """A healthy job's error is null, `{}` or all null; each reads as None."""
     if not value or not _is_object(value):
         return None
-    code, message, param = (_told(value, key) for key in ("code", "message", "param"))
+    code, message, param = (sys.intern(_told(value, key)) for key in ("code", "message", "param"))
     return JobError(code, message, param) if code or message else None
 
 

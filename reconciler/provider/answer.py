@@ -7,12 +7,13 @@ may have taken effect (`OutcomeUnknown`). A read has no effect, so what cannot b
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypedDict, TypeVar
 
 from pydantic_core import from_json
 
 from reconciler.clock import Clock
-from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL
+from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL, JobFields
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped, scrub
 from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
 from reconciler.provider.message import HttpResponse
@@ -41,6 +42,8 @@ _EXACT = frozenset(
 )
 # Inside these the names are the server's own words, and are shown; every other name is the API's.
 _METRICS = frozenset({"metrics", "data"})
+# From here on, what it takes to skip the fields that nobody looks at is won back.
+_LARGE = 32_768
 # What JSON may write for a letter, digit or sign of a key, and the signs that it may write in a shorter way.
 _ESCAPED = re.compile(rb"\\u00[2-7]")
 _SHORT_ESCAPES = frozenset('"/\\')
@@ -87,7 +90,8 @@ class Answers:
     def value(self, request: Request, response: HttpResponse, parse: Callable[[object], _T]) -> _T:
         """What a success holds, as ``parse`` reads its JSON. Raises as for no answer where it cannot be read."""
         try:
-            return parse(self._json(response.content))
+            jobs = isinstance(request, ReadRequest) and request.all_jobs
+            return parse(self._json(response.content, large_jobs=jobs and len(response.content) >= _LARGE))
         except (ValueError, RecursionError) as error:
             said = self._shown(fault_of(response.content, self._clean))
             broken = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
@@ -121,11 +125,17 @@ class Answers:
     def _clean(self, text: str) -> str:
         return scrub(text, self._secrets)
 
-    def _json(self, content: bytes) -> Any:
-        """The JSON of an answer, without the key. Raises ValueError or RecursionError where there is none."""
+    def _json(self, content: bytes, *, large_jobs: bool = False) -> Any:
+        """The JSON of an answer, without the key; ``large_jobs``: of jobs, only what is looked at.
+
+        Raises:
+            ValueError, RecursionError: there is none.
+        """
         try:
-            value = from_json(content, allow_inf_nan=False)
-        except ValueError:
+            value = _few_fields(content) if large_jobs else from_json(content, allow_inf_nan=False)
+        except (ValueError, RecursionError):
+            if large_jobs:
+                return self._json(content)
             # Python's own decoder is slower and takes more: other encodings, halves of surrogate pairs, and NaN and
             # Infinity, which are not JSON; as null they count as absent. It also says what is wrong.
             return self._keyless(json.loads(content, parse_constant=lambda _: None))
@@ -152,6 +162,27 @@ class Answers:
             named = field in _METRICS
             return {self._clean(name) if named else name: self._keyless(item, name) for name, item in value.items()}
         return [self._keyless(item) for item in value] if isinstance(value, list) else value
+
+
+class _JobPage(TypedDict):
+    """A page of jobs that says whether it is the last; of a page that does not, other fields count."""
+
+    data: list[JobFields]
+    has_more: bool
+
+
+@cache
+def _job_page() -> Callable[[bytes], _JobPage]:
+    from msgspec.json import Decoder  # noqa: PLC0415 - 5 ms, which a short listing need not pay
+
+    return Decoder(_JobPage).decode
+
+
+def _few_fields(content: bytes) -> _JobPage:
+    """A page of jobs, without the fields that nobody looks at. Raises ValueError or RecursionError for any other."""
+    if not content.isascii():
+        content.decode()  # what is skipped is not looked at closely
+    return _job_page()(content)
 
 
 def _unanswered(

@@ -1,6 +1,8 @@
 """Reading what providers report: leniently, but never so that a job is taken for another's or for ended."""
 
+import json
 import unicodedata
+from collections import UserDict
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from reconciler.core.job import (
     Event,
     Job,
     JobError,
+    JobFields,
     Marks,
     marks_of,
     parse_checkpoint,
@@ -26,6 +29,7 @@ from tests.fakes.strategies import JOB_FIELDS, json_values
 
 NAMES: TypeAdapter[str] = TypeAdapter(Name)
 MARKS = Marks("fleet-1", "support-bot", "0123456789abcdef", 2)
+JOB = {"id": "j", "status": "odd one", "model": "some model", "training_file": "a/b", "metadata": MARKS.as_metadata()}
 
 
 def test_a_whole_job() -> None:
@@ -54,6 +58,28 @@ def test_a_whole_job() -> None:
     assert job.marks == MARKS
     assert job.status == "failed"
     assert job.error == JobError("c", "m", "p")
+
+
+def test_a_job_is_read_from_the_fields_that_a_decoder_keeps() -> None:
+    asked: set[object] = set()
+
+    class Fields(UserDict[str, object]):
+        def get(self, key: str, default: object = None) -> object:
+            asked.add(key)
+            return super().get(key, default)
+
+    parse_job(Fields(id="j"))
+    assert asked == JobFields.__annotations__.keys()
+
+
+def test_what_many_jobs_have_is_kept_once() -> None:
+    one, other = (parse_job(json.loads(json.dumps(JOB))) for _ in range(2))
+    assert one == other
+    for text in ("status", "model", "training_file"):
+        assert getattr(one, text) is getattr(other, text)
+    assert one.marks is not None
+    assert other.marks is not None
+    assert one.marks.revision is other.marks.revision
 
 
 def test_marks_survive_the_way_there_and_back() -> None:

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.job import Marks
+from reconciler.core.job import Marks, parse_job
 from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
 from reconciler.provider.answer import Answers
 from reconciler.provider.client import OpenAIClient
+from reconciler.provider.page import parse_page
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import Reply, reply
 from tests.fakes.servers import CREATE, JOB, KEY, Wire, an_account, asked, caught, script
-from tests.fakes.strategies import bodies, jobs
+from tests.fakes.strategies import bodies, hostile, jobs
 
 # Bodies of a 400 as servers send them, and what a person reads of each.
 COMPLAINTS: list[tuple[object, str]] = [
@@ -247,6 +248,54 @@ def read(content: bytes, key: str) -> tuple[object, object]:
 def test_every_answer_is_read_as_python_reads_json(body: bytes, at: int, inserted: str) -> None:
     found, expected = read(body[:at] + inserted.encode() + body[at:], KEY)
     assert found == expected
+
+
+@given(
+    st.lists(jobs | hostile, max_size=3),
+    st.dictionaries(st.sampled_from(["object", "total", "next", "data", "has_more"]), hostile, max_size=2),
+    st.booleans(),
+    st.integers(0, 400),
+    st.sampled_from(
+        [
+            *[b""] * 4,
+            b"NaN",
+            b"1e999",
+            b"01",
+            b'"',
+            b"\\",
+            b"[" * 2000,
+            b"\xef\xbb\xbf",
+            b"\0",
+            b",",
+            b'"seed": 1, ',
+            b"\\ud800",
+            b"\xff",
+        ]
+    ),
+)
+def test_a_long_listing_is_read_as_any_answer(
+    items: list[Any], others: dict[str, Any], has_more: bool, at: int, inserted: bytes
+) -> None:
+    """Of a page that says whether it is the last, no field beside the jobs matters."""
+    body = json.dumps({"data": items, "has_more": has_more, **others}, ensure_ascii=False)
+    content = body.encode(errors="surrogatepass")
+    content = content[:at] + inserted + content[at:]
+    answers = Answers("http://x/v1", [KEY], SkippingClock())
+
+    def page(*, large_jobs: bool) -> object:
+        try:
+            found = parse_page(answers._json(content, large_jobs=large_jobs), parse_job)
+        except (ValueError, RecursionError) as error:
+            return str(error)
+        return found if found.has_more is None else (found.items, found.has_more, found.silent)
+
+    assert page(large_jobs=True) == page(large_jobs=False)
+
+
+def test_a_long_listing_is_read_without_what_nobody_looks_at() -> None:
+    answers = Answers("http://x/v1", [KEY], SkippingClock())
+    content = json.dumps({"data": [{**JOB, "x": 1}], "has_more": False, "y": 1}).encode()
+    assert answers._json(content, large_jobs=True) == {"data": [JOB], "has_more": False}
 
 
 @given(KEYS, st.data())

@@ -10,7 +10,7 @@ from reconciler.errors import NoData, Refused, Unreadable
 from reconciler.provider import listing as listing_module
 from reconciler.provider.profile import Assumed, Assumption
 from tests.fakes.faulty import DROP, Answer, Reply, Request, reply
-from tests.fakes.servers import HTML, JOB, Wire, page, script
+from tests.fakes.servers import HTML, JOB, KEY, Wire, page, script
 
 
 def by_cursor(pages: dict[str, Reply]) -> Answer:
@@ -228,3 +228,21 @@ def test_a_listing_that_trickles_in_is_given_up_after_a_quarter_of_an_hour() -> 
         with pytest.raises(Unreadable, match="no end after 900 s"):
             wire.client.list_jobs()
         assert len(wire.server.requests) < 20
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{}, {"created_at": 1692661014.5}, {"model": "\ud800\u00e9"}, {"status": "failed", "error": {"message": KEY}}],
+    ids=["plain", "float", "surrogate", "key"],
+)
+def test_jobs_of_a_long_page_are_read_as_each_is_alone(odd: dict[str, Any]) -> None:
+    """A long page is read by a decoder of its own."""
+    jobs = [{**JOB, "id": f"j{i}", "method": {"type": "x" * 90}, **odd} for i in range(400)]
+
+    def answer(request: Request) -> Reply:
+        one = request.path.partition("/jobs/")[2]
+        return reply(jobs[int(one[1:])] if one else {"data": jobs, "has_more": False})
+
+    with Wire(answer) as wire:
+        listed = wire.client.list_jobs()
+        assert [wire.client.retrieve_job(f"j{i}") for i in (0, 399)] == [listed[0], listed[399]]
