@@ -91,7 +91,7 @@ class Known(Struct):
         if self.file is None or not self._learned:
             return
         content = _dumped(self._now)
-        new = self.file.with_name(f"{self.file.name}.{os.getpid()}.new")
+        new = self.file.with_name(f"{self.file.name}.new")
         with contextlib.suppress(OSError):
             if len(content) <= _BYTES_LIMIT:
                 new.write_bytes(content)

@@ -27,12 +27,12 @@ def read_manifests(root: Path, tree: Tree) -> Iterator[tuple[str, bytes | Unfit]
         yield relative, content
 
 
-def _manifest_bytes(path: Path, below: Below) -> bytes | Unfit:
+def _manifest_bytes(path: str, below: Below) -> bytes | Unfit:
     try:
-        content = read_bounded(str(path), below, BYTES_LIMIT)
+        content = read_bounded(path, below, BYTES_LIMIT)
     except Unfit as unfit:
         # Longer than any manifest: a file of data, where it is JSON.
-        return b"{}" if is_json(path.name) and isinstance(unfit, TooLong) else unfit
+        return b"{}" if is_json(path) and isinstance(unfit, TooLong) else unfit
     if not content.strip():
         # Between an editor's truncate and its write every manifest looks like this.
         return Unfit("empty: a save under way looks like this; delete the file if nothing is wanted of it")

@@ -59,14 +59,14 @@ class DirectoryReader(Struct):
 def _signature(root: Path, snapshot: Snapshot) -> _Signature:
     """What `stat` says of every manifest and every training file, and which places are gaps."""
     real, tree = real_path(root), survey(root, snapshot.own)
-    paths = [(name, real / name if isinstance(found, Unfit) else found) for name, found in tree.files]
-    paths += [(f"{name}: {why}", real / name) for name, why in tree.gaps]
+    paths = [(name, str(real / name) if isinstance(found, Unfit) else found) for name, found in tree.files]
+    paths += [(f"{name}: {why}", str(real / name)) for name, why in tree.gaps]
     training = {file.path for desired in snapshot.desired.values() for file in desired.local_files}
-    paths += [(path, real / path) for path in sorted(training)]
+    paths += [(path, f"{real}/{path}") for path in sorted(training)]
     return tuple((name, *_times(path)) for name, path in paths)
 
 
-def _times(path: Path) -> tuple[int, int, int, int]:
+def _times(path: str) -> tuple[int, int, int, int]:
     try:
         found = os.stat(path)  # noqa: PTH116 - a link counts as what it leads to
     except OSError:

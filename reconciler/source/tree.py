@@ -52,7 +52,7 @@ class Tree(Struct):
     emptiness proves nothing, each with a sentence that says why and how to go on.
     """
 
-    files: list[tuple[str, Path | Unfit]] = field(default_factory=list)
+    files: list[tuple[str, str | Unfit]] = field(default_factory=list)
     gaps: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -139,17 +139,18 @@ class _Walk(Struct):
 
     def _file(self, entry: os.DirEntry[str], relative: str) -> None:
         if not self.written or _inode(entry) not in self.written:
-            self.tree.files.append((relative, Path(entry.path)))
+            self.tree.files.append((relative, entry.path))
 
     def _descend(self, entry: os.DirEntry[str]) -> bool | str | None:
         """Whether it is a directory to read; None for one that is not ours to read, or is read where it really stands.
 
         A text says why what it leads to is a gap.
         """
+        if not entry.is_symlink() and not entry.is_dir(follow_symlinks=False):
+            return False
         path = Path(entry.path)
         if not entry.is_symlink():
-            directory = entry.is_dir(follow_symlinks=False)
-            return None if directory and (path in self.own or _is_state(path)) else directory
+            return None if path in self.own or _is_state(path) else True
         try:
             target = path.resolve(strict=True)
         except (FileNotFoundError, NotADirectoryError, RuntimeError):
