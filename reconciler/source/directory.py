@@ -15,7 +15,6 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from reconciler.core.credentials import masked, without_keys
 from reconciler.core.desired import Fleet, desire
 from reconciler.core.documents import API_VERSION, Entry
 from reconciler.core.snapshot import ERRORS_LIMIT, Problem, Snapshot
@@ -24,7 +23,6 @@ from reconciler.source.fingerprint import digest_of_manifests, fingerprint_of
 from reconciler.source.known import Known
 from reconciler.source.manifest_files import STREAM_NAME, read_manifests
 from reconciler.source.reading import WHOLE, Reading
-from reconciler.source.syntax import lines_of
 from reconciler.source.tree import survey
 
 # A directory that changes faster than this is read at the next pass; two equal readings are needed anyway.
@@ -134,7 +132,7 @@ def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
         fleet=fleet,
         desired=desired,
         broken=broken | {fault.name for fault in faults},
-        problems=tuple(_with_texts(_first_of_each_file(sorted(reading.problems), reading.unreadable), reading)),
+        problems=_shown(reading) if reading.problems else (),
         unreadable=frozenset(reading.unreadable),
         fingerprint=fingerprint_of(contents, sorted(files)),
         stream=stream,
@@ -155,8 +153,17 @@ def _perhaps_broken(entries: Sequence[Entry], reading: Reading) -> Iterator[str]
             yield upstream
 
 
+def _shown(reading: Reading) -> tuple[Problem, ...]:
+    """Every problem, as far as a person reads on, sorted."""
+    return tuple(_with_texts(_first_of_each_file(sorted(reading.problems), reading.unreadable), reading))
+
+
 def _with_texts(problems: Iterable[Problem], reading: Reading) -> Iterator[Problem]:
     """Each problem with the line it stands in, of the very bytes that were read; no key is shown."""
+    # Imported here: most readings find no mistake, and need not wait for what shows one.
+    from reconciler.core.credentials import masked, without_keys  # noqa: PLC0415
+    from reconciler.source.syntax import lines_of  # noqa: PLC0415
+
     for path, of_file in groupby(problems, key=lambda problem: problem.path):
         found = list(of_file)
         content = reading.contents.get(path, b"") if any(problem.line for problem in found) else b""

@@ -4,7 +4,6 @@ Pure. `reading` asks for every document of a manifest, `manifest_files` for JSON
 files that are not read. A document that could be ours misspelt is never left out: its job would look removed.
 """
 
-import difflib
 import functools
 import re
 from collections.abc import Mapping
@@ -134,6 +133,9 @@ def _is_alike(given: object, ours: str) -> bool:
 # A stream holds thousands of documents of a few kinds.
 @functools.lru_cache(maxsize=1024)
 def _sounds_like(given: str, ours: str) -> bool:
+    # Imported here: most readings find no mistake, and need not wait for what explains one.
+    import difflib  # noqa: PLC0415
+
     plain, wanted = _plain(given), _plain(ours)
     return (
         ours.startswith(given)

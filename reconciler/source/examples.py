@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 from reconciler.errors import escaped
 from reconciler.source.files import Unfit
-from reconciler.source.json_text import DIGITS_LIMIT, JsonFlaw, flaw_of
 
 _ONE_A_LINE = "a training file is UTF-8 text with one JSON object a line"
 _UTF_16 = "save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)"
@@ -52,6 +51,10 @@ _TEXTS = (
     (r'"?\w[^{}]*[,;\t|]', f"CSV or another table: {_ONE_A_LINE}; convert it"),
 )
 _CONFLICT = re.compile(r"(?:<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)(?:\s|$)")
+
+
+# An integer of more digits than the largest double has is infinite to most readers of JSON.
+DIGITS_LIMIT = 308
 
 
 class _Odd(ValueError):
@@ -126,6 +129,9 @@ def _check(line: bytes, number: int, *, first: bool) -> None:
 
 
 def _not_json(text: str, number: int, *, first: bool) -> str:
+    # Imported here: most readings find no mistake, and need not wait for what explains one.
+    from reconciler.source.json_text import JsonFlaw, flaw_of  # noqa: PLC0415
+
     flaw = flaw_of(text) or JsonFlaw(0, "it cannot be read as JSON")
     position, words = flaw.position, flaw.message
     if _CONFLICT.match(text):

@@ -11,12 +11,11 @@ import re
 from msgspec import Struct, field
 
 from reconciler.errors import escaped
+from reconciler.source.examples import DIGITS_LIMIT
 from reconciler.source.files import is_unicode
 
 # Far beyond any example; Python's own parser gives up at about a thousand.
 DEPTH_LIMIT = 500
-# An integer of more digits than the largest double has is infinite to most readers of JSON.
-DIGITS_LIMIT = 308
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _TEXT_START = re.compile(r'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
