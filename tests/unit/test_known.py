@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.apply import Patience, apply
@@ -17,6 +18,7 @@ from reconciler.source.known import Declared, Known
 from reconciler.source.reader import DirectoryReader
 from tests.fakes.fleets import BEGIN, SILENT, FleetDirectory, run_of
 from tests.fakes.manifests import FLEET, as_json, manifest
+from tests.fakes.strategies import trapped_streams
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 LOCAL = "{model: m, training_file: train.jsonl}"
@@ -212,3 +214,12 @@ def test_only_a_pass_that_writes_keeps_what_was_read(tmp_path: Path) -> None:
             with run_of(fleet, sandbox.base_url, known=Known(file)) as opened:
                 apply(opened.reconciler, read_directory(fleet.root), BEGIN, Patience(), SILENT)
             assert file.exists() is written
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(trapped_streams)
+def test_whatever_stands_in_a_stream_is_the_same_out_of_memory(tmp_path: Path, content: bytes) -> None:
+    fresh, known = read_stream(content, tmp_path), Known(tmp_path / "cache")
+    assert read_stream(content, tmp_path, known) == fresh
+    known.save()
+    assert repr(read_stream(content, tmp_path, Known(tmp_path / "cache"))) == repr(fresh)
