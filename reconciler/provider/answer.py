@@ -7,10 +7,10 @@ may have taken effect (`OutcomeUnknown`). A read has no effect, so what cannot b
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from typing import Any, TypedDict, TypeVar
 
-from pydantic_core import from_json
+import msgspec
+from msgspec.json import Decoder
 
 from reconciler.clock import Clock
 from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL, JobFields
@@ -132,7 +132,7 @@ class Answers:
             ValueError, RecursionError: there is none.
         """
         try:
-            value = _few_fields(content) if large_jobs else from_json(content, allow_inf_nan=False)
+            value = _few_fields(content) if large_jobs else msgspec.json.decode(content)
         except (ValueError, RecursionError):
             if large_jobs:
                 return self._json(content)
@@ -171,18 +171,14 @@ class _JobPage(TypedDict):
     has_more: bool
 
 
-@cache
-def _job_page() -> Callable[[bytes], _JobPage]:
-    from msgspec.json import Decoder  # noqa: PLC0415 - 5 ms, which a short listing need not pay
-
-    return Decoder(_JobPage).decode
+_JOB_PAGE: Decoder[_JobPage] = Decoder(_JobPage)
 
 
 def _few_fields(content: bytes) -> _JobPage:
     """A page of jobs, without the fields that nobody looks at. Raises ValueError or RecursionError for any other."""
     if not content.isascii():
         content.decode()  # what is skipped is not looked at closely
-    return _job_page()(content)
+    return _JOB_PAGE.decode(content)
 
 
 def _unanswered(
