@@ -116,7 +116,7 @@ _FAILURES: Mapping[str, Callable[[BaseException, str], str]] = {
 
 def _yaml(data: object) -> str:
     # Imported here: only -o yaml pays for it.
-    from reconciler.state.status_files import as_yaml  # noqa: PLC0415
+    from reconciler.state.yaml_form import as_yaml  # noqa: PLC0415
 
     plain = json.loads(json.dumps(data))  # the same data as JSON: enums are their words, tuples are lists
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")

@@ -5,12 +5,12 @@ The commands that talk to a provider enter `run_context`. What was opened for it
 
 import os
 import random
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -43,6 +43,9 @@ from reconciler.state.lock import Lock
 from reconciler.state.opening import journal_for
 from reconciler.state.schema import Identity
 from reconciler.state.status_files import StatusFiles
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 
 class RunContext(Struct, frozen=True):
@@ -204,9 +207,11 @@ def _sandbox(settings: Settings, clock: Clock, *, writes: bool) -> Iterator[str]
         yield sandbox.base_url
 
 
-def _scratch() -> tempfile.TemporaryDirectory[str]:
+def _scratch() -> "TemporaryDirectory[str]":
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - only a sandbox without data needs it
+
     try:
-        return tempfile.TemporaryDirectory(prefix=".reconciler-", ignore_cleanup_errors=True)
+        return TemporaryDirectory(prefix=".reconciler-", ignore_cleanup_errors=True)
     except OSError as error:
         raise ReconcilerError(
             "the sandbox has no data yet, and until apply makes some it needs a temporary directory, which cannot be "

@@ -4,7 +4,6 @@
 """
 
 import os
-import secrets
 from collections.abc import Callable
 
 from reconciler.core.desired import Fleet
@@ -19,7 +18,7 @@ class Checkout:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._stream = f"- {secrets.token_hex(16)}"
+        self._stream = f"- {os.urandom(16).hex()}"
         self._fleet: Fleet | None = None
         self._recorded: tuple[str, int] | None = None  # a fingerprint, and what `Wanted.record` returned
 

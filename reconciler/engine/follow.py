@@ -5,8 +5,7 @@ events are logged. A job whose events cannot be read is read again at a later pa
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -19,6 +18,9 @@ from reconciler.errors import ProviderError, escaped
 from reconciler.log import Log
 from reconciler.provider.port import Provider
 from reconciler.state.journal import Journal
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 # One page of events that holds a known one tells all the new ones, if more than a page is remembered.
 _PAGE = 100
@@ -54,7 +56,7 @@ def in_turn(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:
     return [work(item) for item in items]
 
 
-def over(pool: Executor) -> Fan:
+def over(pool: "Executor") -> Fan:
     """The `Fan` over the threads of a pool."""
 
     def fan(work: Callable[[_T], _R], items: Iterable[_T], /) -> Sequence[_R]:

@@ -5,7 +5,7 @@ alone, which write nothing, and `forget` the method of that name. A pass gets th
 listing, never an event. What to do is decided in `core`: in here is the order of it.
 """
 
-import secrets
+import os
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
@@ -87,7 +87,7 @@ class Reconciler:
             JournalError: the memory failed; no write followed.
         """
         ports = self._ports
-        log = ports.log.bind(pass_id=secrets.token_hex(4))
+        log = ports.log.bind(pass_id=os.urandom(4).hex())
         ports.journal.fence.check_place()
         with ports.pass_lock():
             began, written = ports.clock.monotonic(), ports.journal.fence.writes

@@ -4,7 +4,7 @@
 """
 
 import json
-import secrets
+import os
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -71,7 +71,7 @@ def json_body(value: object) -> tuple[str, bytes]:
 
 def form_body(fields: Mapping[str, str], file: tuple[str, bytes]) -> tuple[str, bytes]:
     """Content type and content of a form with a file of JSON lines (RFC 7578): its name and bytes."""
-    boundary = secrets.token_hex(16)
+    boundary = os.urandom(16).hex()
     name, content = file
     parts = [(f'name="{_quoted(field)}"', value.encode()) for field, value in fields.items()]
     parts.append((f'name="file"; filename="{_quoted(name)}"\r\nContent-Type: application/jsonl', content))

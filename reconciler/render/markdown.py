@@ -3,7 +3,6 @@
 Pure. All of it stands in code, where GitHub neither mentions, nor links, nor formats; there it can only try to get out.
 """
 
-import html
 import re
 from collections.abc import Iterable
 from itertools import accumulate
@@ -35,7 +34,9 @@ def code(text: str, limit: int = 400) -> str:
 
 def html_code(text: str, limit: int = 200) -> str:
     """``text`` as code within a line of HTML."""
-    return f"<code>{html.escape(_cut(printable(text), limit))}</code>"
+    from html import escape  # noqa: PLC0415 - only Markdown needs it, and it brings every entity's name
+
+    return f"<code>{escape(_cut(printable(text), limit))}</code>"
 
 
 def block(lines: Iterable[str], language: str = "", *, limit: int = 8_000, width: int = 600) -> list[str]:

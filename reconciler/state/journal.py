@@ -9,7 +9,7 @@ Unix seconds; they only ever delay, or are shown; they never prove anything.
 """
 
 import dataclasses
-import secrets
+import os
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
@@ -184,7 +184,7 @@ class Journal:
 
     def record_intent(self, intent: Intent) -> str:
         """Record a create before its first byte leaves; the token by which this very one is known again."""
-        token = secrets.token_hex(8)
+        token = os.urandom(8).hex()
         self._rows.write(put("intent", [dataclasses.asdict(dataclasses.replace(intent, token=token))]))
         return token
 

@@ -7,9 +7,7 @@
 import contextlib
 import fcntl
 import os
-import secrets
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,7 +92,7 @@ def _make(path: Path, flock: Flock) -> None:
     """Make an empty journal under a temporary name, so that none is ever found half made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not named after the process: two containers on one volume are both process 1.
-    temporary = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{FILE}.{os.urandom(8).hex()}")
     try:
         temporary.touch()
         check_locks(temporary, flock)
@@ -146,9 +144,11 @@ def _copied(path: Path) -> sqlite3.Connection:
     for name in (FILE, f"{FILE}-journal"):
         with contextlib.suppress(FileNotFoundError):  # the writer may finish meanwhile
             contents[name] = path.with_name(name).read_bytes()
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - hardly ever needed, and 4 ms to import
+
     memory = sqlite3.connect(":memory:", check_same_thread=False)
     try:
-        with tempfile.TemporaryDirectory(prefix=".reconciler-") as scratch:
+        with TemporaryDirectory(prefix=".reconciler-") as scratch:
             for name, content in contents.items():
                 (Path(scratch) / name).write_bytes(content)
             with contextlib.closing(_connect(Path(scratch) / FILE, read_only=False)) as copy:

@@ -7,49 +7,17 @@ because the next report makes it again.
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-import yaml
 from msgspec.structs import fields
 
 from reconciler.core.status import Condition, Status
-from reconciler.errors import YAML_ESCAPES, ReconcilerError
+from reconciler.errors import ReconcilerError
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-# A text is quoted wherever some reader of YAML, 1.1 or 1.2, takes it for something else when it is not: `1e3`, `0o17`,
-# `2026-01-01`, `~`, `<<` and their like begin with no letter, and these are the words.
-_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"})
-# Line ends to YAML 1.1 alone: written as escapes they are the same to both.
-_BREAKS = re.compile("[\x85\u2028\u2029]")
 _SHOWN = tuple(field.name for field in fields(Status) if field.name not in {"name", "past", "refusal"})
 _CONDITION = tuple(field.name for field in fields(Condition))
-
-
-# libyaml's, where it is built in.
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Writes what every reader of YAML reads as it was: quoted texts, no aliases."""
-
-    def ignore_aliases(self, _data: object) -> bool:
-        return True
-
-    def text(self, text: str) -> yaml.ScalarNode:
-        plain = text[:1].isalpha() and text.lower() not in _WORDS
-        style = '"' if _BREAKS.search(text) else None if plain else "'"
-        node: yaml.ScalarNode = self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-        return node
-
-
-_Dumper.add_representer(str, _Dumper.text)
-
-
-def as_yaml(document: object, *, allow_unicode: bool = True) -> str:
-    """``document`` as every reader of YAML, 1.1 or 1.2, reads it; without ``allow_unicode`` in ASCII."""
-    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode)
-    return text
 
 
 class FileOperations(Protocol):
@@ -159,6 +127,9 @@ class StatusFiles:
             "metadata": {"name": name},
             "status": report,
         }
+        # Imported here, as in `_report`: who neither writes nor reads a report needs no YAML (17 ms).
+        from reconciler.state.yaml_form import as_yaml  # noqa: PLC0415
+
         return as_yaml(document).encode("utf-8")
 
     def _replace(self, name: str, text: bytes) -> bool:
@@ -235,9 +206,8 @@ def _condition(report: Mapping[str, object]) -> Condition:
 
 
 def _report(content: bytes) -> Mapping[str, object]:
-    try:
-        document = yaml.load(content, Loader=_LOADER)  # noqa: S506 - both are safe loaders
-    except (yaml.YAMLError, *YAML_ESCAPES):
-        return {}
+    from reconciler.state.yaml_form import from_yaml  # noqa: PLC0415
+
+    document = from_yaml(content)
     report = document.get("status") if isinstance(document, Mapping) else None
     return report if isinstance(report, Mapping) else {}
