@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from reconciler.clock import Clock
 
+
 def main(arguments: "Sequence[str] | None" = None, *, clock: "Clock | None" = None) -> None:
     """Run one command and exit with its code (README, *Exit codes*)."""
     given = sys.argv[1:] if arguments is None else arguments

@@ -51,8 +51,14 @@ class Evidence(Struct, frozen=True):
         gone = {name: still.get(name, at) for name in missing}
         return replace(seen, declared=names, names_read=others - (back & missing), gone=gone)
 
+    def stands(self, snapshot: Snapshot) -> bool:
+        """Whether this very reading once more, and nothing new of any name beside it, would prove nothing more."""
+        return snapshot.fingerprint == self.fingerprint and not self.gone
+
     def recorded(self) -> "Evidence":
         """Once a pass has written down what is gone: whoever reads one of these names again is noticed by that."""
+        if self.names_read is not None and not self.gone:
+            return self
         return replace(self, names_read=(self.names_read or frozenset()) - self.gone.keys())
 
     def changed_meanwhile(self) -> "Evidence":

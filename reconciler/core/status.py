@@ -6,7 +6,7 @@ written when nothing changed. Condition types are Kubernetes': *Synced* (we did 
 exists; Unknown while it trains) and, only on trouble, *Blocked*.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -82,23 +82,25 @@ class Status(Struct, frozen=True):
     refusal: Refusal | None = None
 
 
-def statuses(
+def statuses(  # noqa: PLR0913 - all that a report is made of
     world: World,
     plan: Plan,
     *,
     now: str | None,
     previous: Mapping[str, Mapping[str, object]],
     details: Details,
+    names: Collection[str] | None = None,
 ) -> dict[str, Status]:
     """A status for each name that is desired, is acted on, or has jobs at the provider, also where they ended long ago.
 
     ``now`` is the time a condition that changes gets; None: whoever only reads has not seen when it did. ``previous``
-    are the last reports, as read back from disk. ``details`` are those read in this pass.
+    are the last reports, as read back from disk. ``details`` are those read in this pass. ``names``: of these alone.
     """
-    cases = world.cases
+    cases = world.cases if names is None else {name: world.cases[name] for name in names}
     lines: dict[str, list[Change]] = {name: [] for name, case in cases.items() if case.desired or case.jobs}
     for change in plan.changes:
-        lines.setdefault(change.name, []).append(change)
+        if change.name in cases:
+            lines.setdefault(change.name, []).append(change)
     return {
         name: _status(cases[name], changes, now, previous.get(name, {}), details)
         for name, changes in sorted(lines.items())

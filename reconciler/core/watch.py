@@ -81,6 +81,12 @@ class Watch(Struct, frozen=True):
         }
         return replace(self, seen_first=first, lost={**self.lost, **fresh})
 
+    @property
+    def idle(self) -> bool:
+        """Whether no look is waited for, and no moment."""
+        waits = self.cold or self.lost or self.doubted or self.void or self.created_at is not None
+        return not waits and not self.put_off_now
+
     def looked_long_enough(self, at: float) -> frozenset[str]:
         """Names whose lost create a listing begun ``at`` would show."""
         return frozenset(name for name, lost in self.lost.items() if at >= lost.until)

@@ -28,6 +28,11 @@ class Checkout:
         return frozenset(self._journal.manifests.paths())
 
     @property
+    def number(self) -> int:
+        """The same as long as nothing is written down that the names here come from."""
+        return self._journal.number
+
+    @property
     def names_live(self) -> frozenset[str]:
         """Names with jobs that were live when a pass on this state directory last looked."""
         return frozenset(self._journal.live_names())
@@ -46,12 +51,14 @@ class Checkout:
     def record(self, snapshot: Snapshot, world: World, unchanged: Callable[[Snapshot], bool]) -> None:
         """Write down what the manifests want and where they stand, but for what cannot be trusted now."""
         trusted = {name: desired for name, desired in snapshot.desired.items() if name not in world.broken}
-        if not self.is_recorded(snapshot):
-            origin = self._origin(snapshot)
-            change_number = self._journal.wanted.record(trusted, origin, confirmed=lambda: unchanged(snapshot))
-            self._recorded = None if change_number is None else (snapshot.fingerprint, change_number)
         complete = not snapshot.problems and not snapshot.gaps
-        self._journal.manifests.record(trusted, complete=complete, kept=world.leftovers)
+        if self.is_recorded(snapshot):
+            self._journal.manifests.record(trusted, complete=complete, kept=world.leftovers)
+            return
+        places = self._journal.manifests.changes(trusted, complete=complete, kept=world.leftovers)
+        origin = self._origin(snapshot)
+        change_number = self._journal.wanted.record(trusted, origin, confirmed=lambda: unchanged(snapshot), also=places)
+        self._recorded = None if change_number is None else (snapshot.fingerprint, change_number)
 
     def overtaken(self, snapshot: Snapshot) -> frozenset[str]:
         """Names that a run over another checkout has wanted otherwise, here, since this reading was first made.

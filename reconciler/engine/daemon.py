@@ -98,6 +98,7 @@ class Daemon:
         self._named = named
         self._clock = reconciler.clock
         self._evidence = Evidence()
+        self._weighed: tuple[Snapshot, int] | None = None  # the last reading in it, and the number of the journal then
         self._acted_on: str | None = None  # the fingerprint of the last pass's reading
         self._due = self._clock.monotonic() + pace.interval  # when a pass is wanted although nothing changed
         self._failing = Repeats()
@@ -139,7 +140,12 @@ class Daemon:
     def _look(self) -> Snapshot:
         snapshot = self._read()
         now, checkout = self._clock.monotonic(), self._reconciler.checkout
-        self._evidence = self._evidence.after(snapshot, now, names_read=checkout.names_read, live=checkout.names_live)
+        before, number = self._weighed, checkout.number
+        same = before is not None and before[0] is snapshot and before[1] == number
+        if not (same and self._evidence.stands(snapshot)):
+            names_read, live = checkout.names_read, checkout.names_live
+            self._evidence = self._evidence.after(snapshot, now, names_read=names_read, live=live)
+        self._weighed = (snapshot, number)
         self._listener.looked(snapshot)
         self._complain(snapshot.problems)
         self._name_left_out(snapshot.warnings)

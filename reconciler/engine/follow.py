@@ -75,6 +75,11 @@ class Followed(Struct, frozen=True):
     checkpoints: tuple[Checkpoint, ...] | None = None
     error: ProviderError | None = None
 
+    @property
+    def tells(self) -> bool:
+        """Whether a status may say something else now."""
+        return self.progress is not None or self.checkpoints is not None
+
 
 class _Trouble(Struct):
     """A job whose events cannot be read: since when and how often, and how many passes are left out now."""

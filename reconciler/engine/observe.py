@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from reconciler.core.desired import Fleet
 from reconciler.core.job import Job
+from reconciler.core.looks import Looks, is_newest_first
 from reconciler.core.lookup import lookups
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.world import World
@@ -27,6 +28,13 @@ class LookedUp(Struct, frozen=True):
     unseen: frozenset[str]
 
 
+class Newest(Struct, frozen=True):
+    """What an incremental look showed, by job id; ``whole``: it came to the end of the listing, so these are all."""
+
+    jobs: Mapping[str, Job]
+    whole: bool
+
+
 def listing(ports: Ports, snapshot: Snapshot, fleet: Fleet) -> tuple[Job, ...]:
     """Every job of the account. Raises Unreadable where it has no `data` although some job ought to be in it."""
     try:
@@ -36,6 +44,31 @@ def listing(ports: Ports, snapshot: Snapshot, fleet: Fleet) -> tuple[Job, ...]:
         if expected:
             raise Unreadable(f"{error}, although job {escaped(expected[0])} ought to be in it") from error
         return ()
+
+
+def newest(provider: Provider, looks: Looks, open_jobs: Iterable[str]) -> Newest | None:
+    """The newest jobs of the account, and each of ``open_jobs`` as it is now; None where only a complete look tells.
+
+    Raises:
+        ProviderError: the first pages cannot be read, and no listing either.
+    """
+    shown: dict[str, Job] = {}
+    whole = False
+    try:
+        for page in provider.job_pages():
+            shown |= {job.id: job for job in page.jobs}
+            whole = page.last
+            if whole or looks.reaches(page.jobs):
+                break
+    except NoData:
+        return None
+    if not (whole or is_newest_first(tuple(shown.values()))):
+        return None
+    try:
+        asked = {job_id: provider.retrieve_job(job_id) for job_id in open_jobs}
+    except ProviderError:  # gone, perhaps: a complete look says how things stand
+        return None
+    return Newest({**shown, **asked}, whole=whole)
 
 
 def look_up(provider: Provider, job_ids: Iterable[str]) -> LookedUp:

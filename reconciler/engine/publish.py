@@ -19,6 +19,7 @@ from reconciler.core.repeats import Repeats
 from reconciler.core.status import Details, Status, statuses
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
+from reconciler.engine.follow import Followed
 from reconciler.engine.ports import Ports
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError
@@ -31,29 +32,49 @@ def timestamp(clock: Clock) -> str:
     return datetime.fromtimestamp(int(clock.time()), UTC).isoformat().replace("+00:00", "Z")
 
 
-def follow(ports: Ports, world: World, log: Log) -> Details:
+def standing(world: World) -> Mapping[str, tuple[str, Job]]:
+    """The jobs that stand for a name, by id, with it."""
+    return {n.job.id: (name, n.job) for name, case in world.cases.items() for n in case.jobs}
+
+
+def follow(ports: Ports, jobs: Mapping[str, tuple[str, Job]], log: Log) -> tuple[Followed, ...]:
     """What a daemon reads of live jobs beside the listing."""
     if ports.follower is None or ports.stopping():
-        return Details()
-    jobs = {n.job.id: (name, n.job) for name, case in world.cases.items() for n in case.jobs}
-    followed = ports.follower.follow(jobs, log, ports.clock.monotonic())
+        return ()
+    return ports.follower.follow(jobs, log, ports.clock.monotonic())
+
+
+def details_of(followed: Iterable[Followed]) -> Details:
+    """What following has read, for the report."""
     return Details(
         {one.job_id: one.checkpoints for one in followed if one.checkpoints is not None},
         {one.job_id: one.progress for one in followed if one.progress is not None},
     )
 
 
-def write_statuses(ports: Ports, log: Log, after: Decided, ended: Iterable[Job], read: Details) -> Mapping[str, Status]:
-    """Every name's status; written where it differs from the last one. ``ended``: jobs that have just ended."""
+def write_statuses(  # noqa: PLR0913 - what a status is made of
+    ports: Ports,
+    log: Log,
+    after: Decided,
+    ended: Iterable[Job],
+    read: Details,
+    *,
+    names: frozenset[str] | None = None,
+) -> Mapping[str, Status]:
+    """Every name's status; written where it differs from the last one. ``ended``: jobs that have just ended.
+
+    ``names``: those of these names alone, where no other can differ.
+    """
     unread = [job for job in ended if job.id not in read.checkpoints]
     report = statuses(
         after.seen.world,
         after.gated.plan,
         now=timestamp(ports.clock),
-        previous=ports.status_files.read(),
+        previous=ports.status_files.read() if names is None else ports.status_files.last(names),
         details=replace(read, checkpoints={**_checkpoints(ports.provider, unread, log), **read.checkpoints}),
+        names=names,
     )
-    ports.status_files.write(report)
+    ports.status_files.write(report, all_of_them=names is None)
     return report
 
 

@@ -15,6 +15,7 @@ from reconciler.core.change import Adopt, Cancel, Write
 from reconciler.core.desired import Fleet
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Job
+from reconciler.core.looks import Looks
 from reconciler.core.lookup import (
     found_without_marks,
     lookups,
@@ -35,9 +36,20 @@ from reconciler.core.watch import Watch, why_cold
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome, WriteTools, cancel, create
 from reconciler.engine.checkout import Checkout
-from reconciler.engine.observe import leftovers, listing, look_up
+from reconciler.engine.observe import leftovers, listing, look_up, newest
 from reconciler.engine.ports import Ports
-from reconciler.engine.publish import follow, log_adopted, log_end, log_pass, log_refusals, log_troubles, write_statuses
+from reconciler.engine.publish import (
+    details_of,
+    follow,
+    log_adopted,
+    log_end,
+    log_pass,
+    log_refusals,
+    log_troubles,
+    standing,
+    write_statuses,
+)
+from reconciler.engine.rest import Rest, rest_after
 from reconciler.engine.steps import Decided, Pass, Seen
 from reconciler.log import Log
 
@@ -56,6 +68,8 @@ class Reconciler:
         self.watch = Watch(settle, started=ports.clock.monotonic(), cold=self.why_cold())
         # How far jobs are, by id, as whoever waits for them has last read: it is not read again for the report.
         self.progress: Mapping[str, Progress] = {}
+        self._looks = Looks()
+        self._rest: Rest | None = None
         self._refusals = Repeats()  # what gates refuse
         self._troubles = Repeats()  # what keeps names from going on
         self._logged: frozenset[str] = frozenset()  # jobs whose end this run has logged
@@ -91,38 +105,128 @@ class Reconciler:
         ports.journal.fence.check_place()
         with ports.pass_lock():
             began, written = ports.clock.monotonic(), ports.journal.fence.writes
-            seen = self.observe(snapshot, permission)
-            ended = newly_ended(seen.world, seen.resolved)
-            self.log_ends(ended, seen.world.memory, log)
-            self.remember(seen, snapshot, log)
-            permission = replace(permission, steady=permission.steady and self.checkout.is_recorded(snapshot))
-            decided = self.decide(seen, snapshot, permission)
-            announce(decided)
-            log_adopted(decided.plan, log)
-            if not decided.plan.writes:
-                ports.journal.mark_begun(seen_at_first(seen.world))
-            postponed = self.watch.cold if decided.gated.plan.writes else ""
-            outcomes = () if postponed else self._act(decided, log, wrote)
-            after = self._look_back(decided, outcomes)
-            read = Details(progress=self.progress)
-            report = write_statuses(ports, log, after, ended.values(), read) if ports.follower is None else {}
-            if ports.journal.fence.writes != written:  # a pass that changes nothing writes no file
-                ports.keep_known()
+            seen = self._see(snapshot, permission)
+            if isinstance(seen, Seen):
+                ended = newly_ended(seen.world, seen.resolved)
+                self.log_ends(ended, seen.world.memory, log)
+                self.remember(seen, snapshot, log)
+                done = self._work(seen, snapshot, permission, announce, wrote, log)
+                read = Details(progress=self.progress)
+                report = write_statuses(ports, log, done.after, ended.values(), read) if ports.follower is None else {}
+                if ports.journal.fence.writes != written:  # a pass that changes nothing writes no file
+                    ports.keep_known()
+        if isinstance(seen, Rest):
+            return self._stay(seen, permission, announce, began, log)
         if ports.follower is not None:
             # Outside of the lock: a job whose events are slow must not keep an `apply` waiting.
-            read = follow(ports, after.seen.world, log)
+            read = details_of(follow(ports, standing(done.after.seen.world), log))
             with ports.pass_lock():
-                report = write_statuses(ports, log, after, ended.values(), read)
-        self._refusals = log_refusals(after.gated, self._refusals, now := ports.clock.monotonic(), log)
-        self._troubles = log_troubles(after, outcomes, self._troubles, now, log)
-        log_pass(log, after, now - began, writes=len(outcomes), ends=len(ended))
-        return Pass(decided, outcomes, after, postponed, report)
+                report = write_statuses(ports, log, done.after, ended.values(), read)
+        self._refusals = log_refusals(done.after.gated, self._refusals, now := ports.clock.monotonic(), log)
+        self._troubles = log_troubles(done.after, done.outcomes, self._troubles, now, log)
+        log_pass(log, done.after, now - began, writes=len(done.outcomes), ends=len(ended))
+        done = replace(done, report=report)
+        self._rest = rest_after(done, ports, self.watch, snapshot, self._looks.version)
+        return done
+
+    def _work(  # noqa: PLR0913, PLR0917 - those of `one_pass`
+        self,
+        seen: Seen,
+        snapshot: Snapshot,
+        permission: Permission,
+        announce: Callable[[Decided], None],
+        wrote: Callable[[Outcome], None],
+        log: Log,
+    ) -> Pass:
+        """Decide, act, and look back."""
+        permission = replace(permission, steady=permission.steady and self.checkout.is_recorded(snapshot))
+        decided = self.decide(seen, snapshot, permission)
+        announce(decided)
+        log_adopted(decided.plan, log)
+        if not decided.plan.writes:
+            self._ports.journal.mark_begun(seen_at_first(seen.world))
+        postponed = self.watch.cold if decided.gated.plan.writes else ""
+        outcomes = () if postponed else self._act(decided, log, wrote)
+        return Pass(decided, outcomes, self._look_back(decided, outcomes), postponed)
+
+    def _stay(
+        self,
+        rest: Rest,
+        permission: Permission,
+        announce: Callable[[Decided], None],
+        began: float,
+        log: Log,
+    ) -> Pass:
+        """Decide as the pass before did, since nothing has changed, and follow what is live."""
+        ports = self._ports
+        steady = permission.steady and self.checkout.is_recorded(rest.snapshot)
+        decided = replace(rest.after, permission=replace(permission, steady=steady))
+        announce(decided)
+        followed = follow(ports, rest.followed, log)
+        names = frozenset(rest.followed[one.job_id][0] for one in followed if one.tells)
+        report = rest.report
+        if names:
+            with ports.pass_lock():
+                report = {**report, **write_statuses(ports, log, decided, (), details_of(followed), names=names)}
+        self._rest = replace(rest, report=report)
+        now = ports.clock.monotonic()
+        self._troubles = log_troubles(decided, (), self._troubles, now, log)
+        log_pass(log, decided, now - began, writes=0, ends=0)
+        return Pass(decided, (), decided, report=report)
+
+    # ── looking ──
 
     def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:
         """List completely, look up what ought to be there, and see what became of unresolved creates."""
-        began = self._ports.clock.monotonic()
-        fleet = self.checkout.fleet(snapshot)
+        began, fleet = self._ports.clock.monotonic(), self.checkout.fleet(snapshot)
         listed = listing(self._ports, snapshot, fleet)
+        self._looks = self._looks.after_complete(listed, began, self.watch.settle).anew(began)
+        return self._seen(snapshot, permission, listed, began)
+
+    def _see(self, snapshot: Snapshot, permission: Permission) -> Seen | Rest:
+        """What this pass decides from; or, where nothing has changed since one that left nothing to do, that one.
+
+        An incremental look shows that, or what has changed. What a write rests on is a complete look.
+        """
+        rest, self._rest = self._rest, None
+        began = self._ports.clock.monotonic()
+        if rest is None or self._looks.is_old(began) or not rest.holds(self._ports, snapshot, permission):
+            return self.observe(snapshot, permission)
+        complete = self._look_again(rest, began)
+        if self._looks.version == rest.version:
+            return rest
+        seen = self._seen(snapshot, permission, tuple(self._looks.jobs.values()), began, complete=complete)
+        return seen if seen.complete or self.suffices(seen) else self.observe(snapshot, permission)
+
+    def _look_again(self, rest: Rest, began: float) -> bool:
+        """Look at what may have changed since; whether the look was complete."""
+        looks, settle, fleet = self._looks.passed(), self.watch.settle, rest.world.fleet
+        found = newest(self._ports.provider, looks, rest.open) if looks.tells(len(rest.open)) else None
+        if found is None or (not found.whole and looks.strangers(found.jobs, fleet.name, echoes=rest.echoes)):
+            listed = listing(self._ports, rest.snapshot, fleet)
+            self._looks = looks.after_complete(listed, began, settle, rest.matters)
+            return True
+        if found.whole:
+            self._looks = looks.after_complete(tuple(found.jobs.values()), began, settle, rest.matters)
+        else:
+            self._looks = looks.after_incremental(found.jobs, began, settle, rest.matters)
+        return found.whole
+
+    def suffices(self, seen: Seen) -> bool:
+        """Whether an incremental look was enough: it leaves nothing to send, and showed nothing that is in doubt."""
+        return not (seen.asked or plan(seen.world).writes)
+
+    def _seen(
+        self,
+        snapshot: Snapshot,
+        permission: Permission,
+        listed: tuple[Job, ...],
+        began: float,
+        *,
+        complete: bool = True,
+    ) -> Seen:
+        """What there is to decide from, once the jobs are ``listed`` by a look that ``began`` then."""
+        fleet, number = self.checkout.fleet(snapshot), self._ports.journal.number
         memory = self.memory(listed, fleet)
         last_seen = self._ports.journal.manifests.paths()
         self.watch = watch = self.watch.listed(listed, memory.intents, began)
@@ -140,11 +244,13 @@ class Reconciler:
             gaps=tuple(f"{gap.path}: {gap.message}" for gap in snapshot.gaps),
             leftovers=leftovers(self._ports, snapshot, listed, fleet, last_seen),
         )
-        world = self._looked_up(world, watch)
+        asked = self._doubted(world, watch)
+        world = self._looked_up(world, asked)
         resolved = resolved_intents(world)
         world = _with_resolved(world, resolved)
         self.watch = watch.after(world, self._ports.journal.cancels.pending(), began)
-        return Seen(world, resolved, self.watch.void, settled=began >= watch.settled_at)
+        settled = began >= watch.settled_at
+        return Seen(world, resolved, self.watch.void, settled, complete=complete, number=number, asked=bool(asked))
 
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
         """Plan, then gate; where something would be sent, the files must be the same in a second read."""
@@ -213,10 +319,13 @@ class Reconciler:
             journal.mark_settled(seen_at_first(world))
             self.watch = replace(self.watch, cold="")
 
-    def _looked_up(self, world: World, watch: Watch) -> World:
-        """With the jobs that the listing may not show truly, read one by one."""
-        doubted = {job.id for job in world.jobs if job.live and job.id in watch.ended}
-        looked = look_up(self._ports.provider, doubted.union(lookups(world)))
+    def _doubted(self, world: World, watch: Watch) -> frozenset[str]:
+        """The jobs that the listing may not show truly."""
+        return frozenset(job.id for job in world.jobs if job.live and job.id in watch.ended).union(lookups(world))
+
+    def _looked_up(self, world: World, job_ids: Iterable[str]) -> World:
+        """With these jobs, read one by one."""
+        looked = look_up(self._ports.provider, job_ids)
         jobs = {job.id: job for job in (*world.jobs, *looked.found)}
         missing = looked.missing - jobs.keys()
         return replace(world, jobs=tuple(jobs.values()), missing=missing, unseen=looked.unseen)

@@ -18,13 +18,17 @@ class Seen(Struct, frozen=True):
     """A complete look at the provider, and what it says about the creates whose answer was lost.
 
     ``void`` are jobs that are live although a cancel was recorded a settle window ago or longer.
-    ``settled``: the listing began after this run's settle window.
+    ``settled``: the listing began after this run's settle window. ``complete``: no page of it was left out.
+    ``number`` is the journal's, as of which it was remembered; ``asked``: jobs were asked for beside the listing.
     """
 
     world: World
     resolved: Mapping[str, str | None]
     void: frozenset[str]
     settled: bool
+    complete: bool = True
+    number: int = 0
+    asked: bool = False
 
 
 class Decided(Struct, frozen=True):

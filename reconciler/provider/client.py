@@ -5,13 +5,15 @@ The engine and the commands call it through the `Provider` port. It says what ea
 to its parts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import starmap
 
 from reconciler.clock import Clock
 from reconciler.core.job import Checkpoint, Event, Job, parse_checkpoint, parse_event, parse_job
 from reconciler.errors import Unreadable, escaped
 from reconciler.provider.files import Files
 from reconciler.provider.listing import Listings
+from reconciler.provider.port import JobPage
 from reconciler.provider.profile import Account
 from reconciler.provider.request import ReadRequest, RequestRecord, WriteRequest, step
 from reconciler.provider.sender import Sender
@@ -53,11 +55,13 @@ class OpenAIClient:
 
     def list_jobs(self) -> tuple[Job, ...]:
         """Every job of the account, page by page; complete, or it raises."""
-        jobs = self._listings.items(
-            ReadRequest("list", "/fine_tuning/jobs", all_jobs=True), self._job, lambda job: job.id
-        )
         # The later of two showings is the fresher one.
-        return tuple({job.id: job for job in jobs}.values())
+        return tuple({job.id: job for page in self.job_pages() for job in page.jobs}.values())
+
+    def job_pages(self) -> Iterator[JobPage]:
+        """The pages of that listing, each asked for when it is wanted."""
+        read = ReadRequest("list", "/fine_tuning/jobs", all_jobs=True)
+        return starmap(JobPage, self._listings.pages(read, self._job, lambda job: job.id))
 
     def retrieve_job(self, job_id: str) -> Job:
         """One job as it is now."""

@@ -37,6 +37,13 @@ class Listings:
         self, read: ReadRequest, parse: Callable[[object], _T], id_of: Callable[[_T], str], *, enough: int | None = None
     ) -> Iterator[_T]:
         """Every item of a listing, in the server's order. Raises Unreadable where it cannot be complete."""
+        for items, _ in self.pages(read, parse, id_of, enough=enough):
+            yield from items
+
+    def pages(
+        self, read: ReadRequest, parse: Callable[[object], _T], id_of: Callable[[_T], str], *, enough: int | None = None
+    ) -> Iterator[tuple[list[_T], bool]]:
+        """Its pages, each asked for when it is wanted, and of each whether it is the last. Raises as `items` does."""
         seen: set[str] = set()
         began, left = self._clock.monotonic(), _LISTING_BYTES
         after, more = "", False
@@ -56,10 +63,12 @@ class Listings:
             again = bool(seen & ids) and (ids <= seen or (page.has_more is None and seen <= ids))
             if again:
                 self._check_repeated(read, page, cut=len(seen | ids) in {size, _DEFAULT_PAGE})
-            yield from page.items
             fresh, seen = ids - seen, seen | ids
-            if not ids or again or page.has_more is False or (enough is not None and len(seen) >= enough):
+            last = not ids or again or page.has_more is False or (enough is not None and len(seen) >= enough)
+            if last:
                 self._check_end(read, page, len(seen))
+            yield page.items, last
+            if last:
                 return
             after, more = id_of(page.items[-1]), page.has_more is True
             if after not in fresh:

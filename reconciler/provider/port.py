@@ -4,9 +4,9 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from reconciler.core.job import Checkpoint, Event, Job
 from reconciler.core.spelling import mentions
@@ -32,6 +32,13 @@ _PASSING_WORDS = re.compile(r"tryagain|retry|inprogress|pending|notyet|notinaval
 _NOT_READY_STATUSES = frozenset({400, 404, 422})
 
 
+class JobPage(NamedTuple):
+    """One page of the listing of all jobs; ``last``: none follows."""
+
+    jobs: Sequence[Job]
+    last: bool
+
+
 class Provider(Protocol):
     """The six operations of the fine-tuning API, and its files.
 
@@ -45,6 +52,10 @@ class Provider(Protocol):
 
     def list_jobs(self) -> tuple[Job, ...]:
         """Every job of the account, each once. Raises `NoData` where it has no `data` at all."""
+        ...
+
+    def job_pages(self) -> Iterator[JobPage]:
+        """The pages of `list_jobs` in the server's order, each asked for when it is wanted."""
         ...
 
     def retrieve_job(self, job_id: str) -> Job:

@@ -5,7 +5,6 @@ that decides how often a directory is parsed and nothing else: before a write, `
 file changed, the bytes of the others are known.
 """
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +13,12 @@ from msgspec import Struct, field
 
 from reconciler.core.snapshot import Snapshot
 from reconciler.source.directory import read_directory
-from reconciler.source.files import Unfit, real_path
 from reconciler.source.fingerprint import fingerprint
 from reconciler.source.known import Known
-from reconciler.source.tree import survey
+from reconciler.source.sweep import State, Sweep, sweep_of
 
 # A file changed in the same tick of the clock as it was read keeps its times (as in git's "racy" index).
 _RACY_SECONDS = 2.0
-
-_Signature = tuple[tuple[str, int, int, int, int], ...]
 
 
 class DirectoryReader(Struct):
@@ -32,43 +28,25 @@ class DirectoryReader(Struct):
     wall: Callable[[], float] = time.time
     own: tuple[Path, ...] = ()
     known: Known = field(default_factory=Known)
-    _last: tuple[_Signature, Snapshot] | None = None
+    _last: tuple[Sweep, State, Snapshot] | None = None
 
     def read(self) -> Snapshot:
         """The directory as it is now, in one generation."""
         if self._last is not None:
-            signature, snapshot = self._last
-            if _signature(self.root, snapshot) == signature:
+            sweep, state, snapshot = self._last
+            if sweep.state() == state:
                 return snapshot
         snapshot = read_directory(self.root, self.own, self.known)
-        signature = _signature(self.root, snapshot)
-        self._last = (signature, snapshot) if self._stands_for(signature, snapshot) else None
+        sweep = sweep_of(snapshot)
+        state = sweep.state()
+        self._last = (sweep, state, snapshot) if self._stands_for(sweep, state, snapshot) else None
         return snapshot
 
-    def _stands_for(self, signature: _Signature, snapshot: Snapshot) -> bool:
-        """Whether this signature can only belong to these bytes: they were read again between two equal ones."""
-        newest = max((changed for *_, changed in signature), default=0) / 1e9
+    def _stands_for(self, sweep: Sweep, state: State, snapshot: Snapshot) -> bool:
+        """Whether this state can only belong to these bytes: they were read again between two equal ones."""
         return (
             not snapshot.problems
-            and newest < self.wall() - _RACY_SECONDS
+            and state.newest < self.wall() - _RACY_SECONDS
             and fingerprint(snapshot) == snapshot.fingerprint
-            and _signature(self.root, snapshot) == signature
+            and sweep.state() == state
         )
-
-
-def _signature(root: Path, snapshot: Snapshot) -> _Signature:
-    """What `stat` says of every manifest and every training file, and which places are gaps."""
-    real, tree = real_path(root), survey(root, snapshot.own)
-    paths = [(name, str(real / name) if isinstance(found, Unfit) else found) for name, found in tree.files]
-    paths += [(f"{name}: {why}", str(real / name)) for name, why in tree.gaps]
-    training = {file.path for desired in snapshot.desired.values() for file in desired.local_files}
-    paths += [(path, f"{real}/{path}") for path in sorted(training)]
-    return tuple((name, *_times(path)) for name, path in paths)
-
-
-def _times(path: str) -> tuple[int, int, int, int]:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a link counts as what it leads to
-    except OSError:
-        return (0, 0, 0, 0)
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

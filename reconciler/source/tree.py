@@ -45,15 +45,32 @@ _SUBMODULE = "a submodule that was not cloned (.gitmodules names it): run `git s
 _SPARSELY = "a sparse checkout, from which git leaves files out: run `git sparse-checkout disable`"
 
 
+class Surveyed(Struct):
+    """What a survey has looked at beside the manifests, for whoever asks whether another would find the same.
+
+    ``directories`` were walked, ``states`` left out as state directories; ``links`` and ``rules`` (ignore files) may
+    lead elsewhere, or say something else. ``with_submodules`` are directories with a `.gitmodules`, ``ignored`` paths
+    that an ignore file names.
+    """
+
+    directories: list[Path] = field(default_factory=list)
+    states: list[Path] = field(default_factory=list)
+    links: list[Path] = field(default_factory=list)
+    rules: list[Path] = field(default_factory=list)
+    with_submodules: list[Path] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
+
+
 class Tree(Struct):
     """One look at a directory; paths are relative to it and sorted.
 
     ``files`` are manifests, and JSON files that may be some; or why one cannot be read. ``gaps`` are places whose
-    emptiness proves nothing, each with a sentence that says why and how to go on.
+    emptiness proves nothing, each with a sentence that says why and how to go on. ``seen`` is what it depends on.
     """
 
     files: list[tuple[str, str | Unfit]] = field(default_factory=list)
     gaps: list[tuple[str, str]] = field(default_factory=list)
+    seen: Surveyed = field(default_factory=Surveyed)
 
 
 def survey(root: Path, own: frozenset[Path] = frozenset()) -> Tree:
@@ -61,17 +78,22 @@ def survey(root: Path, own: frozenset[Path] = frozenset()) -> Tree:
     real = real_path(root)
     walk = _Walk(real, frozenset(real_path(path) for path in own), _outputs())
     walk.directory(real, "", ())
-    found = dict(walk.tree.gaps)
+    walk.tree.gaps = sorted({**dict(walk.tree.gaps), **left_out_by_git(real, walk.tree.seen)}.items())
+    return walk.tree
+
+
+def left_out_by_git(real: Path, seen: Surveyed) -> dict[str, str]:
+    """The gaps that git makes, where the directory is, or holds, a work tree of its."""
+    found: dict[str, str] = {}
     try:
         repository = _repository(real)
-        for directory in dict.fromkeys([*repository, *walk.with_submodules]):
-            found |= _submodule_gaps(directory, real, ignored=walk.ignored)
+        for directory in dict.fromkeys([*repository, *seen.with_submodules]):
+            found |= _submodule_gaps(directory, real, ignored=seen.ignored)
         if any(map(_is_sparse, repository)):
             found["."] = _SPARSELY
     except OSError as error:
         found["."] = f"nobody can tell what git left out: {error.filename} cannot be read ({error.strerror})"
-    walk.tree.gaps = sorted(found.items())
-    return walk.tree
+    return found
 
 
 def others(root: Path, read: frozenset[str]) -> Iterator[tuple[str, Path]]:
@@ -98,8 +120,6 @@ class _Walk(Struct):
     written: frozenset[tuple[int, int]]
     tree: Tree = field(default_factory=Tree)
     walked: set[tuple[int, int]] = field(default_factory=set)
-    with_submodules: list[Path] = field(default_factory=list)
-    ignored: set[str] = field(default_factory=set)
 
     def directory(self, directory: Path, prefix: str, rules: tuple[_Rule, ...]) -> None:
         """Take everything in it, and below."""
@@ -113,7 +133,7 @@ class _Walk(Struct):
             self.tree.gaps.append((prefix.rstrip("/"), _EMPTY))
         for entry in entries or ():
             if entry.name == ".gitmodules":
-                self.with_submodules.append(directory)
+                self.tree.seen.with_submodules.append(directory)
             if not _is_skipped(entry.name):
                 self._entry(entry, f"{prefix}{entry.name}", rules)
 
@@ -126,7 +146,7 @@ class _Walk(Struct):
             return
         descend = self._descend(entry)
         if _says(rules, f"{relative}/" if descend else relative):
-            self.ignored.add(relative)
+            self.tree.seen.ignored.add(relative)
         elif isinstance(descend, str):
             self.tree.gaps.append((relative, descend))
         elif descend and might_be_manifest:
@@ -150,7 +170,11 @@ class _Walk(Struct):
             return False
         path = Path(entry.path)
         if not entry.is_symlink():
-            return None if path in self.own or _is_state(path) else True
+            if path not in self.own and is_state(path):
+                self.tree.seen.states.append(path)
+                return None
+            return None if path in self.own else True
+        self.tree.seen.links.append(path)
         try:
             target = path.resolve(strict=True)
         except (FileNotFoundError, NotADirectoryError, RuntimeError):
@@ -179,6 +203,7 @@ class _Walk(Struct):
             if (found.st_dev, found.st_ino) in self.walked:
                 return None
             self.walked.add((found.st_dev, found.st_ino))
+            self.tree.seen.directories.append(directory)
             with os.scandir(directory) as scan:
                 return sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
@@ -188,6 +213,7 @@ class _Walk(Struct):
         """The directory's own ignore file. Raises Unfit where it cannot be read."""
         for entry in entries or ():
             if entry.name == IGNORE_FILE:
+                self.tree.seen.rules.append(Path(entry.path))
                 try:
                     text = read_bounded(entry.path, Below(self.root), _IGNORE_BYTES).decode()
                 except Unfit as unfit:
@@ -242,7 +268,7 @@ def _inode(entry: os.DirEntry[str]) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _is_state(directory: Path) -> bool:
+def is_state(directory: Path) -> bool:
     """Whether it is a state directory of this program, by what it holds; the walk says of others why it cannot look."""
     return any(os.path.isfile(directory / name) for name in _OF_STATE)  # noqa: PTH113 - raises nothing
 

@@ -11,6 +11,7 @@ class Events:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
+        self.written = 0  # how often
 
     def logged(self) -> dict[str, tuple[str, ...]]:
         """By followed job: the ids of its newest events that were logged, the newest first."""
@@ -19,8 +20,6 @@ class Events:
 
     def record_logged(self, logged: Mapping[str, Sequence[str]], *, ended: Iterable[str] = ()) -> None:
         """These events, by job, are in the log; nothing more is to come of the jobs that ``ended``."""
-        self._rows.write(
-            put("event", [{"job_id": job_id, "seen": json.dumps(list(ids))} for job_id, ids in logged.items()])
-        )
+        rows = [{"job_id": job_id, "seen": json.dumps(list(ids))} for job_id, ids in logged.items()]
         statement = "DELETE FROM event WHERE identity = :identity AND job_id = :job_id"
-        self._rows.write((statement, [{"job_id": job_id} for job_id in ended]))
+        self.written += self._rows.write(put("event", rows), (statement, [{"job_id": job_id} for job_id in ended]))

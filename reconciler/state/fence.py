@@ -95,6 +95,12 @@ class Fence:
         if sealed:
             self.renew_seal()
 
+    def latest_write(self) -> int:
+        """The number of the last write of this identity, whoever made it."""
+        with named(self.path):
+            row = self.connection.execute("SELECT writes FROM identity WHERE id = ?", (self.entry.id,)).fetchone()
+        return row[0] if row else 0
+
     def renew_seal(self) -> None:
         """This very file is the journal from here on; a seal that cannot be written costs the next run a wait."""
         try:

@@ -97,6 +97,11 @@ class Journal:
             neighbours={} if records else self._neighbours(),
         )
 
+    @property
+    def number(self) -> int:
+        """The same as long as nobody has written what a `Memory` holds: events that this run logged do not count."""
+        return self.fence.latest_write() - self.events.written
+
     def live_names(self) -> set[str]:
         """Names with recorded jobs that were live when last seen."""
         return self._rows.once(self._read_live_names)

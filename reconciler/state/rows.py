@@ -69,8 +69,8 @@ class Rows:
             (others,) = connection.execute("PRAGMA data_version").fetchone()
         return None if connection.in_transaction else (connection.total_changes, others)
 
-    def write(self, *statements: Statement) -> None:
-        """All of them in one transaction, on disk when it returns; none is made where there are no rows.
+    def write(self, *statements: Statement) -> bool:
+        """All of them in one transaction, on disk when it returns; none is made (False) where there are no rows.
 
         Raises: as `Fence.transaction`.
         """
@@ -80,3 +80,4 @@ class Rows:
             with self._fence.transaction():
                 for sql, rows in due:
                     self._fence.connection.executemany(sql, rows)
+        return bool(due)

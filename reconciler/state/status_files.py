@@ -27,6 +27,10 @@ class FileOperations(Protocol):
         """The ``*.yaml`` in it; none where it does not exist."""
         ...
 
+    def place(self, directory: Path) -> object:
+        """Another value whenever a file was made, replaced or removed in it."""
+        ...
+
     def read(self, path: Path) -> bytes: ...
 
     def changed_at(self, path: Path) -> float:
@@ -49,6 +53,13 @@ class Disk:
 
     def reports(self, directory: Path) -> Iterable[Path]:
         return directory.glob("*.yaml")
+
+    def place(self, directory: Path) -> object:
+        try:
+            found = directory.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
@@ -77,6 +88,7 @@ class StatusFiles:
         self._directory = state_directory / "status"
         self._files: FileOperations = Disk() if files is None else files
         self._known: dict[str, tuple[bytes, Mapping[str, object]]] = {}  # by name: bytes, and what they say
+        self._place: object = None  # as it was after the last write
 
     def read(self) -> dict[str, Mapping[str, object]]:
         """The last report of each name; bytes that have not changed are not parsed again."""
@@ -89,6 +101,14 @@ class StatusFiles:
         self._known = known
         return {name: report for name, (_, report) in known.items() if report}
 
+    def untouched(self) -> bool:
+        """Whether no file was made, replaced or removed there since the last `write`."""
+        return self._place is not None and self._place == self._files.place(self._directory)
+
+    def last(self, names: Iterable[str]) -> dict[str, Mapping[str, object]]:
+        """The last reports of these names, as they were read or written; the disk is not asked."""
+        return {name: self._known[name][1] for name in names if name in self._known}
+
     def recorded(self) -> tuple[dict[str, Status], float]:
         """The statuses as last reported, and when a report last changed (Unix seconds; 0 where there is none)."""
         statuses = {name: as_status(name, report) for name, report in self.read().items()}
@@ -98,8 +118,8 @@ class StatusFiles:
                 times.append(self._files.changed_at(path))
         return {name: status for name, status in statuses.items() if status.conditions}, max(times)
 
-    def write(self, statuses: Mapping[str, Status]) -> int:
-        """Make the files equal to ``statuses``; how many had to change.
+    def write(self, statuses: Mapping[str, Status], *, all_of_them: bool = True) -> int:
+        """Make the files equal to ``statuses``; how many had to change. ``all_of_them``: there is to be no other.
 
         Raises:
             ReconcilerError: the directory cannot be written.
@@ -112,12 +132,13 @@ class StatusFiles:
                     text = self._text(name, report)
                     changed += self._replace(name, text)
                     self._known[name] = (text, report)
-            for path in list(self._files.reports(self._directory)):
+            for path in list(self._files.reports(self._directory)) if all_of_them else ():
                 if path.stem not in statuses:
                     self._files.remove(path)
                     changed += 1
         except OSError as error:
             raise ReconcilerError(f"{self._directory}: the status cannot be written: {error.strerror}") from error
+        self._place = self._files.place(self._directory)
         return changed
 
     def _text(self, name: str, report: Mapping[str, object]) -> bytes:

@@ -5,7 +5,7 @@ cancelled, or restored, for.
 """
 
 import json
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -28,18 +28,25 @@ class Wanted:
         return {(row["name"], row["revision"]): json.loads(row["form"]) if row["form"] else None for row in rows}
 
     def record(
-        self, desired: Mapping[str, Desired], origin: str = "", *, confirmed: Callable[[], bool] = lambda: True
+        self,
+        desired: Mapping[str, Desired],
+        origin: str = "",
+        *,
+        confirmed: Callable[[], bool] = lambda: True,
+        also: Sequence[Statement] = (),
     ) -> int | None:
         """Remember that ``origin`` asks for these now; the number of the last change that this run knows of.
 
         None, and nothing is remembered, where it is something new and not ``confirmed``: half of an edit, read
         once, was never anybody's wish. Changes are the times that names were given another revision, by whichever
-        run: they are counted in column `turn`. ``origin`` tells one checkout from another.
+        run: they are counted in column `turn`. ``origin`` tells one checkout from another. ``also`` is written in any
+        case, in the same transaction: each of them costs what a disk needs to be sure.
         """
         latest = self._rows.once(self._latest)
         last = max((at for at, _ in latest.values()), default=0)
         new = [d for d in desired.values() if latest.get(d.name, (-1, ""))[1] != d.revision]
         if new and not confirmed():
+            self._rows.write(*also)
             return None
         rows = [
             {
@@ -51,7 +58,7 @@ class Wanted:
             }
             for d in new
         ]
-        self._rows.write(put("wanted", rows))
+        self._rows.write(put("wanted", rows), *also)
         return last + bool(new)
 
     def _latest(self) -> dict[str, tuple[int, str]]:
@@ -102,10 +109,15 @@ class Manifests:
 
     def record(self, desired: Mapping[str, Desired], *, complete: bool, kept: Container[str] = ()) -> None:
         """Remember where each name stands; a ``complete`` reading also says which are gone, but for those ``kept``."""
+        self._rows.write(*self.changes(desired, complete=complete, kept=kept))
+
+    def changes(
+        self, desired: Mapping[str, Desired], *, complete: bool, kept: Container[str] = ()
+    ) -> tuple[Statement, Statement]:
+        """What `record` would write."""
         before = self.last_seen()
         now = {d.name: LastSeen(d.path, d.revision, d.policy.on_remove is OnRemove.ORPHAN) for d in desired.values()}
         changed = [{"name": name, **asdict(seen)} for name, seen in now.items() if before.get(name) != seen]
-        self._rows.write(put("manifest", changed))
         missing = [name for name, seen in before.items() if seen.path and name not in desired] if complete else []
         statement = "UPDATE manifest SET path = '' WHERE identity = :identity AND name = :name"
-        self._rows.write((statement, [{"name": name} for name in missing if name not in kept]))
+        return put("manifest", changed), (statement, [{"name": name} for name in missing if name not in kept])

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,7 @@ class DaemonHarness:
     settle: float = 0.0
     verbose: bool = False
     elsewhere: Path | None = None  # the state directory, where it is not in the fleet's
+    wall: Callable[[], float] = time.time  # what the times of files are compared with
     before_reading: Callable[[], object] = lambda: None
     named: Callable[[Problem], str] = str
     provider: MemoryProvider = field(init=False)
@@ -91,7 +93,7 @@ class DaemonHarness:
             ports = replace(self.ports(journal, self.fleet.root, log), stopping=lambda: wakeups.stopping)
             Daemon(
                 Reconciler(ports, settle=self.settle, every_backoff=True),
-                self._reading(DirectoryReader(self.fleet.root)),
+                self._reading(DirectoryReader(self.fleet.root, self.wall)),
                 wakeups,
                 log,
                 fleet=fleet,

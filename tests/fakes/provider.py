@@ -4,7 +4,7 @@ What goes over one is served by `faulty`. The simulation has a provider of its o
 a fault may strike, and whose listings lag behind its ledger.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from reconciler.clock import Clock
 from reconciler.core.job import Checkpoint, Event, Job, marks_of
 from reconciler.errors import Refused
+from reconciler.provider.port import JobPage
 
 
 class MemoryProvider:
@@ -23,6 +24,7 @@ class MemoryProvider:
         self.events: dict[str, list[Event]] = {}
         self.calls: list[tuple[float, str, str]] = []
         self.trouble: dict[str, list[Exception]] = {}
+        self.page_size = 100
 
     def _called(self, operation: str, about: str = "") -> None:
         self.calls.append((self._clock.monotonic(), operation, about))
@@ -42,8 +44,14 @@ class MemoryProvider:
         return job
 
     def list_jobs(self) -> tuple[Job, ...]:
-        self._called("list")
-        return tuple(reversed(self.jobs.values()))
+        return tuple(job for page in self.job_pages() for job in page.jobs)
+
+    def job_pages(self) -> Iterator[JobPage]:
+        """Each of so many jobs; every one but the first is called a page."""
+        jobs = tuple(reversed(self.jobs.values()))
+        for start in range(0, max(1, len(jobs)), self.page_size):
+            self._called("page" if start else "list")
+            yield JobPage(jobs[start : start + self.page_size], start + self.page_size >= len(jobs))
 
     def retrieve_job(self, job_id: str) -> Job:
         self._called("retrieve", job_id)

@@ -21,6 +21,7 @@ from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
+from reconciler.engine.rest import Rest
 from reconciler.engine.steps import Decided, Seen
 from reconciler.errors import JournalError, OutcomeUnknown
 from reconciler.source.directory import read_directory
@@ -110,8 +111,8 @@ class EverybodysJobs(SimProvider):
             return replace(job, marks=replace(job.marks, fleet=FLEET))
         return replace(job, marks=Marks(FLEET, "a", "f" * 16, 1))
 
-    def list_jobs(self) -> tuple[Job, ...]:
-        return tuple(self._adopted(job) for job in super().list_jobs())
+    def understood(self, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        return tuple(map(self._adopted, jobs))
 
     def retrieve_job(self, job_id: str) -> Job:
         return self._adopted(super().retrieve_job(job_id))
@@ -139,7 +140,7 @@ class InPlace:
 
     def __init__(self, files: FileOperations) -> None:
         self.reports, self.read, self.remove = files.reports, files.read, files.remove
-        self.changed_at = files.changed_at
+        self.changed_at, self.place = files.changed_at, files.place
         self._files = files
 
     def write(self, path: Path, content: bytes) -> None:
@@ -157,8 +158,8 @@ def torn_status(state_directory: Path, files: FileOperations) -> StatusFiles:
 class NoTerminalJobs(SimProvider):
     """Terminal taken for missing: jobs that have ended are not listed, and unknown."""
 
-    def list_jobs(self) -> tuple[Job, ...]:
-        return tuple(job for job in super().list_jobs() if job.live)
+    def understood(self, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        return tuple(job for job in jobs if job.live)
 
 
 class ForgetfulJournal(Journal):
@@ -178,8 +179,8 @@ class WordsItKnows(SimProvider):
     def _known(self, job: Job) -> Job:
         return job if job.status in _WORDS else replace(job, status="failed")
 
-    def list_jobs(self) -> tuple[Job, ...]:
-        return tuple(self._known(job) for job in super().list_jobs())
+    def understood(self, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        return tuple(map(self._known, jobs))
 
     def retrieve_job(self, job_id: str) -> Job:
         return self._known(super().retrieve_job(job_id))
@@ -267,6 +268,24 @@ def empty_where_corrupt(connection: sqlite3.Connection, path: Path) -> None:
         connection.deserialize(EMPTY)
 
 
+class NewestPageOnly(Reconciler):
+    """An incremental look that misses a job older than the newest page, and passes for a complete one."""
+
+    def _look_again(self, rest: Rest, began: float) -> bool:
+        provider, looks = self._ports.provider, self._looks.passed()
+        shown = {job.id: job for job in next(provider.job_pages()).jobs}
+        asked = {job_id: provider.retrieve_job(job_id) for job_id in rest.open}
+        self._looks = looks.after_incremental({**shown, **asked}, began, self.watch.settle)
+        return True
+
+
+class SufficesAlways(Reconciler):
+    """A write decided on an incremental look."""
+
+    def suffices(self, seen: Seen) -> bool:
+        return True
+
+
 class WithoutASecondRead(Reconciler):
     """The files are not read again before a write."""
 
@@ -350,11 +369,15 @@ BUGS: Mapping[str, Bug] = {
     "healed a duplicate without looking at the keeper": _bug("S2b", reconciler=NoLookAtTheKeeper),
     "cancelled before the replacement existed": _bug("S2b", reconciler=CancelFirst),
     "took a copy of a state directory for the original": _bug(
-        "S1", "S1b", journal=SealedByAnybody, fence=NoFence, first=570
+        "S1", "S1b", journal=SealedByAnybody, fence=NoFence, first=1900
     ),
     "a corrupt journal read as an empty one": _bug("S7", verify=empty_where_corrupt, first=20),
     "no second read before a write": _bug("S4", "S9", reconciler=WithoutASecondRead),
     "a removal believed at once": _bug("S4", reconciler=HurriedDaemon),
+    "an incremental look that misses a job older than the newest page": _bug(
+        "S2", reconciler=NewestPageOnly, scenario="a daemon at rest beside CI"
+    ),
+    "a write decided on an incremental look": _bug("S4", reconciler=SufficesAlways, scenario="a daemon at rest"),
     "marks not sent": _bug("S5", provider=NoMarks),
     "another fleet's marks taken for proof": _bug("S5", "S1", reconciler=AnybodysMarks, first=555),
     "an end recorded before it is told": _bug("L3b", reconciler=RecordedBeforeTold, scenario="end"),

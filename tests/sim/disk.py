@@ -212,6 +212,9 @@ class StateDirectory:
     def records(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM record")}
 
+    def live(self) -> list[str]:
+        return [job_id for (job_id,) in self.db.execute("SELECT job_id FROM record WHERE live ORDER BY job_id")]
+
     @property
     def once_live(self) -> frozenset[str]:
         """The jobs that it ever recorded as live."""
@@ -248,6 +251,9 @@ class StatusDisk:
 
     def reports(self, directory: Path) -> Iterable[Path]:
         return [path for path in self.files if _is_report(path, directory)]
+
+    def place(self, directory: Path) -> object:
+        return self.writes
 
     def read(self, path: Path) -> bytes:
         if path not in self.files:

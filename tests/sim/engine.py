@@ -48,7 +48,8 @@ class Process:
         self.unchanged: tuple[float, int, bool] | None = (
             None  # its latest second read: begun when, of which version, its verdict
         )
-        self.listed_at = -1.0  # when its latest complete listing began
+        self.listed_at = -1.0  # when its latest look at the account began
+        self.complete = False  # whether that one came to the end of the listing
         self.first_listing: tuple[float, frozenset[str]] | None = None
         self.looks: list[tuple[float, str, str]] = []  # GETs since its latest POST: when, job id, true status
         self.ends_told: set[tuple[str, str]] = set()  # job id and event of each end that it logged

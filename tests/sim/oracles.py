@@ -261,6 +261,8 @@ def s4_evidence(world: SimWorld) -> Iterator[str]:
     for post in world.server.posts:
         read = _version(world, post, post.version)
         yield from _trusted(world, post)
+        if not post.complete:
+            yield f"{post.writer.name} wrote after a look that left out part of the listing"
         if post.rechecked is None or not post.rechecked[2]:
             yield f"{post.writer.name} wrote without a second read of the manifests"
         elif _changed(world, post, _version(world, post, post.rechecked[1]), read):

@@ -7,6 +7,7 @@ killed, lets the faults stop, and judges.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from reconciler.core.job import JobError
 from reconciler.engine.apply import Patience
 from reconciler.engine.daemon import Pace
 from tests.sim.chance import Effect, Plan
@@ -191,6 +192,46 @@ def _end(stage: Stage) -> None:
     stage.apply()
 
 
+# Jobs of four names, which are more than a page shows.
+_TWO = {"a": _BASE, "b": replace(_OTHER, retries=1)}
+_FOUR = {**_TWO, "c": replace(_BASE, seed=2), "d": _OTHER}
+_SOON = ((5.0, "running"), (20.0, "succeeded"))
+
+
+def _several(stage: Stage) -> None:
+    """All of them succeed but the second, which runs; every site has made some and is not new to the fleet."""
+    stage.world.server.lives = [_SOON, _SOON, _SOON[:1], _SOON, _SOON, _SOON, _SOON, _SOON]
+    for site, jobs in reversed(list(enumerate((_FOUR, _TWO)[: len(stage.world.sites)]))):
+        stage.wants(site, **jobs)
+        stage.apply(site)
+        stage.wants(site, **_FOUR)
+
+
+def _fails(stage: Stage) -> None:
+    """The job that runs fails, by no fault of its own."""
+    job = stage.world.server.jobs[stage.site.state.live()[0]]
+    job.error = JobError("server_error", "the machine broke", "")
+    job.end(stage.world.engine.now, "failed")
+
+
+def _rests(stage: Stage) -> None:
+    """A daemon with nothing to do looks at what is new, until the job fails and is tried again."""
+    engine = stage.world.engine
+    engine.at(engine.now + 190.0, lambda: _fails(stage))
+    _watch(stage, stage.site, 350.0)
+
+
+def _rests_beside_ci(stage: Stage) -> None:
+    """CI tries it again first, between two looks of the daemon, and makes more jobs after that than a page shows."""
+    engine, more = stage.world.engine, {**_FOUR, "e": _BASE, "f": _OTHER}
+    engine.at(engine.now + 190.0, lambda: _fails(stage))
+    engine.at(engine.now + 201.0, lambda: stage.start(1))
+    engine.at(engine.now + 209.0, lambda: stage.wants(1, **more))
+    engine.at(engine.now + 209.0, lambda: stage.start(1))
+    _watch(stage, stage.site, 350.0)
+    stage.wants(0, **more)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """What happened before without any fault, what happens under faults, and the world it needs."""
@@ -198,6 +239,7 @@ class Scenario:
     script: Step
     before: Step = _nothing
     sites: int = 1
+    newest_first: bool = False  # so does the server list its jobs
 
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -213,6 +255,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "two writers at one commit": Scenario(_two_writers, sites=2),
     "two writers at two commits": Scenario(_two_commits, _both_know, sites=2),
     "CI and a daemon a commit behind": Scenario(_daemon_behind, _both_know, sites=2),
+    "a daemon at rest": Scenario(_rests, _several, newest_first=True),
+    "a daemon at rest beside CI": Scenario(_rests_beside_ci, _several, sites=2, newest_first=True),
     "subdirectory under a daemon": Scenario(_watched_subdirectory, _two),
 }
 
@@ -233,6 +277,7 @@ def play(name: str, faults: Mapping[int, str], *, program: Program = REAL, trace
     world = SimWorld(plan, settle=30.0, lag=9.5, late=10.0, sites=scenario.sites, program=program, trace=trace)
     try:
         stage = Stage(world)
+        world.server.newest_first = scenario.newest_first
         plan.on = False
         scenario.before(stage)
         plan.on = True

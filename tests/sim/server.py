@@ -6,7 +6,7 @@ within R seconds or never. `SimProvider` is one process's connection to it: the 
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +15,11 @@ from msgspec.structs import replace
 
 from reconciler.core.job import TERMINAL, Checkpoint, Event, Job, JobError, Marks, marks_of
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable
+from reconciler.provider.port import JobPage
 from tests.sim.engine import EPOCH, Engine, Process
 
 FLEET = "fleet-1"
+_PAGE = 2
 DEADLINE = 10.0  # seconds: the client's total deadline for a request
 
 
@@ -30,6 +32,7 @@ class Post:
     writer: Process
     looks: tuple[tuple[float, str, str], ...]
     listed_at: float
+    complete: bool  # its last look at the account came to the end of the listing
     version: int
     rechecked: tuple[float, int, bool] | None
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -89,6 +92,7 @@ class Server:
         self.posts: list[Post] = []
         self.files: dict[str, tuple[str, int, str]] = {}  # id → name, size, sha256
         self.frozen = False
+        self.newest_first = True  # in its listing
         self.lives: list[tuple[tuple[float, str], ...]] = [((5.0, "queued"), (10.0, "running"))]
         self._born = 0
         self._pending: list[tuple[float, int, Post]] = []
@@ -169,7 +173,7 @@ class Server:
         """The account as it was at ``time``."""
         return tuple(
             self.shown(job, time)
-            for job in self.jobs.values()
+            for job in sorted(self.jobs.values(), key=lambda job: job.committed, reverse=self.newest_first)
             if job.committed <= time and (job.gone_at is None or job.gone_at > time)
         )
 
@@ -203,18 +207,41 @@ class SimProvider:
     # ── reads ──
 
     def list_jobs(self) -> tuple[Job, ...]:
-        process, server = self._process, self._server
         begun = self._engine.now
+        shown = self._shown()
+        self._process.listed_at, self._process.complete = begun, True
+        if self._process.first_listing is None:
+            self._process.first_listing = (self._engine.now, frozenset(job.id for job in shown))
+        return self.understood(shown)
+
+    def job_pages(self) -> Iterator[JobPage]:
+        """Each page as the account is when it is asked for: a listing may shift between two of them."""
+        begun, after, last = self._engine.now, None, False
+        self._process.listed_at, self._process.complete = begun, False
+        while not last:
+            shown = self._shown()
+            places = [job.id for job in shown]
+            if after is not None and after not in places:
+                raise Unreadable("the cursor is of no job", status=400)
+            start = 0 if after is None else places.index(after) + 1
+            page, last = shown[start : start + _PAGE], start + _PAGE >= len(shown)
+            self._process.complete = last
+            yield JobPage(self.understood(page), last)
+            after = page[-1].id if page else None
+
+    def _shown(self) -> tuple[Job, ...]:
+        process, server, begun = self._process, self._server, self._engine.now
         fault = process.effect("list", self._engine.source.between(0.05, 1.0))
         server.flush()
         shown = server.listing(max(begun, self._engine.now) - self._engine.source.between(0.0, server.lag))
         if fault == "cut":
             shown = self.cut(shown[: len(shown) // 2])
         self._read_fault("list", fault)
-        process.listed_at = begun
-        if process.first_listing is None:
-            process.first_listing = (self._engine.now, frozenset(job.id for job in shown))
         return shown
+
+    def understood(self, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        """What the client makes of them."""
+        return jobs
 
     def cut(self, shown: tuple[Job, ...]) -> tuple[Job, ...]:
         """A listing that breaks off is no listing."""
@@ -286,6 +313,7 @@ class SimProvider:
             process,
             tuple(process.looks),
             process.listed_at,
+            process.complete,
             process.version,
             process.unchanged,
             dict(body or {}),

@@ -82,6 +82,7 @@ class _Story:
         chance.crashes = chance.pick((0.2, 1.0, 1.0))
         chance.focus = chance.pick(("", "", "list", "retrieve", "cancel", "create", "journal", "status write"))
         self.server.cancel_delay = chance.pick((0.0, 0.0, 5.0))
+        self.server.newest_first = seed % 4 > 0
         self.server.get_lags = chance.happens(0.3)
         self.world.slow = chance.happens(0.08)
         self.server.lives = [self._life() for _ in range(3)]

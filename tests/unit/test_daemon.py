@@ -93,11 +93,13 @@ def test_polling_does_without_events_and_without_waiting_for_the_interval(world:
     assert 31 <= created <= 34
 
 
-def test_a_day_without_changes_is_a_listing_a_minute_and_nothing_else(settled: DaemonHarness) -> None:
+def test_a_day_without_changes_is_a_listing_and_a_look_at_what_is_live_a_minute_and_nothing_else(
+    settled: DaemonHarness,
+) -> None:
     before = settled.fleet.times()
     settled.live(24 * 3600)
     assert 1400 <= len(settled.provider.times("list")) <= 1480
-    assert {operation for _, operation, _ in settled.provider.calls} == {"list", "events"}
+    assert {operation for _, operation, _ in settled.provider.calls} == {"list", "retrieve", "events"}
     assert settled.fleet.times() == before
 
 
