@@ -196,8 +196,8 @@ def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
     """
     fields = object_of(answer, "job")
     return Job(
-        id=id_of(fields, "job"),
-        # Texts that many jobs have are kept once: a history of 100,000 jobs stays in memory.
+        # What the journal remembers too, and what many jobs have, is kept once: a history stays in memory.
+        id=sys.intern(id_of(fields, "job")),
         status=sys.intern(_status(text_of(fields, "status") or "unknown", words)),
         created_at=unix_seconds(fields.get("created_at")) or 0,
         finished_at=unix_seconds(fields.get("finished_at")),

@@ -181,7 +181,7 @@ class Reconciler:
         began, fleet = self._ports.clock.monotonic(), self.checkout.fleet(snapshot)
         listed = listing(self._ports, snapshot, fleet)
         self._looks = self._looks.after_complete(listed, began, self.watch.settle).anew(began)
-        return self._seen(snapshot, permission, listed, began)
+        return self._seen(snapshot, permission, self._looks.shared(listed), began)
 
     def _see(self, snapshot: Snapshot, permission: Permission) -> Seen | Rest:
         """What this pass decides from; or, where nothing has changed since one that left nothing to do, that one.

@@ -10,6 +10,7 @@ Unix seconds; they only ever delay, or are shown; they never prove anything.
 
 import dataclasses
 import os
+import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
@@ -131,11 +132,12 @@ class Journal:
             "SELECT job_id, name, revision, attempt, live, ended_before, stranger FROM record "
             "WHERE identity = :identity ORDER BY job_id"
         )
+        # As in `parse_job`: a text that a job has as well is kept once.
         return {
-            row["job_id"]: Record(
-                row["job_id"],
-                row["name"],
-                row["revision"],
+            (job_id := sys.intern(row["job_id"])): Record(
+                job_id,
+                sys.intern(row["name"]),
+                sys.intern(row["revision"]),
                 row["attempt"],
                 live=bool(row["live"]),
                 ended_before=bool(row["ended_before"]),

@@ -5,6 +5,7 @@ cancelled, or restored, for.
 """
 
 import json
+import sys
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -25,7 +26,10 @@ class Wanted:
     def forms(self) -> dict[tuple[str, str], Mapping[str, object] | None]:
         """By name and revision, the form that was hashed; None where it was never read here (`as_once_wanted`)."""
         rows = self._rows.read("SELECT name, revision, form FROM wanted WHERE identity = :identity")
-        return {(row["name"], row["revision"]): json.loads(row["form"]) if row["form"] else None for row in rows}
+        return {
+            (sys.intern(row["name"]), sys.intern(row["revision"])): json.loads(row["form"]) if row["form"] else None
+            for row in rows
+        }
 
     def record(
         self,
