@@ -18,6 +18,9 @@ def main(arguments: "Sequence[str] | None" = None, *, clock: "Clock | None" = No
     answer = answer_at_once(given, os.environ)
     if answer is None or not _printed(answer):
         # Imported here: a help page and a press of TAB need none of it (50 ms).
+        from reconciler.cli.startup import import_msgspec  # noqa: PLC0415
+
+        import_msgspec()
         from reconciler.cli.program import run  # noqa: PLC0415
 
         sys.exit(run(given, clock))

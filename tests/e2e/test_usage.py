@@ -17,6 +17,7 @@ from reconciler.cli.command import Command, section_of, variable
 from reconciler.cli.group import command_named
 from reconciler.cli.names import COMMANDS
 from reconciler.cli.program import cli
+from reconciler.sandbox import EmbeddedSandbox
 from tests.fakes.commands import at_a_terminal
 from tests.fakes.fleets import FleetDirectory
 from tests.fakes.shell import Shell
@@ -57,6 +58,18 @@ main({list(arguments)!r})
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ | environment
     )
     return set(ran.stdout.rpartition("LOADED")[2].split())
+
+
+def test_a_second_plan_waits_for_nothing_that_it_does_not_use(
+    shell: Shell, fleet: FleetDirectory, tmp_path: Path
+) -> None:
+    with EmbeddedSandbox(tmp_path / "sandbox", speed=1000) as sandbox:
+        there = ["--provider", "compatible", "--base-url", sandbox.base_url, "--settle", "0"]
+        assert shell("apply", fleet.root, "--yes", "--first-run", *there).code == 0
+        loaded = modules_of("plan", str(fleet.root), *there)
+    unused = {"pydantic", "yaml", "pathspec", "structlog", "typing_extensions", "rich", "starlette", "watchfiles"}
+    assert loaded & unused == set()
+    assert "httpcore" in loaded
 
 
 # ── help ─────────────────────────────────────────────────────────────────────────────────────
