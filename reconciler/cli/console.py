@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 
 from reconciler.cli import github, terminal
-from reconciler.cli.invocation import program
 from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext
 from reconciler.core.body import unhashed
@@ -28,6 +27,7 @@ from reconciler.render.progress import job_progress
 from reconciler.render.review import Review
 from reconciler.render.status_screen import status_screen
 from reconciler.render.step_summary import apply_markdown, step_outputs
+from reconciler.render.text import Typed
 
 # What a cancel throws away, and how far a job is, is looked up for this many.
 _LOOKUPS = 20
@@ -101,10 +101,10 @@ def text_of(review: Review) -> str:
 class Console:
     """What `apply` shows while it goes on: the plan, each write's outcome, how far jobs are, and how it all ended."""
 
-    def __init__(self, context: RunContext, command: str, directory: str, *, form: str, shown: bool) -> None:
+    def __init__(self, context: RunContext, command: str, typed: Typed, *, form: str, shown: bool) -> None:
         self._context = context
         self._command = command
-        self._directory = directory
+        self._typed = typed
         self._form = form
         self._shown = shown
         self._first: Review | None = None
@@ -142,10 +142,10 @@ class Console:
         self._context.voice.close()
         after = review_of(self._context, result.last.after, self._command, looks=False)
         first = self._first or after
-        github.report(apply_markdown(first, result, after, directory=self._directory), step_outputs(first))
+        github.report(apply_markdown(first, result, after, typed=self._typed), step_outputs(first))
         self._tell(result, first, after)
         if result.outdated and all(verdict.gate != "evidence" for verdict in after.refusals):
-            terminal.remark(f"warning: {_OUTDATED}: {program()} plan {self._directory}")
+            terminal.remark(f"warning: {_OUTDATED}: {self._typed('plan', '')}")
 
     def _tell(self, result: Result, first: Review, after: Review) -> None:
         if self._form != "text":
@@ -158,7 +158,7 @@ class Console:
             terminal.tell("")
             terminal.tell(_standing(self._context, result))
         width, colours = terminal.width_of(sys.stdout), terminal.colours()
-        lines = list(closing_lines(result, first, after, directory=self._directory, colours=colours, width=width))
+        lines = list(closing_lines(result, first, after, typed=self._typed, colours=colours, width=width))
         if lines:
             terminal.tell("\n".join(["", *lines]))
 

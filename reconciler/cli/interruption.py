@@ -6,7 +6,6 @@ what they are sent themselves, once they have begun. What a person must know the
 """
 
 import os
-import shlex
 import signal
 import threading
 import time
@@ -60,17 +59,17 @@ def nothing_sent() -> str:
     return "interrupted; nothing was sent"
 
 
-def still_training(jobs: Sequence[tuple[str, str]], unresolved: Sequence[str], directory: str) -> str:
+def still_training(jobs: Sequence[tuple[str, str]], unresolved: Sequence[str], status: str) -> str:
     """During it, for a person who may think that the jobs end with the program.
 
     ``jobs`` are the names and ids of those that are live at the provider, ``unresolved`` the names whose create was
-    sent without an answer.
+    sent without an answer, ``status`` the command that shows them ("": none can).
     """
     said = ["interrupted; nothing more is sent."]
     if unresolved:
         said.append(f"A create may have reached the provider for {some(unresolved)}: the next apply looks for it.")
     if jobs:
-        where = "" if directory == "-" else f"; `reconciler status {shlex.quote(directory)}` shows them"
+        where = f"; `{status}` shows them" if status else ""
         said.append(f"Still training at the provider: {some(f'{name} ({id_})' for name, id_ in jobs)}{where}")
     return " ".join(said).rstrip(".")
 

@@ -21,15 +21,20 @@ def program() -> str:
 
 
 def approving(ctx: click.Context, directory: str) -> str:
-    """The `apply` of the same directory with the same options; the digest that it approves is to follow.
+    """The `apply` of the same directory with the same options; the digest that it approves is to follow."""
+    return typed(ctx, directory, "apply")
+
+
+def typed(ctx: click.Context, directory: str, command: str, job: str = "") -> str:
+    """Another command about the same directory, or one job in it, with those options of this one that it takes.
 
     What a ``RECONCILER_`` variable says is written out as its flag: the command may be run in another shell, or in CI.
     No flag's value is a secret: a key is named by its file.
     """
     from reconciler.cli.group import command_named  # noqa: PLC0415 - it imports the commands, which call this
 
-    accepted = {parameter.name for parameter in command_named("apply").params}
-    words = [program(), "apply", shlex.quote(directory)]
+    accepted = {parameter.name for parameter in command_named(command).params}
+    words = [program(), command, *([shlex.quote(job), "-d"] if job else []), shlex.quote(directory)]
     for parameter in ctx.command.params:
         name = parameter.name or ""
         source = ctx.get_parameter_source(name)

@@ -4,7 +4,7 @@ In here a person's yes becomes a `Permission`. What it permits is decided in `ga
 """
 
 import re
-import shlex
+from functools import partial
 from typing import Any
 
 import click
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from reconciler.cli import github, options, terminal
 from reconciler.cli.console import Console, digest_of, review_of, text_of
 from reconciler.cli.interruption import explained, nothing_sent, still_training
-from reconciler.cli.invocation import approving
+from reconciler.cli.invocation import approving, typed
 from reconciler.cli.manifests import known_by, valid_source
 from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext, run_context
@@ -83,10 +83,10 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
             if not options.terminal() or settings.stream:
                 raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
             permission, shown = _asked(context, snapshot, permission, wait=wait), True
-        console = Console(context, again, shlex.quote(directory), form=form, shown=shown)
+        console = Console(context, again, partial(typed, ctx, directory), form=form, shown=shown)
         patience = Patience(wait=wait, timeout=timeout, poll=1.0 if context.account.sandbox else 10.0)
         listener = Listener(console.announce, console.wrote, console.waiting, context.voice.go_on, console.passed)
-        with explained(lambda: _ended(context, directory)):
+        with explained(lambda: _ended(context, "" if settings.stream else typed(ctx, directory, "status"))):
             result = apply_fleet(context.reconciler, snapshot, permission, patience, listener)
         console.conclude(result)
         return result.exit_code
@@ -168,9 +168,9 @@ def _agreed(decided: Decided, permission: Permission) -> Permission:
     return replace(permission, approved=keys, ahead=ahead)
 
 
-def _ended(context: RunContext, directory: str) -> str:
+def _ended(context: RunContext, status: str) -> str:
     """What goes on at the provider although this ends."""
     context.voice.close()
     memory = context.journal.memory()
     live = [(record.name, record.job_id) for record in memory.records.values() if record.live]
-    return still_training(live, list(memory.intents), directory)
+    return still_training(live, list(memory.intents), status)

@@ -4,7 +4,7 @@ Pure. A fact that the plan has shown, and that is as it was, is not said again.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from reconciler.core.change import Action, Hold, Wait
 from reconciler.core.gates import APPROVAL, WAIVABLE, Verdict
@@ -13,7 +13,7 @@ from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Result
 from reconciler.errors import printable
 from reconciler.render.review import Entry, Review
-from reconciler.render.text import paint, sentence
+from reconciler.render.text import Typed, paint, sentence
 
 _DONE = {Action.CREATE: "created", Action.CANCEL: "cancelled"}
 
@@ -32,11 +32,11 @@ def failure_of(result: Result) -> str:
 
 
 def closing_lines(  # noqa: PLR0913 - how it is laid out, beside what is said
-    result: Result, first: Review, after: Review, *, directory: str, colours: bool = False, width: int | None = None
+    result: Result, first: Review, after: Review, *, typed: Typed, colours: bool = False, width: int | None = None
 ) -> Iterator[str]:
     """A line for each thing that was done or not; none where there was nothing to do and nothing is wrong.
 
-    ``first`` is the plan that was shown, ``after`` as it stands at the end; ``directory`` is as a shell takes it.
+    ``first`` is the plan that was shown, ``after`` as it stands at the end.
     """
     done = Counter(_DONE[o.action] for o in result.outcomes if o.ok)
     if done:
@@ -48,7 +48,7 @@ def closing_lines(  # noqa: PLR0913 - how it is laid out, beside what is said
         yield from (paint(line, "red", colours=colours) for line in sentence(trouble, width))
     if result.timed_out:
         yield "Timed out: what is live goes on at the provider."
-    for line in _next(result, after, directory):
+    for line in _next(result, after, typed):
         yield from sentence(line, width)
 
 
@@ -97,22 +97,16 @@ def _unsuccessful(result: Result, first: Review) -> Iterator[str]:
             yield f"{change.reason}: {change.name}{why}"
 
 
-def _next(result: Result, after: Review, directory: str) -> Iterator[str]:
+def _next(result: Result, after: Review, typed: Typed) -> Iterator[str]:
     """What a person can do; nothing where all went well."""
     refused = {v.gate for v in after.refusals}
     if refused & WAIVABLE and after.command:
         yield f"To do what was refused: {after.command}"
-    advice = list(_advice(result, directory))
-    if advice:
-        yield f"Next: {' '.join(advice)}"
+    yield from (f"Next: {text}" for text in _advice(result, typed))
 
 
-def _describe(names: Sequence[str], directory: str) -> str:
-    others = f" (and {', '.join(names[1:])})" if names[1:] else ""
-    return f"reconciler describe {next(iter(names), '')} -d {directory}{others}"
-
-
-def _advice(result: Result, directory: str) -> Sequence[str]:
+def _advice(result: Result, typed: Typed) -> list[str]:
+    """A command to copy is the end of its line."""
     after = result.last.after
     reasons = {c.reason for c in after.gated.plan.changes}
     table = (
@@ -122,10 +116,10 @@ def _advice(result: Result, directory: str) -> Sequence[str]:
         (bool(result.failure or after.gated.plan.writes or after.gated.plan.put_off), "run apply again."),
         (
             any(v.gate == APPROVAL for v in after.gated.refusals),
-            f"reconciler plan {directory} shows what is left, with the digest that approves it.",
+            f"see what is left, with the digest that approves it: {typed('plan', '')}",
         ),
-        (bool(result.unsuccessful), _describe(result.unsuccessful, directory)),
-        (result.timed_out, f"reconciler status {directory} shows how far they are."),
+        *((True, typed("describe", name)) for name in result.unsuccessful[:1]),
+        (result.timed_out, f"see how far they are: {typed('status', '')}"),
     )
     said = [text for applies, text in table if applies]
     return said[:1] if said and said[0].startswith("run apply") else said

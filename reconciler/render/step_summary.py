@@ -10,11 +10,12 @@ from reconciler.render.closing import closing_lines
 from reconciler.render.markdown import COMMENT_LIMIT, block, code
 from reconciler.render.plan_markdown import plan_lines
 from reconciler.render.review import Review, header
+from reconciler.render.text import Typed
 
 
-def apply_markdown(first: Review, result: Result, after: Review, *, directory: str) -> str:
+def apply_markdown(first: Review, result: Result, after: Review, *, typed: Typed) -> str:
     """How an apply ended, then the plan that it began with."""
-    lines = list(closing_lines(result, first, after, directory=directory)) or ["Nothing was left to do."]
+    lines = list(closing_lines(result, first, after, typed=typed)) or ["Nothing was left to do."]
     place = header(after.fleet, after.host, after.organization)
     plan = plan_lines(first, COMMENT_LIMIT - 10_000)
     return "\n".join([f"### Fine-tuning apply: {code(place)}", "", *block(lines, "text"), "", *plan])

@@ -1,12 +1,15 @@
 """How text is laid out: columns, ages, colour. Used by every other module in here."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from textwrap import wrap
 from unicodedata import combining, east_asian_width
 
 from reconciler.errors import printable
+
+# One of our commands, about the directory that is spoken of, as its reader types it: its name, and a job or "".
+Typed = Callable[[str, str], str]
 
 _COLOURS = {"green": "32", "red": "31", "yellow": "33", "cyan": "36"}
 # Where a sentence ends in a command to copy, by the program's name or its path.

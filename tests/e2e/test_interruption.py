@@ -156,34 +156,34 @@ def test_an_interrupted_question_says_that_nothing_was_sent(fleet: FleetDirector
 
 
 @pytest.mark.parametrize(
-    ("jobs", "unresolved", "directory", "words"),
+    ("jobs", "unresolved", "status", "words"),
     [
-        ([], [], "f", "interrupted; nothing more is sent"),
+        ([], [], "reconciler status f", "interrupted; nothing more is sent"),
         (
             [("a", "j1"), ("b", "j2")],
             [],
-            "my fleet",
+            "reconciler status 'my fleet'",
             "interrupted; nothing more is sent. Still training at the provider: a (j1), b (j2); `reconciler status 'my fleet'` shows them",
         ),
-        ([("a", "j1")], [], "-", "interrupted; nothing more is sent. Still training at the provider: a (j1)"),
+        ([("a", "j1")], [], "", "interrupted; nothing more is sent. Still training at the provider: a (j1)"),
         (
             [],
             ["c"],
-            "f",
+            "reconciler status f",
             "interrupted; nothing more is sent. A create may have reached the provider for c: the next apply looks for it",
         ),
         (
             [(f"j{i}", str(i)) for i in range(12)],
             [],
-            "-",
+            "",
             "interrupted; nothing more is sent. Still training at the provider: "
             + ", ".join(f"j{i} ({i})" for i in range(10))
             + " and 2 more",
         ),
     ],
 )
-def test_what_goes_on_is_named(jobs: list[tuple[str, str]], unresolved: list[str], directory: str, words: str) -> None:
-    assert interruption.still_training(jobs, unresolved, directory) == words
+def test_what_goes_on_is_named(jobs: list[tuple[str, str]], unresolved: list[str], status: str, words: str) -> None:
+    assert interruption.still_training(jobs, unresolved, status) == words
 
 
 def test_what_cannot_be_explained_is_an_interruption_all_the_same() -> None:

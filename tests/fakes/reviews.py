@@ -8,6 +8,11 @@ from reconciler.core.world import World
 from reconciler.render.review import Review
 
 
+def typed(command: str, job: str) -> str:
+    """A command about the directory `fleet`, as whoever reads would type it."""
+    return f"reconciler {command} {job} -d fleet" if job else f"reconciler {command} fleet"
+
+
 def review(of: World, permission: Permission | None = None, **more: Any) -> Review:
     """What a reader sees of a world, 3,700 seconds after the Unix time 100 at which its jobs were made."""
     gated = gate(plan(of), of, permission or Permission(first_run=True))

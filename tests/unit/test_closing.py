@@ -15,7 +15,7 @@ from reconciler.engine.apply import Result
 from reconciler.engine.steps import Decided, Pass, Seen
 from reconciler.render.closing import closing_lines
 from tests.fakes.builders import R2, desired, fleet, job, world
-from tests.fakes.reviews import review
+from tests.fakes.reviews import review, typed
 
 BEGIN = Permission(first_run=True)
 
@@ -33,7 +33,7 @@ def closing(
     decided = Decided(Seen(after, {}, frozenset(), settled=True), wanted, gate(wanted, after, permission), permission)
     result = Result(tuple(outcomes), Pass(decided, tuple(outcomes), decided), **more)  # type: ignore[arg-type]
     first = review(before or after, permission)
-    return list(closing_lines(result, first, review(after, permission), directory="fleet"))
+    return list(closing_lines(result, first, review(after, permission), typed=typed))
 
 
 def created(name: str, *, ok: bool = True, message: str = "created job j1", **more: object) -> Outcome:
@@ -87,7 +87,7 @@ def test_a_retry_that_no_approval_covers_says_why_and_how_to_go_on() -> None:
             "Refused by gate approval: create a (Retry: attempt 1 failed (server_error: try again); trying again "
             "(1 of 1 retries)): it was not part of the approved plan; plan again."
         ),
-        "Next: reconciler plan fleet shows what is left, with the digest that approves it.",
+        "Next: see what is left, with the digest that approves it: reconciler plan fleet",
     ]
 
 
@@ -109,7 +109,20 @@ def test_a_job_that_stands_failed_is_told_to_whoever_waited() -> None:
 def test_a_timeout_says_that_jobs_go_on() -> None:
     assert closing(DONE, waited=True, timed_out=True) == [
         "Timed out: what is live goes on at the provider.",
-        "Next: reconciler status fleet shows how far they are.",
+        "Next: see how far they are: reconciler status fleet",
+    ]
+
+
+def test_each_thing_to_do_next_is_a_line_that_ends_in_a_command_to_copy() -> None:
+    error = JobError("invalid", "bad line 3", "")
+    jobs = [job("j1", "a", status="failed", error=error), job("j2", "b", status="failed", error=error), job("j3", "c")]
+    lines = closing(world(jobs, [desired("a"), desired("b"), desired("c")]), waited=True, timed_out=True)
+    assert lines == [
+        "Failed: a",
+        "Failed: b",
+        "Timed out: what is live goes on at the provider.",
+        "Next: reconciler describe a -d fleet",
+        "Next: see how far they are: reconciler status fleet",
     ]
 
 

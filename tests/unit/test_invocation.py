@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.group import command_named
-from reconciler.cli.invocation import approving
+from reconciler.cli.invocation import approving, typed
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,27 @@ def test_what_the_environment_says_is_written_out_for_another_shell(
     with command_named("plan").make_context("plan", ["fleet", *given]) as context:
         words = approving(context, "fleet").removeprefix("reconciler apply fleet").strip()
     assert words == said
+
+
+@pytest.mark.parametrize(
+    ("command", "job", "said"),
+    [
+        ("describe", "tone", "reconciler describe tone -d 'my fleet' --state-dir /var/s"),
+        ("status", "", "reconciler status 'my fleet' --state-dir /var/s"),
+        ("plan", "", "reconciler plan 'my fleet' --settle 1s --state-dir /var/s"),
+    ],
+)
+def test_another_command_takes_the_options_that_it_knows(
+    command: str, job: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/python"])
+    given = ["my fleet", "--state-dir", "/var/s", "--settle", "1s", "--wait", "-y"]
+    context = command_named("apply").make_context("apply", given)
+    assert sorted(typed(context, "my fleet", command, job).split()) == sorted(said.split())
+
+
+def test_a_command_is_called_by_the_path_that_this_one_was_called_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [".venv/bin/reconciler"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    context = command_named("apply").make_context("apply", ["fleet"])
+    assert typed(context, "fleet", "describe", "tone") == ".venv/bin/reconciler describe tone -d fleet"

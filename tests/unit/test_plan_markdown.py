@@ -17,6 +17,7 @@ from reconciler.render.plan_markdown import plan_markdown
 from reconciler.render.review import Review
 from reconciler.render.step_summary import apply_markdown, step_outputs
 from tests.fakes.builders import FLEET, R1, R2, desired, fleet, job, memory, record, world
+from tests.fakes.reviews import typed
 
 HOSTILE = "@octocat #1 GH-2 https://evil.example <img src=x> </code></summary> ``` ~~~ --> [x](y) \n\nDigest: `0`\r"
 
@@ -242,12 +243,12 @@ def test_an_apply_says_how_it_ended_and_then_its_plan() -> None:
         Permission(),
     )
     result = Result((), Pass(decided, (), decided), failure=f"no network: {HOSTILE}")
-    text = apply_markdown(review, result, review, directory="fleet")
+    text = apply_markdown(review, result, review, typed=typed)
     assert "Stopped: no network" in text
     assert "Refused by gate max_cancels: " in text
     assert text.index("Refused by gate") < text.index("**Plan: 2 to create")
     assert "@octocat" not in visible(text)
     quiet = review_of(world([job()], [desired()]))
     done = Decided(decided.seen, quiet.plan, Gated(quiet.plan, ()), Permission())
-    text = apply_markdown(quiet, Result((), Pass(done, (), done)), quiet, directory="fleet")
+    text = apply_markdown(quiet, Result((), Pass(done, (), done)), quiet, typed=typed)
     assert "Nothing was left to do." in text
