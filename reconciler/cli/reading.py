@@ -6,13 +6,16 @@ None of them sends a create or a cancel.
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import click
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.cli import options, terminal
+from reconciler.cli.invocation import program, typed
 from reconciler.cli.manifests import readable_source
 from reconciler.cli.output import print_document, print_item
 from reconciler.cli.suggestions import no_such_job
@@ -30,7 +33,7 @@ from reconciler.render.describe import Description, as_data, as_text
 from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_lines
 from reconciler.render.standing import is_live
 from reconciler.render.status_screen import status_screen, wide_table
-from reconciler.render.text import age, moment, plural
+from reconciler.render.text import Typed, age, moment, plural
 from reconciler.state.status_files import as_item
 
 _T = TypeVar("_T")
@@ -76,10 +79,11 @@ class _Known(Struct, frozen=True):
 
 def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *, every: bool, **rest: Any) -> int:
     """`status`, as `commands` declares it."""
+    here = partial(typed, click.get_current_context(), directory)
     if names:
-        raise UsageError(f"for one job: reconciler describe {names[0]} -d {directory}")
+        raise UsageError(f"for one job: {here('describe', names[0])}")
     if directory != "-" and not Path(directory).exists():
-        raise UsageError(f"no such directory: {directory}; for one job: reconciler describe {directory} -d DIR")
+        raise UsageError(f"no such directory: {directory}; for one job: {program()} describe {directory} -d DIR")
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
@@ -96,15 +100,15 @@ def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *
             }
             print_document(document, form)
         else:
-            terminal.echo(_screen(context, known, shown, form))
+            terminal.echo(_screen(context, known, shown, form, here))
         return known.code
 
 
-def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: str) -> str:
+def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: str, here: Typed) -> str:
     now = context.clock.time()
     screen, colours = terminal.width_of(sys.stdout), terminal.colours()
     if not shown:
-        rows = terminal.fitted(_nothing_declared(context.fleet.name, len(known.statuses)))
+        rows = terminal.fitted(_nothing_declared(context.fleet.name, len(known.statuses), here))
     elif form == "wide":
         rows = wide_table(shown, now=now, width=screen, progress=known.progress, colours=colours and bool(screen))
     else:
@@ -112,9 +116,10 @@ def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: s
     return "\n".join(part for part in (terminal.fitted(known.warning(now)), rows) if part)
 
 
-def _nothing_declared(fleet: str, past: int) -> str:
+def _nothing_declared(fleet: str, past: int, here: Typed) -> str:
     if past:
-        return f"fleet {fleet} declares no job; {plural(past, 'name')} whose manifest is gone: reconciler status --all"
+        gone = f"{plural(past, 'name')} whose manifest is gone"
+        return f"fleet {fleet} declares no job; {gone}: {here('status', '')} --all"
     return f"fleet {fleet} declares no job; a manifest of kind: FineTuningJob beside its document adds one"
 
 
@@ -131,6 +136,7 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
             fleet=context.fleet.name,
             status=found,
             now=now,
+            typed=partial(typed, click.get_current_context(), directory),
             desired=snapshot.desired.get(name),
             progress=known.progress.get(found.job_id or ""),
             events=events,

@@ -12,12 +12,12 @@ from msgspec import Struct
 from reconciler.core.desired import Desired, Policy
 from reconciler.core.job import Event
 from reconciler.core.reason import Reason
-from reconciler.core.status import Condition, Progress, Status
+from reconciler.core.status import Progress, Status
 from reconciler.errors import printable
 from reconciler.render.records import event_data, time_words
 from reconciler.render.standing import Rank, is_live, progress_words, standing
 from reconciler.render.status_screen import RANK_COLOURS, model_words
-from reconciler.render.text import age, moment, paint, wrapped
+from reconciler.render.text import Typed, age, moment, paint, sentence, wrapped
 
 _LABEL = 14
 _EVENTS = 5
@@ -30,6 +30,7 @@ class Description(Struct, frozen=True):
     fleet: str
     status: Status
     now: float
+    typed: Typed
     desired: Desired | None = None
     progress: Progress | None = None
     events: Sequence[Event] = ()
@@ -77,11 +78,11 @@ def as_text(shown: Description, *, width: int, colours: bool = False) -> str:
     lines[at] = lines[at].replace(stands.word, paint(stands.word, RANK_COLOURS[stands.rank], colours=colours), 1)
     sections = (
         ("Spec", [line for key, value in shown.spec.items() for line in _field(key, value, width)]),
-        ("Conditions", [line for c in shown.status.conditions for line in _condition(c, shown.now, width)]),
+        ("Conditions", list(_conditions(shown, width))),
         ("Last refusal", list(_refused(shown, width))),
         ("History", [line for job in shown.status.history for line in _past(job, width)]),
         ("Events", [line for event in shown.events[-_EVENTS:] for line in _event(event, width)]),
-        ("Checkpoints", list(_checkpoints(shown.status, width))),
+        ("Checkpoints", list(_checkpoints(shown, width))),
         ("What happens next", wrapped(next_words(shown), width, "  ")),
     )
     for title, body in sections:
@@ -100,7 +101,9 @@ def _facts(shown: Description) -> Iterator[tuple[str, str]]:
     yield "Declared in", f"{desired.path}:{desired.line}" if desired else "no manifest that can be read"
     yield "Revision", status.revision or "-"
     yield "Job", status.job_id or "-"
-    why = stands.rank in {Rank.TROUBLE, Rank.WAITS} and stands.detail + stands.tail
+    error = _error(status.error or {})
+    detail = "" if stands.detail in error else stands.detail
+    why = stands.rank in {Rank.TROUBLE, Rank.WAITS} and detail + stands.tail
     yield "Status", f"{stands.word}: {why}" if why else stands.word
     if is_live(status):
         yield "Progress", ", ".join(_progress(status, shown)) or "no step told yet"
@@ -110,7 +113,12 @@ def _facts(shown: Description) -> Iterator[tuple[str, str]]:
     if status.trained_tokens is not None:
         yield "Trained", f"{status.trained_tokens} tokens"
     if status.error:
-        yield "Error", ": ".join(part for part in (status.error.get(k) for k in ("code", "message", "param")) if part)
+        yield "Error", error
+
+
+def _error(error: Mapping[str, object]) -> str:
+    said = ": ".join(str(part) for part in (error.get("code"), error.get("message")) if part)
+    return f"{said} ({error['param']})" if error.get("param") else said
 
 
 def _progress(status: Status, shown: Description) -> list[str]:
@@ -119,10 +127,16 @@ def _progress(status: Status, shown: Description) -> list[str]:
     return words + ([f"validation loss {valid:.3g}"] if isinstance(valid, int | float) else [])
 
 
-def _condition(condition: Condition, now: float, width: int) -> Iterator[str]:
-    since = f"since {_since(condition.last_transition_time, now)}" if condition.last_transition_time else "since -"
-    yield f"  {condition.type:<10} {condition.status:<8} {condition.reason}, {since}"
-    yield from wrapped(condition.message, width, "    ")
+def _conditions(shown: Description, width: int) -> Iterator[str]:
+    """What two of them say alike stands below the first."""
+    said: set[str] = set()
+    for condition in shown.status.conditions:
+        at = condition.last_transition_time
+        since = f"since {_since(at, shown.now)}" if at else "since -"
+        yield f"  {condition.type:<10} {condition.status:<8} {condition.reason}, {since}"
+        if condition.message not in said:
+            yield from wrapped(condition.message, width, "    ")
+        said.add(condition.message)
 
 
 def _refused(shown: Description, width: int) -> Iterator[str]:
@@ -161,12 +175,13 @@ def _event(event: Event, width: int) -> list[str]:
     return wrapped(f"{time_words(event.created_at)}  {level}{event.message}", width, "  ")
 
 
-def _checkpoints(status: Status, width: int) -> Iterator[str]:
-    found = status.checkpoints or ()
+def _checkpoints(shown: Description, width: int) -> Iterator[str]:
+    found = shown.status.checkpoints or ()
     for checkpoint in found[:_CHECKPOINTS]:
         yield from wrapped(f"step {checkpoint.get('step')}: {checkpoint.get('model')}", width, "  ")
     if len(found) > _CHECKPOINTS:
-        yield f"  and {len(found) - _CHECKPOINTS} more: reconciler checkpoints {status.name}"
+        command = shown.typed("checkpoints", shown.status.name)
+        yield from sentence(f"  and {len(found) - _CHECKPOINTS} more: {command}", width, "    ")
 
 
 # ── what happens next ──
@@ -176,10 +191,10 @@ _CANCELS = "The next apply or pass cancels it."
 _RERUN = "Nothing, until a person: change the spec, or raise `rerun` to train it again."
 
 _NEXT: Mapping[str, str] = {
-    Reason.SOURCE_INVALID: "Nothing, until its manifest is mended; `reconciler validate` says what is wrong.",
+    Reason.SOURCE_INVALID: "Nothing, until its manifest is mended; `{validate}` says what is wrong.",
     Reason.OVERTAKEN: "Nothing from here: another run on this state directory goes on with a newer manifest.",
     Reason.CREATE_UNRESOLVED: "The job is looked for; nothing is sent until it is known what became of the create.",
-    Reason.MISSING: "Nothing, until the job is seen again, or a person runs `reconciler forget {name}`.",
+    Reason.MISSING: "Nothing, until the job is seen again, or a person runs `{forget}`.",
     Reason.SUSPENDED: "Nothing, until `state: suspended` is taken out.",
     Reason.CANCEL_REQUESTED: "Nothing, until `state: cancelled` is taken out.",
     Reason.REMOVED: _CANCELS,
@@ -195,15 +210,15 @@ _NEXT: Mapping[str, str] = {
     Reason.CANCELLED: _RERUN,
     Reason.NOT_CREATED: _CREATES,
     Reason.WAITING_FOR_JOB: "It waits until {upstream} has a model; the pass after that creates its job.",
-    Reason.DEPENDENCY_FAILED: "Nothing, until {upstream} is mended: reconciler describe {upstream}.",
+    Reason.DEPENDENCY_FAILED: "Nothing, until {upstream} is mended: `{describe}` says why.",
     Reason.CREATE_REFUSED: "The next apply or pass tries it again.",
     Reason.CREATE_REJECTED: "The next apply or pass tries it again; a changed spec is tried at once.",
     Reason.NO_IDENTITY: "Nothing, until a person: see the condition Blocked.",
     Reason.WAITING_FOR_PREVIOUS: "It waits until the earlier job has ended; the pass after that creates its job.",
     Reason.WAITING_FOR_CAPACITY: "It waits until another job ends; max_active allows no more at once.",
-    Reason.BLOCKED: "Nothing, until its gate lets it go: reconciler plan says which, and the way on.",
+    Reason.BLOCKED: "Nothing, until its gate lets it go: `{plan}` says which, and the way on.",
     Reason.SUPERSEDED: "The next apply or pass cancels the job of the earlier spec.",
-    Reason.AHEAD: "It is left alone; a person can approve its end: see reconciler plan.",
+    Reason.AHEAD: "It is left alone; a person can approve its end: `{plan}` says how.",
 }
 _PENDING: Mapping[str, str] = {Reason.CANCEL_REQUESTED: _CANCELS, Reason.CANCELLED: _CREATES}
 
@@ -217,11 +232,18 @@ def next_words(shown: Description) -> str:
         refusal = status.refusal
         if refusal is not None and shown.now < refusal.next_at:
             at = moment(refusal.next_at, now=shown.now)
-            return f"A pass of `reconciler run` tries it again from {at} on; reconciler apply tries it at once."
+            at_once = shown.typed("apply", "")
+            return f"A pass of `reconciler run` tries it again from {at} on; `{at_once}` tries it at once."
     words = _PENDING.get(synced.reason) if synced.status == "False" else None
     upstream = shown.desired.model_from if shown.desired else None
     text = words or _NEXT.get(conditions.get("Blocked", synced).reason, "Nothing is left to do.")
-    return text.format(name=status.name, upstream=upstream or "the job that it builds on")
+    commands = {command: shown.typed(command, job) for command, job in _commands(status.name, upstream)}
+    return text.format(**commands, upstream=upstream or "the job that it builds on")
+
+
+def _commands(name: str, upstream: str | None) -> Iterator[tuple[str, str]]:
+    """Those that may be the way on, and what each is about."""
+    yield from (("validate", ""), ("plan", ""), ("forget", name), ("describe", upstream or name))
 
 
 # ── how it is laid out ──

@@ -14,6 +14,8 @@ Typed = Callable[[str, str], str]
 _COLOURS = {"green": "32", "red": "31", "yellow": "33", "cyan": "36"}
 # Where a sentence ends in a command to copy, by the program's name or its path.
 _COMMAND = re.compile(r"(?:(?<=:)|(?<=did you mean)) (?='?\S*reconciler\b'? )")
+# What is copied as it stands.
+_QUOTED = re.compile(r"`[^`]+`")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -81,8 +83,10 @@ def pad(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Lines of at most ``width`` columns; a word is broken only where it alone is longer."""
-    return wrap(printable(text), width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    """Lines of at most ``width`` columns; a word, or what backticks hold, is broken only where it alone is longer."""
+    whole = _QUOTED.sub(lambda command: command[0].replace(" ", "\xa0"), printable(text))
+    lines = wrap(whole, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace("\xa0", " ") for line in lines]
 
 
 def plural(count: int, noun: str) -> str:

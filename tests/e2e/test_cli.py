@@ -496,7 +496,7 @@ def test_manifests_that_change_while_apply_waits_are_told_once_at_its_end(
     assert len(jobs_at(server.base_url)) == 1
     (told,) = (line for line in ran.err.splitlines() if line.startswith("warning: "))
     assert told.startswith("warning: the manifests or training files changed meanwhile; ")
-    assert told.endswith(f"plan again: reconciler plan {fleet.root}")
+    assert told.endswith(f"plan again: reconciler plan {fleet.root} --settle 0s")
 
 
 def test_a_limit_refuses_all_and_says_the_way_on(shell: Shell, fleet: FleetDirectory) -> None:
@@ -888,7 +888,8 @@ def test_a_fleet_without_a_job_says_so_in_a_sentence(shell: Shell, fleet: FleetD
     for name in ("a", "b"):
         fleet.remove(name)
         shell("apply", fleet.root)
-    assert "declares no job; 2 names whose manifest is gone: reconciler status --all" in shell("status", fleet.root).out
+    told = f"declares no job; 2 names whose manifest is gone: reconciler status {fleet.root} --all"
+    assert told in shell("status", fleet.root).out
     assert len(shell("status", fleet.root, "--all").out.splitlines()) == 3
 
 

@@ -14,7 +14,8 @@ from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Details, Progress, statuses
 from reconciler.core.world import World
 from reconciler.render.describe import _NEXT, Description, as_data, as_text, next_words
-from tests.fakes.builders import R1, R2, desired, job, memory, record, world
+from tests.fakes.builders import R1, R2, desired, fleet, job, memory, record, world
+from tests.fakes.reviews import typed
 from tests.fakes.screens import on_screen
 from tests.fakes.situations import TABLE
 
@@ -30,7 +31,7 @@ def described(w: World, name: str = "a", events: tuple[Event, ...] = (), **more:
         previous={},
         details=Details(checkpoints=checkpoints, progress=more),
     )
-    return Description("fleet-1", found[name], NOW, w.desired.get(name), more.get("j1"), events)
+    return Description("fleet-1", found[name], NOW, typed, w.desired.get(name), more.get("j1"), events)
 
 
 def rich_job() -> Desired:
@@ -113,7 +114,7 @@ Checkpoints:
   step 40: ft:m:ckpt-step-40
   step 30: ft:m:ckpt-step-30
   step 20: ft:m:ckpt-step-20
-  and 1 more: reconciler checkpoints a
+  and 1 more: reconciler checkpoints a -d fleet
 
 What happens next:
   It trains on; the next apply or pass records it as the job of this name."""
@@ -169,12 +170,20 @@ ALL = Refusal("b", R1, "quota", 1_060, of_all=True)
         ),
         (world([job(status="succeeded")], []), "Nothing is left to do."),
         (
+            world([job("j1", "a"), job("j2", "b")], [], of=fleet(max_cancels=1)),
+            "Nothing, until its gate lets it go: `reconciler plan fleet` says which, and the way on.",
+        ),
+        (
+            world([job("j2", "up", status="failed")], [desired(model_from="up"), desired("up")]),
+            "Nothing, until up is mended: `reconciler describe up -d fleet` says why.",
+        ),
+        (
             world([], [desired()], remembers=memory(records=[record()]), missing=frozenset({"j1"})),
-            "Nothing, until the job is seen again, or a person runs `reconciler forget a`.",
+            "Nothing, until the job is seen again, or a person runs `reconciler forget a -d fleet`.",
         ),
         (
             world([], [desired()], remembers=memory(refusals={"a": OWN}, echoes=True)),
-            "A pass of `reconciler run` tries it again from 00:17 UTC on; reconciler apply tries it at once.",
+            "A pass of `reconciler run` tries it again from 00:17 UTC on; `reconciler apply fleet` tries it at once.",
         ),
         (
             world([], [desired()], remembers=memory(refusals={"a": replace(OWN, next_at=900)}, echoes=True)),
@@ -219,3 +228,29 @@ def test_a_time_that_is_not_known_is_none() -> None:
 def test_old_hyperparameters_are_shown_by_their_names() -> None:
     spec = replace(desired(), body={"model": "m", "hyperparameters": {"n_epochs": 2}})
     assert described(world([], [spec])).spec == {"model": "m", "n_epochs": 2}
+
+
+def test_a_command_is_never_broken_in_two() -> None:
+    shown = described(world([job("j1", "a"), job("j2", "b")], [], of=fleet(max_cancels=1)))
+    for width in range(30, 120):
+        assert "`reconciler plan fleet`" in as_text(shown, width=width), width
+    many = "and 1 more: reconciler checkpoints a -d fleet"
+    assert many in as_text(described(world([job()], [desired()])), width=80)
+
+
+def test_what_a_gate_says_is_said_of_the_status_and_once_of_the_conditions() -> None:
+    shown = described(world([job("j1", "a"), job("j2", "b")], [], of=fleet(max_cancels=1)))
+    assert as_text(shown, width=300).count("2 live jobs would end") == 2
+
+
+def test_why_a_job_failed_is_said_once_above_its_spec() -> None:
+    error = JobError("server_error", "the server had an error", "")
+    above = as_text(described(world([job(status="failed", error=error)], [desired()])), width=80).partition("Spec:")[0]
+    assert "Status:       failed\n" in above
+    assert above.count("the server had an error") == 1
+
+
+def test_what_an_error_is_about_stands_behind_its_sentence() -> None:
+    error = JobError("invalid_training_file", "Line 3 is no JSON.", "training_file")
+    text = as_text(described(world([job(status="failed", error=error)], [desired()])), width=120)
+    assert "Error:        invalid_training_file: Line 3 is no JSON. (training_file)\n" in text
