@@ -11,9 +11,15 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.command import Directory, command
+from reconciler.cli.command import Choice, Directory, command
 from reconciler.cli.names import COMMANDS
 from reconciler.settings import SANDBOX_DIRECTORY
+
+# The names of `sandbox.modes.MODES`, which to import would start an HTTP server's worth of modules; a test compares.
+SANDBOX_MODES = (
+    *("openai", "openai-2024", "azure", "azure-classic", "litellm", "litellm-native", "portkey", "nebius"),
+    *("llmariner", "telnyx", "bare"),
+)
 
 
 def body(name: str) -> Callable[..., Any]:
@@ -222,6 +228,13 @@ def run(*context: Any, **given: Any) -> Any:
     default=1.0,
     show_default="1",
     help="Run the jobs N times faster.",
+)
+@click.option(
+    "--mode",
+    metavar="SERVER",
+    type=Choice(SANDBOX_MODES),
+    default=SANDBOX_MODES[0],
+    help=f"Answer as this server does: {', '.join(SANDBOX_MODES)}.",
 )
 @click.option(
     "--sandbox-dir",

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from reconciler.cli import terminal
 from reconciler.errors import ReconcilerError
-from reconciler.sandbox import SandboxError, serve
+from reconciler.sandbox import MODES, SandboxError, serve
 
 
-def sandbox(port: int, host: str, speed: float, directory: Path) -> None:
+def sandbox(port: int, host: str, speed: float, mode: str, directory: Path) -> None:
     """`sandbox`, as `commands` declares it."""
     try:
-        serve(directory, host=host, port=port, speed=speed, announce=terminal.echo)
+        serve(directory, host=host, port=port, speed=speed, announce=terminal.echo, mode=MODES[mode])
     except SandboxError as error:
         raise ReconcilerError(str(error)) from error

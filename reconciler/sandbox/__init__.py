@@ -7,7 +7,8 @@ its victim proves nothing.
 
 from .app import create_app
 from .errors import SandboxError
+from .modes import MODES
 from .server import EmbeddedSandbox, serve
 from .store import Store
 
-__all__ = ["EmbeddedSandbox", "SandboxError", "Store", "create_app", "serve"]
+__all__ = ["MODES", "EmbeddedSandbox", "SandboxError", "Store", "create_app", "serve"]

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from . import method, models, scripts
 from .errors import RefusalError
 from .job import Failure, Job
+from .store import File
+from .training import MIN_EXAMPLES
 
 if TYPE_CHECKING:
+    from .mode import Mode
     from .request import JobRequest
-    from .store import File, Store
+    from .store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,21 @@ class Birth:
     seed: int
 
 
-def create(store: Store, asked: JobRequest, birth: Birth) -> Job:
+def create(store: Store, asked: JobRequest, birth: Birth, mode: Mode) -> Job:
     """Keep a new job; raise RefusalError when it names what is not there, or when its script says so."""
     script = scripts.find(suffix=asked.suffix, model=asked.model)
     if script is not None and script.refused is not None:
         raise script.refused.error()
     _check_model(store, asked.model, birth.now)
-    training = _file(store, asked.training_file, "training_file")
-    validation = _file(store, asked.validation_file, "validation_file") if asked.validation_file else None
+
+    def file(file_id: str, param: str) -> File:
+        found = _usable(store.file(file_id) if mode.uploads else _object(file_id), file_id, param)
+        if mode.is_pending(found, birth.now, birth.speed):
+            raise RefusalError(f"File '{file_id}' is not ready yet.", param=param, code="invalid_file")
+        return found
+
+    training = file(asked.training_file, "training_file")
+    validation = file(asked.validation_file, "validation_file") if asked.validation_file else None
     draft = Job(
         id=birth.id,
         created=birth.now,
@@ -53,6 +63,8 @@ def create(store: Store, asked: JobRequest, birth: Birth) -> Job:
         failure=_failure(training, validation),
         script=None if script is None else script.name,
         endless=script is not None and script.endless,
+        auto=tuple(name for name, value in asked.method.hyperparameters.items() if value == method.AUTO),
+        extra=asked.extra,
     )
     return store.add_job(draft, lambda job, has_older_twin: _scripted(job, script, has_older_twin=has_older_twin))
 
@@ -69,8 +81,12 @@ def _check_model(store: Store, model: str, now: float) -> None:
         raise models.unknown(model, status=400)
 
 
-def _file(store: Store, file_id: str, param: str) -> File:
-    file = store.file(file_id)
+def _object(name: str) -> File:
+    """A file that nobody uploads: the server finds it by its name."""
+    return File(name, 0.0, 1, name, "fine-tune", MIN_EXAMPLES, MIN_EXAMPLES, None)
+
+
+def _usable(file: File | None, file_id: str, param: str) -> File:
     if file is None:
         raise RefusalError(f"Invalid '{param}': no file '{file_id[:256]}' exists.", param=param, code="invalid_file")
     if file.purpose != "fine-tune":

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse
 
-from . import ids, paging, wire
+from . import ids, wire
 from .answers import answer, request_id
 from .errors import RefusalError
 from .store import File
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from .mode import Mode
     from .store import Store
 
 _PURPOSES = ("fine-tune", "assistants", "batch", "vision", "user_data", "evals")
@@ -35,6 +36,8 @@ _ORDERS = ("desc", "asc")
 class FileResource:
     store: Store
     clock: Callable[[], float]
+    speed: float
+    mode: Mode
 
     async def collection(self, http: Request) -> Response:
         if http.method != "POST":
@@ -64,7 +67,7 @@ class FileResource:
 
     def single(self, http: Request) -> Response:
         if http.method != "DELETE":
-            return answer(wire.file(self._file(http)))
+            return answer(self._shown(self._file(http)))
         file_id: str = http.path_params["id"]
         if not self.store.remove_file(file_id):
             _raise_not_found(file_id)
@@ -90,18 +93,24 @@ class FileResource:
             problem=dataset.problem,
         )
         self.store.add_file(file, upload.file)
-        return answer(wire.file(file))
+        location = self.mode.location.format(path="files", id=file.id)
+        return answer(self._shown(file), status=self.mode.created, location=location)
 
     def _list(self, http: Request) -> Response:
         query = http.query_params
-        page = paging.parse(query, default=10_000, maximum=10_000)
         order = query.get("order", _ORDERS[0])
         if order not in _ORDERS:
             raise RefusalError("Invalid 'order': expected asc or desc.", param="order", code="invalid_value")
         purpose = query.get("purpose")
         files = [file for file in self.store.files() if purpose in (None, file.purpose)]
-        files, has_more = paging.cut(files if order == "desc" else files[::-1], page, lambda file: file.id)
-        return answer(wire.bounded_listing([wire.file(file) for file in files], has_more=has_more))
+        files = files if order == "desc" else files[::-1]
+        files, has_more = self.mode.cut("files", files, query, lambda file: file.id)
+        page = wire.bounded_listing([self._shown(file) for file in files], has_more=has_more)
+        return answer(self.mode.listing("files", page))
+
+    def _shown(self, file: File) -> wire.Object:
+        pending = self.mode.is_pending(file, self.clock(), self.speed)
+        return self.mode.file.of({**wire.file(file), **({"status": "pending"} if pending else {})})
 
     def _file(self, http: Request) -> File:
         file_id: str = http.path_params["id"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from .ids import derived
 
@@ -65,6 +65,8 @@ class Job:
     endless: bool = False
     cancelled: float | None = None
     pauses: tuple[Pause, ...] = ()
+    auto: tuple[str, ...] = ()  # hyperparameters that were left to the server
+    extra: Mapping[str, object] = field(default_factory=dict)  # fields that only some servers have, as they show them
 
     @property
     def fine_tuned_model(self) -> str:
@@ -95,5 +97,6 @@ def load(text: str) -> Job:
         failure=failure and Failure(**failure),
         integrations=tuple(fields.pop("integrations")),
         pauses=tuple(Pause(**pause) for pause in fields.pop("pauses")),
+        auto=tuple(fields.pop("auto", ())),
         **fields,
     )

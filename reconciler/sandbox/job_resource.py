@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from starlette.concurrency import run_in_threadpool
 
-from . import creation, ids, lifecycle, paging, request, wire
+from . import creation, ids, lifecycle, request, scripts, wire
 from .answers import answer
 from .errors import RefusalError
 from .job import Pause
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from .job import Job
+    from .mode import Mode
     from .store import Store
 
 _METADATA_KEY = re.compile(r"metadata\[(.*)\]", re.DOTALL)
@@ -37,6 +38,7 @@ class JobResource:
     store: Store
     clock: Callable[[], float]
     speed: float
+    mode: Mode
 
     async def collection(self, http: Request) -> Response:
         if http.method == "POST":
@@ -45,13 +47,15 @@ class JobResource:
         return await run_in_threadpool(self._list, http.query_params)
 
     def retrieve(self, http: Request) -> Response:
-        return answer(wire.job(self._job(http), self.clock()))
+        return self._shown(self._job(http), self.clock())
 
-    def cancel(self, http: Request) -> Response:
+    async def cancel(self, http: Request) -> Response:
         def change(job: Job, now: float) -> Job:
             return replace(job, cancelled=now)
 
-        return self._change(http, "cancel", change)
+        if self.mode.body:
+            self.mode.check_body(request.object_of(await _bounded_body(http) or b"{}"))
+        return await run_in_threadpool(self._change, http, "cancel", change)
 
     def pause(self, http: Request) -> Response:
         def change(job: Job, now: float) -> Job:
@@ -70,33 +74,47 @@ class JobResource:
         return self._change(http, "resume", change)
 
     def events(self, http: Request) -> Response:
-        page = paging.parse(http.query_params, default=20, maximum=100)
         job = self._job(http)
         happened = lifecycle.events(job, self.clock())
-        events, has_more = paging.cut(happened, page, lambda event: lifecycle.event_id(job, event))
-        return answer(wire.listing([wire.event(job, event) for event in events], has_more=has_more))
+        events, has_more = self.mode.cut(
+            "events", happened, http.query_params, lambda event: lifecycle.event_id(job, event)
+        )
+        return self._listing("events", wire.listing([wire.event(job, event) for event in events], has_more=has_more))
 
     def checkpoints(self, http: Request) -> Response:
-        page = paging.parse(http.query_params, default=10, maximum=100)
         job = self._job(http)
         kept = lifecycle.checkpoints(job, self.clock())
-        saved, has_more = paging.cut(kept, page, lambda checkpoint: lifecycle.checkpoint_id(job, checkpoint))
-        return answer(wire.bounded_listing([wire.checkpoint(job, one) for one in saved], has_more=has_more))
+        saved, has_more = self.mode.cut(
+            "checkpoints", kept, http.query_params, lambda checkpoint: lifecycle.checkpoint_id(job, checkpoint)
+        )
+        page = wire.bounded_listing([wire.checkpoint(job, one) for one in saved], has_more=has_more)
+        return self._listing("checkpoints", page)
 
     def _create(self, body: bytes) -> Response:
-        birth = creation.Birth(
-            id=ids.fresh("ftjob-"),
-            now=self.clock(),
-            speed=self.speed,
-            seed=secrets.randbelow(request.MAX_SEED + 1),
-        )
-        return answer(wire.job(creation.create(self.store, request.parse(body), birth), birth.now))
+        asked = request.parse(body, self.mode)
+        now = self.clock()
+        script = scripts.find(suffix=asked.suffix, model=asked.model)
+        for _ in range(self.mode.repeats if script is not None and script.repeated else 1):
+            birth = creation.Birth(
+                id=ids.fresh("ftjob-"), now=now, speed=self.speed, seed=secrets.randbelow(request.MAX_SEED + 1)
+            )
+            job = creation.create(self.store, asked, birth, self.mode)
+        location = self.mode.location.format(path="fine_tuning/jobs", id=job.id)
+        shown = self.mode.job_of(job, wire.job(job, now), self.mode.born)
+        return answer(shown, status=self.mode.created, location=location)
 
     def _list(self, query: QueryParams) -> Response:
-        page = paging.parse(query, default=20, maximum=100)
+        page = self.mode.page("jobs", query)
         jobs, has_more = self.store.jobs(page, _filter(query))
         now = self.clock()
-        return answer(wire.listing([wire.job(job, now) for job in jobs], has_more=has_more))
+        shown = [self.mode.job_of(job, wire.job(job, now), self.mode.listed) for job in jobs]
+        return self._listing("jobs", wire.listing(shown, has_more=has_more))
+
+    def _listing(self, what: str, page: wire.Object) -> Response:
+        return answer(self.mode.listing(what, page))
+
+    def _shown(self, job: Job, now: float) -> Response:
+        return answer(self.mode.job_of(job, wire.job(job, now)))
 
     def _job(self, http: Request) -> Job:
         job_id: str = http.path_params["id"]
@@ -114,7 +132,7 @@ class JobResource:
 
         job_id: str = http.path_params["id"]
         job = self.store.change_job(job_id, change_live) or _raise_not_found(job_id)
-        return answer(wire.job(job, now))
+        return self._shown(job, now)
 
 
 def _filter(query: QueryParams) -> JobFilter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, NoReturn
 
 from . import method
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .job import Method
+    from .mode import Mode
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -36,7 +38,6 @@ _KNOWN = {
 _IGNORED_PREFIX = "x_"
 
 # Bounds of the API reference.
-_MAX_SUFFIX = 64
 MAX_SEED = 2**31 - 1
 _MAX_PAIRS = 16
 _MAX_KEY = 64
@@ -45,7 +46,7 @@ _MAX_VALUE = 512
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What a client asked for; `method` may still say `"auto"`."""
+    """What a client asked for; `method` may still say `"auto"`, `extra` is what only some servers take."""
 
     model: str
     training_file: str
@@ -55,13 +56,14 @@ class JobRequest:
     metadata: Mapping[str, str] | None
     integrations: tuple[Mapping[str, object], ...]
     method: Method
+    extra: Mapping[str, object] = dataclass_field(default_factory=dict)
 
 
-def parse(body: bytes) -> JobRequest:
+def parse(body: bytes, mode: Mode) -> JobRequest:
     """Check a create body; raise RefusalError for the first thing that is wrong with it."""
-    fields = _object(body)
+    fields = mode.taken(object_of(body))
     for name in fields:
-        if name not in _KNOWN and not name.startswith(_IGNORED_PREFIX):
+        if name not in _KNOWN | mode.extra and not name.startswith(_IGNORED_PREFIX):
             raise RefusalError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
     for name in _REQUIRED:
         if fields.get(name) is None:
@@ -70,17 +72,19 @@ def parse(body: bytes) -> JobRequest:
         model=_text(Field("model", fields["model"])) or "",
         training_file=_text(Field("training_file", fields["training_file"])) or "",
         validation_file=_text(Field("validation_file", fields.get("validation_file"))),
-        suffix=_suffix(Field("suffix", fields.get("suffix"))),
+        suffix=_suffix(Field("suffix", fields.get("suffix")), *mode.suffix),
         seed=_seed(Field("seed", fields.get("seed"))),
         metadata=_metadata(Field("metadata", fields.get("metadata"))),
         integrations=_integrations(Field("integrations", fields.get("integrations"))),
         method=method.parse(
             Field("method", fields.get("method")), Field("hyperparameters", fields.get("hyperparameters"))
         ),
+        extra={name: _recased(fields[name]) for name in sorted(mode.extra & fields.keys())},
     )
 
 
-def _object(body: bytes) -> dict[str, object]:
+def object_of(body: bytes) -> dict[str, object]:
+    """Its fields. Raises RefusalError where it is no JSON object."""
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
         # A lone surrogate is legal JSON but no legal text: it could never be sent back.
@@ -92,6 +96,11 @@ def _object(body: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise RefusalError("The body of the request must be a JSON object.", code="invalid_type")
     return value
+
+
+def _recased(value: object) -> object:
+    """As the server that has such fields writes them: `GlobalStandard` comes back as `globalStandard`."""
+    return value[:1].lower() + value[1:] if isinstance(value, str) else value
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -106,10 +115,10 @@ def _text(field: Field) -> str | None:
     return field.value
 
 
-def _suffix(field: Field) -> str | None:
+def _suffix(field: Field, shortest: int, longest: int) -> str | None:
     text = _text(field)
-    if text is not None and len(text) > _MAX_SUFFIX:
-        raise field.refusal(f"expected 1 to {_MAX_SUFFIX} characters")
+    if not shortest <= len(text or "") <= longest:
+        raise field.refusal(f"expected 1 to {longest} characters")
     return text
 
 

@@ -10,6 +10,7 @@ its name. It changes the fate of that one job and nothing else.
 |                    | succeed (the mark is the metadata key `reconciler_job`)                  |
 | `fail-file`        | the job fails in validation, code `invalid_training_file`                |
 | `slow`             | the job trains for 24 hours (divided by the speed), until it is cancelled |
+| `repeated`         | so does this one; a gateway that repeats creates makes three jobs of one |
 | `refuse-quota`     | create answers 429, code `insufficient_quota`                            |
 | `refuse-403`       | create answers 403, code `training_not_available`                        |
 | `refuse-400`       | create answers 400                                                       |
@@ -51,6 +52,7 @@ class Script:
     failure: Failure | None = None
     once: bool = False
     endless: bool = False
+    repeated: bool = False
 
 
 _SERVER_ERROR = Failure("server_error", "The server had an error while training. Please try again.", training=True)
@@ -67,6 +69,7 @@ _SCRIPTS: Mapping[str, Script] = {
             ),
         ),
         Script("slow", endless=True),
+        Script("repeated", endless=True, repeated=True),
         Script(
             "refuse-quota",
             refused=Refused(

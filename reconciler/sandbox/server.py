@@ -18,6 +18,7 @@ import uvicorn
 
 from .app import create_app
 from .errors import SandboxError
+from .modes import OPENAI
 from .store import Store
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from starlette.applications import Starlette
+
+    from .mode import Mode
 
 # A client that keeps its connection open must not keep the sandbox from stopping.
 _SHUTDOWN_SECONDS = 2
@@ -40,7 +43,7 @@ class EmbeddedSandbox:
     free one. Raises SandboxError on entry if it cannot listen or use the directory.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each a choice of whoever starts it
         self,
         directory: Path,
         *,
@@ -48,17 +51,19 @@ class EmbeddedSandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         clock: Callable[[], float] = time.time,
+        mode: Mode = OPENAI,
     ) -> None:
         self._directory = Path(directory)
         self._speed = _checked(speed)
         self._address = (host, port)
         self._clock = clock
+        self._mode = mode
         self._base_url: str | None = None
         self._stack = ExitStack()
 
     @property
     def base_url(self) -> str:
-        """Ends in `/v1`; raises SandboxError outside the `with` block."""
+        """Ends as the mode says, `/v1` by itself; raises SandboxError outside the `with` block."""
         if self._base_url is None:
             raise SandboxError("the sandbox is not running")
         return self._base_url
@@ -67,8 +72,9 @@ class EmbeddedSandbox:
         with ExitStack() as stack:
             store = stack.enter_context(Store(self._directory))
             listener = stack.enter_context(_listen(*self._address))
-            stack.enter_context(_running(create_app(store, clock=self._clock, speed=self._speed), listener))
-            self._base_url = _base_url(listener)
+            app = create_app(store, clock=self._clock, speed=self._speed, mode=self._mode)
+            stack.enter_context(_running(app, listener))
+            self._base_url = _base_url(listener, self._mode)
             self._stack = stack.pop_all()
         return self
 
@@ -77,11 +83,13 @@ class EmbeddedSandbox:
         self._stack.close()
 
 
-def serve(directory: Path, *, host: str, port: int, speed: float, announce: Callable[[str], None]) -> None:
+def serve(  # noqa: PLR0913 - each a flag
+    directory: Path, *, host: str, port: int, speed: float, announce: Callable[[str], None], mode: Mode = OPENAI
+) -> None:
     """Serve until SIGINT or SIGTERM; `announce` gets the base URL once connections are accepted."""
     with Store(directory) as store, _listen(host, port) as listener:
-        url = _base_url(listener)
-        app = create_app(store, clock=time.time, speed=_checked(speed))
+        url = _base_url(listener, mode)
+        app = create_app(store, clock=time.time, speed=_checked(speed), mode=mode)
         server = _Server(app, started=lambda: announce(url))
         with _stopping_on_signals(server):
             server.run(sockets=[listener])
@@ -159,9 +167,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _base_url(listener: socket.socket) -> str:
+def _base_url(listener: socket.socket, mode: Mode) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
+    return (f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}") + mode.base_path
 
 
 def _checked(speed: float) -> float:

@@ -68,6 +68,7 @@ def there(fleet: FleetDirectory, **spec: Any) -> list[str]:
         ["describe"],
         ["status", ".", "a"],
         ["sandbox", "--port", "99999"],
+        ["sandbox", "--mode", "nobody"],
         ["apply", ".", "--sandbox-speed", "0"],
         ["plan", ".", "--assume", "anything"],
         ["plan", ".", "--status-word", "done"],

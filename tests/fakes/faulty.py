@@ -35,7 +35,7 @@ class Request:
     @property
     def creates(self) -> bool:
         """Whether it asks for a new job."""
-        return self.method == "POST" and self.path.endswith("/fine_tuning/jobs")
+        return self.method == "POST" and self.path.partition("?")[0].endswith("/fine_tuning/jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +214,13 @@ class Proxy(FaultyServer):
 
     def __init__(self, upstream: str, fault: Fault = as_it_is) -> None:
         super().__init__(lambda request: self.fault(request, self.pass_on(request)))
-        self._address = upstream.removeprefix("http://").removesuffix("/v1")
+        self._address, _, self._path = upstream.removeprefix("http://").partition("/")
         self.fault = fault
+
+    @property
+    def base_url(self) -> str:
+        """Ends as that of the upstream."""
+        return f"{super().base_url.removesuffix('v1')}{self._path}"
 
     def pass_on(self, request: Request) -> Reply:
         """What the upstream answers."""

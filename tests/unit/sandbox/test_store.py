@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from typing import TYPE_CHECKING
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.sandbox import SandboxError, Store
+from reconciler.sandbox.job import dump, load
 
-from .builders import A_LIFE, JOBS, Api, a_clock, an_api, examples
+from .builders import A_LIFE, JOBS, Api, a_clock, a_job, an_api, examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +125,12 @@ def test_deleted_file_leaves_its_job_and_no_content(tmp_path: Path) -> None:
         api.http.delete(f"/v1/files/{job['training_file']}")
         assert list((tmp_path / "files").iterdir()) == []
         assert api.after_a_life(job["id"])["status"] == "succeeded"
+
+
+def test_job_that_an_earlier_release_kept_is_read(tmp_path: Path) -> None:
+    fields = json.loads(dump(a_job()))
+    del fields["auto"], fields["extra"]
+    assert load(json.dumps(fields)) == a_job()
 
 
 def test_unusable_directory_is_refused(tmp_path: Path) -> None:
