@@ -1,0 +1,351 @@
+"""One life of a fleet at every kind of server: the sandbox in each of its modes, over HTTP; its ledger judges.
+
+`SERVERS` says how each is reached, what identity can rest on there, and which promises are not kept there yet. Where it
+is marks or the training file's name, everything holds. Where it is the seed or the job id alone, there is never a second
+job either, and what else is lost stands in the last part (docs/servers.md has it as a table).
+"""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.names import COMMANDS
+from reconciler.sandbox import MODES, EmbeddedSandbox, Store
+from reconciler.sandbox.job import Job
+from reconciler.sandbox.lifecycle import TERMINAL, status
+from reconciler.sandbox.mode import Mode
+from tests.fakes.faulty import DROP, Proxy, once
+from tests.fakes.fleets import FleetDirectory
+from tests.fakes.shell import Ran, Shell
+from tests.unit.sandbox.builders import a_job
+
+KEY = "sk-a-key-that-must-appear-nowhere"
+NO_FILE = "identity does not rest on the training file's name yet"
+NO_COMPARISON = "the answer to a create is not compared with what was sent yet"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A mode as an operator meets it.
+
+    ``unreached``: why it cannot be called. ``lacking``: the promises that are not kept there yet, and why.
+    """
+
+    identity: str  # the strongest that it returns: marks | file | seed | id
+    flags: tuple[str, ...] = ("--provider", "compatible")
+    spec: dict[str, Any] = field(default_factory=dict)
+    unreached: str = ""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+
+# What a server with the file's name alone loses as long as only its seed is looked at.
+BY_SEED = dict.fromkeys(("change", "remove", "restore", "duplicate"), NO_FILE)
+QUERY, HEADER = "no flag adds a query yet", "no flag adds a header yet"
+
+SERVERS = {
+    "openai": Server("marks"),
+    "openai-2024": Server("file", lacking=BY_SEED | {"method": NO_COMPARISON}),
+    "azure": Server("file", ("--provider", "azure"), lacking=BY_SEED),
+    "azure-classic": Server(
+        "file", ("--provider", "azure", "--query", "api-version=2024-10-21"), unreached=QUERY, lacking=BY_SEED
+    ),
+    "litellm": Server("file", ("--provider", "litellm"), lacking=BY_SEED),
+    "litellm-native": Server(
+        "file",
+        ("--provider", "litellm", "--query", "custom_llm_provider=openai"),
+        {"extra_body": {"custom_llm_provider": "openai"}},
+        unreached=QUERY,
+        lacking=BY_SEED,
+    ),
+    "portkey": Server(
+        "file",
+        ("--header", "x-portkey-api-key=$OPENAI_API_KEY", "--header", "x-portkey-provider=$PORTKEY_PROVIDER"),
+        unreached=HEADER,
+        lacking=BY_SEED,
+    ),
+    "nebius": Server("file", lacking=BY_SEED),
+    "llmariner": Server("seed"),
+    "telnyx": Server("id", spec={"training_file": "file-on-their-side"}),
+    "bare": Server("id"),
+}
+
+
+def at(*identities: str, promise: str = "", where: Callable[[Mode], bool] = lambda _: True) -> pytest.MarkDecorator:
+    """Once in each mode of these identities; where the table says that it cannot be, or not yet, it is not."""
+    rows = []
+    for name, server in SERVERS.items():
+        if server.identity in identities and where(MODES[name]):
+            why = server.unreached or server.lacking.get(promise)
+            rows.append(pytest.param(name, marks=[pytest.mark.xfail(reason=why)] if why else []))
+    return pytest.mark.parametrize("place", rows, indirect=True)
+
+
+WHOLE = ("marks", "file")
+
+
+@dataclass
+class Place:
+    """A fleet, a server in one mode, and the commands that are run between them."""
+
+    mode: str
+    fleet: FleetDirectory
+    ledger: Store
+    base_url: str
+    shell: Shell
+
+    def __post_init__(self) -> None:
+        self.server = SERVERS[self.mode]
+        self._numbers = itertools.count(1)
+
+    def want(self, name: str = "a", **spec: Any) -> None:
+        self.fleet.job(name, **{"suffix": "bot", **self.server.spec, **spec})
+
+    def __call__(self, command: str, *arguments: object, via: Proxy | None = None) -> Ran:
+        base_url = self.base_url if via is None else via.base_url
+        return self.shell(command, self.fleet.root, "--base-url", base_url, *self.server.flags, *arguments)
+
+    def apply(self, *arguments: object, via: Proxy | None = None) -> Ran:
+        return self("apply", "--yes", "--first-run", *arguments, via=via)
+
+    def apply_elsewhere(self) -> Ran:
+        """On a machine that has never run it: without a state directory."""
+        return self.apply("--state-dir", self.fleet.root.parent / f"runner-{next(self._numbers)}")
+
+    def plan(self, *arguments: object, via: Proxy | None = None) -> list[str]:
+        """What another apply would do, and why."""
+        changes = self("plan", "-o", "json", *arguments, via=via).json["changes"]
+        return sorted(f"{change['action']} {change['reason']}" for change in changes)
+
+    @property
+    def jobs(self) -> list[str]:
+        """Every job that was ever made, the oldest first, by what became of it."""
+        now = self.shell.clock.time()
+        words = (status(job, now) for job in self.ledger.all_jobs())
+        return [word if word in TERMINAL else "live" for word in words]
+
+    def twin(self, **other: Any) -> None:
+        """Another job like the newest, made by a rival; by a person, where something about it is ``other``."""
+        newest = self.ledger.all_jobs()[-1]
+        self._keep(dataclasses.replace(newest, id="ftjob-twin", created=newest.created + 5, **other))
+
+    def make_by_hand(self, job_id: str) -> None:
+        """A job that nobody's manifest asks for."""
+        now = self.shell.clock.time()
+        self._keep(a_job(id=job_id, created=now, model="sandbox-slow", endless=True))
+
+    def _keep(self, record: Job) -> None:
+        self.ledger.add_job(record, lambda job, _: job)
+
+
+@pytest.fixture
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("PORTKEY_PROVIDER", "openai")
+    served = EmbeddedSandbox(tmp_path / "served", clock=shell.clock.time, mode=MODES[request.param])
+    with served as sandbox, Store(tmp_path / "served") as ledger:
+        yield Place(request.param, FleetDirectory(tmp_path / "fleet"), ledger, sandbox.base_url, shell)
+
+
+def losing_a_create(place: Place) -> Proxy:
+    """The first create is done, and its answer never arrives."""
+    return Proxy(place.base_url, once(DROP, lambda request: request.creates))
+
+
+def test_every_mode_has_its_row() -> None:
+    assert SERVERS.keys() == MODES.keys()
+
+
+# ── marks, or the training file's name: everything holds ─────────────────────────────────────
+
+
+@at(*WHOLE, promise="change")
+def test_a_changed_spec_replaces_its_job(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.want(rerun=1)
+    assert (place.apply().code, place.jobs) == (0, ["cancelled", "live"])
+    assert place.plan() == ["keep InProgress"]
+
+
+@at(*WHOLE, promise="remove")
+def test_a_removed_job_is_cancelled_and_no_other(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.twin(seed=1, metadata=None)  # a colleague trains on the file that we uploaded
+    place.fleet.remove("a")
+    assert (place.apply().code, place.jobs) == (0, ["cancelled", "live"])
+
+
+@at(*WHOLE, promise="restore")
+def test_a_job_that_comes_back_is_made_again(place: Place) -> None:
+    place.want()
+    place.want("b")
+    place.apply()
+    place.fleet.remove("a")
+    place.apply()
+    place.want()
+    assert (place.apply().code, sorted(place.jobs)) == (0, ["cancelled", "live", "live"])
+
+
+@at(*WHOLE, promise="remove")
+def test_a_run_without_state_removes_what_its_manifests_do_not_name(place: Place) -> None:
+    place.want()
+    place.want("b")
+    place.apply_elsewhere()
+    place.fleet.remove("a")
+    assert (place.apply_elsewhere().code, sorted(place.jobs)) == (0, ["cancelled", "live"])
+
+
+@at(*WHOLE, promise="duplicate")
+def test_of_two_the_older_is_kept(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.twin()
+    assert (place.apply().code, place.jobs) == (0, ["live", "cancelled"])
+
+
+@at("marks", "file", "seed", "id")
+def test_one_job_is_made_and_then_nothing_is_left_to_do(place: Place) -> None:
+    place.want()
+    assert (place.apply().code, place.jobs) == (0, ["live"])
+    assert place.plan() == ["keep InProgress"]
+    assert (place.apply().code, place.jobs) == (0, ["live"])
+
+
+@at("marks", "file", "seed")
+def test_a_job_whose_answer_was_lost_is_found(place: Place) -> None:
+    place.want()
+    with losing_a_create(place) as proxy:
+        assert place.apply(via=proxy).code == 0
+        assert place.plan(via=proxy) == ["keep InProgress"]
+        assert len(proxy.creates()) == 1
+    assert place.jobs == ["live"]
+
+
+@at("marks", "file", "seed")
+def test_three_runs_without_state_make_one_job(place: Place) -> None:
+    place.want()
+    codes = [place.apply_elsewhere().code for _ in range(3)]
+    assert (codes, place.jobs) == ([0, 0, 0], ["live"])
+
+
+@at("marks", "file", "seed", "id")
+def test_a_job_is_waited_for(place: Place) -> None:
+    place.want(model="gpt-4o-mini")
+    assert (place.apply("--wait").code, place.jobs) == (0, ["succeeded"])
+    (item,) = place("status", "-o", "json").json["items"]
+    assert item["job_status"] == "succeeded"
+    assert (place.apply().code, place.jobs) == (0, ["succeeded"])
+
+
+@pytest.mark.skipif("import" not in COMMANDS, reason="there is no such command yet")
+@at("marks", "file", "seed")
+def test_an_existing_job_is_imported_and_none_is_made(place: Place) -> None:
+    place.make_by_hand("ftjob-by-hand")
+    assert place("import", "ftjob-by-hand").code == 0
+    assert place("plan", "--detailed-exitcode").code == 0
+    assert (place.apply().code, place.apply_elsewhere().code, place.jobs) == (0, 0, ["live"])
+
+
+# ── gateways that do not hand on what they are asked ─────────────────────────────────────────
+
+DPO = {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 2}}}
+PAIR = {
+    "input": {"messages": [{"role": "user", "content": "q"}]},
+    "preferred_output": [{"role": "assistant", "content": "yes"}],
+    "non_preferred_output": [{"role": "assistant", "content": "no"}],
+}
+
+
+@at("file", promise="method", where=lambda mode: "method" in mode.unsent)
+def test_a_job_whose_method_was_lost_is_ended_and_not_made_again(place: Place) -> None:
+    (place.fleet.root / "data" / "pairs.jsonl").write_text(f"{json.dumps(PAIR)}\n" * 12)
+    place.want(training_file="data/pairs.jsonl", method=DPO)
+    for _ in range(2):
+        place.apply()
+    assert (place.plan(), place.jobs) == (["hold MethodLost"], ["cancelled"])
+
+
+@at("file", where=lambda mode: mode.repeats > 1)
+def test_of_the_jobs_that_a_gateway_made_of_one_create_one_is_left(place: Place) -> None:
+    place.want(model="sandbox-repeated")
+    place.apply()
+    assert sorted(place.jobs) == ["cancelled", "cancelled", "live"]
+
+
+# ── the seed, or the id alone: never a second job, and nothing is ended that only these speak for ──
+
+
+@at("seed", "id")
+def test_a_job_of_an_earlier_spec_is_named_and_left(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.want(rerun=1)
+    assert (place.apply().code, place.jobs) == (0, ["live", "live"])
+    assert place.plan() == ["hold Superseded", "keep InProgress"]
+
+
+@at("seed", "id")
+def test_a_removed_job_is_named_and_left_and_still_there_when_it_comes_back(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.fleet.remove("a")
+    assert (place.apply().code, place.plan(), place.jobs) == (0, ["hold Orphaned"], ["live"])
+    place.want()
+    assert (place.apply().code, place.plan(), place.jobs) == (0, ["keep InProgress"], ["live"])
+
+
+@at("seed", "id")
+def test_a_name_whose_manifest_is_gone_is_known_to_the_journal_alone(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.fleet.remove("a")
+    assert place.plan("--state-dir", place.fleet.root.parent / "elsewhere") == []
+    assert place.plan() == ["hold Orphaned"]
+
+
+@at("seed")
+def test_of_two_with_one_seed_none_is_ended(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.twin()
+    assert (place.apply().code, place.jobs) == (0, ["live", "live"])
+    assert place.plan() == ["hold Duplicate", "keep InProgress"]
+
+
+@at("id")
+def test_a_second_job_of_a_rival_cannot_be_told_from_anybodys(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.twin()
+    assert (place.apply().code, place.plan(), place.jobs) == (0, ["keep InProgress"], ["live", "live"])
+
+
+@at("id")
+def test_a_run_without_state_makes_no_second_job_and_says_how_to_go_on(place: Place) -> None:
+    place.want()
+    place.apply()
+    for _ in range(2):
+        ran = place.apply_elsewhere()
+        assert (ran.code, "NoIdentity" in ran.out, "policy.adopt" in ran.out) == (1, True, True)
+    assert place.jobs == ["live"]
+    assert place.apply().code == 0, "the state directory that made it goes on"
+
+
+@at("id")
+def test_a_create_whose_answer_was_lost_is_never_sent_again(place: Place) -> None:
+    place.want()
+    with losing_a_create(place) as proxy:
+        for _ in range(2):
+            assert place.apply(via=proxy).code == 1
+        assert place.plan(via=proxy) == ["hold CreateUnresolved"]
+        assert len(proxy.creates()) == 1
+    assert place.jobs == ["live"]
