@@ -16,9 +16,12 @@ from msgspec import Struct
 
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
-from reconciler.errors import UsageError
+from reconciler.core.fields import FATES
+from reconciler.errors import UsageError, escaped
+from reconciler.provider.header import fault_of_names
 from reconciler.provider.key import Key, bare
-from reconciler.provider.profile import PROFILES, Account, Assumed, Assumption
+from reconciler.provider.profile import Account, Assumed, Assumption, Auth
+from reconciler.provider.profiles import profile_of
 from reconciler.provider.request import REQUEST_DEADLINE
 
 # Longer than any server's listing lag plus the request deadline of 10 s that has been measured (A1, A2).
@@ -26,6 +29,9 @@ SETTLE_SECONDS = 30.0
 LOCK_TIMEOUT_SECONDS = 30.0
 STATE_DIRECTORY = ".reconciler"
 SANDBOX_DIRECTORY = ".sandbox"
+# Fields that the program asks with, and those that a manifest's spec holds, or the marks.
+_QUERY = frozenset({"after", "limit", "purpose"})
+_BODY = frozenset(name for name, fate in FATES.items() if fate.sent)
 _SANDBOX_KEY = "the-sandbox-takes-any-key"
 
 
@@ -38,6 +44,12 @@ class Settings(Struct, frozen=True):
     provider: ProviderName | None = None
     base_url: str | None = None
     api_key_file: Path | None = None
+    token_command: str | None = None
+    entra: bool = False
+    auth: str | None = None
+    query: tuple[tuple[str, str], ...] = ()
+    header: tuple[tuple[str, str], ...] = ()  # names, and where each value is: @FILE or $VARIABLE
+    body: tuple[tuple[str, str], ...] = ()
     sandbox_dir: Path | None = None
     sandbox_speed: float = 1.0
     settle: float | None = None
@@ -60,35 +72,64 @@ class Settings(Struct, frozen=True):
         return self.sandbox_dir or self.root / SANDBOX_DIRECTORY
 
 
-def account_of(settings: Settings, fleet: Fleet, environment: Mapping[str, str], key: Key) -> Account:
+def account_of(
+    settings: Settings, fleet: Fleet, environment: Mapping[str, str], key: Key, headers: Mapping[str, Key] | None = None
+) -> Account:
     """Where this fleet's jobs are, and whose. The ``key`` is read only where one is sent.
 
     Raises:
-        UsageError: a base URL or a key is needed and not given, or given where it has no meaning.
+        UsageError: a base URL, a key, or what the profile needs besides is not given, or given where it has no meaning.
     """
-    profile = PROFILES[settings.provider or fleet.provider]
+    profile = profile_of(settings.provider or fleet.provider)
     assumed = Assumed(frozenset(map(Assumption, settings.assume)), dict(settings.status_word))
-    given = bare(settings.base_url or "")
     if profile.name is ProviderName.SANDBOX:
-        if given:
+        if bare(settings.base_url or ""):
             raise UsageError(
                 "the sandbox is embedded and takes no --base-url; use --provider compatible for a served one"
             )
         return Account(profile, "", Key(lambda: _SANDBOX_KEY), assumed=assumed)
-    base_url = given or bare(environment.get("OPENAI_BASE_URL", "")) or profile.base_url
+    base_url = base_url_of(settings, environment) or profile.base_url
     if not base_url:
         raise UsageError(f"provider {profile.name} needs a base URL: set --base-url or OPENAI_BASE_URL")
     if not key.current() and profile.key_required:
-        raise UsageError(f"provider {profile.name} needs a key: set OPENAI_API_KEY or --api-key-file")
+        raise UsageError(f"provider {profile.name} needs a key: set OPENAI_API_KEY, --api-key-file or --token-command")
     _check_base_url(base_url)
-    return Account(
+    _check_own(settings, headers or {}, authorization=profile.authorization and not key.current())
+    account = Account(
         profile,
         base_url.rstrip("/"),
         key,
         organization=bare(environment.get("OPENAI_ORG_ID", "")),
         project=bare(environment.get("OPENAI_PROJECT_ID", "")),
         assumed=assumed,
+        auth=Auth(settings.auth) if settings.auth else None,
+        query=dict(settings.query),
+        own_headers=headers or {},
+        body=dict(settings.body),
     )
+    if missing := profile.missing(account.reach):
+        raise UsageError(missing)
+    return account
+
+
+def base_url_of(settings: Settings, environment: Mapping[str, str]) -> str:
+    """The base URL that the operator says; "" where they say none."""
+    return bare(settings.base_url or "") or bare(environment.get("OPENAI_BASE_URL", ""))
+
+
+def _check_own(settings: Settings, headers: Mapping[str, Key], *, authorization: bool) -> None:
+    """What the operator adds to requests may not replace what the program says in them."""
+    for flag, pairs, ours in (("--query", settings.query, _QUERY), ("--body", settings.body, _BODY)):
+        names = [name for name, _ in pairs]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise UsageError(f"{flag} {escaped(twice)} is given twice")
+        if taken := sorted(ours.intersection(names)):
+            raise UsageError(f"{flag} {taken[0]}: this program sets it")
+    if fault := fault_of_names(headers, authorization=authorization):
+        raise UsageError(fault)
+    for value in headers.values():
+        value.current()  # what cannot be read is an error now, and what can is redacted from here on
 
 
 def _keeps_nothing(root: Path) -> bool:
@@ -128,5 +169,10 @@ def _check_base_url(url: str) -> None:
         parts = urlsplit("")
     if not right or not url.isascii() or not url.isprintable() or set(url) & set(' "<>'):
         raise UsageError("the base URL must start with http:// or https:// and name a host")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise UsageError("the base URL must hold no user, password, query or fragment")
+    if parts.username is not None or parts.fragment:
+        raise UsageError("the base URL must hold no user, password or fragment")
+    if "?" in url:
+        raise UsageError(
+            "the base URL must hold no query: give each of its fields as --query NAME=VALUE, as in "
+            "--query api-version=2024-10-21"
+        )

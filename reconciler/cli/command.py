@@ -24,7 +24,10 @@ _OWN = "Options"
 _SECTIONS: Mapping[str, frozenset[str]] = {
     _OWN: frozenset(),
     "Manifests": frozenset({"--directory", "--root", "--prune"}),
-    "Connection": frozenset({"--provider", "--base-url", "--api-key-file", "--status-word", "--assume"}),
+    "Connection": frozenset(
+        {"--provider", "--base-url", "--api-key-file", "--token-command", "--entra", "--auth", "--query", "--header"}
+        | {"--body", "--status-word", "--assume"}
+    ),
     "State": frozenset({"--state-dir", "--settle", "--lock-timeout"}),
     "Sandbox": frozenset({"--sandbox-dir", "--sandbox-speed"}),
     "Output": frozenset({"--output", "--quiet", "--verbose", "--color", "--log-format", "--help"}),

@@ -15,7 +15,8 @@ from reconciler.cli.command import Argument, Choice, Directory
 from reconciler.cli.terminal import manner
 from reconciler.core.documents import ProviderName
 from reconciler.core.job import WORD_MEANINGS, status_meaning
-from reconciler.provider.profile import Assumption
+from reconciler.provider.header import header_of
+from reconciler.provider.profile import Assumption, Auth
 from reconciler.settings import LOCK_TIMEOUT_SECONDS, SANDBOX_DIRECTORY, STATE_DIRECTORY, Settings
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.cli.completion import Item
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_FIELD = re.compile(r"[A-Za-z0-9._~\[\]-]+")
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)")
 
 
@@ -59,6 +61,28 @@ class StatusWord(click.ParamType[tuple[str, str]]):
             return status_meaning(str(value))
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """``NAME=VALUE``, as ``read`` takes it apart; what it says of a mistake does not show what was given."""
+
+    def __init__(self, name: str, read: Callable[[str], tuple[str, str]]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The name and the rest."""
+        try:
+            return self._read(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _field(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not _FIELD.fullmatch(name) or not value.isprintable():
+        raise ValueError("write it as NAME=VALUE")
+    return name, value
 
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -145,6 +169,40 @@ connection = _all(
         metavar="FILE",
         type=click.Path(path_type=Path),
         help="Read the key from a file instead of OPENAI_API_KEY.",
+    ),
+    click.option(
+        "--token-command",
+        metavar="CMD",
+        help="Run this for a token that expires; it prints text, or JSON with token and expiresOn.",
+    ),
+    click.option("--entra", is_flag=True, help="Take a token of Microsoft Entra; needs the extra azure."),
+    click.option(
+        "--auth",
+        metavar="HOW",
+        type=Choice([auth.value for auth in Auth]),
+        help=f"Send the key as {_either([auth.value for auth in Auth])}.",
+        show_default="bearer; azure api-key",
+    ),
+    click.option(
+        "--query",
+        metavar="NAME=VALUE",
+        type=Pair("field", _field),
+        multiple=True,
+        help="Ask with this field in every request's query. May be repeated.",
+    ),
+    click.option(
+        "--header",
+        metavar="NAME=FROM",
+        type=Pair("header", header_of),
+        multiple=True,
+        help="Send this header; its value comes from @FILE or $VARIABLE. May be repeated.",
+    ),
+    click.option(
+        "--body",
+        metavar="NAME=VALUE",
+        type=Pair("field", _field),
+        multiple=True,
+        help="Send this field with every create. May be repeated.",
     ),
     click.option(
         "--status-word",

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from reconciler.cli import options
 from reconciler.cli.manifests import check_one_fleet, known_by, where
-from reconciler.cli.wiring import Service, key_for, run_context
+from reconciler.cli.wiring import Service, credentials_for, run_context
 from reconciler.core.repeats import Repeats
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace, log_problems
@@ -27,6 +27,7 @@ from reconciler.engine.follow import over
 from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
 from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped, UsageError, printable
 from reconciler.log import Log, configure
+from reconciler.provider.header import absolute
 from reconciler.provider.key import Secrets
 from reconciler.render.problems import located
 from reconciler.settings import Settings
@@ -88,6 +89,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     settings = replace(settings, state_dir=settings.state_directory.absolute())
     if settings.api_key_file is not None:
         settings = replace(settings, api_key_file=settings.api_key_file.absolute())
+    settings = replace(settings, header=tuple((name, absolute(reference)) for name, reference in settings.header))
     ours = (settings.state_directory, settings.sandbox_directory)
     reader = DirectoryReader(settings.root, time.time, ours, known_by(settings))
     if not os.path.lexists(settings.state_directory / FILE):
@@ -99,7 +101,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     pace = Pace(interval=interval, stability=stability, poll=poll)
     secrets = Secrets()
     log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose)
-    key = key_for(settings, secrets, log)
+    credentials = credentials_for(settings, secrets, log)
     with ExitStack() as stack:
         stack.enter_context(signals(wakeups, deadline=_STOP_SECONDS, woken=lambda: log.info("daemon.woken")))
         pool = stack.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="follow"))
@@ -113,7 +115,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
             )
             stack.enter_context(serving(telemetry, *address, lambda port: log.info("endpoints.started", port=port)))
             listener = telemetry
-        service = Service(clock, lambda: wakeups.stopping, over(pool), listener.requested, key)
+        service = Service(clock, lambda: wakeups.stopping, over(pool), listener.requested, credentials)
         stack.enter_context(watching(settings.root, ours, wakeups.hint, log))
         run_daemons(DaemonSetup(settings, pace, first_run, wakeups, reader, listener, service, log, place))
     log.info("daemon.stopped")

@@ -16,7 +16,7 @@ kind: Fleet
 metadata:
   name: {{name}}  # the ownership mark on every job of this fleet: keep it
 spec:
-  provider: sandbox  # trains nothing and costs nothing; then: openai | azure | litellm | compatible
+  provider: sandbox  # trains nothing and costs nothing; then: openai | azure | litellm | nebius | portkey | compatible
   # state: suspended  # touch nothing; or cancelled: cancel every live job
   # prune: false  # leave live jobs whose manifest is gone
   # expect: {{{{host: api.openai.com}}}}  # refuse to work anywhere else; also organization, project

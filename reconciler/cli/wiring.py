@@ -5,14 +5,14 @@ The commands that talk to a provider enter `run_context`. What was opened for it
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from reconciler.cli import terminal
 from reconciler.cli.voice import Logged, Silent, Voice, voice_of
@@ -23,17 +23,19 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.engine.follow import Fan, Follower
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
-from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError
+from reconciler.errors import GateRefused, ProviderError, ReconcilerError, SourceError, UsageError
 from reconciler.log import Log, Narrator, configure
 from reconciler.provider.client import OpenAIClient
+from reconciler.provider.header import headers_for
 from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment
 from reconciler.provider.port import Provider
-from reconciler.provider.profile import Account
+from reconciler.provider.profile import Account, Auth, Reach
+from reconciler.provider.profiles.azure import scope_of
 from reconciler.provider.request import RequestRecord
 from reconciler.provider.transport import DeadlineTransport
 from reconciler.render.narration import sentence
 from reconciler.render.review import header
-from reconciler.settings import SETTLE_SECONDS, Settings, account_of
+from reconciler.settings import SETTLE_SECONDS, Settings, account_of, base_url_of
 from reconciler.source.fingerprint import fingerprint
 from reconciler.source.known import Known
 from reconciler.source.leftovers import leftovers_of
@@ -69,14 +71,47 @@ class Service(Struct, frozen=True):
     stopping: Callable[[], bool]
     fan: Fan
     on_request: Callable[[RequestRecord], None]
+    credentials: "Credentials"
+
+
+class Credentials(Struct, frozen=True):
+    """What is secret of the operator's: the key, and the values of headers."""
+
     key: Key
+    headers: Mapping[str, Key] = field(default_factory=dict)
 
 
-def key_for(settings: Settings, secrets: Secrets, log: Log) -> Key:
-    """The operator's key, for as long as this process lives: a pipe gives it once, and none is ever logged."""
-    if settings.api_key_file is None:
+def credentials_for(settings: Settings, secrets: Secrets, log: Log) -> "Credentials":
+    """The operator's key and headers, for as long as this process lives: a pipe gives one once, and none is logged.
+
+    Raises:
+        UsageError: several keys are named, or a command that is none.
+    """
+    return Credentials(_key_for(settings, secrets, log), headers_for(settings.header, os.environ, secrets, log))
+
+
+def _key_for(settings: Settings, secrets: Secrets, log: Log) -> Key:
+    named = {
+        "--api-key-file": settings.api_key_file is not None,
+        "--token-command": settings.token_command is not None,
+        "--entra": settings.entra,
+    }
+    given = [flag for flag, is_given in named.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} each name a key: give one of them")
+    if settings.api_key_file is not None:
+        return KeyFile(settings.api_key_file, secrets, log)
+    if not given:
         return Key(partial(key_of_environment, os.environ), secrets)
-    return KeyFile(settings.api_key_file, secrets, log)
+    # Imported here: only a token that expires needs to run a command.
+    from reconciler.provider.token_command import TokenCommand, command_of, entra_command  # noqa: PLC0415
+
+    if settings.entra:
+        if settings.auth == Auth.API_KEY:
+            raise UsageError("a token of Microsoft Entra is sent as a Bearer, never as api-key: --entra without --auth")
+        scope = scope_of(Reach(base_url_of(settings, os.environ)))
+        return TokenCommand(entra_command(scope), secrets, log, flag="--entra")
+    return TokenCommand(command_of(settings.token_command or ""), secrets, log)
 
 
 @contextmanager
@@ -105,9 +140,10 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
     fleet = snapshot.fleet
     if fleet is None:
         raise SourceError([str(problem) for problem in snapshot.problems])
-    secrets = service.key.secrets if service else Secrets()
+    secrets = service.credentials.key.secrets if service else Secrets()
     log, voice = _speaking(settings, clock, secrets, daemon=service is not None)
-    account = account_of(settings, fleet, os.environ, service.key if service else key_for(settings, secrets, log))
+    own = service.credentials if service else credentials_for(settings, secrets, log)
+    account = account_of(settings, fleet, os.environ, own.key, own.headers)
     _check_expected(fleet, account)
     log = log.bind(fleet=fleet.name)
     with ExitStack() as stack:
@@ -132,6 +168,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             follower=Follower(provider, journal, service.fan) if service else None,
             stopping=service.stopping if service else lambda: False,
             keep_known=known.save if known and writes else lambda: None,
+            objection=lambda desired: account.objection(desired.body, desired.extra_body),
         )
         settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
         reconciler = Reconciler(ports, settle=settle, prune=settings.prune, every_backoff=every_backoff)

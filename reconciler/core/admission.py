@@ -102,6 +102,11 @@ def _row_14_refused(slot: Slot) -> Wait | None:
     return _wait(slot, slot.create.reason, later) if later else None
 
 
+def _row_14_objection(slot: Slot) -> Wait | None:
+    objection = slot.case.world.objections.get(slot.case.name)
+    return _wait(slot, Reason.CREATE_REJECTED, f"not sent: {objection}") if objection else None
+
+
 def _row_14_no_identity(slot: Slot) -> Wait | None:
     case, memory = slot.case, slot.case.world.memory
     if memory.echoes:
@@ -149,6 +154,7 @@ def _row_16_capacity(slot: Slot) -> Wait | None:
 
 ADMISSION: tuple[Callable[[Slot], Wait | None], ...] = (
     _row_13_upstream,
+    _row_14_objection,
     _row_14_refused,
     _row_14_no_identity,
     _row_15_previous,

@@ -17,7 +17,7 @@ _WANDB_KEY = (
     "the provider holds the key of W&B in the settings of your organization"
 )
 _URL = "no base URL is read from a manifest: set OPENAI_BASE_URL or --base-url"
-_HEADERS = "no headers are read from a manifest: the program sends the key's own (OPENAI_API_KEY or --api-key-file)"
+_HEADERS = "no headers are read from a manifest: set --header; the key comes from OPENAI_API_KEY or --api-key-file"
 _PROXY = "no proxy is read from a manifest: set HTTPS_PROXY or HTTP_PROXY"
 _ORGANIZATION = "the organization comes from OPENAI_ORG_ID; the Fleet's spec.expect.organization refuses any other"
 _PROJECT = "the project comes from OPENAI_PROJECT_ID; the Fleet's spec.expect.project refuses any other"

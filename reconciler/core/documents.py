@@ -22,6 +22,8 @@ class ProviderName(StrEnum):
     OPENAI = "openai"
     AZURE = "azure"
     LITELLM = "litellm"
+    NEBIUS = "nebius"
+    PORTKEY = "portkey"
     COMPATIBLE = "compatible"
     SANDBOX = "sandbox"
 

@@ -30,6 +30,7 @@ class World(Struct, frozen=True, dict=True):
     ``approved_ahead`` are the `Ahead` jobs that a person agreed to retire.
     ``gaps`` are places of the directory that could hold a name and hold nothing: why nothing is gone for certain.
     ``leftovers`` are names without a manifest, and the file that may still hold each.
+    ``objections`` are names whose spec is not sent to this server, and why: it would train something else.
     """
 
     fleet: Fleet
@@ -45,6 +46,7 @@ class World(Struct, frozen=True, dict=True):
     approved_ahead: frozenset[str] = frozenset()
     gaps: tuple[str, ...] = ()
     leftovers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    objections: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     prune: bool = True
 
     def owns(self, job: Job) -> bool:

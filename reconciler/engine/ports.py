@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from msgspec import Struct
 
 from reconciler.clock import Clock
+from reconciler.core.desired import Desired
 from reconciler.core.documents import TrainingFile
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.follow import Follower
@@ -25,7 +26,8 @@ class Ports(Struct, frozen=True):
     ``leftovers`` looks for files that may still hold names without a manifest (as `leftovers_of`). ``pass_lock``
     is the lock that each pass on one state directory holds. ``follower`` is for a daemon, which
     reads the events of live jobs; ``stopping`` says whether nothing more should be sent. ``keep_known`` writes down
-    what was read of the manifests, for the next reading to be faster.
+    what was read of the manifests, for the next reading to be faster. ``objection`` says why a spec is not sent to
+    this server; "" where nothing speaks against it.
     """
 
     provider: Provider
@@ -40,3 +42,4 @@ class Ports(Struct, frozen=True):
     follower: Follower | None = None
     stopping: Callable[[], bool] = lambda: False
     keep_known: Callable[[], None] = lambda: None
+    objection: Callable[[Desired], str] = lambda _: ""

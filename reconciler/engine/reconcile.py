@@ -243,6 +243,7 @@ class Reconciler:
             prune=self._prune,
             gaps=tuple(f"{gap.path}: {gap.message}" for gap in snapshot.gaps),
             leftovers=leftovers(self._ports, snapshot, listed, fleet, last_seen),
+            objections={d.name: why for d in snapshot.desired.values() if (why := self._ports.objection(d))},
         )
         asked = self._doubted(world, watch)
         world = self._looked_up(world, asked)

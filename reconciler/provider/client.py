@@ -38,6 +38,7 @@ class OpenAIClient:
         ``on_request`` gets every request that is over, ``on_pause`` every wait before one: seconds, and why.
         """
         self._words = account.assumed.words
+        self._body = account.body
         self._sender = Sender(
             account, transport=transport, clock=clock, random=random, on_request=on_request, on_pause=on_pause
         )
@@ -51,7 +52,7 @@ class OpenAIClient:
 
     def create_job(self, body: Mapping[str, object]) -> Job:
         """Send one POST; never again, whatever happens."""
-        return self._sender.write(WriteRequest("create", "/fine_tuning/jobs", body), self._job)
+        return self._sender.write(WriteRequest("create", "/fine_tuning/jobs", {**body, **self._body}), self._job)
 
     def list_jobs(self) -> tuple[Job, ...]:
         """Every job of the account, page by page; complete, or it raises."""
@@ -59,7 +60,8 @@ class OpenAIClient:
         return tuple({job.id: job for page in self.job_pages() for job in page.jobs}.values())
 
     def job_pages(self) -> Iterator[JobPage]:
-        """The pages of that listing, each asked for when it is wanted."""
+        """The pages of that listing, each asked for when it is wanted. A pass begins with it: with a key that lasts."""
+        self._sender.before_pass()
         read = ReadRequest("list", "/fine_tuning/jobs", all_jobs=True)
         return starmap(JobPage, self._listings.pages(read, self._job, lambda job: job.id))
 

@@ -1,8 +1,8 @@
 """The API key, as people and platforms hand it over: an environment variable, or a file that is rotated.
 
-`cli.wiring` makes the `Key`, `sender` asks it before each request. What quoting, line ends and encodings leave around
-a key is taken off; what can be no key is refused with what it seems to be. No message shows a key, or a path that may
-be one.
+`cli.wiring` makes the `Key`, `sender` asks it before each request; `token_command` and `header` hold theirs as one.
+What quoting, line ends and encodings leave around a key is taken off; what can be no key is refused with what it seems
+to be. No message shows a key, or a path that may be one.
 """
 
 import os
@@ -57,6 +57,8 @@ class Secrets:
 class Key:
     """A key that stays as it is, read when it is asked for; "" is none. Safe to use from several threads."""
 
+    token = False  # whether it is an OAuth token, which is shown as one whatever the profile does with keys
+
     def __init__(self, read: Callable[[], str], secrets: Secrets | None = None) -> None:
         self.secrets = secrets or Secrets()
         self._read = read
@@ -67,63 +69,103 @@ class Key:
         self.secrets.add(key)
         return key
 
-    def renewed(self) -> str:
-        """The key after the server refused the one that it was sent (401)."""
+    def held(self) -> str:
+        """The key for a write, for which nothing that takes time is done."""
         return self.current()
+
+    def before_pass(self) -> None:
+        """Have a key that lasts for a while, before anything of a pass is sent."""
+
+    def refused(self, key: str) -> None:
+        """The server refused this one (401): have another for the requests that follow, if there is another."""
+        del key
+
+    def renewed(self, refused: str) -> str:
+        """The key after the server refused that one, for the same read once more."""
+        self.refused(refused)
+        return self.current()
+
+
+class LastGood:
+    """What is logged of a key that cannot be had anew, while the one before is used: once, and as long as it lasts."""
+
+    def __init__(self, log: Log, now: Callable[[], float]) -> None:
+        self._log = log
+        self._now = now
+        self._troubles = Repeats()
+
+    def met(self, error: UsageError) -> None:
+        """It could not be had again."""
+        self._troubles = troubles = self._troubles.met({"key": str(error)}, self._now())
+        if troubles.said:
+            facts = troubles.facts("key")
+            self._log.warning("key.unreadable", error=f"{error}; the key that was read before is used", **facts)
+
+    def mended(self, *, changed: bool, **facts: str) -> None:
+        """It could."""
+        self._troubles = troubles = self._troubles.met({}, self._now())
+        if changed:
+            self._log.info("key.changed", **facts)
+        elif troubles.over:
+            self._log.info("key.readable", **facts, **troubles.facts("key"))
 
 
 class KeyFile(Key):
     """A key in a file, which is read again when the file changes, and after a 401.
 
     Whoever rotates it may remove, empty or half write it for a moment: the last good key stays meanwhile, which is
-    logged, and again as long as it lasts. A pipe is read once.
+    logged, and again as long as it lasts. A pipe is read once. ``source`` is what the file may hold.
     """
 
-    def __init__(self, path: Path, secrets: Secrets, log: Log, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        secrets: Secrets,
+        log: Log,
+        now: Callable[[], float] = time.monotonic,
+        source: "Source | None" = None,
+    ) -> None:
         super().__init__(lambda: self._key, secrets)
         self._path = path
-        self._log = log
+        self._source = source or API_KEY_FILE
+        self._last_good = LastGood(log, now)
         self._lock = threading.Lock()
         self._key = ""
         self._stamp: _Stamp | None = None
-        self._now = now
-        self._unreadable = Repeats()
 
     def current(self) -> str:
         """The key for the next request; the file is looked at. Raises UsageError where it never held one."""
         with self._lock:
             if not self._key:  # at the start there is no other to go on with
-                self._take(read_key(self._path))
+                self._take(read_key(self._path, self._source))
             elif self._stamp is not None and self._stamp != _stamp_at(self._path):
                 self._read_again()
             return self._key
 
-    def renewed(self) -> str:
-        """The key after a 401: read anew, as not every file system shows a change at once."""
+    def refused(self, key: str) -> None:
+        """Read anew, as not every file system shows a change at once."""
+        del key
         with self._lock:
             if self._stamp is not None:
                 self._read_again()
-            return self._key
+
+    def renewed(self, refused: str) -> str:
+        """What was read anew."""
+        self.refused(refused)
+        return self._key
 
     def _read_again(self) -> None:
         before = self._key
         try:
-            self._take(read_key(self._path))
+            self._take(read_key(self._path, self._source))
         except UsageError as error:
-            self._unreadable = troubles = self._unreadable.met({"key": str(error)}, self._now())
-            if troubles.said:
-                facts = troubles.facts("key")
-                self._log.warning("key.unreadable", error=f"{error}; the key that was read before is used", **facts)
+            self._last_good.met(error)
         else:
-            self._unreadable = troubles = self._unreadable.met({}, self._now())
-            file = escaped(str(self._path))
-            if self._key != before:
-                self._log.info("key.changed", file=file)
-            elif troubles.over:
-                self._log.info("key.readable", file=file, **troubles.facts("key"))
+            self._last_good.mended(changed=self._key != before, file=escaped(str(self._path)))
 
     def _take(self, found: "_Found") -> None:
-        self.secrets.add(found.key)
+        for secret in self._source.secrets(found.key):
+            self.secrets.add(secret)
         self._key, self._stamp = found
 
 
@@ -197,7 +239,22 @@ def key_of_environment(environment: Mapping[str, str]) -> str:
         raise UsageError(f"OPENAI_API_KEY: {error}") from error
 
 
-def read_key(path: Path, *, patience: float = _PIPE_SECONDS) -> _Found:
+class Source(NamedTuple):
+    """What a file may hold: how a text is read as it, how the option is said, and what of it is secret."""
+
+    flag: str
+    what: str
+    read: Callable[[str], str]
+    secrets: Callable[[str], tuple[str, ...]]
+    otherwise: str  # what to do with a value that was given for the file's name
+
+
+API_KEY_FILE = Source(
+    "--api-key-file", "key", key_of, lambda key: (key,), "takes a file's name (a key itself goes into OPENAI_API_KEY)"
+)
+
+
+def read_key(path: Path, source: Source = API_KEY_FILE, *, patience: float = _PIPE_SECONDS) -> _Found:
     """The key in a file, or in a pipe of the shell's (`/dev/stdin`, `<(command)`) that ends within ``patience`` s.
 
     Raises:
@@ -207,12 +264,12 @@ def read_key(path: Path, *, patience: float = _PIPE_SECONDS) -> _Found:
         with _opened(path) as descriptor:
             # Taken before the content: a change while it is read shows in the next stamp.
             stamp = _stamp_of(os.fstat(descriptor))
-            key = key_of(_decoded(_content(descriptor, path, patience)))
+            key = source.read(_decoded(_content(descriptor, path, patience)))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"{_shown(path)}: {why}") from None  # a decoder's error holds what it could not decode
+        raise UsageError(f"{_shown(path, source)}: {why}") from None  # a decoder's error holds what it could not decode
     if not key:
-        raise UsageError(f"{_shown(path)}: it holds no key")
+        raise UsageError(f"{_shown(path, source)}: it holds no {source.what}")
     return _Found(key, stamp)
 
 
@@ -256,8 +313,8 @@ def _decoded(content: bytes) -> str:
         raise ValueError("it is not UTF-8 text") from None
 
 
-def _shown(path: Path) -> str:
+def _shown(path: Path, source: Source) -> str:
     """The option as it was given, but for a path that may be the key itself."""
     if _KEY_FOR_A_PATH.fullmatch(str(path)):
-        return "--api-key-file takes a file's name (a key itself goes into OPENAI_API_KEY)"
-    return f"--api-key-file {escaped(str(path))}"
+        return f"{source.flag} {source.otherwise}"
+    return f"{source.flag} {escaped(str(path))}"

@@ -1,17 +1,18 @@
 """How a kind of server is reached, and one account of one server.
 
 `settings` makes one `Account` a command; the client, the gates, the journal's identity and every message take from it
-where requests go and whose they are. A profile is data and small functions: a new kind of server is a word of
-`ProviderName` and a row of `PROFILES`. Nothing else asks which kind a server is, but for the sandbox, which runs in
-this process.
+where requests go and whose they are. A `Profile` is data and small functions, in a module of `profiles` that is named
+after it. Nothing else asks which kind a server is, but for the sandbox, which runs in this process. A profile sends
+nothing and reads no key: it says what an operator still has to say, and which specs its server would not train.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct, field
 
@@ -22,43 +23,55 @@ from reconciler.provider.key import Key
 from reconciler.provider.message import PORTS, base_of
 
 _SAFE_HEADER = re.compile(r"[\x21-\x7e]+")
+# A JSON Web Token (RFC 7519), as Microsoft Entra issues them; no key of Azure's looks like one.
+_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
-def bearer(key: str) -> dict[str, str]:
-    """RFC 6750."""
-    return {"Authorization": f"Bearer {key}"}
+class Auth(StrEnum):
+    """How a key is shown (``--auth``). A token of Microsoft Entra is always shown as `BEARER`."""
+
+    BEARER = "bearer"  # Authorization: Bearer, RFC 6750
+    API_KEY = "api-key"  # Azure's own header
+
+    def headers(self, key: str) -> dict[str, str]:
+        """The header that shows this key."""
+        return {"api-key": key} if self is Auth.API_KEY else {"Authorization": f"Bearer {key}"}
 
 
-def api_key(key: str) -> dict[str, str]:
-    """Azure's own header."""
-    return {"api-key": key}
+class Reach(Struct, frozen=True):
+    """What the operator says of the way to a server. ``headers``: the names of their own, in lower case."""
+
+    base_url: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: frozenset[str] = frozenset()
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.base_url).path.rstrip("/")
 
 
 class Profile(Struct, frozen=True):
     """How one kind of server differs from another before the first request is sent.
 
-    ``base_url`` None: the operator must give one. ``auth`` makes the headers that show a key; without a key it is not
-    called. ``query`` and ``headers`` go with every request.
+    ``base_url`` None: the operator must give one. ``auth`` is how a key is shown where the operator does not say.
+    ``authorization``: an operator without a key may set this header themselves. ``routes`` are fields of the query and
+    headers that choose another server behind this one. ``missing`` says what the operator has to say besides, ``body``
+    makes the fields of every POST, ``objection`` says why a spec is not sent there; "" where there is nothing to say.
     """
 
     name: ProviderName
     base_url: str | None = None
     key_required: bool = True
-    auth: Callable[[str], Mapping[str, str]] = bearer
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-PROFILES: Mapping[ProviderName, Profile] = {
-    profile.name: profile
-    for profile in (
-        Profile(ProviderName.OPENAI, base_url="https://api.openai.com/v1"),
-        Profile(ProviderName.AZURE, auth=api_key),
-        Profile(ProviderName.LITELLM, key_required=False),
-        Profile(ProviderName.COMPATIBLE, key_required=False),
-        Profile(ProviderName.SANDBOX),
-    )
-}
+    auth: Auth = Auth.BEARER
+    authorization: bool = False
+    routes: frozenset[str] = frozenset()
+    missing: Callable[[Reach], str] = lambda _reach: ""
+    body: Callable[[Reach], Mapping[str, str]] = lambda _reach: {}
+    objection: Callable[[Reach, Mapping[str, object]], str] = lambda _reach, _spec: ""
 
 
 class Assumption(StrEnum):
@@ -79,6 +92,8 @@ class Assumed(Struct, frozen=True):
 class Account:
     """Where the jobs are, whose they are, and what is said of the server. The sandbox's ``base_url`` is made at start.
 
+    ``query`` and ``own_headers`` are the operator's, and go with every request; ``body`` with every create.
+
     Raises:
         UsageError: a value cannot be a header (the message does not show it).
     """
@@ -89,6 +104,10 @@ class Account:
     organization: str = ""
     project: str = ""
     assumed: Assumed = dataclass_field(default_factory=Assumed)
+    auth: Auth | None = None
+    query: Mapping[str, str] = dataclass_field(default_factory=dict)
+    own_headers: Mapping[str, Key] = dataclass_field(default_factory=dict, repr=False)
+    body: Mapping[str, str] = dataclass_field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -107,8 +126,18 @@ class Account:
 
     @property
     def server(self) -> str:
-        """What memory and approvals belong to: the base URL, or `sandbox`, whose port changes with every run."""
-        return "sandbox" if self.sandbox else self.base_url
+        """What memory and approvals belong to: the base URL, or `sandbox`, whose port changes with every run.
+
+        A gateway leads to several servers: what chooses one of them is part of it, a header's value as its digest.
+        """
+        if self.sandbox:
+            return "sandbox"
+        chosen = {name: value for name, value in self.query.items() if name in self.profile.routes} | {
+            name: hashlib.sha256(value.current().encode()).hexdigest()[:12]
+            for name, value in self.own_headers.items()
+            if name.lower() in self.profile.routes
+        }
+        return f"{self.base_url}?{urlencode(sorted(chosen.items()))}" if chosen else self.base_url
 
     @property
     def host(self) -> str:
@@ -121,14 +150,43 @@ class Account:
         parts = urlsplit(self.base_url)
         return None if self.sandbox else parts.port or PORTS[parts.scheme]
 
+    @property
+    def reach(self) -> Reach:
+        """As its profile judges it."""
+        return Reach(self.base_url, self.query, frozenset(name.lower() for name in self.own_headers))
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What every POST to this server carries besides what is asked."""
+        return self.profile.body(self.reach)
+
+    def objection(self, body: Mapping[str, object], extra_body: Mapping[str, object]) -> str:
+        """Why a create with these fields of a manifest is not sent here; "" where nothing speaks against it."""
+        own = sorted({*self.body, *self.fields} & extra_body.keys())
+        if own:
+            return f"extra_body sets {own[0]}, which the operator says here: take it out of the manifest"
+        return self.profile.objection(self.reach, body)
+
     def headers(self, key: str) -> dict[str, str]:
         """What every request carries, with this ``key`` of the account's."""
-        whose = {"OpenAI-Organization": self.organization, "OpenAI-Project": self.project}
         return {
-            "User-Agent": f"finetune-reconciler/{__version__}",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            **self.profile.headers,
-            **(self.profile.auth(key) if key else {}),
-            **{name: value for name, value in whose.items() if value},
+            **standard_headers(self.organization, self.project),
+            **(self._shown(key) if key else {}),
+            **{name: value.current() for name, value in self.own_headers.items()},
         }
+
+    def _shown(self, key: str) -> dict[str, str]:
+        if _JWT.fullmatch(key):
+            return Auth.BEARER.headers(key)
+        return (self.auth or (Auth.BEARER if self.key.token else self.profile.auth)).headers(key)
+
+
+def standard_headers(organization: str, project: str) -> dict[str, str]:
+    """What is sent whatever the key is."""
+    whose = {"OpenAI-Organization": organization, "OpenAI-Project": project}
+    return {
+        "User-Agent": f"finetune-reconciler/{__version__}",
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        **{name: value for name, value in whose.items() if value},
+    }

@@ -42,19 +42,24 @@ class Sender:
         self._on_pause = on_pause
         self._key = account.key
         self._headers = account.headers
-        self._query = account.profile.query
+        self._query = account.query
+        self._fields = account.fields
         self._answers = Answers(account.base_url, account.key.secrets, clock)
         self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
         self._origin, self._base = base_of(account.base_url)
 
+    def before_pass(self) -> None:
+        """Have a key that lasts for a while."""
+        self._key.before_pass()
+
     def send_once(self, write: WriteRequest) -> HttpResponse:
         """One POST, whatever comes back. Raises `OutcomeUnknown` where it may have taken effect."""
-        key = self._key.current()
+        key = self._key.held()
         try:
             return self._exchange(write, key)
         except Refused as error:
             if error.status == UNAUTHORIZED:
-                self._key.renewed()  # for the requests that follow
+                self._key.refused(key)
             raise
 
     def write(self, write: WriteRequest, parse: Callable[[object], _T]) -> _T:
@@ -90,7 +95,7 @@ class Sender:
         except Refused as error:
             if error.status != UNAUTHORIZED:
                 raise
-            renewed = self._key.renewed()
+            renewed = self._key.renewed(key)
             if renewed == key:
                 raise
         return self._exchange(read, renewed)
@@ -134,10 +139,10 @@ class Sender:
             case ReadRequest(params=params):
                 query = {**query, **params}
             case WriteRequest(upload=(name, data)):
-                kind, content = form_body({"purpose": "fine-tune"}, (name, data))
+                kind, content = form_body({"purpose": "fine-tune", **self._fields}, (name, data))
                 seconds = len(data) / _UPLOAD_BYTES_PER_SECOND
-            case WriteRequest(body=body) if body is not None:
-                kind, content = json_body(body)
+            case WriteRequest(body=body) if body is not None or self._fields:
+                kind, content = json_body({**(body or {}), **self._fields})
         headers = {"Host": self._origin.netloc, **self._headers(key)}
         if request.method == WriteRequest.method:
             headers |= {"Content-Length": str(len(content))} | ({"Content-Type": kind} if kind else {})

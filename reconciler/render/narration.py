@@ -16,7 +16,7 @@ _SENTENCES: Mapping[str, str] = {
     "job.ended": "✗ {job}: job {job_id} was {status} (by {ended_by})",
     "create.resolved": "  {job}: the create whose answer was lost is resolved: {found}",
     "metadata.not_echoed": "! this server does not return the metadata of job {job_id}; a job is recognised by less",
-    "key.unreadable": "! the key file cannot be read: {error}",
+    "key.unreadable": "! the key cannot be read: {error}",
     "checkpoints.unavailable": "! the checkpoints of job {job_id} cannot be read: {error}",
     "watch.failed": "! the directory cannot be watched: {error}",
 }

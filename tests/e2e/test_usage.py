@@ -168,7 +168,8 @@ def test_every_example_works(shell: Shell, fleet: FleetDirectory, name: str) -> 
 SPOKEN = frozenset({"--quiet", "--verbose", "--color"})
 FORM = frozenset({"--output"})
 READS = frozenset(
-    {"--root", "--provider", "--base-url", "--api-key-file", "--status-word", "--assume"}
+    {"--root", "--provider", "--base-url", "--api-key-file", "--token-command", "--entra", "--auth", "--query"}
+    | {"--header", "--body", "--status-word", "--assume"}
     | {"--state-dir", "--sandbox-dir", "--sandbox-speed", "--log-format"}
 )
 NAMED = SPOKEN | FORM | READS | {"--directory"}
@@ -292,6 +293,8 @@ VALUES = {
     "float": "0.5",
     "duration": "30s",
     "word": "done=succeeded",
+    "field": "api-version=preview",
+    "header": "x-token=$X_TOKEN",
     "path": "x",
     "directory": ".",
     "text": "x",
@@ -409,7 +412,10 @@ def test_what_is_no_directory_is_wrong_usage(shell: Shell, fleet: FleetDirectory
         ("apply fleet --zzzzzz", "No such option '--zzzzzz'\n"),
         ("plan -o jsno", "'jsno' is not one of text, json, yaml, markdown; did you mean json?"),
         ("plan -o xml", "'xml' is not one of text, json, yaml, markdown\n"),
-        ("plan --provider openia", "'openia' is not one of openai, azure, litellm, compatible, sandbox; did you mean"),
+        (
+            "plan --provider openia",
+            "'openia' is not one of openai, azure, litellm, nebius, portkey, compatible, sandbox; did you mean",
+        ),
         ("events", "Missing argument 'NAME'"),
         ("events fleet tone", "the directory is given as -d: reconciler events tone -d fleet"),
         ("events tone fleet", "the directory is given as -d: reconciler events tone -d fleet"),

@@ -9,7 +9,8 @@ from reconciler.core.job import Marks
 from reconciler.errors import ProviderError
 from reconciler.provider.client import OpenAIClient
 from reconciler.provider.key import Key
-from reconciler.provider.profile import PROFILES, Account
+from reconciler.provider.profile import Account
+from reconciler.provider.profiles import profile_of
 from reconciler.provider.transport import DeadlineTransport
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import Answer, FaultyServer, Reply, reply
@@ -42,7 +43,7 @@ def a_key(key: str | Key) -> Key:
 def an_account(base_url: str, key: Key | None = None, **account: Any) -> Account:
     """An account of a server that is compatible, unless it says another profile."""
     return Account(
-        **{"profile": PROFILES[ProviderName.COMPATIBLE], "key": key or a_key(KEY), **account}, base_url=base_url
+        **{"profile": profile_of(ProviderName.COMPATIBLE), "key": key or a_key(KEY), **account}, base_url=base_url
     )
 
 

@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.cli.running import DaemonSetup, run_daemons
-from reconciler.cli.wiring import Service
+from reconciler.cli.wiring import Credentials, Service
 from reconciler.core.body import create_body
 from reconciler.core.desired import Desired
 from reconciler.core.gates import Permission
@@ -459,7 +459,7 @@ def _run_scripted(fleet: FleetDirectory, settings: Settings, *steps: Callable[[]
             super().wait(seconds)
 
     wakeups = Ticking(*steps)
-    service = Service(clock, lambda: wakeups.stopping, in_turn, lambda _: None, Key(str))
+    service = Service(clock, lambda: wakeups.stopping, in_turn, lambda _: None, Credentials(Key(str)))
     run_daemons(
         DaemonSetup(
             settings,

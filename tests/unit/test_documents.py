@@ -31,7 +31,7 @@ def test_a_cancel_limit_is_a_count_or_a_share(limit: object) -> None:
         fleet({"provider": "openai", "limits": {"max_cancels": limit}})
 
 
-@pytest.mark.parametrize("provider", ["openai", "azure", "litellm", "compatible", "sandbox"])
+@pytest.mark.parametrize("provider", ["openai", "azure", "litellm", "nebius", "portkey", "compatible", "sandbox"])
 def test_the_providers_that_are_known(provider: str) -> None:
     assert fleet({"provider": provider, "state": "active"}) == Fleet("f", ProviderName(provider))
 

@@ -17,6 +17,10 @@ from reconciler.cli.invocation import approving, typed
         (["--state-dir", "a dir"], "reconciler apply fleet --state-dir 'a dir'"),
         (["--assume", "empty-listing", "-o", "json", "-q"], "reconciler apply fleet --assume empty-listing"),
         (["--status-word", "done=succeeded"], "reconciler apply fleet --status-word done=succeeded"),
+        (
+            ["--query", "api-version=1", "--header", "x-a=$A", "--header", "x-b=@b", "--token-command", "op read x"],
+            "reconciler apply fleet --token-command 'op read x' --query api-version=1 --header 'x-a=$A' --header x-b=@b",
+        ),
         (["--detailed-exitcode"], "reconciler apply fleet"),
     ],
 )

@@ -754,7 +754,7 @@ IN_A_JOB = [
         "headers",
         JOB + "  model: m\n  training_file: file-1\n  headers: {Authorization: Bearer abcdefghijklmnop}\n",
         [
-            "8:3: spec.headers: no headers are read from a manifest: the program sends the key's own (OPENAI_API_KEY or --api-key-file)"
+            "8:3: spec.headers: no headers are read from a manifest: set --header; the key comes from OPENAI_API_KEY or --api-key-file"
         ],
     ),
     (
@@ -896,14 +896,14 @@ IN_A_FLEET = [
         "provider misspelt",
         FLEET_HEAD + "  provider: opneai\n",
         [
-            "5:3: spec.provider: must be 'openai', 'azure', 'litellm', 'compatible' or 'sandbox', not opneai; did you mean openai?"
+            "5:3: spec.provider: must be 'openai', 'azure', 'litellm', 'nebius', 'portkey', 'compatible' or 'sandbox', not opneai; did you mean openai?"
         ],
     ),
     (
         "provider in capitals",
         FLEET_HEAD + "  provider: OpenAI\n",
         [
-            "5:3: spec.provider: must be 'openai', 'azure', 'litellm', 'compatible' or 'sandbox', not OpenAI; did you mean openai?"
+            "5:3: spec.provider: must be 'openai', 'azure', 'litellm', 'nebius', 'portkey', 'compatible' or 'sandbox', not OpenAI; did you mean openai?"
         ],
     ),
     ("provider missing", FLEET_HEAD + "  prune: true\n", ["4:1: spec.provider: required, and not set"]),

@@ -70,7 +70,7 @@ def test_a_change_that_the_files_size_and_time_do_not_show_is_found_after_a_401(
     rotated = Rotated(tmp_path / "key", OLD.ljust(len(NEW)))
     assert rotated.key.current() == OLD
     same_size(rotated)
-    assert rotated.key.renewed() == NEW
+    assert rotated.key.renewed(OLD) == NEW
 
 
 def test_a_kubernetes_secret_is_followed_through_its_links(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ TROUBLES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("spoil", TROUBLES.values(), ids=TROUBLES.keys())
 def test_the_last_good_key_stays_while_the_file_holds_none(rotated: Rotated, spoil: Callable[[Path], object]) -> None:
     spoil(rotated.path)
-    assert [rotated.key.current(), rotated.key.renewed(), rotated.key.current()] == [OLD] * 3
+    assert [rotated.key.current(), rotated.key.renewed(OLD), rotated.key.current()] == [OLD] * 3
     assert rotated.events == ["key.unreadable"], "said once"
     assert OLD not in rotated.said
     assert NEW not in rotated.said
@@ -163,10 +163,10 @@ def test_a_pipe_gives_its_key_once() -> None:
     try:
         os.write(writing, OLD.encode())
         os.close(writing)
-        assert [key.current(), key.current(), key.renewed()] == [OLD] * 3
+        assert [key.current(), key.current(), key.renewed(OLD)] == [OLD] * 3
     finally:
         os.close(reading)
-    assert [key.current(), key.renewed()] == [OLD] * 2
+    assert [key.current(), key.renewed(OLD)] == [OLD] * 2
 
 
 def test_a_log_that_was_made_before_knows_every_key_since(rotated: Rotated) -> None:
@@ -189,7 +189,7 @@ def test_many_threads_never_get_anything_but_one_of_the_keys(rotated: Rotated) -
 
     def ask() -> None:
         while not stop.is_set():
-            got.update({rotated.key.current(), rotated.key.renewed()})
+            got.update({rotated.key.current(), rotated.key.renewed(OLD)})
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
