@@ -63,10 +63,10 @@ def same_suffix(sent: Mapping[str, object], shown: Job) -> bool:
 
 def alike(sent: Mapping[str, object], shown: Job) -> bool:
     """Whether all that came back (suffix, model, training file) can be of that create; what did not proves nothing."""
-    return same_suffix(sent, shown) and _same_model(sent, shown) and _same_file(sent, shown)
+    return same_suffix(sent, shown) and same_model(sent, shown) and same_file(sent, shown)
 
 
-def _same_model(sent: Mapping[str, object], shown: Job) -> bool:
+def same_model(sent: Mapping[str, object], shown: Job) -> bool:
     """A name may come back dated and in another case: gpt-4.1 as gpt-4.1-2025-04-14, ministral-3b as Ministral-3B."""
     model = sent.get("model")
     # A server that does not even return the training file is a gateway, and so is one that puts a path before
@@ -82,7 +82,7 @@ def _same_model(sent: Mapping[str, object], shown: Job) -> bool:
     return long.startswith(short) and not long.removeprefix(short).strip("0123456789")
 
 
-def _same_file(sent: Mapping[str, object], shown: Job) -> bool:
+def same_file(sent: Mapping[str, object], shown: Job) -> bool:
     """Some servers show their own name for a file: only two ids of the API's own kind can contradict each other."""
     ids = (str(sent.get("training_file", "")), shown.training_file)
     return ids[0] == ids[1] or not all(file_id.startswith("file-") for file_id in ids)

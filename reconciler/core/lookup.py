@@ -6,6 +6,8 @@ answer was lost. Nothing in here asks the provider.
 
 from collections.abc import Iterator, Mapping
 
+from reconciler.core.adoption import borne_out
+from reconciler.core.desired import Desired
 from reconciler.core.job import Job
 from reconciler.core.memory import Intent, Record
 from reconciler.core.recognition import NamedJob
@@ -42,12 +44,22 @@ def found_without_marks(world: World, resolved: Mapping[str, str | None]) -> Map
     """The jobs of resolved creates that do not carry our marks, as they are remembered from here on: by their ids."""
     jobs = {job.id: job for job in world.jobs}
     found = ((world.memory.intents[name], jobs[job_id]) for name, job_id in resolved.items() if job_id is not None)
+    adopters = {d.policy.adopt.job_id: d for d in world.desired.values() if d.policy.adopt}
     return {
-        job.id: Record(job.id, intent.name, intent.revision, intent.attempt, job.live)
+        job.id: Record(job.id, intent.name, intent.revision, attempt, job.live)
         for intent, job in found
-        if not world.owns(job)
-        and not any(d.policy.adopt and d.policy.adopt.job_id == job.id for d in world.desired.values())
+        if not world.owns(job) and (attempt := _attempt_of(intent, adopters.get(job.id))) is not None
     }
+
+
+def _attempt_of(intent: Intent, adopter: Desired | None) -> int | None:
+    """As which attempt its job is remembered; None where a person said that it is what the manifest wants now.
+
+    A person who named it for the spec that was sent, and has changed the manifest since, is borne out by the intent.
+    """
+    if adopter is None:
+        return intent.attempt
+    return 0 if adopter.name == intent.name and adopter.revision != intent.revision else None
 
 
 def must_exist(world: World, record: Record) -> bool:
@@ -108,7 +120,7 @@ def records_of(world: World) -> Iterator[Record]:
     """Every job that stands for a name, as the journal is to know it."""
     gone, first, inherited = world.memory.gone, world.seen_first, world.memory.inherited
     for name, case in world.cases.items():
-        for n in case.jobs:
+        for n in (n for n in case.jobs if borne_out(case, n)):
             ended_before = not inherited and not n.live and n.job.id in first
             stranger = case.desired is None and name in gone
             yield Record(n.job.id, name, n.revision, n.attempt, n.live, ended_before=ended_before, stranger=stranger)

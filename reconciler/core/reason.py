@@ -59,6 +59,7 @@ class Reason(StrEnum):
     OVERTAKEN = "Overtaken", EndedBy.NOBODY, False
     CREATE_UNRESOLVED = "CreateUnresolved", EndedBy.TIME, False, Trouble.OWN
     MISSING = "Missing", EndedBy.PERSON, False, Trouble.OWN
+    ADOPTION_REFUSED = "AdoptionRefused", EndedBy.PERSON, False, Trouble.OWN
     SUSPENDED = "Suspended", EndedBy.PERSON, True
     CANCEL_REQUESTED = "CancelRequested", EndedBy.PERSON, True, Trouble.NONE, True
     REMOVED = "Removed", EndedBy.TIME, False, Trouble.NONE, True

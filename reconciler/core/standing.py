@@ -7,7 +7,9 @@ something decides; whether a create that they want may be sent now is said in `a
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from reconciler.core.adoption import refused_adoption, warning
 from reconciler.core.change import Adopt, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
@@ -179,6 +181,18 @@ def _removed(case: Case, named: NamedJob) -> Change:
     return cancelled(case, named, Reason.REMOVED, "its manifest is gone")
 
 
+def _row_5_adoption_refused(case: Case) -> Decision | None:
+    adopt = refused_adoption(case)
+    if adopt is None:
+        return None
+    message = (
+        f"policy.adopt says that job {adopt.job_id} stands for revision {adopt.revision}, and nothing known here says "
+        f"that this manifest ever had it; nothing is sent. If it is the job of this manifest as it is now, write "
+        f"`revision: {case.revision}`; to train anew, take policy.adopt out"
+    )
+    return _hold(case, Reason.ADOPTION_REFUSED, message, next((n for n in case.jobs if n.adopted), None))
+
+
 def _row_6_duplicate(case: Case) -> Decision | None:
     live, succeeded = tuple(n for n in case.current if n.live), case.succeeded
     if not (len(live) > 1 or (live and succeeded)):
@@ -209,6 +223,13 @@ def _row_8_succeeded(case: Case) -> Decision | None:
 
 
 def _keep(case: Case, named: NamedJob) -> Keep | Adopt:
+    change = _kept(case, named)
+    if not named.adopted or case.desired is None:
+        return change
+    return replace(change, message=change.message + warning(case.desired, named.job))
+
+
+def _kept(case: Case, named: NamedJob) -> Keep | Adopt:
     if named.job.succeeded:
         model = named.job.fine_tuned_model
         message = (
@@ -279,6 +300,7 @@ STANDING: tuple[Callable[[Case], Decision | None], ...] = (
     _row_3_missing,
     _row_4_state,
     _row_5_removed,
+    _row_5_adoption_refused,
     _row_6_duplicate,
     _row_7_in_progress,
     _row_8_succeeded,

@@ -195,6 +195,7 @@ _NEXT: Mapping[str, str] = {
     Reason.OVERTAKEN: "Nothing from here: another run on this state directory goes on with a newer manifest.",
     Reason.CREATE_UNRESOLVED: "The job is looked for; nothing is sent until it is known what became of the create.",
     Reason.MISSING: "Nothing, until the job is seen again, or a person runs `{forget}`.",
+    Reason.ADOPTION_REFUSED: "Nothing, until its manifest says which revision the adopted job stands for.",
     Reason.SUSPENDED: "Nothing, until `state: suspended` is taken out.",
     Reason.CANCEL_REQUESTED: "Nothing, until `state: cancelled` is taken out.",
     Reason.REMOVED: _CANCELS,

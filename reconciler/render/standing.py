@@ -46,6 +46,7 @@ _WORDS: Mapping[str, str] = {
     Reason.OVERTAKEN: "overtaken",
     Reason.CREATE_UNRESOLVED: "unresolved",
     Reason.MISSING: "missing",
+    Reason.ADOPTION_REFUSED: "blocked",
     Reason.SUSPENDED: "suspended",
     Reason.CANCEL_REQUESTED: "cancelled",
     Reason.RETRY: "not created",

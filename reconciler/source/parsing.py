@@ -13,8 +13,10 @@ from msgspec import Struct, field
 from pydantic import ValidationError
 
 from reconciler.core.complaints import Complaint, problems_of
+from reconciler.core.documents import Entry
 from reconciler.core.fields import ONE_MODEL, is_file_id
 from reconciler.core.models import fleet_spec, job_spec
+from reconciler.core.revision import form, revision_of
 from reconciler.core.snapshot import ERRORS_LIMIT, Problem
 from reconciler.source.envelope import (
     Belongs,
@@ -27,6 +29,7 @@ from reconciler.source.envelope import (
     name_of,
     objections,
 )
+from reconciler.source.files import Unfit
 from reconciler.source.known import Declared
 from reconciler.source.manifest_files import STREAM_NAME, is_json
 from reconciler.source.yaml_text import Document, ParsedFile, read_documents
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from reconciler.source.reading import Reading
 
 _MODELS = (("spec", "model"), ("spec", "model_from"))
+_ADOPTED_FOR = ("spec", "policy", "adopt", "revision")
 _PATH_LIMIT = 256  # as the schema has it
 _A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
 _NO_DOCUMENT = (
@@ -154,7 +158,7 @@ class _Parser(Struct):
             name, spec = job_spec(value)
         except ValidationError as error:
             self.reading.broken.add(name_of(value))
-            found = self._invalid(document, error)
+            found = self._invalid(document, error, value)
             named = any(one.message == ONE_MODEL or one.meant in _MODELS for one in found)
             self._beside_invalid(document, value, no_model=named or document.flawed)
             return
@@ -168,13 +172,38 @@ class _Parser(Struct):
         self.declared.append(one)
         self.reading.declare(self.relative, one)
 
-    def _invalid(self, document: Document, error: ValidationError) -> list[Complaint]:
-        """Report what is wrong with a document's fields."""
+    def _invalid(
+        self, document: Document, error: ValidationError, job: Mapping[str, object] | None = None
+    ) -> list[Complaint]:
+        """Report what is wrong with a document's fields; where it is that of a ``job``, with the line to write."""
         # In the place of a key that is no text stands one of ours; that flaw, as a merge key, is reported as such.
         found = [one for one in problems_of(error) if not any(_is_stand_in(key) for key in one.keys)]
         for one in found:
-            self.problem_in(document, one.keys, one.message)
+            line = self._line_to_write(job) if job and one.keys == _ADOPTED_FOR else ""
+            self.problem_in(document, one.keys, one.message + line)
         return found
+
+    def _line_to_write(self, job: Mapping[str, object]) -> str:
+        """Which revision this manifest has, for who names a job that stands for it; "" where that is not known.
+
+        That of a job which is built on another is no affair of this file alone.
+        """
+        spec = job.get("spec")
+        policy = spec.get("policy") if isinstance(spec, Mapping) else None
+        if not isinstance(spec, Mapping) or not isinstance(policy, Mapping):
+            return ""
+        alone = {**spec, "policy": {key: policy[key] for key in policy if key != "adopt"}}
+        try:
+            name, written = job_spec({**job, "spec": alone})
+        except ValidationError:
+            return ""
+        given = [written.get(key) for key in ("training_file", "validation_file")]
+        files = [self.reading.look_at(self.relative, f) if f and not is_file_id(f) else None for f in given]
+        training, validation = (None if isinstance(file, Unfit) else file for file in files)
+        if "model_from" in written or any(isinstance(file, Unfit) for file in files):
+            return ""
+        entry = Entry(name, written, self.relative, 1, training, validation)
+        return f"; for this manifest as it is now, write `revision: {revision_of(form(entry, None))}`"
 
     def _beside_invalid(self, document: Document, value: Mapping[str, object], *, no_model: bool) -> None:
         """Report what else is wrong with a job whose fields are invalid: one run reports every error, once.

@@ -130,9 +130,13 @@ class Reading:
             self.broken.add(one.name)
         return found
 
+    def look_at(self, relative: str, given: str) -> TrainingFile | Unfit:
+        """A local training file, or why it cannot be used: nothing is said of it."""
+        return self._training.find(relative, given)
+
     def find_file(self, relative: str, place: int, key: str, given: str) -> TrainingFile | None:
         """A local training file; None, and a problem, where it cannot be used."""
-        found = self._training.find(relative, given)
+        found = self.look_at(relative, given)
         if isinstance(found, TrainingFile):
             return found
         self.problem_at(relative, place, ("spec", key), f"{escaped(given)}: {found}")

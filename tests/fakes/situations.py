@@ -39,6 +39,10 @@ KNOWS_NOTHING = memory(echoes=True)
 UNMARKED = memory(records=[record(), record("j2", revision=R2)], wanted=[("a", R1), ("a", R2)], seeds=True)
 
 
+# The journal holds j1 for the revision that it was adopted for, and that this manifest had then.
+ADOPTED_ONCE = replace(memory(records=[record(attempt=0)], echoes=True), wanted={("a", R1): {"model": "m"}})
+
+
 def own(*jobs: Job, **cancels: str) -> Memory:
     """A run that has recorded these jobs and wanted them, with its own cancels by job id."""
     ended = [record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=False) for j in jobs if j.marks]
@@ -185,6 +189,37 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(CANCEL, Reason.REMOVED, "j1")],
     ),
     # B. What stands for r?
+    (
+        "5 adopted for a revision that the manifest never had",
+        world([job("j9", marked=False)], [desired("a", R2, adopt=("j9", R1))]),
+        [(HOLD, Reason.ADOPTION_REFUSED, "j9")],
+    ),
+    (
+        "5 adopted for another revision than its own marks say",
+        world([job(revision=R2)], [desired("a", R2, adopt=("j1", R1))]),
+        [(HOLD, Reason.ADOPTION_REFUSED, "j1")],
+    ),
+    (
+        "5 adopted for a revision that was once wanted, and never was its own",
+        world(
+            [job("j9", marked=False)], [desired("a", R2, adopt=("j9", R1))], remembers=replace(ADOPTED_ONCE, records={})
+        ),
+        [(HOLD, Reason.ADOPTION_REFUSED, "j9")],
+    ),
+    (
+        "5 recorded for a revision that was never read here",
+        world([job(marked=False)], [desired("a", R2, adopt=("j1", R1))], remembers=memory(records=[record()])),
+        [(HOLD, Reason.ADOPTION_REFUSED, "j1")],
+    ),
+    (
+        "5 adopted under another name",
+        world(
+            [job(marked=False)],
+            [desired("a", R2, adopt=("j1", R1))],
+            remembers=replace(ADOPTED_ONCE, records={"j1": record(name="b", attempt=0)}),
+        ),
+        [(HOLD, Reason.ADOPTION_REFUSED, "j1")],
+    ),
     (
         "6 two live",
         world([job("j1"), job("j2", created=200)], [desired()]),
@@ -369,6 +404,21 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     ("12 nothing", world([], [desired()]), [(CREATE, Reason.NOT_CREATED, None)]),
     # C. May it be sent now?
     (
+        "12 the manifest of an adopted job has changed",
+        world([job(marked=False)], [desired("a", R2, adopt=("j1", R1))], remembers=ADOPTED_ONCE),
+        [(CREATE, Reason.NOT_CREATED, None), (KEEP, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "12 so has that of a job of its own that it names",
+        world([job()], [desired("a", R2, adopt=("j1", R1))]),
+        [(CREATE, Reason.NOT_CREATED, None), (CANCEL, Reason.SUPERSEDED, "j1")],
+    ),
+    (
+        "12 the job of the change was made already",
+        world([job(marked=False), job("j2", revision=R2)], [desired("a", R2, adopt=("j1", R1))]),
+        [(KEEP, Reason.IN_PROGRESS, "j2"), (HOLD, Reason.SUPERSEDED, "j1")],
+    ),
+    (
         "13 upstream still trains",
         world([job("j1", name="up")], [desired("up"), desired("a", model_from="up")]),
         [(WAIT, Reason.WAITING_FOR_JOB, None), (KEEP, Reason.IN_PROGRESS, "j1")],
@@ -487,7 +537,12 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     ),
     (
         "16 a job that nobody here ends counts",
-        world([job(marked=False)], [desired("a", R2, adopt=("j1", R1))], of=fleet(max_active=1)),
+        world(
+            [job(marked=False)],
+            [desired("a", R2, adopt=("j1", R1))],
+            of=fleet(max_active=1),
+            remembers=ADOPTED_ONCE,
+        ),
         [(WAIT, Reason.WAITING_FOR_CAPACITY, None), (KEEP, Reason.IN_PROGRESS, "j1")],
     ),
     (

@@ -14,6 +14,8 @@ from reconciler.core.lookup import (
     stays_unresolved,
 )
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
+from reconciler.core.plan import plan
+from reconciler.core.reason import Reason
 from reconciler.core.world import World
 from tests.fakes.builders import R1, R2, R3, desired, job, memory, record, world
 from tests.fakes.situations import KNOWS_NOTHING, LOST, NOBODY_KNOWS
@@ -89,6 +91,29 @@ def test_it_is_not_where_it_carries_our_marks_or_did_not_happen() -> None:
 def test_it_is_not_where_a_person_named_it_and_so_says_what_it_is() -> None:
     both = [job("j8", marked=False), job("j9", marked=False)]
     assert found(both, {"a": "j8", "b": "j9"}, adopt=("j9", R1)) == [Record("j8", "a", R2, 3, live=True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "revision", "borne_out"),
+    [("a", R3, True), ("a", R2, False), ("b", R3, False)],
+    ids=["changed since", "as it was sent", "another name"],
+)
+def test_it_bears_out_what_a_person_said_of_it_before_the_manifest_changed(
+    name: str, revision: str, borne_out: bool
+) -> None:
+    lost = memory(intents=[Intent("a", R2, 3)])
+    w = world([job("j9", marked=False)], [desired(name, revision, adopt=("j9", R2))], remembers=lost)
+    told = [Record("j9", "a", R2, 0, live=True)] if borne_out else []
+    assert list(found_without_marks(w, {"a": "j9"}).values()) == told
+
+
+def test_an_adoption_that_is_refused_is_not_written_down() -> None:
+    """What is written down bears it out from then on."""
+    refused = world([job("j9", marked=False)], [desired(revision=R2, adopt=("j9", R1))])
+    assert list(records_of(refused)) == []
+    assert plan(refused).changes[0].reason is Reason.ADOPTION_REFUSED
+    accepted = world([job("j9", marked=False)], [desired(adopt=("j9", R1))])
+    assert list(records_of(accepted)) == [Record("j9", "a", R1, 0, live=True)]
 
 
 # ── jobs that have ended since ───────────────────────────────────────────────────────────────

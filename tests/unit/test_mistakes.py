@@ -851,13 +851,36 @@ IN_A_JOB = [
     (
         "adopt without a revision",
         JOB + "  model: m\n  training_file: file-1\n  policy: {adopt: {job_id: ftjob-abc}}\n",
+        [
+            "8:12: spec.policy.adopt.revision: required, and not set; for this manifest as it is now, write `revision: 147a8ff0dee29847`"
+        ],
+    ),
+    (
+        "adopt without a revision, built on another job",
+        JOB + "  model_from: {job: b}\n  training_file: file-1\n  policy: {adopt: {job_id: ftjob-abc}}\n",
         ["8:12: spec.policy.adopt.revision: required, and not set"],
+    ),
+    (
+        "adopt without a revision, and a file that is not there",
+        JOB + "  model: m\n  training_file: none.jsonl\n  policy: {adopt: {job_id: ftjob-abc}}\n",
+        [
+            "7:3: spec.training_file: none.jsonl: no such file; did you mean train.jsonl?",
+            "8:12: spec.policy.adopt.revision: required, and not set",
+        ],
+    ),
+    (
+        "adopt without a revision, among other mistakes",
+        JOB + "  model: m\n  training_file: file-1\n  seed: -1\n  policy: {adopt: {job_id: ftjob-abc}}\n",
+        [
+            "8:3: spec.seed: must be greater than or equal to 0, not -1",
+            "9:12: spec.policy.adopt.revision: required, and not set",
+        ],
     ),
     (
         "adopt with a short revision",
         JOB + "  model: m\n  training_file: file-1\n  policy: {adopt: {job_id: ftjob-abc, revision: abc}}\n",
         [
-            "8:39: spec.policy.adopt.revision: must be the 16 digits (0-9, a-f) of a revision, as `reconciler validate -o json` shows it, not abc"
+            "8:39: spec.policy.adopt.revision: must be the 16 digits (0-9, a-f) of a revision, as `reconciler validate -o json` shows it, not abc; for this manifest as it is now, write `revision: 147a8ff0dee29847`"
         ],
     ),
     ("only a word", "hello\n", ["1:1: a document must be a mapping of fields"]),

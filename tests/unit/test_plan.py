@@ -91,6 +91,11 @@ PAIRS: list[tuple[str, World, Reason]] = [
         Reason.MISSING,
     ),
     (
+        "4 before 5: what is to end ends, whatever it is said to stand for",
+        world([job(revision=R2)], [desired("a", R2, adopt=("j1", R1), state=State.CANCELLED)]),
+        Reason.CANCEL_REQUESTED,
+    ),
+    (
         "3 before 12: a terminal job that is gone is not a job that never was",
         world([], [desired()], remembers=memory(records=[record(live=False)]), missing=frozenset({"j1"})),
         Reason.MISSING,
@@ -207,6 +212,9 @@ SAID: dict[str, list[str]] = {
     ],
     "3 an adopted job that cannot be read": ["policy.adopt names job j9, which cannot be read now; nothing is touched"],
     "3 a recorded job that cannot be read": ["job j1 is recorded here and cannot be read now; nothing is touched"],
+    "5 adopted for a revision that the manifest never had": [
+        "policy.adopt says that job j9 stands for revision 1111111111111111, and nothing known here says that this manifest ever had it; nothing is sent. If it is the job of this manifest as it is now, write `revision: 2222222222222222`; to train anew, take policy.adopt out"
+    ],
     "4 job suspended": ["the job is suspended (state: suspended); nothing is touched"],
     "4 fleet suspended": ["the fleet is suspended (state: suspended); nothing is touched"],
     "4 job cancelled": ["the job is to be cancelled (state: cancelled)"],

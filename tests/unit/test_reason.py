@@ -39,7 +39,8 @@ def test_a_person_may_approve_what_is_ahead_and_nobody_what_was_overtaken() -> N
         ),
         (
             EndedBy.PERSON,
-            "SourceInvalid Missing Suspended CancelRequested Failed Cancelled DependencyFailed NoIdentity Blocked Ahead",
+            """SourceInvalid Missing AdoptionRefused Suspended CancelRequested Failed Cancelled
+            DependencyFailed NoIdentity Blocked Ahead""",
         ),
         (EndedBy.NOBODY, "Overtaken Succeeded"),
     ],
@@ -51,7 +52,7 @@ def test_what_must_happen_before_a_name_goes_on(ended_by: EndedBy, words: str) -
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        (Trouble.OWN, "SourceInvalid CreateUnresolved Missing CreateRefused CreateRejected NoIdentity"),
+        (Trouble.OWN, "SourceInvalid CreateUnresolved Missing AdoptionRefused CreateRefused CreateRejected NoIdentity"),
         (Trouble.ELSEWHERE, "DependencyFailed Blocked"),
     ],
 )

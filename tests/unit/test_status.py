@@ -184,6 +184,7 @@ def test_blocked_is_what_only_a_person_or_the_provider_can_end() -> None:
         Reason.SOURCE_INVALID,
         Reason.CREATE_UNRESOLVED,
         Reason.MISSING,
+        Reason.ADOPTION_REFUSED,
         Reason.DEPENDENCY_FAILED,
         Reason.CREATE_REFUSED,
         Reason.CREATE_REJECTED,

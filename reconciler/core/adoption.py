@@ -1,0 +1,82 @@
+"""An existing job that ``policy.adopt`` names: may it stand for a revision, and is it what its manifest says?
+
+Pure. `standing` refuses an adoption that nothing bears out and says where an adopted job differs, `lookup` writes no
+refused one down, `importing` shows the differences of what it writes. Nothing in here asks a server.
+"""
+
+from collections.abc import Iterator
+
+from reconciler.core.body import same_file, same_model, same_suffix
+from reconciler.core.desired import Adoption, Desired
+from reconciler.core.job import Job, hyperparameters_of
+from reconciler.core.recognition import NamedJob
+from reconciler.core.spelling import folded
+from reconciler.core.world import Case
+from reconciler.errors import escaped
+
+# What leaves a choice to the server.
+_LEFT_TO_IT = frozenset({"auto", "default"})
+
+
+def refused_adoption(case: Case) -> Adoption | None:
+    """What ``policy.adopt`` says, where nothing shows that this manifest ever had that revision.
+
+    It did where it has it now; where the journal holds that very job for it, which is written down only once the
+    adoption was borne out; or where the job's own marks say so. A job of the present revision that was made already
+    shows that the adopted one stood for an earlier spec. Anything else would be a new paid job for a slip of the pen.
+    """
+    adopt = case.policy.adopt
+    if adopt is None or adopt.revision == case.revision or any(not n.adopted for n in case.current):
+        return None
+    key = (case.name, adopt.revision)
+    record = case.world.memory.records.get(adopt.job_id)
+    recorded = record is not None and (record.name, record.revision) == key
+    if recorded and case.world.memory.wanted.get(key) is not None:
+        return None
+    marks = next((n.job.marks for n in case.jobs if n.adopted and n.ours), None)
+    return None if marks is not None and (marks.name, marks.revision) == key else adopt
+
+
+def borne_out(case: Case, named: NamedJob) -> bool:
+    """Whether a job stands for its name by more than an adoption that is refused."""
+    return not named.adopted or refused_adoption(case) is None
+
+
+def differences(desired: Desired, job: Job) -> tuple[str, ...]:
+    """What of an adopted job is not what its manifest says; what the server renames or leaves out proves nothing."""
+    return tuple(_differences(desired, job))
+
+
+def _differences(desired: Desired, job: Job) -> Iterator[str]:
+    body = desired.body
+    if not same_model(body, job):
+        yield _differs("model", job.model, body.get("model"))
+    if not same_suffix(body, job):
+        yield _differs("suffix", job.suffix, body.get("suffix"))
+    if not same_file(body, job):
+        yield _differs("training_file", job.training_file, body.get("training_file"))
+    # 0 is what some servers show whatever was sent.
+    if job.seed and isinstance(seed := body.get("seed"), int) and job.seed != seed:
+        yield _differs("seed", job.seed, seed)
+    wanted = dict(hyperparameters_of(body))
+    for name, shown in job.hyperparameters:
+        if name in wanted and _contradict(shown, wanted[name]):
+            yield _differs(name, shown, wanted[name])
+
+
+def _contradict(shown: float | str, wanted: float | str) -> bool:
+    """Two numbers, or two words: a server that was told "auto" may show what it chose."""
+    if isinstance(shown, str) and isinstance(wanted, str):
+        return folded(shown) != folded(wanted) and not _LEFT_TO_IT & {folded(shown), folded(wanted)}
+    return not isinstance(shown, str) and not isinstance(wanted, str) and shown != wanted
+
+
+def _differs(field: str, shown: object, wanted: object) -> str:
+    says = "none" if wanted is None else escaped(str(wanted))
+    return f"{field} {escaped(str(shown))}, its manifest {says}"
+
+
+def warning(desired: Desired, job: Job) -> str:
+    """The same in words that follow a sentence; "" where nothing differs."""
+    found = differences(desired, job)
+    return f"; warning: it is not what its manifest says: {'; '.join(found)}" if found else ""
