@@ -153,12 +153,15 @@ class Command(click.Command):
         return "; it takes one directory" if names == {"directory"} else ""
 
 
-def command(*examples: str, honours: Collection[str] = MANNERS) -> Callable[[Callable[..., Any]], click.Command]:
+def command(
+    *examples: str, honours: Collection[str] = MANNERS, name: str | None = None
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Declare a command; each of the ``examples`` works in a directory that holds the fleet directory ``fleet``.
 
     ``honours``: those of the `MANNERS` that change anything here; the others are accepted, and not shown.
+    ``name``: its own, where it is not that of its function.
     """
-    return click.command(cls=Command, examples=examples, honours=honours)
+    return click.command(name, cls=Command, examples=examples, honours=honours)
 
 
 def manners() -> list[click.Option]:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.command import Choice, Directory, command
+from reconciler.cli.command import Argument, Choice, Directory, command
 from reconciler.cli.names import COMMANDS
 from reconciler.settings import SANDBOX_DIRECTORY
 
@@ -24,7 +24,9 @@ SANDBOX_MODES = (
 
 def body(name: str) -> Callable[..., Any]:
     """What a command does, imported now."""
-    found: Callable[..., Any] = getattr(importlib.import_module(f"reconciler.cli.{COMMANDS[name].module}"), name)
+    listed = COMMANDS[name]
+    module = importlib.import_module(f"reconciler.cli.{listed.module}")
+    found: Callable[..., Any] = getattr(module, listed.function or name)
     return found
 
 
@@ -50,6 +52,24 @@ def init(*context: Any, **given: Any) -> Any:
 def validate(*context: Any, **given: Any) -> Any:
     """Check manifests and training files, offline."""
     return body("validate")(*context, **given)
+
+
+@command("reconciler import fleet", "reconciler import fleet --all", name="import")
+@options.watched_directory_argument
+@click.argument(
+    "job_ids", nargs=-1, metavar="[JOB_ID…]", cls=Argument, explanation="The jobs to import; none: list them."
+)
+@click.option("--all", "every", is_flag=True, help="Import every job that is live or has succeeded.")
+@options.output()
+@options.connection
+@click.pass_obj
+def import_jobs(*context: Any, **given: Any) -> Any:
+    """Write manifests for jobs that exist already.
+
+    Without ids it lists the jobs that no manifest speaks of. Each manifest adopts its job, so that nothing is trained
+    again; no file that is there is overwritten.
+    """
+    return body("import")(*context, **given)
 
 
 @command("reconciler schema > fleet.schema.json", honours=())

@@ -19,7 +19,7 @@ def command_named(name: str) -> click.Command:
     """The command of that name, imported now. Raises KeyError where there is none."""
     if name not in COMMANDS:
         raise KeyError(name)
-    found: click.Command = getattr(importlib.import_module("reconciler.cli.commands"), name)
+    found: click.Command = getattr(importlib.import_module("reconciler.cli.commands"), COMMANDS[name].function or name)
     return found
 
 

@@ -12,22 +12,25 @@ _WRITE, _ACT, _LOOK, _SERVE = "Write and check", "Plan and apply", "Look", "Serv
 class Listed:
     """A command as the list of commands shows it; ``summary`` is the first sentence of its help.
 
-    ``takes``: its argument, for completion: a directory, the name of a job, or nothing. No dataclass, which would
-    import `inspect` (7 ms).
+    ``takes``: its argument, for completion: a directory, the name of a job, or nothing. ``function``: what it is
+    called in its module and in `commands`, where its own name is a word of Python's. No dataclass, which would import
+    `inspect` (7 ms).
     """
 
-    __slots__ = ("module", "section", "summary", "takes")
+    __slots__ = ("function", "module", "section", "summary", "takes")
 
-    def __init__(self, section: str, module: str, summary: str, takes: str = "directory") -> None:
+    def __init__(self, section: str, module: str, summary: str, takes: str = "directory", function: str = "") -> None:
         self.section = section
         self.module = module
         self.summary = summary
         self.takes = takes
+        self.function = function
 
 
 COMMANDS: Mapping[str, Listed] = {
     "init": Listed(_WRITE, "authoring", "Write a fleet, an example job and its data."),
     "validate": Listed(_WRITE, "authoring", "Check manifests and training files, offline."),
+    "import": Listed(_WRITE, "importing", "Write manifests for jobs that exist already.", function="import_jobs"),
     "schema": Listed(_WRITE, "authoring", "Print the JSON Schema of the manifests, for editors.", ""),
     "plan": Listed(_ACT, "reconciling", "Show what apply would do, and why."),
     "apply": Listed(_ACT, "reconciling", "Create what is missing, cancel what was removed: once."),

@@ -28,7 +28,6 @@ from reconciler.log import Log, Narrator, configure
 from reconciler.provider.client import OpenAIClient
 from reconciler.provider.header import headers_for
 from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment
-from reconciler.provider.port import Provider
 from reconciler.provider.profile import Account, Auth, Reach
 from reconciler.provider.profiles.azure import scope_of
 from reconciler.provider.request import RequestRecord
@@ -56,7 +55,7 @@ class RunContext(Struct, frozen=True):
     fleet: Fleet
     account: Account
     reconciler: Reconciler
-    provider: Provider
+    provider: OpenAIClient
     journal: Journal
     status_files: StatusFiles
     clock: Clock

@@ -1,7 +1,7 @@
 """An existing job that ``policy.adopt`` names: may it stand for a revision, and is it what its manifest says?
 
 Pure. `standing` refuses an adoption that nothing bears out and says where an adopted job differs, `lookup` writes no
-refused one down, `importing` shows the differences of what it writes. Nothing in here asks a server.
+refused one down. Nothing in here asks a server.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ from reconciler.core.spelling import folded
 from reconciler.core.world import Case
 from reconciler.errors import escaped
 
+# What is said of an adopted job before its differences, for whoever shows them alone.
+DIFFERS = "it is not what its manifest says: "
 # What leaves a choice to the server.
 _LEFT_TO_IT = frozenset({"auto", "default"})
 
@@ -79,4 +81,4 @@ def _differs(field: str, shown: object, wanted: object) -> str:
 def warning(desired: Desired, job: Job) -> str:
     """The same in words that follow a sentence; "" where nothing differs."""
     found = differences(desired, job)
-    return f"; warning: it is not what its manifest says: {'; '.join(found)}" if found else ""
+    return f"; warning: {DIFFERS}{'; '.join(found)}" if found else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import starmap
 
 from reconciler.clock import Clock
-from reconciler.core.job import Checkpoint, Event, Job, parse_checkpoint, parse_event, parse_job
+from reconciler.core.job import Checkpoint, Event, Job, object_of, parse_checkpoint, parse_event, parse_job
 from reconciler.errors import Unreadable, escaped
 from reconciler.provider.files import Files
 from reconciler.provider.listing import Listings
@@ -71,6 +71,12 @@ class OpenAIClient:
         if job.id != job_id:
             raise Unreadable(f"asked for job {escaped(job_id)}, the server answered with {escaped(job.id)}")
         return job
+
+    def job_as_shown(self, job_id: str) -> Mapping[str, object]:
+        """All that the server shows of a job, for who writes it down; what it means for a decision, `Job` says."""
+        return self._sender.read(
+            ReadRequest("retrieve", f"/fine_tuning/jobs/{step(job_id)}"), lambda answer: object_of(answer, "job")
+        )
 
     def cancel_job(self, job_id: str) -> None:
         """Send one POST."""

@@ -10,6 +10,7 @@ from enum import IntEnum
 
 from msgspec import Struct
 
+from reconciler.core.adoption import DIFFERS
 from reconciler.core.job import TERMINAL
 from reconciler.core.memory import Refusal
 from reconciler.core.reason import Reason
@@ -70,6 +71,8 @@ def standing(status: Status, *, now: float, progress: Progress | None = None) ->
         return _trouble(status, blocked, word, now)
     if synced.status == "False":
         return Standing(word, rank, printable(synced.message))
+    if differs := synced.message.partition(DIFFERS)[2]:
+        return Standing(word, rank, printable(f"{DIFFERS}{differs}"))
     if is_live(status):
         return Standing(word, rank, ", ".join(progress_words(status, progress, now)) or "-")
     return Standing(word, rank, _ended(status, synced))

@@ -96,6 +96,7 @@ def test_help_and_version(shell: Shell) -> None:
         "events",
         "checkpoints",
         "forget",
+        "import",
         "schema",
         "sandbox",
     ):

@@ -37,6 +37,7 @@ def read(form: str, text: str) -> Any:
 
 PRINTING = {
     "validate": ["{}"],
+    "import": ["{}"],
     "schema": [],
     "plan": ["{}"],
     "apply": ["{}"],

@@ -177,6 +177,7 @@ NAMED = SPOKEN | FORM | READS | {"--directory"}
 HONOURED = {
     "init": frozenset(),
     "validate": FORM | {"--root", "--quiet"},
+    "import": SPOKEN | FORM | (READS - {"--root"}) | {"--all"},
     "schema": FORM,
     "plan": SPOKEN | FORM | READS | {"--settle", "--prune", "--detailed-exitcode"},
     "apply": SPOKEN | FORM | READS | {"--settle", "--lock-timeout", "--prune"}
