@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from reconciler.core.complaints import problems_of
 from reconciler.core.documents import API_VERSION
 from reconciler.core.fields import is_file_id
-from reconciler.core.job import METHODS, text_of
+from reconciler.core.job import text_of
 from reconciler.core.models import job_spec
 from reconciler.core.spelling import number, whole_number
+from reconciler.core.training import METHODS
 from reconciler.errors import escaped
 from reconciler.source.directory import read_stream
 from reconciler.state.yaml_form import as_yaml

@@ -28,7 +28,7 @@ from reconciler.log import Log, Narrator, configure
 from reconciler.provider.client import OpenAIClient
 from reconciler.provider.header import headers_for
 from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment
-from reconciler.provider.profile import Account, Auth, Reach
+from reconciler.provider.profile import Account, Assumption, Auth, Reach
 from reconciler.provider.profiles.azure import scope_of
 from reconciler.provider.request import RequestRecord
 from reconciler.provider.transport import DeadlineTransport
@@ -170,7 +170,13 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             objection=lambda desired: account.objection(desired.body, desired.extra_body),
         )
         settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
-        reconciler = Reconciler(ports, settle=settle, prune=settings.prune, every_backoff=every_backoff)
+        reconciler = Reconciler(
+            ports,
+            settle=settle,
+            prune=settings.prune,
+            every_backoff=every_backoff,
+            method_assumed=Assumption.METHOD in account.assumed.that,
+        )
         try:
             yield RunContext(fleet, account, reconciler, provider, journal, status_files, clock, log, voice)
         except ProviderError:

@@ -8,16 +8,14 @@ from collections.abc import Iterator
 
 from reconciler.core.body import same_file, same_model, same_suffix
 from reconciler.core.desired import Adoption, Desired
-from reconciler.core.job import Job, hyperparameters_of
+from reconciler.core.job import Job
 from reconciler.core.recognition import NamedJob
-from reconciler.core.spelling import folded
+from reconciler.core.training import AUTO, training_of
 from reconciler.core.world import Case
 from reconciler.errors import escaped
 
 # What is said of an adopted job before its differences, for whoever shows them alone.
 DIFFERS = "it is not what its manifest says: "
-# What leaves a choice to the server.
-_LEFT_TO_IT = frozenset({"auto", "default"})
 
 
 def refused_adoption(case: Case) -> Adoption | None:
@@ -60,17 +58,11 @@ def _differences(desired: Desired, job: Job) -> Iterator[str]:
     # 0 is what some servers show whatever was sent.
     if job.seed and isinstance(seed := body.get("seed"), int) and job.seed != seed:
         yield _differs("seed", job.seed, seed)
-    wanted = dict(hyperparameters_of(body))
-    for name, shown in job.hyperparameters:
-        if name in wanted and _contradict(shown, wanted[name]):
-            yield _differs(name, shown, wanted[name])
-
-
-def _contradict(shown: float | str, wanted: float | str) -> bool:
-    """Two numbers, or two words: a server that was told "auto" may show what it chose."""
-    if isinstance(shown, str) and isinstance(wanted, str):
-        return folded(shown) != folded(wanted) and not _LEFT_TO_IT & {folded(shown), folded(wanted)}
-    return not isinstance(shown, str) and not isinstance(wanted, str) and shown != wanted
+    wanted = dict(training_of(body).numbers)
+    for name, shown in job.training.numbers:
+        # A server that was told auto may show what it chose.
+        if AUTO not in {shown, wanted.get(name, shown)} and shown != wanted.get(name, shown):
+            yield _differs(name, f"{shown:g}", f"{wanted[name]:g}")
 
 
 def _differs(field: str, shown: object, wanted: object) -> str:

@@ -64,6 +64,8 @@ class Cancel(_Line, frozen=True):
 
     ``keeper`` is the job that makes this right, to be looked at again before it is sent.
     ``follows``: it comes after this plan's create, in a later pass.
+    ``lost`` is the method that was sent and that the job does not have; "" where that is not why it is ended.
+    ``answered``: its id came in the answer to our own create, so that it needs no marks to be ours.
     """
 
     action: ClassVar = Action.CANCEL
@@ -73,6 +75,8 @@ class Cancel(_Line, frozen=True):
     attempt: int
     keeper: str | None = None
     follows: bool = False
+    lost: str = ""
+    answered: bool = False
 
     @property
     def write(self) -> Self:

@@ -28,9 +28,10 @@ class Permission(Struct, frozen=True):
     ``steady``: manifests and training files were the same in two reads.
     ``all_valid``: additionally every manifest was read and is valid (needed for `Removed`).
     ``gone``: names whose manifest has been gone long enough for that; None where nobody waits for it (`apply`).
-    ``approved``: `approval_key` of every write that a person agreed to; nothing else is sent but the
-    healing of duplicates. None: no yes is needed (`--yes`, the sandbox, a daemon). ``limits_waived``: it was
-    agreed to by its digest, and the limits do not count it. ``ahead``: the `Ahead` jobs whose end a person agreed to.
+    ``approved``: `approval_key` of every write that a person agreed to; nothing else is sent but the healing of
+    duplicates, and the end of what a server made otherwise than it was asked. None: no yes is needed (`--yes`, the
+    sandbox, a daemon). ``limits_waived``: it was agreed to by its digest, and the limits do not count it. ``ahead``:
+    the `Ahead` jobs whose end a person agreed to.
     """
 
     first_run: bool = False
@@ -44,6 +45,8 @@ class Permission(Struct, frozen=True):
 
 # The gate that holds back what a person's yes did not name.
 APPROVAL = "approval"
+# What ends a job that no plan ever asked for needs no yes of its own.
+_HEALING = frozenset({Reason.DUPLICATE, Reason.METHOD_LOST})
 # The gates that a person's approval of the digest passes by; evidence is nobody's to give.
 WAIVABLE = frozenset({"first_run", "max_creates", "max_cancels"})
 
@@ -161,7 +164,7 @@ def _counted(writes: Sequence[Write], permission: Permission) -> Sequence[Write]
 
 def _approval(sent: Sequence[Write], permission: Permission) -> tuple[Verdict, Sequence[Write]]:
     """An approval is for exactly its plan: whatever was not in it waits for another one."""
-    others = [c for c in _unapproved(sent, permission) if c.reason is not Reason.DUPLICATE]
+    others = [c for c in _unapproved(sent, permission) if c.reason not in _HEALING]
     refused = bool(others) and permission.approved is not None
     message = "it was not part of the approved plan; plan again" if refused else "nothing beyond it"
     return Verdict(APPROVAL, None, len(others) if refused else 0, refused, message), others

@@ -8,8 +8,7 @@ knows is live. Only an answer without an id that can be asked for is refused. Th
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from itertools import islice
 from types import MappingProxyType
 from typing import TypedDict, TypeGuard
@@ -17,6 +16,7 @@ from typing import TypedDict, TypeGuard
 from msgspec import Struct
 
 from reconciler.core.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole_number
+from reconciler.core.training import Training, training_of
 
 # Words for "a cancel is under way" (they are in Azure's list of statuses).
 _ENDING = frozenset({"canceling", "cancelling"})
@@ -39,7 +39,6 @@ _TEXT_LIMIT = 4096
 _NUMBERS_LIMIT = 100
 
 # The ways of training, each the field of a method that holds its hyperparameters.
-METHODS = ("supervised", "dpo", "reinforcement")
 
 # What an operator can say that a word means.
 WORD_MEANINGS = ("succeeded", "failed", "cancelled", "live")
@@ -98,9 +97,9 @@ class Job(Struct, frozen=True):
     training_file: str = ""
     seed: int | None = None
     suffix: str | None = None
-    hyperparameters: tuple[tuple[str, float | str], ...] = ()  # by name: numbers, and words such as auto
     error: JobError | None = None
     marks: Marks | None = None
+    training: Training = Training()
 
     @property
     def ending(self) -> bool:
@@ -175,7 +174,7 @@ def marks_of(metadata: object) -> Marks | None:
 
 
 class _TrainedWith(TypedDict, total=False):
-    """What `hyperparameters_of` looks at of one method: a grader may be large."""
+    """What `training_of` looks at of one method: a grader may be large."""
 
     hyperparameters: object
 
@@ -230,35 +229,10 @@ def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
         training_file=sys.intern(text_of(fields, "training_file") or ""),
         seed=whole_number(fields.get("seed")),
         suffix=text_of(fields, "user_provided_suffix") or text_of(fields, "suffix"),
-        hyperparameters=hyperparameters_of(fields),
         error=_error(fields.get("error")),
         marks=marks_of(fields.get("metadata")),
+        training=training_of(fields),
     )
-
-
-def hyperparameters_of(fields: Mapping[str, object]) -> tuple[tuple[str, float | str], ...]:
-    """The hyperparameters of a job or of a create's body, sorted by name: its method's, else the old form's."""
-    found = dict(_mapping(fields.get("hyperparameters")))
-    method = fields.get("method")
-    if method and _is_object(method):
-        for name in METHODS:
-            found |= _mapping(_mapping(method.get(name)).get("hyperparameters"))
-    return _shared(tuple(sorted(_settings(found)))) if found else ()
-
-
-def _settings(found: Mapping[str, object]) -> Iterator[tuple[str, float | str]]:
-    for name, value in islice(found.items(), _NUMBERS_LIMIT):
-        setting = number(value)
-        if setting is not None:
-            yield name[:_ID_LIMIT], setting
-        elif isinstance(value, str):
-            yield name[:_ID_LIMIT], value[:_ID_LIMIT]
-
-
-@lru_cache(maxsize=1024)
-def _shared(settings: tuple[tuple[str, float | str], ...]) -> tuple[tuple[str, float | str], ...]:
-    """The first that was equal: most jobs of an account are trained with the same few."""
-    return settings
 
 
 def _mapping(value: object) -> Mapping[str, object]:

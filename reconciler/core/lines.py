@@ -7,6 +7,7 @@ Pure. The rows in `standing` and `retirement` are written in these lines, and de
 from msgspec.structs import replace
 
 from reconciler.core.change import Cancel, Hold, Keep
+from reconciler.core.mismatch import lost_words
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
 from reconciler.core.world import Case
@@ -72,3 +73,14 @@ def cancelled(
         return held(case, reason, not_taken(message), named)
     kept = keeper.job.id if keeper else None
     return Cancel(case.name, reason, message, named.job.id, named.revision, named.attempt, keeper=kept)
+
+
+def method_lost(case: Case, named: NamedJob) -> Cancel | Hold:
+    """The end of a live job that has another method than was sent."""
+    lost, own = case.lost(named), case.world.memory.cancels.get(named.job.id)
+    # Such a cancel is recorded without marks only where the answer to our own create named the job.
+    answered = named.job.marks is None and own is not None and own.reason == Reason.METHOD_LOST
+    if not named.ours and not answered:
+        return not_ours(case, named, Reason.METHOD_LOST)
+    end = cancelled(case, named, Reason.METHOD_LOST, f"another job than was asked for: {lost_words(lost, named.job)}")
+    return replace(end, lost=lost, answered=answered) if isinstance(end, Cancel) else end

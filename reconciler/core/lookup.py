@@ -22,7 +22,9 @@ def lookups(world: World) -> tuple[str, ...]:
     doubted = {job.id for job in world.jobs if job.live and job.id in cancels and not cancels[job.id].left}
     expected = {r.job_id for r in world.memory.records.values() if must_exist(world, r)}
     expected |= {d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt}
-    return tuple(sorted((expected - listed) | doubted))
+    # A listing may show less of a job than a look at it alone; only that one may say that its method was lost.
+    mute = {n.job.id for case in world.cases.values() for n in case.jobs if not n.job.training.method and case.lost(n)}
+    return tuple(sorted((expected - listed) | doubted | mute))
 
 
 def resolved_intents(world: World) -> Mapping[str, str | None]:

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     REMOVED = "Removed", EndedBy.TIME, False, Trouble.NONE, True
     ORPHANED = "Orphaned", EndedBy.PROVIDER, True
     PRUNE_DISABLED = "PruneDisabled", EndedBy.PROVIDER, True
+    METHOD_LOST = "MethodLost", EndedBy.PERSON, False, Trouble.OWN, True
     DUPLICATE = "Duplicate", EndedBy.TIME, False
     IN_PROGRESS = "InProgress", EndedBy.PROVIDER, True
     ADOPTED = "Adopted", EndedBy.PROVIDER, True

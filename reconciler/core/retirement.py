@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Keep, Wait
 from reconciler.core.fields import OnChange
-from reconciler.core.lines import cancelled, held_ahead, kept, may_retire, not_ours
+from reconciler.core.lines import cancelled, held_ahead, kept, may_retire, method_lost, not_ours
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
 from reconciler.core.standing import Decision
@@ -23,6 +23,9 @@ def retire(case: Case, decision: Decision, create: Create | Wait | None) -> Iter
     others = tuple(n for n in case.others if n.ours)
     ahead = tuple(n for n in others if not may_retire(case, n))
     yield from (held_ahead(case, n, "no manifest here ever had its spec") for n in ahead)
+    lost = tuple(n for n in others if n not in ahead and case.lost(n))
+    yield from (method_lost(case, n) for n in lost)
+    others = tuple(n for n in others if n not in lost)
     retirable = tuple(n for n in others if n not in ahead)
     unmarked = tuple(n for n in case.others if not n.ours)
     if case.policy.on_change is OnChange.WAIT:

@@ -7,16 +7,16 @@ something decides; whether a create that they want may be sent now is said in `a
 from collections.abc import Callable
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from reconciler.core.adoption import refused_adoption, warning
 from reconciler.core.change import Adopt, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
-from reconciler.core.job import Job
-from reconciler.core.lines import cancelled, held, held_ahead, kept, may_retire, not_ours
+from reconciler.core.job import Job, Marks
+from reconciler.core.lines import cancelled, held, held_ahead, kept, may_retire, method_lost, not_ours
 from reconciler.core.lookup import job_of_intent, must_exist, stays_unresolved, suspects_of_intent
 from reconciler.core.memory import Record
+from reconciler.core.mismatch import differences, lost_words
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
 from reconciler.core.spelling import mentions
@@ -193,13 +193,31 @@ def _row_5_adoption_refused(case: Case) -> Decision | None:
     return _hold(case, Reason.ADOPTION_REFUSED, message, next((n for n in case.jobs if n.adopted), None))
 
 
+def _row_6_method_lost(case: Case) -> Decision | None:
+    lost = tuple(n for n in case.current if case.lost(n))
+    if not lost or case.succeeded or any(n.live for n in case.good):
+        return None
+    live = tuple(n for n in lost if n.live)
+    if live:
+        return Decision(changes=tuple(method_lost(case, n) for n in live))
+    latest = lost[-1]
+    message = (
+        f"job {latest.job.id} is another one than was asked for: {lost_words(case.lost(latest), latest.job)}; none is "
+        "made again by itself. Reach the server by a route that keeps method, then change the spec or raise rerun"
+    )
+    if not latest.job.training.method:
+        message += "; if this server trains it although it does not show it, say --assume method"
+    return Decision(changes=(held(case, Reason.METHOD_LOST, message, latest),))
+
+
 def _row_6_duplicate(case: Case) -> Decision | None:
     live, succeeded = tuple(n for n in case.current if n.live), case.succeeded
+    good = tuple(n for n in case.good if n.live)
     if not (len(live) > 1 or (live and succeeded)):
         return None
     # The oldest wins: a crash between POST and its answer leaves a second job
     # behind, and the first is the one that may already have trained.
-    candidates = (*(n for n in (*succeeded, *live) if n.adopted), *succeeded, *live)
+    candidates = (*(n for n in (*succeeded, *good) if n.adopted), *succeeded, *good)
     keeper = candidates[0]
     surplus = tuple(n for n in live if n is not keeper)
     message = f"a second job of the same revision; {keeper.job.id} is kept"
@@ -223,26 +241,31 @@ def _row_8_succeeded(case: Case) -> Decision | None:
 
 
 def _keep(case: Case, named: NamedJob) -> Keep | Adopt:
-    change = _kept(case, named)
-    if not named.adopted or case.desired is None:
-        return change
-    return replace(change, message=change.message + warning(case.desired, named.job))
-
-
-def _kept(case: Case, named: NamedJob) -> Keep | Adopt:
     if named.job.succeeded:
         model = named.job.fine_tuned_model
         message = (
             f"its model exists: {escaped(model)}" if model else "it has succeeded; the provider names no model yet"
         )
-        return kept(case, Reason.SUCCEEDED, message, named)
+        return kept(case, Reason.SUCCEEDED, f"{message}{_differing(case, named)}", named)
     if named.job.id not in case.world.memory.records:
         # Neither named, marked nor recorded: its seed said so (`recognition`).
         trace = "marks" if named.ours else "seed"
         how = "named by policy.adopt" if named.adopted else f"recognised by its {trace}"
-        message = f"{escaped(named.job.status)} already, {how}; no second one is made"
+        message = f"{escaped(named.job.status)} already, {how}; no second one is made{_differing(case, named)}"
         return Adopt(case.name, Reason.ADOPTED, message, named.job.id, named.revision, named.attempt)
-    return kept(case, Reason.IN_PROGRESS, escaped(named.job.status), named)
+    return kept(case, Reason.IN_PROGRESS, f"{escaped(named.job.status)}{_differing(case, named)}", named)
+
+
+def _differing(case: Case, named: NamedJob) -> str:
+    """What of the job is not as it was sent, or as the manifest says that adopts it; "" where nothing contradicts."""
+    if named.adopted:
+        return warning(case.desired, named.job) if case.desired else ""
+    form = case.sent(named)
+    if not form:
+        return ""
+    marks = Marks(case.world.fleet.name, case.name, named.revision, named.attempt)
+    found = "; ".join(differences(form, named.job, marks))
+    return f"; warning: it is not as it was asked for ({found})" if found else ""
 
 
 def _row_9_failed(case: Case) -> Decision | None:
@@ -301,6 +324,7 @@ STANDING: tuple[Callable[[Case], Decision | None], ...] = (
     _row_4_state,
     _row_5_removed,
     _row_5_adoption_refused,
+    _row_6_method_lost,
     _row_6_duplicate,
     _row_7_in_progress,
     _row_8_succeeded,

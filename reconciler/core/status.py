@@ -205,6 +205,8 @@ def _succeeded(job: Job | None, said: Sequence[_Said]) -> _Facts:
     if job is None:
         reason = said[0][0] if said else Reason.NOT_CREATED
         return ("Succeeded", "Unknown", reason, "no job of this revision is known")
+    if job.succeeded and any(reason is Reason.METHOD_LOST for reason, _ in said):
+        return ("Succeeded", "False", Reason.METHOD_LOST, f"job {job.id} was trained by another method than was sent")
     if job.succeeded:
         return (
             "Succeeded",
@@ -259,7 +261,7 @@ def _recorded(before: Mapping[str, object], kind: str) -> Mapping[str, object]:
 
 def _latest_model(case: Case) -> Mapping[str, object] | None:
     """The model to use now: the present revision's, else the last that this name produced."""
-    earlier = (n for n in reversed(case.jobs) if n.job.succeeded and n.job.fine_tuned_model)
+    earlier = (n for n in reversed(case.jobs) if n.job.succeeded and n.job.fine_tuned_model and not case.lost(n))
     best = case.producer or next(earlier, None)
     if best is None:
         return None
@@ -304,6 +306,7 @@ _CANCELLED_FOR: Mapping[str, str] = {
     Reason.CANCEL_REQUESTED: "its manifest, or the fleet's, says state: cancelled",
     Reason.REMOVED: "its manifest was gone from the directory",
     Reason.SUPERSEDED: "its manifest had another spec by then, and a job of that spec took its place",
+    Reason.METHOD_LOST: "the server had made it with another method than was sent",
     Reason.DUPLICATE: "it was a second job of the same spec; the other one was kept",
 }
 

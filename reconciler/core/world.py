@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from reconciler.core.desired import Desired, Fleet, Policy
 from reconciler.core.job import Job
 from reconciler.core.memory import Memory, Record
+from reconciler.core.mismatch import lost_method
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import Listing, NamedJob, recognise
 
@@ -31,6 +32,7 @@ class World(Struct, frozen=True, dict=True):
     ``gaps`` are places of the directory that could hold a name and hold nothing: why nothing is gone for certain.
     ``leftovers`` are names without a manifest, and the file that may still hold each.
     ``objections`` are names whose spec is not sent to this server, and why: it would train something else.
+    ``method_assumed``: the operator says that this server trains the method that it is sent, shown or not.
     """
 
     fleet: Fleet
@@ -48,6 +50,7 @@ class World(Struct, frozen=True, dict=True):
     leftovers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     objections: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     prune: bool = True
+    method_assumed: bool = False
 
     def owns(self, job: Job) -> bool:
         """Whether it carries this fleet's mark."""
@@ -126,9 +129,26 @@ class Case(Struct, frozen=True, dict=True):
         return tuple(n for n in self.live if n.revision != self.revision)
 
     @cached_property
+    def good(self) -> tuple[NamedJob, ...]:
+        """Those of them that are what was asked for."""
+        return tuple(n for n in self.current if not self.lost(n))
+
+    @cached_property
     def succeeded(self) -> tuple[NamedJob, ...]:
         """Those of them that succeeded; the one to keep and to build on comes first: the adopted, else the oldest."""
-        return tuple(sorted((n for n in self.current if n.job.succeeded), key=lambda n: not n.adopted))
+        return tuple(sorted((n for n in self.good if n.job.succeeded), key=lambda n: not n.adopted))
+
+    def sent(self, named: NamedJob) -> Mapping[str, object]:
+        """The hashed form that one of its jobs was made from, as far as this run knows; adopted ones were not."""
+        if named.adopted or not named.attempt:
+            return {}
+        if self.desired is not None and self.desired.revision == named.revision:
+            return self.desired.form
+        return self.world.memory.wanted.get((self.name, named.revision)) or {}
+
+    def lost(self, named: NamedJob) -> str:
+        """The method that was sent where that job has another one, or shows none although it would; else ""."""
+        return lost_method(self.sent(named), named.job, assumed=self.world.method_assumed)
 
     @property
     def producer(self) -> NamedJob | None:

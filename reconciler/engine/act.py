@@ -8,6 +8,7 @@ once, and its outcome said. No create and no cancel leaves here twice.
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.core.body import create_body
 from reconciler.core.change import Action, Cancel, Create, Write
@@ -16,6 +17,7 @@ from reconciler.core.documents import TrainingFile
 from reconciler.core.fields import OnRemove
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Record
+from reconciler.core.mismatch import differences, lost_method, lost_words, same_seed
 from reconciler.core.reason import Reason
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, escaped
 from reconciler.log import Log
@@ -33,6 +35,7 @@ class Outcome(Struct, frozen=True):
     ``token`` names the journal's intent of a create that may have happened: it stays until a listing tells.
     ``stop``: no further create is worth sending in this pass. ``sent``: the create or the cancel itself has left.
     ``put_off``: the provider wants this create later, after so many seconds (0 where it does not say how many).
+    ``ends``: the cancel of the job that was made, where it is another one than was asked for.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Outcome(Struct, frozen=True):
     stop: bool = False
     sent: bool = True
     put_off: float | None = None
+    ends: Cancel | None = None
 
     @property
     def unknown(self) -> bool:
@@ -56,7 +60,8 @@ class Outcome(Struct, frozen=True):
 class WriteTools(Struct, frozen=True):
     """What a write needs at hand. ``training_bytes`` reads a file again and refuses it if it changed.
 
-    ``may_wait``: whether a create whose file is not ready yet may be put off once more.
+    ``may_wait``: whether a create whose file is not ready yet may be put off once more. ``method_assumed``: as a
+    `World` has it.
     """
 
     fleet: str
@@ -65,13 +70,14 @@ class WriteTools(Struct, frozen=True):
     log: Log
     training_bytes: Callable[[TrainingFile], bytes]
     may_wait: Callable[[Create], bool]
+    method_assumed: bool = False
 
 
 # ── create ───────────────────────────────────────────────────────────────────────────────────
 
 
 def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
-    """Upload what is needed, record the intent, post once, record the answer.
+    """Upload what is needed, record the intent, post once, record the answer and compare it with what was sent.
 
     Raises:
         JournalError: the intent could not be made durable; nothing was sent.
@@ -92,7 +98,7 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
         log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
-    return _post_once(tools, change, body, marks, log)
+    return _compared(tools, desired, marks, _post_once(tools, change, body, marks, log), log)
 
 
 def _post_once(tools: WriteTools, change: Create, body: Mapping[str, object], marks: Marks, log: Log) -> Outcome:
@@ -130,6 +136,33 @@ def _bound(tools: WriteTools, change: Create, job: Job, log: Log) -> Outcome:
     if stop:
         log.warning("metadata.not_echoed", job_id=job.id)
     return Outcome(change.name, Action.CREATE, change.reason, job.id, True, f"created job {job.id}", job=job, stop=stop)
+
+
+def _compared(tools: WriteTools, desired: Desired, marks: Marks, outcome: Outcome, log: Log) -> Outcome:
+    """With the end of the job, where its answer says that it has another method; what else differs is only logged."""
+    job, form = outcome.job, desired.form
+    if job is None:
+        return outcome
+    lost, others = lost_method(form, job, assumed=tools.method_assumed), differences(form, job, marks)
+    if lost:
+        log.error("job.mismatched", job_id=job.id, why=lost_words(lost, job))
+    if others:
+        log.warning("job.mismatched", job_id=job.id, why="; ".join(others))
+    if not lost:
+        return outcome
+    answered = job.marks is None and same_seed(form, job, marks)
+    message = f"another job than was asked for: {lost_words(lost, job)}"
+    end = Cancel(
+        marks.name,
+        Reason.METHOD_LOST,
+        message,
+        job.id,
+        marks.revision,
+        marks.attempt,
+        lost=lost,
+        answered=answered,
+    )
+    return replace(outcome, ends=end)
 
 
 def _own(job: Job, marks: Marks) -> Job:
@@ -205,20 +238,13 @@ def cancel(tools: WriteTools, change: Cancel) -> Outcome:
     """
     log = tools.log.bind(job=change.name, job_id=change.job_id, revision=change.revision, reason=change.reason)
     job_id = change.job_id
-    try:
-        job = tools.provider.retrieve_job(job_id)
-        objection = _objection(tools, change, job)
-    except ProviderError as error:
-        log.warning("cancel.not_sent", error=str(error), http_status=error.status, request_id=error.request_id)
-        return _failed(change, f"not cancelled: a fresh look at it was not possible ({error})")
-    if not job.live:
-        log.info("cancel.unneeded", status=job.status)
-        message = f"it had ended already ({job.status})"
-        return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, message, job, sent=False)
-    if objection:
-        log.warning("cancel.not_sent", error=objection)
-        return _failed(change, f"not cancelled: {objection}")
-    tools.journal.cancels.record(job_id, change.reason)
+    if change.answered:  # no marks will say later that it is ours, so it is recorded before anything can go wrong
+        tools.journal.cancels.record(job_id, change.reason)
+    unsent = _looked_at(tools, change, log)
+    if unsent is not None:
+        return unsent
+    if not change.answered:
+        tools.journal.cancels.record(job_id, change.reason)
     log.info("cancel.recorded")
     trouble: ProviderError | None = None
     try:
@@ -236,6 +262,34 @@ def cancel(tools: WriteTools, change: Cancel) -> Outcome:
     return outcome
 
 
+def _looked_at(tools: WriteTools, change: Cancel, log: Log) -> Outcome | None:
+    """What a fresh look makes of it where it is not to be sent; None where nothing speaks against it."""
+    try:
+        job = tools.provider.retrieve_job(change.job_id)
+        objection = _objection(tools, change, job)
+    except ProviderError as error:
+        _unrecord(tools, change)
+        log.warning("cancel.not_sent", error=str(error), http_status=error.status, request_id=error.request_id)
+        return _failed(change, f"not cancelled: a fresh look at it was not possible ({error})")
+    if not job.live or _is_right(change, job):
+        if change.answered:
+            tools.journal.cancels.mark_unneeded(change.job_id)
+        log.info("cancel.unneeded", status=job.status)
+        message = "it shows the method that was sent" if job.live else f"it had ended already ({job.status})"
+        return Outcome(change.name, Action.CANCEL, change.reason, change.job_id, True, message, job, sent=False)
+    if objection:
+        _unrecord(tools, change)
+        log.warning("cancel.not_sent", error=objection)
+        return _failed(change, f"not cancelled: {objection}")
+    return None
+
+
+def _unrecord(tools: WriteTools, change: Cancel) -> None:
+    """Whoever ends the job from now on, it was not this cancel."""
+    if change.answered:
+        tools.journal.cancels.mark_failed(change.job_id)
+
+
 def _postpone(tools: WriteTools, job_id: str, trouble: ProviderError | None, *, under_way: bool) -> None:
     """A cancel has not taken: it is sent again in seconds, or later where that would be no use."""
     if isinstance(trouble, Refused):
@@ -248,9 +302,14 @@ def _postpone(tools: WriteTools, job_id: str, trouble: ProviderError | None, *, 
         tools.journal.cancels.postpone(job_id, at_least=wait, in_minutes=refused or under_way)
 
 
+def _is_right(change: Cancel, job: Job) -> bool:
+    """Whether a look at the job alone shows the method that its listing, or the answer to its create, left out."""
+    return bool(change.lost) and job.training.method == change.lost
+
+
 def _objection(tools: WriteTools, change: Cancel, job: Job) -> str:
     """Why this job may not be cancelled after all; "" where nothing speaks against it."""
-    if not job.belongs_to(tools.fleet):
+    if not job.belongs_to(tools.fleet) and not (change.answered and job.marks is None):
         return "it does not carry this fleet's marks"
     if change.keeper is None or not job.live:
         return ""

@@ -6,7 +6,9 @@ listing, never an event. What to do is decided in `core`: in here is the order o
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
 
@@ -59,9 +61,21 @@ _NOBODY_ASKED = Permission()
 class Reconciler:
     """One run over one fleet: what its passes must remember of each other, and nothing else."""
 
-    def __init__(self, ports: Ports, *, settle: float, prune: bool = True, every_backoff: bool = False) -> None:
-        """``settle``: the settle window in seconds. ``every_backoff``: back-offs of earlier runs count."""
+    def __init__(
+        self,
+        ports: Ports,
+        *,
+        settle: float,
+        prune: bool = True,
+        every_backoff: bool = False,
+        method_assumed: bool = False,
+    ) -> None:
+        """``settle``: the settle window in seconds. ``every_backoff``: back-offs of earlier runs count.
+
+        ``method_assumed``: as a `World` has it.
+        """
         self._ports = ports
+        self._method_assumed = method_assumed
         self._prune = prune
         self._every_backoff = every_backoff
         self.checkout = Checkout(ports.journal)
@@ -241,6 +255,7 @@ class Reconciler:
             seen_first=watch.seen_first or frozenset(),
             approved_ahead=permission.ahead,
             prune=self._prune,
+            method_assumed=self._method_assumed,
             gaps=tuple(f"{gap.path}: {gap.message}" for gap in snapshot.gaps),
             leftovers=leftovers(self._ports, snapshot, listed, fleet, last_seen),
             objections={d.name: why for d in snapshot.desired.values() if (why := self._ports.objection(d))},
@@ -324,8 +339,10 @@ class Reconciler:
         """The jobs that the listing may not show truly."""
         return frozenset(job.id for job in world.jobs if job.live and job.id in watch.ended).union(lookups(world))
 
-    def _looked_up(self, world: World, job_ids: Iterable[str]) -> World:
+    def _looked_up(self, world: World, job_ids: AbstractSet[str]) -> World:
         """With these jobs, read one by one."""
+        if not job_ids:
+            return world
         looked = look_up(self._ports.provider, job_ids)
         jobs = {job.id: job for job in (*world.jobs, *looked.found)}
         missing = looked.missing - jobs.keys()
@@ -335,19 +352,32 @@ class Reconciler:
         """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
         ports, world = self._ports, decided.seen.world
         may_wait = lambda create: self.watch.may_wait(create.key, self.clock.monotonic())  # noqa: E731 - about now
-        tools = WriteTools(world.fleet.name, ports.provider, ports.journal, log, ports.training_bytes, may_wait)
+        tools = WriteTools(
+            world.fleet.name,
+            ports.provider,
+            ports.journal,
+            log,
+            ports.training_bytes,
+            may_wait,
+            method_assumed=self._method_assumed,
+        )
         outcomes: list[Outcome] = []
-        for write in decided.gated.plan.writes:
-            if ports.stopping():
-                break
+        known = frozenset(job.id for job in world.jobs)
+        writes = deque(decided.gated.plan.writes)
+        while writes and not ports.stopping():
+            write = writes.popleft()
             if isinstance(write, Cancel):
-                outcomes.append(cancel(tools, write))
+                outcome = cancel(tools, write)
             elif any(outcome.stop for outcome in outcomes):
                 break
             else:
-                outcomes.append(create(tools, write, world.desired[write.name]))
-            self.watch = _with_outcome(self.watch, write, outcomes[-1], ports.clock.monotonic())
-            wrote(outcomes[-1])
+                outcome = create(tools, write, world.desired[write.name])
+            outcomes.append(outcome)
+            self.watch = _with_outcome(self.watch, write, outcome, ports.clock.monotonic())
+            wrote(outcome)
+            # An answer that names a job which was there before is not about this create; the next pass looks at it.
+            if outcome.ends is not None and outcome.ends.job_id not in known:
+                writes.appendleft(outcome.ends)
         return tuple(outcomes)
 
     def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...]) -> Decided:
@@ -367,6 +397,8 @@ class Reconciler:
 
 def _with_resolved(world: World, resolved: Mapping[str, str | None]) -> World:
     """Once it is known what became of these creates."""
+    if not resolved:
+        return world
     memory = world.memory
     intents = {name: intent for name, intent in memory.intents.items() if name not in resolved}
     # A create of our own, found at last, is no stranger although its manifest is gone meanwhile.

@@ -79,6 +79,7 @@ class Assumption(StrEnum):
 
     EMPTY_LISTING = "empty-listing"  # an empty first page that says that more follow is the whole listing
     WHOLE_LISTING = "whole-listing"  # a page that repeats holds every job, however many it shows
+    METHOD = "method"  # it trains by the method that it is sent, although its jobs do not show it
 
 
 class Assumed(Struct, frozen=True):

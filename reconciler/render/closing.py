@@ -59,7 +59,7 @@ def _failed(result: Result) -> Iterator[str]:
         if not outcome.ok and outcome.put_off is None:
             word = "Unknown" if outcome.unknown else "Failed"
             yield f"{word}: {outcome.action} of {outcome.name}: {printable(outcome.message)}"
-    tried = {o.name for o in last.values()}
+    tried = {o.name for o in last.values() if not o.ok}
     for change in result.last.after.gated.plan.changes:
         if change.reason.trouble is Trouble.OWN and change.name not in tried:
             yield f"Not done: {change.name}: {printable(change.message)}"

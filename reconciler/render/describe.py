@@ -201,6 +201,7 @@ _NEXT: Mapping[str, str] = {
     Reason.REMOVED: _CANCELS,
     Reason.ORPHANED: "It is left to end; it is not cancelled from here.",
     Reason.PRUNE_DISABLED: "It is left to end, because prune is off.",
+    Reason.METHOD_LOST: "It is ended if it is live, and not made again until a person does what Blocked says.",
     Reason.DUPLICATE: "The next apply or pass cancels the second job.",
     Reason.IN_PROGRESS: "It trains on; the next pass looks again.",
     Reason.ADOPTED: "It trains on; the next apply or pass records it as the job of this name.",

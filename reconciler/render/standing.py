@@ -48,6 +48,7 @@ _WORDS: Mapping[str, str] = {
     Reason.CREATE_UNRESOLVED: "unresolved",
     Reason.MISSING: "missing",
     Reason.ADOPTION_REFUSED: "blocked",
+    Reason.METHOD_LOST: "blocked",
     Reason.SUSPENDED: "suspended",
     Reason.CANCEL_REQUESTED: "cancelled",
     Reason.RETRY: "not created",

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from reconciler.core.desired import Adoption, Desired, Fleet, Limits, Policy
 from reconciler.core.job import Job, JobError, Marks
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
@@ -46,6 +48,13 @@ def desired(name: str = "a", revision: str = R1, *, model_from: str | None = Non
         model_from=model_from,
         policy=Policy(adopt=Adoption(*adopt) if adopt else None, **policy),
     )
+
+
+def asked_for_dpo(name: str = "a", revision: str = R1, **policy: Any) -> Desired:
+    """What a manifest wants that trains by preferences."""
+    wanted = desired(name, revision, **policy)
+    method = {"method": {"type": "dpo"}}
+    return replace(wanted, form={**wanted.form, **method}, body={**wanted.body, **method})
 
 
 def fleet(**fields: Any) -> Fleet:

@@ -11,8 +11,22 @@ from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import Job, JobError, Marks
 from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
 from reconciler.core.reason import Reason
+from reconciler.core.training import Training
 from reconciler.core.world import World
-from tests.fakes.builders import CURABLE, FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.fakes.builders import (
+    CURABLE,
+    FLEET,
+    R1,
+    R2,
+    R3,
+    asked_for_dpo,
+    desired,
+    fleet,
+    job,
+    memory,
+    record,
+    world,
+)
 
 CREATE, CANCEL, KEEP, WAIT, HOLD, ADOPT = (
     Action.CREATE,
@@ -24,6 +38,9 @@ CREATE, CANCEL, KEEP, WAIT, HOLD, ADOPT = (
 )
 
 Line = tuple[Action, Reason, str | None]
+
+DPO = Training("dpo")
+ASKED = {"method": {"type": "dpo"}}
 
 LOST = Intent("a", R1, 1, seed=5)
 SENT = derived_seed(Marks(FLEET, "a", R1, 1))
@@ -219,6 +236,110 @@ TABLE: list[tuple[str, World, list[Line]]] = [
             remembers=replace(ADOPTED_ONCE, records={"j1": record(name="b", attempt=0)}),
         ),
         [(HOLD, Reason.ADOPTION_REFUSED, "j1")],
+    ),
+    (
+        "6 made with another method",
+        world([job()], [asked_for_dpo()]),
+        [(CANCEL, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 made with another method, ended by us",
+        world([old], [asked_for_dpo(on_cancelled=OnCancelled.RECREATE)], remembers=own(old, j1="MethodLost")),
+        [(HOLD, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 made with another method, ended before anybody here can remember",
+        world([old, young], [asked_for_dpo()], remembers=NOBODY_KNOWS, seen_first=frozenset({"j1", "j2"})),
+        [(HOLD, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 made with another method, and failed",
+        world([job(status="failed", error=CURABLE)], [asked_for_dpo(retries=3)]),
+        [(HOLD, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 made with another method, and trained to its end",
+        world([job(status="succeeded")], [asked_for_dpo()]),
+        [(HOLD, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 several of them",
+        world([job("j1"), job("j2", created=200)], [asked_for_dpo()]),
+        [(CANCEL, Reason.METHOD_LOST, "j1"), (CANCEL, Reason.METHOD_LOST, "j2")],
+    ),
+    (
+        "6 one beside the job that was asked for, which is younger",
+        world([job("j1"), job("j2", created=200, training=DPO)], [asked_for_dpo()]),
+        [(KEEP, Reason.IN_PROGRESS, "j2"), (CANCEL, Reason.DUPLICATE, "j1")],
+    ),
+    (
+        "6 one that has ended beside the job that was asked for",
+        world([job("j1", status="succeeded"), job("j2", attempt=2, training=DPO)], [asked_for_dpo()]),
+        [(KEEP, Reason.IN_PROGRESS, "j2")],
+    ),
+    (
+        "6 the operator says that it is trained although it is not shown",
+        world([job()], [asked_for_dpo()], method_assumed=True),
+        [(KEEP, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "6 the operator says so once it has been ended",
+        world([old], [asked_for_dpo()], remembers=own(old, j1="MethodLost"), method_assumed=True),
+        [(CREATE, Reason.RESTORED, None)],
+    ),
+    (
+        "6 a person says that it is the one",
+        world([job(marked=False)], [asked_for_dpo(adopt=("j1", R1))]),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
+        "6 without marks, known by its id",
+        world([job(marked=False)], [asked_for_dpo()], remembers=memory(records=[record()], seeds=True)),
+        [(HOLD, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 without marks, and the answer to our create named it",
+        world(
+            [job(marked=False)],
+            [asked_for_dpo()],
+            remembers=memory(records=[record()], cancels={"j1": OwnCancel("MethodLost", counts=False)}, seeds=True),
+        ),
+        [(CANCEL, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 its cancel does not take",
+        world(
+            [job()],
+            [asked_for_dpo()],
+            remembers=memory(records=[record()], cancels={"j1": OwnCancel("MethodLost", waiting=True)}, echoes=True),
+        ),
+        [(HOLD, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 its cancel was given up",
+        world(
+            [job()],
+            [asked_for_dpo()],
+            remembers=memory(records=[record()], cancels={"j1": OwnCancel("MethodLost", left=True)}, echoes=True),
+        ),
+        [(HOLD, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 the earlier job is kept",
+        world([job("j1"), job("j2", revision=R2)], [asked_for_dpo()]),
+        [(CANCEL, Reason.METHOD_LOST, "j1"), (KEEP, Reason.IN_PROGRESS, "j2")],
+    ),
+    (
+        "D made with another method, also where it may end by itself",
+        world(
+            [job("j1", revision=R2), job("j2", created=200)],
+            [desired(on_change=OnChange.WAIT)],
+            remembers=replace(
+                memory(records=[record("j1", revision=R2), record("j2")], echoes=True),
+                wanted={("a", R1): {}, ("a", R2): ASKED},
+            ),
+        ),
+        [(KEEP, Reason.IN_PROGRESS, "j2"), (CANCEL, Reason.METHOD_LOST, "j1")],
     ),
     (
         "6 two live",

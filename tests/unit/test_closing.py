@@ -14,7 +14,7 @@ from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Result
 from reconciler.engine.steps import Decided, Pass, Seen
 from reconciler.render.closing import closing_lines
-from tests.fakes.builders import R2, desired, fleet, job, world
+from tests.fakes.builders import R2, asked_for_dpo, desired, fleet, job, world
 from tests.fakes.reviews import review, typed
 
 BEGIN = Permission(first_run=True)
@@ -55,6 +55,14 @@ def test_what_was_done_is_counted() -> None:
 def test_what_failed_is_named_with_its_reason_once() -> None:
     lines = closing(DONE, [created("a", ok=False, message="no"), created("a", ok=False, message="not sent: refused")])
     assert lines == ["Failed: create of a: not sent: refused"]
+
+
+def test_a_job_that_was_made_and_ended_says_why_it_is_not_made_again() -> None:
+    after = world([job(status="cancelled")], [asked_for_dpo()])
+    ended = Outcome("a", Action.CANCEL, Reason.METHOD_LOST, "j1", ok=True, message="cancelled job j1")
+    done, why = closing(after, [created("a"), ended])
+    assert done == "Done: 1 created, 1 cancelled."
+    assert why.startswith("Not done: a: job j1 is another one than was asked for: method dpo was sent")
 
 
 def test_a_lost_answer_is_unknown_and_says_what_to_do() -> None:

@@ -14,7 +14,7 @@ from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Details, Progress, statuses
 from reconciler.core.world import World
 from reconciler.render.describe import _NEXT, Description, as_data, as_text, next_words
-from tests.fakes.builders import R1, R2, desired, fleet, job, memory, record, world
+from tests.fakes.builders import R1, R2, asked_for_dpo, desired, fleet, job, memory, record, world
 from tests.fakes.reviews import typed
 from tests.fakes.screens import on_screen
 from tests.fakes.situations import TABLE
@@ -154,6 +154,10 @@ ALL = Refusal("b", R1, "quota", 1_060, of_all=True)
 @pytest.mark.parametrize(
     ("w", "words"),
     [
+        (
+            world([job(status="cancelled")], [asked_for_dpo()]),
+            "It is ended if it is live, and not made again until a person does what Blocked says.",
+        ),
         (world([job()], [desired()]), "It trains on; the next pass looks again."),
         (
             world([], [desired(model_from="up"), desired("up")]),

@@ -35,6 +35,10 @@ from reconciler.render.narration import sentence
             {"event": "file.upload_started", "job": "a", "path": "d.jsonl", "size": 9},
             "  a: uploading d.jsonl (9 bytes)",
         ),
+        (
+            {"event": "job.mismatched", "job": "a", "job_id": "j1", "why": "method dpo was sent"},
+            "! a: job j1 is not as it was asked for: method dpo was sent",
+        ),
         ({"event": "request.completed", "path": "/x"}, None),
         ({"event": "job.failed", "job": "a"}, "✗ a: failed: -"),
         ({"event": "job.failed", "job": "a", "error": "\x1b[31m"}, "✗ a: failed: \\x1b[31m"),

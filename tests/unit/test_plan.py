@@ -16,7 +16,7 @@ from reconciler.core.reason import Reason
 from reconciler.core.standing import STANDING, Decision
 from reconciler.core.status import Details, statuses
 from reconciler.core.world import World
-from tests.fakes.builders import CURABLE, FLEET, R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.fakes.builders import CURABLE, FLEET, R1, R2, R3, asked_for_dpo, desired, fleet, job, memory, record, world
 from tests.fakes.situations import (
     CANCEL,
     CREATE,
@@ -110,6 +110,16 @@ PAIRS: list[tuple[str, World, Reason]] = [
     ("4 before D", world([job(revision=R2)], [desired(state=State.SUSPENDED)]), Reason.SUSPENDED),
     ("5 before 6", world([job("j1"), job("j2")], []), Reason.REMOVED),
     ("5 before D", world([job("j1"), job("j2", revision=R2)], []), Reason.REMOVED),
+    (
+        "5 before 6, for a method that was lost",
+        world([job()], [asked_for_dpo(state=State.SUSPENDED)]),
+        Reason.SUSPENDED,
+    ),
+    (
+        "6 before 10, for a method that was lost",
+        world([old], [asked_for_dpo()], remembers=own(old, j1="Removed")),
+        Reason.METHOD_LOST,
+    ),
     ("6 before 8", world([job("j1"), job("j2", status="succeeded")], [desired()]), Reason.SUCCEEDED),
     ("7 before 9", world([job("j1", attempt=2), job("j2", status="failed")], [desired()]), Reason.IN_PROGRESS),
     ("7 before 11", world([job("j1", attempt=2), job("j2", status="cancelled")], [desired()]), Reason.IN_PROGRESS),

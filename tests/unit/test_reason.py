@@ -14,8 +14,9 @@ def test_a_row_agrees_with_itself(reason: Reason) -> None:
         assert reason.trouble is Trouble.NONE, "a job that goes on is no trouble"
 
 
-def test_only_ends_that_a_manifest_asked_for_are_taken_back() -> None:
-    assert {r for r in Reason if r.restorable} == {Reason.CANCEL_REQUESTED, Reason.REMOVED, Reason.SUPERSEDED}
+def test_only_ends_that_a_manifest_or_an_operator_can_undo_are_taken_back() -> None:
+    undone = {Reason.CANCEL_REQUESTED, Reason.REMOVED, Reason.METHOD_LOST, Reason.SUPERSEDED}
+    assert {r for r in Reason if r.restorable} == undone
 
 
 def test_a_person_may_approve_what_is_ahead_and_nobody_what_was_overtaken() -> None:
@@ -39,7 +40,7 @@ def test_a_person_may_approve_what_is_ahead_and_nobody_what_was_overtaken() -> N
         ),
         (
             EndedBy.PERSON,
-            """SourceInvalid Missing AdoptionRefused Suspended CancelRequested Failed Cancelled
+            """SourceInvalid Missing AdoptionRefused Suspended CancelRequested MethodLost Failed Cancelled
             DependencyFailed NoIdentity Blocked Ahead""",
         ),
         (EndedBy.NOBODY, "Overtaken Succeeded"),
@@ -52,7 +53,10 @@ def test_what_must_happen_before_a_name_goes_on(ended_by: EndedBy, words: str) -
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        (Trouble.OWN, "SourceInvalid CreateUnresolved Missing AdoptionRefused CreateRefused CreateRejected NoIdentity"),
+        (
+            Trouble.OWN,
+            "SourceInvalid CreateUnresolved Missing AdoptionRefused MethodLost CreateRefused CreateRejected NoIdentity",
+        ),
         (Trouble.ELSEWHERE, "DependencyFailed Blocked"),
     ],
 )

@@ -11,7 +11,7 @@ from reconciler.core.world import World
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_text import details, plan_text, summary_line
 from reconciler.render.review import Difference
-from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.fakes.builders import R1, R2, R3, asked_for_dpo, desired, fleet, job, memory, record, world
 from tests.fakes.reviews import review
 
 # Two live jobs that nobody declares any more, and one whose spec is another: max_cancels allows one of three.
@@ -96,6 +96,19 @@ def test_an_earlier_spec_that_was_never_read_here_is_said_to_be_unknown() -> Non
     assert entry.since is not None
     assert entry.since.differences is None
     assert "is not known here" in plan_text(review(unknown))
+
+
+def test_a_job_of_another_method_is_in_the_plan_and_in_its_data() -> None:
+    seen = review(world([job()], [asked_for_dpo()]))
+    changes = plan_data(seen)["changes"]
+    assert isinstance(changes, list)
+    (change,) = changes
+    assert (change["action"], change["reason"], change["job_id"]) == ("cancel", "MethodLost", "j1")
+    assert "MethodLost: another job than was asked for: method dpo was sent" in plan_text(seen)
+    held = review(world([job(status="cancelled")], [asked_for_dpo()]))
+    data = plan_data(held)
+    assert (data["changes_present"], data["converged"]) == (False, False)
+    assert "say --assume method" in plan_text(held).replace("\n", " ")
 
 
 def test_data_says_what_a_bot_needs() -> None:

@@ -21,7 +21,7 @@ from reconciler.core.status import Condition, Details, Progress, Status, statuse
 from reconciler.core.world import World
 from reconciler.source.yaml_text import read_documents
 from reconciler.state.status_files import StatusFiles, as_item
-from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, record, world
+from tests.fakes.builders import R1, R2, R3, asked_for_dpo, desired, fleet, job, memory, record, world
 from tests.fakes.situations import TABLE
 from tests.fakes.worlds import worlds
 
@@ -185,6 +185,7 @@ def test_blocked_is_what_only_a_person_or_the_provider_can_end() -> None:
         Reason.CREATE_UNRESOLVED,
         Reason.MISSING,
         Reason.ADOPTION_REFUSED,
+        Reason.METHOD_LOST,
         Reason.DEPENDENCY_FAILED,
         Reason.CREATE_REFUSED,
         Reason.CREATE_REJECTED,
@@ -194,6 +195,31 @@ def test_blocked_is_what_only_a_person_or_the_provider_can_end() -> None:
     refused = gate(plan(new), new, Permission()).plan
     (status,) = statuses(new, refused, now=NOW, previous={}, details=Details()).values()
     assert [(c.type, c.reason) for c in status.conditions if c.type == "Blocked"] == [("Blocked", Reason.BLOCKED)]
+
+
+def test_a_job_of_another_method_is_no_success_whatever_it_came_to() -> None:
+    for status, succeeded in (("running", "Unknown"), ("cancelled", "False"), ("succeeded", "False")):
+        (found,) = report(world([job(status=status)], [asked_for_dpo()])).values()
+        told = {c.type: (c.status, c.reason) for c in found.conditions}
+        assert told["Synced"] == ("False", Reason.METHOD_LOST)
+        assert told["Blocked"] == ("True", Reason.METHOD_LOST)
+        assert told["Succeeded"][0] == succeeded
+        assert found.latest_model is None
+
+
+def test_its_end_is_told_with_its_reason() -> None:
+    ended = world([job(status="cancelled")], [asked_for_dpo()], remembers=memory(cancels={"j1": "MethodLost"}))
+    (past,) = report(ended)["a"].history
+    assert (past["ended_by"], past["ended_reason"]) == ("reconciler", "MethodLost")
+    assert str(past["ended_message"]).endswith("the server had made it with another method than was sent")
+
+
+def test_what_differs_from_what_was_sent_is_in_the_status() -> None:
+    status = report(world([job(suffix="another")], [desired()]))["a"]
+    (synced,) = (c for c in status.conditions if c.type == "Synced")
+    assert synced.message == (
+        "running; warning: it is not as it was asked for (suffix: none was sent, the server shows another)"
+    )
 
 
 def test_a_name_that_is_gone_and_ended_says_how_it_ended_and_nothing_else() -> None:

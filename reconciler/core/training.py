@@ -1,0 +1,67 @@
+"""How a job trains, as a body says it that is sent, or one that comes back: its method, and the numbers it is given.
+
+Pure. `job` reads answers through it, `mismatch` what was sent, so that the two can be compared. It decides nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from itertools import islice
+
+from msgspec import Struct
+
+from reconciler.core.spelling import folded, number
+
+# The API's own words for `method.type`. What another word means, only its server knows.
+METHODS = ("supervised", "dpo", "reinforcement")
+
+# How `auto` comes back from some servers.
+AUTO = -1.0
+# An honest job has a handful of them.
+_NUMBERS_LIMIT = 20
+
+
+class Training(Struct, frozen=True):
+    """``method``: folded, "" where none is shown. ``numbers``: hyperparameters by name; `AUTO` is auto."""
+
+    method: str = ""
+    numbers: tuple[tuple[str, float], ...] = ()
+
+
+def training_of(fields: Mapping[str, object]) -> Training:
+    """Of a create's body, or of a job; what cannot be read counts as absent."""
+    shown = fields.get("method")
+    if shown is None and not fields.get("hyperparameters"):
+        return _NONE
+    method = _type(shown)
+    own = shown.get(method) if isinstance(shown, Mapping) else None
+    given = own.get("hyperparameters") if isinstance(own, Mapping) else None
+    return _once(method, tuple(sorted(_numbers(given or fields.get("hyperparameters")))))
+
+
+def _type(method: object) -> str:
+    if isinstance(method, str):
+        return folded(method)
+    if not isinstance(method, Mapping):
+        return ""
+    word = method.get("type")
+    if isinstance(word, str) and word:
+        return folded(word)
+    return next((name for name in METHODS if method.get(name)), "")
+
+
+def _numbers(values: object) -> Iterator[tuple[str, float]]:
+    if not isinstance(values, Mapping):
+        return
+    for name, value in islice(values.items(), _NUMBERS_LIMIT):
+        found = AUTO if value == "auto" else number(value)
+        if found:  # 0 is how some servers write that there is none
+            yield str(name), float(found)
+
+
+@lru_cache(maxsize=1024)
+def _once(method: str, numbers: tuple[tuple[str, float], ...]) -> Training:
+    """Many jobs train alike: what they have in common is kept once."""
+    return Training(method, numbers)
+
+
+_NONE = Training()
