@@ -84,6 +84,7 @@ class Live:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
+            terminal.manner.still = self.close
             self._screen.start(refresh=True)
         else:
             self._screen.refresh()
@@ -94,8 +95,8 @@ class Live:
         parts: list[RenderableType] = [self._table(shown)] if shown else []
         if hidden:
             parts.append(Text(f"… and {len(hidden)} more"))
-        if self._what:
-            seconds = math.ceil(max(0.0, self._until - self._clock.monotonic()))
+        seconds = math.ceil(max(0.0, self._until - self._clock.monotonic()))
+        if self._what and seconds:
             parts.append(Text(f"waiting {seconds} s for {escaped(self._what)}", overflow="ellipsis", no_wrap=True))
         return Group(*parts)
 

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO
 
@@ -26,6 +27,7 @@ class Manner(Struct):
     """How this process speaks, as its flags say (`options`), and whether it has said anything on stdout.
 
     ``fleet``: the name of the one that it speaks of, once that is known.
+    ``still``: takes the lines that move off the screen (`live`), so that what is printed does not land in them.
     ``json_lines``: every line of stderr is a JSON object, as ``--log-format json`` promises.
     """
 
@@ -33,6 +35,7 @@ class Manner(Struct):
     quiet: bool = False
     verbose: bool = False
     printed: bool = False
+    still: Callable[[], None] = lambda: None
     json_lines: bool = False
     fleet: str = ""
 
@@ -44,7 +47,7 @@ manner = Manner()
 def prepare() -> None:
     """Open what is closed, let no text raise, and forget how an earlier command was to speak."""
     manner.color, manner.quiet, manner.verbose, manner.printed = "auto", False, False, False
-    manner.json_lines, manner.fleet = False, ""
+    manner.json_lines, manner.fleet, manner.still = False, "", lambda: None
     # In the order of their numbers: what is opened takes the lowest that is free, and no journal may become "stderr".
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -59,6 +62,7 @@ def echo(text: str, *, err: bool = False) -> None:
 
     Named outright, because click writes UTF-8 past a stream that says ASCII.
     """
+    manner.still()
     if not err:
         manner.printed = True
         click.echo(text, file=sys.stdout, color=colours() or None)

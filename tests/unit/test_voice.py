@@ -10,6 +10,7 @@ import pyte
 import pytest
 from msgspec.structs import replace
 
+from reconciler.cli import terminal
 from reconciler.cli.startup import allow_rich, postpone_rich
 from reconciler.cli.voice import Logged, Plain, Silent, Voice
 from reconciler.log import configure
@@ -123,6 +124,37 @@ def test_a_wait_counts_down_and_more_jobs_than_lines_are_counted(monkeypatch: py
     voice.jobs([replace(JOB, name=f"n{i}", job_id=f"j{i}") for i in range(9)])
     shown = screen_of(out.getvalue(), lines=8)
     assert shown[-2:] == ["… and 4 more", "waiting 18 s for the settle window"]
+    voice.close()
+
+
+@pytest.mark.parametrize("err", [False, True])
+def test_what_is_printed_meanwhile_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, *, err: bool) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    clock, out = ManualClock(), _Terminal()
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", out)
+    voice = Live(clock, out)
+    voice.jobs([JOB])
+    voice.waiting(30, "api.example.com: HTTP 503")
+    terminal.echo("fleet f at api.example.com", err=err)
+    assert screen_of(out.getvalue()) == ["fleet f at api.example.com"]
+    voice.waiting(30, "")
+    assert len(screen_of(out.getvalue())) == 2, "and the lines move on below it"
+    voice.close()
+    assert screen_of(out.getvalue()) == ["fleet f at api.example.com"]
+
+
+def test_a_countdown_that_is_over_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    clock, out = ManualClock(), _Terminal()
+    voice = Live(clock, out)
+    voice.jobs([JOB])
+    voice.waiting(3, "api.example.com: HTTP 503")
+    clock.now += 3
+    voice.jobs([JOB])
+    assert len(screen_of(out.getvalue())) == 1
     voice.close()
 
 
