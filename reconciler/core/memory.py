@@ -42,6 +42,18 @@ class Record(Struct, frozen=True):
     stranger: bool = False  # first seen when its name had been gone from here before
 
 
+class Elsewhere(Struct, frozen=True):
+    """A job that this state directory knows of this fleet at another account; ``live`` when it was last seen."""
+
+    base_url: str
+    organization: str
+    project: str
+    name: str
+    revision: str
+    job_id: str
+    live: bool
+
+
 class OwnCancel(Struct, frozen=True):
     """A cancel that this state directory recorded. ``sent_at``: when it was last sent, in Unix seconds."""
 
@@ -98,6 +110,7 @@ class Memory(Struct, frozen=True):
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
     ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
     where it has no record of this one.
+    ``elsewhere`` are this fleet's jobs at other accounts, but for those of the sandbox, which trains nothing.
     ``refusals`` are the last of each name, until a create of it is answered; that of "" is the last of every create.
     ``put_off`` says why a create may not be sent for a moment, by name and revision (`EVERY_CREATE`: each of them).
     ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
@@ -118,6 +131,7 @@ class Memory(Struct, frozen=True):
     gone: frozenset[str] = frozenset()
     orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     neighbours: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     @property
     def finds_lost_jobs(self) -> bool:

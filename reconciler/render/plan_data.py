@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from reconciler.core.change import Create
 from reconciler.core.job import Job
+from reconciler.core.memory import Elsewhere
 from reconciler.core.spelling import utc_text
 from reconciler.engine.act import Outcome
 from reconciler.render.review import Entry, Review
@@ -31,6 +32,7 @@ def plan_data(review: Review, outcomes: Iterable[Outcome] | None = None) -> dict
             for v in review.verdicts
         ],
         "unmanaged": review.plan.unmanaged,
+        "elsewhere": [_elsewhere(job) for job in review.left_elsewhere],
     }
     if outcomes is not None:
         data["outcomes"] = [
@@ -69,6 +71,20 @@ def _change(entry: Entry, review: Review) -> dict[str, object]:
         else None,
         "last_refusal": _refusal(created, review) if created else None,
         "throws_away": [_loss(job, review) for job in entry.ends],
+        "leaves_running": [_loss(job, review) for job in entry.outlived],
+        "elsewhere": [_elsewhere(job) for job in entry.elsewhere],
+    }
+
+
+def _elsewhere(job: Elsewhere) -> dict[str, object]:
+    return {
+        "name": job.name,
+        "job_id": job.job_id,
+        "revision": job.revision,
+        "live": job.live,
+        "base_url": job.base_url,
+        "organization": job.organization or None,
+        "project": job.project or None,
     }
 
 

@@ -7,10 +7,11 @@ which a bot finds its comment again. Every text that a server or a manifest chos
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from reconciler.core.adoption import DIFFERS
 from reconciler.core.change import Action, Keep
 from reconciler.errors import escaped
 from reconciler.render.markdown import COMMENT_LIMIT, block, code, html_code, marker
-from reconciler.render.plan_text import details, loss, summary_line, symbol
+from reconciler.render.plan_text import details, loss, notes, summary_line, symbol
 from reconciler.render.review import Entry, Review, header
 from reconciler.render.text import plural
 
@@ -44,15 +45,21 @@ def plan_lines(review: Review, limit: int) -> list[str]:
 
 def _warnings(review: Review) -> Iterator[str]:
     """What a reader must not miss."""
-    notes = [f"- {code(review.note, 1_000)}"] if review.note else []
-    notes += [f"- **Gate `{v.gate}` refuses**: {code(v.message, 1_000)}" for v in review.refusals]
+    said = [f"- {code(review.note, 1_000)}"] if review.note else []
+    said += [f"- **Gate `{v.gate}` refuses**: {code(v.message, 1_000)}" for v in review.refusals]
     lost = [
         f"{code(e.change.name)} ({code(loss(job, review))})" for e in review.entries if not e.follows for job in e.ends
     ]
     if lost:
-        notes.append(f"- **Throws away** {plural(len(lost), 'live job')}: {_some(lost)}")
-    if notes:
-        yield from ("", *notes)
+        said.append(f"- **Throws away** {plural(len(lost), 'live job')}: {_some(lost)}")
+    said += [f"- {code(note, 2_000)}" for note in notes(review)]
+    said += [
+        f"- **Adopted, and not what its manifest says**: {code(e.change.name)}: {code(differs, 1_000)}"
+        for e in review.entries
+        if (differs := e.change.message.partition(DIFFERS)[2])
+    ]
+    if said:
+        yield from ("", *said)
 
 
 def _some(shown: Sequence[str]) -> str:

@@ -4,9 +4,11 @@ Pure. `plan` and `apply` print it. Every text in it that a server or a manifest 
 """
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from reconciler.core.change import Action, Cancel, Create, Keep
 from reconciler.core.job import Job
+from reconciler.core.memory import Elsewhere
 from reconciler.core.status import Progress
 from reconciler.errors import escaped, printable
 from reconciler.render.review import Difference, Entry, Review, Since, header
@@ -15,6 +17,7 @@ from reconciler.render.text import age, hanging, paint, plural, sentence
 
 # Kept jobs beyond this many are counted instead of shown: a review that nobody reads is none.
 _KEPT_LIMIT = 40
+_ELSEWHERE_LIMIT = 10
 
 _SYMBOLS: Mapping[str, tuple[str, str]] = {
     Action.CREATE: ("+", "green"),
@@ -56,8 +59,30 @@ def plan_text(review: Review, *, colours: bool = False, width: int | None = None
     for verdict in review.refusals:
         text = f"Gate {verdict.gate} refuses: {printable(verdict.message)}."
         lines += (paint(line, "red", colours=colours) for line in hanging(text, "", "  ", width))
+    for text in notes(review):
+        lines += hanging(printable(f"{text}."), "", "  ", width)
     lines += [*hanging(summary_line(review), "", "  ", width), *_way_on(review, width)]
     return "\n".join(lines)
+
+
+def notes(review: Review) -> Iterator[str]:
+    """What goes on at accounts that are not looked at."""
+    left = review.left_elsewhere
+    if not left:
+        return
+    shown = ", ".join(f"{job.name} ({job.job_id} at {place(job)})" for job in left[:_ELSEWHERE_LIMIT])
+    more = f" and {len(left) - _ELSEWHERE_LIMIT} more" if len(left) > _ELSEWHERE_LIMIT else ""
+    yield (
+        f"This fleet had {plural(len(left), 'live job')} elsewhere when it was last seen there: {shown}{more}. "
+        "Nothing there is looked at or cancelled from here"
+    )
+
+
+def place(job: Elsewhere) -> str:
+    """The account of a job that is not at this one."""
+    host = urlsplit(job.base_url).netloc or job.base_url
+    whose = ", ".join(part for part in (job.organization, job.project) if part)
+    return f"{host} ({whose})" if whose else host
 
 
 def summary_line(review: Review) -> str:
@@ -124,6 +149,12 @@ def details(entry: Entry, review: Review) -> Iterator[str]:
     if not isinstance(change, Create):
         return
     yield from (f"then cancels {escaped(job.id)}: {loss(job, review)}" for job in entry.ends)
+    for job in entry.outlived:
+        yield (
+            f"leaves running {escaped(job.id)}: {loss(job, review)}; it does not carry this fleet's marks, so it is "
+            "never cancelled from here: cancel it by hand"
+        )
+    yield from _trained_elsewhere(entry)
     yield from _since(entry.since) if entry.since is not None else _order(change, review)
     if found := review.refusal(change):
         refusal, words = found
@@ -133,6 +164,14 @@ def details(entry: Entry, review: Review) -> Iterator[str]:
     uploads = ", ".join(escaped(file.path) for file in review.uploads(change))
     if uploads and review.there is not None:
         yield f"uploads {uploads}"
+
+
+def _trained_elsewhere(entry: Entry) -> Iterator[str]:
+    """That a name was trained at another account: this would train it again, here."""
+    for job in entry.elsewhere:
+        spec = "this very spec" if job.revision == entry.change.revision else "another spec"
+        state = "live" if job.live else "ended"
+        yield escaped(f"trains again what {place(job)} has as job {job.job_id} ({spec}; {state} when last seen)")
 
 
 def loss(job: Job, review: Review) -> str:

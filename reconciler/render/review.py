@@ -15,7 +15,7 @@ from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, 
 from reconciler.core.documents import TrainingFile
 from reconciler.core.gates import WAIVABLE, Verdict
 from reconciler.core.job import Job
-from reconciler.core.memory import Refusal
+from reconciler.core.memory import Elsewhere, Refusal
 from reconciler.core.reason import Reason
 from reconciler.core.schedule import goes_on
 from reconciler.core.status import Progress
@@ -43,12 +43,18 @@ class Since(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """One change; ``refused`` is the gate that refuses it, or "". ``ends`` are the live jobs that it costs."""
+    """One change; ``refused`` is the gate that refuses it, or "". ``ends`` are the live jobs that it costs.
+
+    ``outlived`` are live jobs of the name that a create leaves running: they are not ours to end. ``elsewhere`` are
+    jobs of the name that are known at other accounts.
+    """
 
     change: Change
     refused: str = ""
     ends: tuple[Job, ...] = ()
     since: Since | None = None
+    outlived: tuple[Job, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     @property
     def follows(self) -> bool:
@@ -123,6 +129,12 @@ class Review(Struct, frozen=True, dict=True):
         """How many of its creates and cancels a gate refuses."""
         return sum(1 for entry in self.entries if entry.refused)
 
+    @cached_property
+    def left_elsewhere(self) -> tuple[Elsewhere, ...]:
+        """The jobs that were live at other accounts, where a name of theirs is to be trained here."""
+        moved = any(entry.elsewhere for entry in self.entries)
+        return tuple(job for job in self.world.memory.elsewhere if job.live) if moved else ()
+
     @property
     def approvable(self) -> bool:
         """Whether approving its digest would write anything: evidence is not a person's to give."""
@@ -196,9 +208,24 @@ class Review(Struct, frozen=True, dict=True):
         if isinstance(change, Keep) and change.write is not None and change.name in refused:
             shown, gate = change.write, refused[change.name]
         if isinstance(shown, Create):
-            return Entry(shown, gate, tuple(self.jobs[i] for i in shown.replaces), self._since(shown))
+            return Entry(
+                shown,
+                gate,
+                tuple(self.jobs[i] for i in shown.replaces),
+                self._since(shown),
+                outlived=tuple(n.job for n in self.world.cases[shown.name].others if not n.ours),
+                elsewhere=self._elsewhere.get(shown.name, ()),
+            )
         ends = (self.jobs[shown.job_id],) if isinstance(shown, Cancel) and shown.job_id in self.jobs else ()
         return Entry(shown, gate, ends)
+
+    @cached_property
+    def _elsewhere(self) -> Mapping[str, tuple[Elsewhere, ...]]:
+        """By name."""
+        by_name: dict[str, list[Elsewhere]] = {}
+        for job in self.world.memory.elsewhere:
+            by_name.setdefault(job.name, []).append(job)
+        return {name: tuple(jobs) for name, jobs in by_name.items()}
 
     def _since(self, change: Create) -> Since | None:
         """What changed since the job that is replaced, or else since the last job of another revision."""

@@ -17,7 +17,7 @@ from typing import Self
 
 from msgspec.structs import asdict, replace
 
-from reconciler.core.memory import Intent, Memory, Record
+from reconciler.core.memory import Elsewhere, Intent, Memory, Record
 from reconciler.state.backoffs import Cancels, Refusals, lasts
 from reconciler.state.events import Events
 from reconciler.state.fence import Fence
@@ -96,6 +96,7 @@ class Journal:
             orphans={name: manifest.orphan for name, manifest in last_seen.items()},
             # Only a fleet of which nothing is known may be one that was renamed.
             neighbours={} if records else self._neighbours(),
+            elsewhere=self._elsewhere(),
         )
 
     @property
@@ -153,6 +154,15 @@ class Journal:
             base_url=self.fence.identity.base_url,
         )
         return {row["fleet"]: row["jobs"] for row in rows}
+
+    def _elsewhere(self) -> tuple[Elsewhere, ...]:
+        rows = self._rows.read(
+            "SELECT base_url, organization, project, name, revision, job_id, live "
+            "FROM identity JOIN record ON record.identity = id "
+            "WHERE id != :identity AND fleet = :fleet AND base_url != 'sandbox' ORDER BY name, job_id",
+            fleet=self.fence.identity.fleet,
+        )
+        return tuple(Elsewhere(**{**dict(row), "live": bool(row["live"])}) for row in rows)
 
     def _echoes(self) -> int | None:
         rows = self._rows.read("SELECT echoes FROM identity WHERE id = :identity")

@@ -1,18 +1,22 @@
 """A plan as a reader sees it: what a gate refuses stays what it is, and every number counts that."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from reconciler.core.gates import Permission
-from reconciler.core.memory import Refusal
+from reconciler.core.memory import Elsewhere, Refusal
 from reconciler.core.reason import Reason
 from reconciler.core.status import Progress
 from reconciler.core.world import World
 from reconciler.render.plan_data import plan_data
+from reconciler.render.plan_markdown import plan_markdown
 from reconciler.render.plan_text import details, plan_text, summary_line
 from reconciler.render.review import Difference
 from tests.fakes.builders import R1, R2, R3, asked_for_dpo, desired, fleet, job, memory, record, world
 from tests.fakes.reviews import review
+from tests.fakes.situations import ADOPTED_ONCE
 
 # Two live jobs that nobody declares any more, and one whose spec is another: max_cancels allows one of three.
 ENDING = world([job("j1", "a"), job("j2", "b"), job("j3", "c")], [desired("c", R2)], of=fleet(max_cancels=1))
@@ -55,6 +59,57 @@ def test_the_way_on_is_a_command_where_a_person_may_say_yes() -> None:
     text = plan_text(review(ENDING))
     assert text.count("--approve") == 1
     assert text.endswith(f"To do exactly this: reconciler apply fleet --approve {'d' * 16}")
+
+
+def test_an_adopted_job_whose_manifest_has_changed_is_said_to_run_on() -> None:
+    w = world([job(marked=False)], [desired("a", R2, adopt=("j1", R1))], remembers=ADOPTED_ONCE)
+    said = (
+        "leaves running j1: running, 1h1m old; it does not carry this fleet's marks, so it is never cancelled from "
+        "here: cancel it by hand"
+    )
+    shown = review(w, Permission(first_run=True))
+    assert said in plan_text(shown)
+    assert said in plan_markdown(shown)
+    data: Any = plan_data(shown)
+    create, _ = data["changes"]
+    assert [left["job_id"] for left in create["leaves_running"]] == ["j1"]
+    assert create["throws_away"] == []
+
+
+def test_where_an_adopted_job_differs_no_reader_misses_it() -> None:
+    w = world([replace(job("j9", marked=False), model="gpt-4o", training_file="file-1")], [desired(adopt=("j9", R1))])
+    assert "warning: it is not what its manifest says: model gpt-4o, its manifest m" in plan_text(review(w))
+    assert "- **Adopted, and not what its manifest says**: `a`: `model gpt-4o, its manifest m`" in plan_markdown(
+        review(w)
+    )
+
+
+THERE = Elsewhere("https://api.openai.com/v1", "org-1", "", "a", R1, "j7", live=True)
+LEFT = (
+    "This fleet had 1 live job elsewhere when it was last seen there: a (j7 at api.openai.com (org-1)). Nothing there "
+    "is looked at or cancelled from here."
+)
+
+
+def test_after_a_change_of_provider_a_plan_says_what_would_train_again_and_what_still_runs() -> None:
+    ended = replace(THERE, base_url="https://old.example/v1", organization="", revision=R2, job_id="j6", live=False)
+    moved = replace(memory(echoes=True), elsewhere=(ended, THERE))
+    shown = review(world([], [desired("a"), desired("b")], remembers=moved))
+    text = plan_text(shown)
+    assert LEFT in text
+    assert LEFT.removesuffix(".") in plan_markdown(shown)
+    assert "trains again what api.openai.com (org-1) has as job j7 (this very spec; live when last seen)" in text
+    assert "trains again what old.example has as job j6 (another spec; ended when last seen)" in text
+    assert text.count("trains again what") == 2
+    data: Any = plan_data(shown)
+    assert [job["job_id"] for job in data["elsewhere"]] == ["j7"]
+
+
+def test_what_is_elsewhere_is_said_only_while_it_is_about_to_be_trained_here() -> None:
+    moved = replace(memory(echoes=True), elsewhere=(THERE,))
+    for w in (world([job()], [desired("a")], remembers=moved), world([], [desired("b")], remembers=moved)):
+        assert "elsewhere" not in plan_text(review(w))
+        assert plan_data(review(w))["elsewhere"] == []
 
 
 def test_evidence_is_not_a_persons_to_give() -> None:

@@ -234,3 +234,14 @@ def test_progress_is_read_of_each_job_and_one_that_cannot_be_read_is_left_out() 
         "j1": Progress(30, 60, {"train_loss": 0.5}, pace=3.0),
         "j3": Progress(5, None, {}, pace=None),
     }
+
+
+def test_a_row_says_where_an_adopted_job_is_not_what_its_manifest_says() -> None:
+    other = replace(job("j9", marked=False), model="gpt-4o", training_file="file-1")
+    for shown in (other, replace(other, status="succeeded", fine_tuned_model=MODEL)):
+        (status,) = report(world([shown], [desired(adopt=("j9", R1))]))
+        found = standing(status, now=NOW)
+        assert (found.word, found.detail) == (
+            shown.status,
+            "it is not what its manifest says: model gpt-4o, its manifest m",
+        )

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.core.desired import Desired
-from reconciler.core.memory import Intent, OwnCancel, Rejection
+from reconciler.core.memory import Elsewhere, Intent, OwnCancel, Rejection
 from reconciler.state.journal import Journal
 from reconciler.state.opening import FILE
 from reconciler.state.schema import Identity
@@ -135,6 +135,18 @@ def test_live_jobs_of_a_fleet_that_was_renamed_are_known(state: Path) -> None:
         journal.record_seen([record("j9")])
     with opened(state, identity=replace(HERE, fleet="fleet-2")) as journal:
         assert journal.memory().neighbours == {"fleet-1": 2}
+
+
+def test_jobs_of_the_fleet_at_other_accounts_are_known_but_for_the_sandboxs(state: Path) -> None:
+    with opened(state) as journal:
+        journal.record_seen([record("j1"), record("j2", "b", live=False)])
+        assert journal.memory().elsewhere == ()
+    for other in (replace(HERE, base_url="sandbox"), replace(HERE, fleet="fleet-2")):
+        with opened(state, identity=other) as journal:
+            journal.record_seen([record("j9")])
+    with opened(state, identity=replace(HERE, project="proj")) as journal:
+        there = Elsewhere(HERE.base_url, HERE.organization, HERE.project, "a", R1, "j1", live=True)
+        assert journal.memory().elsewhere == (there, replace(there, name="b", job_id="j2", live=False))
 
 
 def test_what_is_seen_changes_what_is_recorded(state: Path) -> None:
