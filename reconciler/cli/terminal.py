@@ -131,8 +131,8 @@ def colours(stream: IO[str] | None = None) -> bool:
 
 
 def width_of(stream: IO[str]) -> int | None:
-    """Columns that a line on ``stream`` may have; None where nobody's screen ends."""
-    return width() if obeys(stream) else None
+    """Columns that a line on ``stream`` may have: of any terminal, also a dumb one; None where nobody's screen ends."""
+    return width() if stream.isatty() else None
 
 
 def fitted(text: str, stream: IO[str] | None = None) -> str:

@@ -197,6 +197,14 @@ def test_a_terminal_that_knows_no_escape_codes_gets_none(fleet: FleetDirectory, 
     assert "\x1b" not in at_a_terminal(["plan", str(fleet.root)], b"", TERM=name)[1]
 
 
+@pytest.mark.parametrize("name", ["dumb", "unknown", "", "xterm-256color"])
+def test_every_terminal_has_a_width(fleet: FleetDirectory, name: str) -> None:
+    fleet.job("a", model="gpt-4o-mini")
+    seen = at_a_terminal(["plan", str(fleet.root)], b"", TERM=name, COLUMNS="50", NO_COLOR="1")[1]
+    wide = [line for line in seen.splitlines() if len(line) > 50]
+    assert [line for line in wide if "reconciler apply " not in line] == []
+
+
 @pytest.mark.parametrize("name", ["xterm-256color", "linux", "screen", "vt100"])
 def test_a_terminal_that_knows_them_gets_colours(fleet: FleetDirectory, name: str) -> None:
     fleet.job("a")
