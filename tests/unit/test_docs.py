@@ -12,6 +12,8 @@ from reconciler.cli.output import failure
 from reconciler.core.snapshot import Problem
 from reconciler.errors import SourceError
 from reconciler.render.problems import as_data
+from reconciler.sandbox import scripts
+from reconciler.sandbox.scripts import find
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -103,3 +105,11 @@ def test_what_the_code_says_of_the_pages_is_there() -> None:
     assert pages
     assert sections - headings(ROOT / "README.md") == set()
     assert [page for page in sorted(pages) if not (ROOT / page).exists()] == []
+
+
+def test_every_suffix_that_the_page_names_is_a_script_of_the_sandbox() -> None:
+    section = (ROOT / "docs" / "commands.md").read_text().partition("## A job that fails\n")[2].partition("\n## ")[0]
+    cells = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
+    named = set(re.findall(r"`([\w-]+)`", " ".join(cells)))
+    assert {name for name in named if find(suffix=name, model="") is None} == set()
+    assert named == set(re.findall(r"^\| `([\w-]+)`", str(scripts.__doc__), re.MULTILINE))
