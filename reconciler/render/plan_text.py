@@ -85,25 +85,26 @@ def place(job: Elsewhere) -> str:
     return f"{host} ({whose})" if whose else host
 
 
+_COUNTED = (
+    {"create": "to create", "cancel": "to cancel"},
+    {"adopt": "to adopt", "keep": "kept", "wait": "waiting", "hold": "held"},
+)
+
+
 def summary_line(review: Review) -> str:
-    """One line of counts; zeros are left out."""
-    words = {
-        "create": "to create",
-        "cancel": "to cancel",
-        "adopt": "to adopt",
-        "keep": "kept",
-        "wait": "waiting",
-        "hold": "held",
-    }
+    """One line of counts; zeros are left out, and what a gate refuses is counted beside the writes that it is of."""
     counts = review.summary
-    said = [f"{counts[key]} {word}" for key, word in words.items() if counts[key]]
-    refused = f"; {review.refused} of them refused" if review.refused else ""
+    writes, others = ([f"{counts[key]} {word}" for key, word in words.items() if counts[key]] for words in _COUNTED)
+    said = [*writes, *others]
     unmanaged = f" {plural(review.plan.unmanaged, 'job')} at this provider not ours." if review.plan.unmanaged else ""
     if review.converged:
         calm = "" if counts["hold"] else ": everything is as declared"
         stands = f" ({', '.join(said)})" if said else ""
         return f"Nothing to do{calm}{stands}.{unmanaged}"
-    return f"Plan: {', '.join(said)}{refused}.{_uploads(review)}{unmanaged}"
+    if review.refused:
+        parts = (", ".join(writes), f"{review.refused} of them refused", ", ".join(others))
+        return f"Plan: {'; '.join(filter(None, parts))}.{_uploads(review)}{unmanaged}"
+    return f"Plan: {', '.join(said)}.{_uploads(review)}{unmanaged}"
 
 
 def _uploads(review: Review) -> str:

@@ -64,7 +64,7 @@ EXPECTED = """\
 <!-- reconciler plan fleet-1 -->
 ### Fine-tuning plan: `fleet fleet-1 at api.openai.com`
 
-**Plan: 2 to create, 2 to cancel, 1 kept, 1 held; 3 of them refused. 1 job at this provider not ours.**
+**Plan: 2 to create, 2 to cancel; 3 of them refused; 1 kept, 1 held. 1 job at this provider not ours.**
 
 - **Gate `max_cancels` refuses**: `2 live jobs would end (removed or replaced), limits.max_cancels allows 1 of 3; \
 check the plan and approve its digest, or raise the limit`
