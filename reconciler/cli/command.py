@@ -139,6 +139,8 @@ class Command(click.Command):
             positional = "directory" in names and error.option_name in {"-d", "--directory"}
             if positional:
                 return f"; the directory comes without a flag: {ctx.command_path} DIR"
+            if others := _commands_with(error.option_name, ctx):
+                return f"; it is a flag of {', '.join(others)}"
             shown = (p for p in self.get_params(ctx) if isinstance(p, click.Option) and not p.hidden)
             return meant(error.option_name, [flag for parameter in shown for flag in parameter.opts])
         if isinstance(error, click.BadOptionUsage):
@@ -205,6 +207,15 @@ def write_sections(formatter: click.HelpFormatter, sections: Mapping[str, Sequen
                 formatter.write_dl(
                     [(term.ljust(width), _unbroken(words)) for term, words in rows], col_max=_FLAGS_WIDTH
                 )
+
+
+def _commands_with(flag: str, ctx: click.Context) -> list[str]:
+    """The commands that take a flag, where ``ctx`` is of one among others."""
+    group = ctx.find_root().command
+    if not isinstance(group, click.Group):
+        return []
+    commands = {name: group.get_command(ctx, name) for name in group.list_commands(ctx)}
+    return [name for name, command in commands.items() if command and any(flag in p.opts for p in command.params)]
 
 
 def _unbroken(words: str) -> str:

@@ -62,7 +62,8 @@ def _run(arguments: Sequence[str], clock: Clock) -> int:
     except OSError as error:
         if isinstance(error.__context__, KeyboardInterrupt):  # click could not even end the line
             return INTERRUPTED
-        code = _failed(arguments, error, str(error), f"error: {error}", 1)
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+        code = _failed(arguments, error, message, f"error: {message}", 1)
     return code if isinstance(code, int) else 0
 
 

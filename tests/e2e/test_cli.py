@@ -1069,7 +1069,7 @@ def test_an_apply_is_done_to_its_end_although_nobody_reads_it(fleet: FleetDirect
 @pytest.mark.parametrize(
     ("script", "code", "words"),
     [
-        ("$R plan $D >/dev/full", 1, "No space left on device"),
+        ("$R plan $D >/dev/full", 1, "error: No space left on device"),
         ("$R plan $D >&-", 0, ""),
         ("$R plan - <&-", 1, "no `kind: Fleet` document"),
         ("mkdir $D/gone && cd $D/gone && rmdir $D/gone && $R plan .", 1, "nothing is changed"),

@@ -411,6 +411,9 @@ def test_what_is_no_directory_is_wrong_usage(shell: Shell, fleet: FleetDirectory
         ("zzz", "No such command 'zzz'\n"),
         ("apply fleet --wiat", "No such option '--wiat'; did you mean --wait?"),
         ("apply fleet --zzzzzz", "No such option '--zzzzzz'\n"),
+        ("plan fleet --wait", "No such option '--wait'; it is a flag of apply\n"),
+        ("apply fleet --listen 8080", "No such option '--listen'; it is a flag of run\n"),
+        ("status fleet --first-run", "No such option '--first-run'; it is a flag of apply, run\n"),
         ("plan -o jsno", "'jsno' is not one of text, json, yaml, markdown; did you mean json?"),
         ("plan -o xml", "'xml' is not one of text, json, yaml, markdown\n"),
         (
