@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from reconciler.cli.commands import SANDBOX_MODES
 from reconciler.sandbox import MODES, Store, create_app
+from tests.fakes.recorded import AZURE, WHY_NOT, objects
 
 from .builders import A_LIFE, START, a_clock, examples
 
@@ -229,6 +230,17 @@ def test_what_azure_makes_has_a_place_elsewhere_and_a_field_in_its_own_case(tmp_
     assert answer.headers["location"].endswith(f"/openai/fine_tuning/jobs/{job['id']}?api-version=2024-10-21")
     assert (job["trainingType"], job["model"]) == ("globalStandard", "Sandbox-slow")
     assert job["estimated_finish"] > job["created_at"]
+
+
+@pytest.mark.skipif(not AZURE, reason=WHY_NOT)
+def test_azure_shows_no_field_here_that_it_was_never_seen_to_show(tmp_path: Path) -> None:
+    with served(tmp_path, "azure") as http:
+        job = http.job(trainingType="Standard", validation_file=http.upload())
+        http.clock.sleep(A_LIFE)
+        ended = http("GET", f"{JOBS}/{job['id']}").json()
+        file = http("GET", f"/files/{ended['training_file']}").json()
+    assert (job.keys() | ended.keys()) <= {name for seen in objects("fine_tuning.job") for name in seen}
+    assert file.keys() == objects("file")[-1].keys()
 
 
 def test_file_is_pending_first_and_no_job_takes_it_meanwhile(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ It is imported within a test: that takes a second, and each process that runs so
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.sandbox import EmbeddedSandbox
+from reconciler.sandbox import MODES, EmbeddedSandbox
 
 from .builders import A_LIFE, a_clock, examples
 
@@ -193,3 +193,71 @@ def test_refusals_reach_the_client_as_its_own_errors(tmp_path: Path) -> None:
     assert quota.value.code == "insufficient_quota"
     assert missing.value.code == "fine_tune_not_found"
     assert (missing.value.request_id or "").startswith("req_")
+
+
+# What a mode asks of the official client, beyond a base URL and a key.
+GATEWAYS: dict[str, dict[str, Any]] = {
+    "litellm-native": {"default_query": {"custom_llm_provider": "openai"}},
+    "portkey": {"default_headers": {"x-portkey-api-key": "any", "x-portkey-provider": "openai"}},
+}
+
+
+@contextmanager
+def _client_of(mode: str, directory: Path, clock: ManualClock) -> Iterator[openai.OpenAI]:
+    """The client that its users take, the Azure one where they do."""
+    import openai
+
+    with EmbeddedSandbox(directory, clock=clock.time, mode=MODES[mode]) as sandbox:
+        if mode == "azure-classic":
+            endpoint = sandbox.base_url.removesuffix("/openai")
+            client: openai.OpenAI = openai.AzureOpenAI(
+                azure_endpoint=endpoint, api_key="any", api_version="2024-10-21", max_retries=0
+            )
+        else:
+            client = openai.OpenAI(base_url=sandbox.base_url, api_key="sk-any", max_retries=0, **GATEWAYS.get(mode, {}))
+        with client:
+            yield client
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_it_uploads_creates_lists_reads_and_cancels_in_every_mode(tmp_path: Path, mode: str) -> None:
+    clock = a_clock()
+    with _client_of(mode, tmp_path, clock) as client:
+        jobs = client.fine_tuning.jobs
+        training_file = _upload(client) if MODES[mode].uploads else "an-object"
+        clock.sleep(2)
+        more = dict.fromkeys(MODES[mode].body, "openai")
+        made = [
+            jobs.create(model="gpt-4o-mini", training_file=training_file, suffix="bot", seed=7, extra_body=more).id
+            for _ in range(3)
+        ]
+        # Of a server without pages that never says that it has shown all, this client asks for ever.
+        page = jobs.list(limit=2)
+        listed = [job.id for job in (page.data if "jobs" in MODES[mode].silent else page)]
+        jobs.cancel(made[0], extra_body=more)
+        ended = jobs.retrieve(made[0])
+    assert listed == made[::-1]
+    assert ended.status in {"cancelled", "canceled"}
+
+
+@pytest.mark.parametrize("mode", [name for name, mode in MODES.items() if "events" not in mode.missing])
+def test_it_walks_events_and_checkpoints_in_every_mode_that_has_them(tmp_path: Path, mode: str) -> None:
+    clock = a_clock()
+    with _client_of(mode, tmp_path, clock) as client:
+        training_file = _upload(client)
+        clock.sleep(2)
+        job = client.fine_tuning.jobs.create(model="gpt-4o-mini", training_file=training_file)
+        clock.sleep(A_LIFE)
+        events = [event.id for event in client.fine_tuning.jobs.list_events(job.id, limit=50)]
+        checkpoints = list(client.fine_tuning.jobs.checkpoints.list(job.id))
+    assert len(events) == len(set(events)) > 50
+    assert len(checkpoints) == 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_refusal_reaches_it_as_its_own_error(tmp_path: Path, mode: str) -> None:
+    import openai
+
+    with _client_of(mode, tmp_path, a_clock()) as client, pytest.raises(openai.NotFoundError) as refused:
+        client.fine_tuning.jobs.retrieve("ftjob-none")
+    assert "ftjob-none" in refused.value.response.text
