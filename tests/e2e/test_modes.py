@@ -8,6 +8,7 @@ job either, and what else is lost stands in the last part (docs/servers.md has i
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from reconciler.sandbox import MODES, EmbeddedSandbox, Store
 from reconciler.sandbox.job import Job
 from reconciler.sandbox.lifecycle import TERMINAL, status
 from reconciler.sandbox.mode import Mode
+from tests.e2e.pages import ROOT
 from tests.fakes.faulty import DROP, Proxy, once
 from tests.fakes.fleets import FleetDirectory
 from tests.fakes.shell import Ran, Shell
@@ -159,8 +161,11 @@ def losing_a_create(place: Place) -> Proxy:
     return Proxy(place.base_url, once(DROP, lambda request: request.creates))
 
 
-def test_every_mode_has_its_row() -> None:
+def test_every_mode_has_its_row_here_and_in_the_documentation() -> None:
     assert SERVERS.keys() == MODES.keys()
+    page = (ROOT / "docs" / "servers.md").read_text()
+    rows = re.findall(r"\| (marks|file name|seed|id) \| `([a-z0-9-]+)` \|", page)
+    assert {mode: identity.split()[0] for identity, mode in rows} == {m: s.identity for m, s in SERVERS.items()}
 
 
 # ── marks, or the training file's name: everything holds ─────────────────────────────────────
