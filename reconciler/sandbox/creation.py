@@ -63,6 +63,7 @@ def create(store: Store, asked: JobRequest, birth: Birth, mode: Mode) -> Job:
         failure=_failure(training, validation),
         script=None if script is None else script.name,
         endless=script is not None and script.endless,
+        made_as=mode.model_name(models.snapshot(asked.model), birth.id, asked.suffix),
         auto=tuple(name for name, value in asked.method.hyperparameters.items() if value == method.AUTO),
         extra=asked.extra,
     )

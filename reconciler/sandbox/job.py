@@ -65,12 +65,15 @@ class Job:
     endless: bool = False
     cancelled: float | None = None
     pauses: tuple[Pause, ...] = ()
+    made_as: str = ""  # the name of its model, where a mode has names of its own
     auto: tuple[str, ...] = ()  # hyperparameters that were left to the server
     extra: Mapping[str, object] = field(default_factory=dict)  # fields that only some servers have, as they show them
 
     @property
     def fine_tuned_model(self) -> str:
         """The name its model gets once it succeeds; training a fine-tuned model again keeps the first base."""
+        if self.made_as:
+            return self.made_as
         base = self.model.split(":")[1] if self.model.startswith("ft:") else self.model
         suffix = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.suffix or "")
         return f"ft:{base}:sandbox:{suffix}:{derived(self.id, 'model', length=8)}"

@@ -63,6 +63,7 @@ class Mode:
     auto: bool = True  # whether "auto" is taken
     either: bool = False  # whether `method` and `hyperparameters` together are refused
     repeats: int = 1  # jobs that one create becomes where the script `repeated` asks for it
+    model_name: Callable[[str, str, str | None], str] = lambda _model, _id, _suffix: ""  # "": as the API names it
     file_delay: float = 0.0  # seconds at speed 1 that an upload stays `pending`
     uploads: bool = True  # False: a training file is whatever name is given
     # What comes back.

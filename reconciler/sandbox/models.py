@@ -29,6 +29,9 @@ _SNAPSHOTS = {
 _FAMILIES = ("gpt-4o", "gpt-4.1", "gpt-3.5-turbo", "o4-mini", MODEL_PREFIX)
 BASES = (*_SNAPSHOTS.values(), "gpt-3.5-turbo-0125", "o4-mini-2025-04-16", "babbage-002", "davinci-002")
 
+# Within the name of a model that a job made, where it does not begin with `ft:`.
+MADE = ".ft-"
+
 _CHECKPOINT = re.compile(r":ckpt-step-\d+$")
 
 
@@ -38,7 +41,7 @@ def snapshot(model: str) -> str:
 
 
 def is_base(model: str) -> bool:
-    return model in BASES or model.startswith(_FAMILIES)
+    return model in BASES or (model.startswith(_FAMILIES) and MADE not in model)
 
 
 def is_ready(model: str, now: float, job_by_model: Callable[[str], Job | None]) -> bool:

@@ -7,11 +7,13 @@ November 2026. Where nobody has seen what a server does, the row has what is wor
 from __future__ import annotations
 
 import base64
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import refusals
 from .mode import Mode, Shape
+from .models import MADE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +41,12 @@ def _managed(file_id: str | None) -> str | None:
     return file_id and base64.urlsafe_b64encode(text.encode()).decode()
 
 
+def _azure_model(model: str, job_id: str, suffix: str | None) -> str:
+    """The older base's name stays at the front when a model is trained further."""
+    name = f"{model.partition(MADE)[0]}{MADE}{hashlib.md5(job_id.encode(), usedforsecurity=False).hexdigest()}"
+    return f"{name}-{suffix}" if suffix else name
+
+
 _METADATA = frozenset({"metadata"})
 _PAUSES = frozenset({"pause", "resume"})
 _NO_STORY = frozenset({"events", "checkpoints"}) | _PAUSES
@@ -50,6 +58,7 @@ _AZURE = Mode(
     unsent=_METADATA,
     extra=frozenset({"trainingType"}),
     suffix=(0, 40),
+    model_name=_azure_model,
     file_delay=2.0,
     created=201,
     location="https://eastus2.api.cognitive.microsoft.com/openai/{path}/{id}?api-version=2024-10-21",
@@ -108,6 +117,7 @@ _ROWS = (
         "nebius",
         credentials=(_BEARER,),
         unsent=_METADATA,
+        model_name=lambda _model, job_id, _suffix: f"{job_id}:ckpt",
         either=True,
         job=Shape(
             drops=_METADATA,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -230,6 +231,24 @@ def test_what_azure_makes_has_a_place_elsewhere_and_a_field_in_its_own_case(tmp_
     assert answer.headers["location"].endswith(f"/openai/fine_tuning/jobs/{job['id']}?api-version=2024-10-21")
     assert (job["trainingType"], job["model"]) == ("globalStandard", "Sandbox-slow")
     assert job["estimated_finish"] > job["created_at"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [
+        ("openai", r"ft:gpt-4o-mini-2024-07-18:sandbox:bot:\w{8}"),
+        ("azure", r"gpt-4o-mini-2024-07-18\.ft-[0-9a-f]{32}-bot"),
+        ("nebius", r"ftjob-\w+:ckpt"),
+    ],
+)
+def test_model_is_named_as_the_server_does_and_can_be_trained_further(tmp_path: Path, mode: str, name: str) -> None:
+    with served(tmp_path, mode) as http:
+        job = http.job()
+        http.clock.sleep(A_LIFE)
+        model = http("GET", f"{JOBS}/{job['id']}").json()["fine_tuned_model"]
+        assert re.fullmatch(name, model)
+        assert http.create(model=model).status_code == http.mode.created
+        assert http.create(model=f"{model}x").status_code == 400
 
 
 @pytest.mark.skipif(not AZURE, reason=WHY_NOT)
