@@ -11,7 +11,7 @@ from reconciler.errors import escaped
 # An event that is not listed is for the log alone.
 _SENTENCES: Mapping[str, str] = {
     "file.upload_started": "  {job}: uploading {path} ({size} bytes)",
-    "job.succeeded": "✓ {job}: succeeded; its model is {fine_tuned_model}",
+    "job.succeeded": "✓ {job}: succeeded; {made}",
     "job.failed": "✗ {job}: failed: {error}",
     "job.ended": "✗ {job}: job {job_id} was {status} (by {ended_by})",
     "create.resolved": "  {job}: the create whose answer was lost is resolved: {found}",
@@ -31,13 +31,15 @@ def sentence(event: Mapping[str, object]) -> str | None:
     template = _SENTENCES.get(words)
     if template is None:
         return None
-    job_id = event.get("job_id")
-    facts = {key: escaped(str(value)) for key, value in event.items()}
-    return template.format_map(_Facts(facts, found=f"it made job {escaped(str(job_id))}" if job_id else "no job"))
+    facts = {key: escaped(str(value)) for key, value in event.items() if value is not None}
+    found = f"it made job {facts['job_id']}" if event.get("job_id") else "no job"
+    model = facts.get("fine_tuned_model")
+    made = f"its model is {model}" if model else "the provider names no model yet"
+    return template.format_map(_Facts(facts, found=found, made=made))
 
 
 class _Facts(dict[str, str]):
-    """Facts of an event; one that is not there is a dash, and never an error."""
+    """Facts of an event; one that is not there, or not known, is a dash, and never an error."""
 
     def __missing__(self, key: str) -> str:
         return "-"

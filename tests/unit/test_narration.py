@@ -13,6 +13,11 @@ from reconciler.render.narration import sentence
             {"event": "job.succeeded", "job": "a", "job_id": "j1", "fine_tuned_model": "ft:x"},
             "✓ a: succeeded; its model is ft:x",
         ),
+        (
+            {"event": "job.succeeded", "job": "a", "job_id": "j1", "fine_tuned_model": None},
+            "✓ a: succeeded; the provider names no model yet",
+        ),
+        ({"event": "job.failed", "job": "a", "error": None}, "✗ a: failed: -"),
         ({"event": "job.failed", "job": "a", "error": "bad line"}, "✗ a: failed: bad line"),
         (
             {"event": "job.ended", "job": "a", "job_id": "j1", "status": "cancelled", "ended_by": "somebody else"},
