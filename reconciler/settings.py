@@ -8,7 +8,7 @@ variables are those of every OpenAI client (docs/configuration.md). How kinds of
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from reconciler.core.fields import FATES
 from reconciler.errors import UsageError, escaped
 from reconciler.provider.header import fault_of_names
 from reconciler.provider.key import Key, bare
-from reconciler.provider.profile import Account, Assumed, Assumption, Auth
+from reconciler.provider.profile import Account, Assumed, Assumption, Auth, Profile, Reach
 from reconciler.provider.profiles import profile_of
 from reconciler.provider.request import REQUEST_DEADLINE
 
@@ -88,28 +88,29 @@ def account_of(
                 "the sandbox is embedded and takes no --base-url; use --provider compatible for a served one"
             )
         return Account(profile, "", Key(lambda: _SANDBOX_KEY), assumed=assumed)
-    base_url = base_url_of(settings, environment) or profile.base_url
-    if not base_url:
-        raise UsageError(f"provider {profile.name} needs a base URL: set --base-url or OPENAI_BASE_URL")
+    own = headers or {}
+    _check_own(settings, own, authorization=profile.authorization)
+    reach = Reach(_base_url(settings, environment, profile), dict(settings.query), frozenset(map(str.lower, own)))
+    if missing := profile.missing(reach):
+        raise UsageError(missing)
     if not key.current() and profile.key_required:
         raise UsageError(f"provider {profile.name} needs a key: set OPENAI_API_KEY, --api-key-file or --token-command")
-    _check_base_url(base_url)
-    _check_own(settings, headers or {}, authorization=profile.authorization and not key.current())
-    account = Account(
+    if key.current() and (fault := fault_of_names(reach.headers, authorization=False)):
+        raise UsageError(fault)
+    for value in own.values():
+        value.current()  # what cannot be read is an error now, and what can is redacted from here on
+    return Account(
         profile,
-        base_url.rstrip("/"),
+        reach.base_url,
         key,
         organization=bare(environment.get("OPENAI_ORG_ID", "")),
         project=bare(environment.get("OPENAI_PROJECT_ID", "")),
         assumed=assumed,
         auth=Auth(settings.auth) if settings.auth else None,
-        query=dict(settings.query),
-        own_headers=headers or {},
+        query=reach.query,
+        own_headers=own,
         body=dict(settings.body),
     )
-    if missing := profile.missing(account.reach):
-        raise UsageError(missing)
-    return account
 
 
 def base_url_of(settings: Settings, environment: Mapping[str, str]) -> str:
@@ -117,7 +118,18 @@ def base_url_of(settings: Settings, environment: Mapping[str, str]) -> str:
     return bare(settings.base_url or "") or bare(environment.get("OPENAI_BASE_URL", ""))
 
 
-def _check_own(settings: Settings, headers: Mapping[str, Key], *, authorization: bool) -> None:
+def _base_url(settings: Settings, environment: Mapping[str, str], profile: Profile) -> str:
+    """The base URL that counts, without a slash at its end. Raises UsageError where there is none that can be one."""
+    base_url = base_url_of(settings, environment) or profile.base_url
+    if not base_url:
+        raise UsageError(f"provider {profile.name} needs a base URL: set --base-url or OPENAI_BASE_URL")
+    _check_base_url(base_url)
+    if settings.entra and profile.name is not ProviderName.AZURE:
+        raise UsageError("--entra goes with provider azure; any other token comes from --token-command")
+    return base_url.rstrip("/")
+
+
+def _check_own(settings: Settings, headers: Iterable[str], *, authorization: bool) -> None:
     """What the operator adds to requests may not replace what the program says in them."""
     for flag, pairs, ours in (("--query", settings.query, _QUERY), ("--body", settings.body, _BODY)):
         names = [name for name, _ in pairs]
@@ -128,8 +140,6 @@ def _check_own(settings: Settings, headers: Mapping[str, Key], *, authorization:
             raise UsageError(f"{flag} {taken[0]}: this program sets it")
     if fault := fault_of_names(headers, authorization=authorization):
         raise UsageError(fault)
-    for value in headers.values():
-        value.current()  # what cannot be read is an error now, and what can is redacted from here on
 
 
 def _keeps_nothing(root: Path) -> bool:

@@ -58,12 +58,8 @@ def absolute(reference: str) -> str:
 
 def fault_of_names(names: Iterable[str], *, authorization: bool) -> str:
     """Why headers of these names may not be set; "" where they may. ``authorization``: whether that one may be."""
-    seen: set[str] = set()
     for name in names:
         plain = name.lower()
-        if plain in seen:
-            return f"--header {name} is given twice"
-        seen.add(plain)
         if plain in _FRAMING | _OURS:
             return f"--header {name}: this program sets it"
         if plain in _ELSEWHERE and not (plain == "authorization" and authorization):
@@ -74,8 +70,17 @@ def fault_of_names(names: Iterable[str], *, authorization: bool) -> str:
 def headers_for(
     given: Iterable[tuple[str, str]], environment: Mapping[str, str], secrets: Secrets, log: Log
 ) -> dict[str, Key]:
-    """The values by name, each read when it is asked for; a file is read again when it changes."""
-    return {name: _value(name, reference, environment, secrets, log) for name, reference in given}
+    """The values by name, each read when it is asked for; a file is read again when it changes.
+
+    Raises:
+        UsageError: a name stands twice.
+    """
+    values: dict[str, Key] = {}
+    for name, reference in given:
+        if name.lower() in map(str.lower, values):
+            raise UsageError(f"--header {name} is given twice")
+        values[name] = _value(name, reference, environment, secrets, log)
+    return values
 
 
 def _value(name: str, reference: str, environment: Mapping[str, str], secrets: Secrets, log: Log) -> Key:

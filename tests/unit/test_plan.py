@@ -177,11 +177,28 @@ PAIRS: list[tuple[str, World, Reason]] = [
         Reason.WAITING_FOR_PREVIOUS,
     ),
     (
+        "14: a spec that is not sent to this server",
+        replace(world([], [desired()]), objections={"a": "it drops method"}),
+        Reason.CREATE_REJECTED,
+    ),
+    (
+        "13 before 14: a spec that is not sent to this server",
+        replace(world([], [desired("a", model_from="up"), desired("up")]), objections={"a": "it drops method"}),
+        Reason.WAITING_FOR_JOB,
+    ),
+    (
         "14: the provider's refusal is told before this job's own",
         world([], [desired()], remembers=memory(refused="no", rejected={"a": Rejection(R1, "bad")})),
         Reason.CREATE_REFUSED,
     ),
 ]
+
+
+def test_a_job_that_stands_is_kept_although_its_spec_is_not_sent_to_this_server() -> None:
+    kept = replace(world([job()], [desired()]), objections={"a": "it drops method"})
+    assert [(c.action, c.reason) for c in plan(kept).changes] == [(Action.KEEP, Reason.IN_PROGRESS)]
+    [change] = plan(replace(world([], [desired()]), objections={"a": "it drops method"})).changes
+    assert change.message == "not sent: it drops method"
 
 
 @pytest.mark.parametrize(("w", "expected"), [pytest.param(w, e, id=i) for i, w, e in TABLE])
