@@ -175,6 +175,20 @@ def describe(*context: Any, **given: Any) -> Any:
     return body("describe")(*context, **given)
 
 
+@command("reconciler doctor fleet", "reconciler doctor fleet -o json")
+@options.directory_argument
+@options.output()
+@options.root
+@options.connection
+@click.pass_obj
+def doctor(*context: Any, **given: Any) -> Any:
+    """Show what a server can do, and what safety rests on there.
+
+    It reads only: the listing, one job, its events and checkpoints, files and models.
+    """
+    return body("doctor")(*context, **given)
+
+
 @command("reconciler events tone -d fleet", "reconciler events tone -d fleet --follow -o json")
 @options.name_argument
 @options.directory_option

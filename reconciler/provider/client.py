@@ -13,6 +13,7 @@ from reconciler.core.job import Checkpoint, Event, Job, object_of, parse_checkpo
 from reconciler.errors import Unreadable, escaped
 from reconciler.provider.files import Files
 from reconciler.provider.listing import Listings
+from reconciler.provider.page import parse_page
 from reconciler.provider.port import JobPage
 from reconciler.provider.profile import Account
 from reconciler.provider.request import ReadRequest, RequestRecord, WriteRequest, step
@@ -45,6 +46,7 @@ class OpenAIClient:
         self._listings = Listings(self._sender, clock, account.assumed.that)
         # The operations on files are those of `Files`.
         files = Files(self._sender, self._listings, clock)
+        self.ask_for_files = files.ask
         self.find_file = files.find
         self.find_files = files.find_all
         self.upload_file = files.upload
@@ -77,6 +79,10 @@ class OpenAIClient:
         return self._sender.read(
             ReadRequest("retrieve", f"/fine_tuning/jobs/{step(job_id)}"), lambda answer: object_of(answer, "job")
         )
+
+    def ask_for_models(self) -> None:
+        """Whether the server lists models. Raises as every read where it does not."""
+        self._sender.read(ReadRequest("models", "/models"), lambda answer: parse_page(answer, lambda model: model))
 
     def cancel_job(self, job_id: str) -> None:
         """Send one POST."""

@@ -64,6 +64,11 @@ class Files:
                 raise
         return found
 
+    def ask(self) -> None:
+        """Whether the server lists files. Raises as a listing does where it does not."""
+        read = ReadRequest("list_files", "/files", params={"purpose": "fine-tune"})
+        next(self._listings.pages(read, _parse_file, lambda file: file.id, enough=1))
+
     def upload(self, name: str, content: bytes) -> str:
         """Upload a training file. Sent once; one that is lost is found again by its name."""
         return self._sender.write(WriteRequest("upload", "/files", upload=(name, content)), _parse_file).id

@@ -97,6 +97,7 @@ def test_help_and_version(shell: Shell) -> None:
         "checkpoints",
         "forget",
         "import",
+        "doctor",
         "schema",
         "sandbox",
     ):

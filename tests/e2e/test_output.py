@@ -42,6 +42,7 @@ PRINTING = {
     "plan": ["{}"],
     "apply": ["{}"],
     "status": ["{}"],
+    "doctor": ["{}"],
     "events": ["tone", "-d", "{}"],
     "checkpoints": ["tone", "-d", "{}"],
     "forget": ["tone", "-d", "{}"],

@@ -185,6 +185,7 @@ HONOURED = {
     "forget": NAMED | {"--settle", "--lock-timeout"},
     "status": SPOKEN | FORM | READS | {"--all"},
     "describe": NAMED,
+    "doctor": SPOKEN | FORM | READS,
     "events": NAMED | {"--follow"},
     "checkpoints": NAMED,
     "run": (READS - {"--root"}) | {"--settle", "--lock-timeout", "--verbose"}

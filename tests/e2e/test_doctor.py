@@ -1,0 +1,65 @@
+"""`doctor`: it reads only, and says what a server of whatever ways can do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox import EmbeddedSandbox
+from tests.fakes.faulty import Proxy, Reply, Request, reply
+from tests.fakes.fleets import FleetDirectory, make_job
+from tests.fakes.shell import Shell
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> FleetDirectory:
+    return FleetDirectory(tmp_path / "fleet")
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Iterator[Proxy]:
+    del shell  # it cleans the environment first
+    with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
+        monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+        yield proxy
+
+
+def test_it_reads_only_and_names_what_identity_rests_on(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    make_job(server.base_url, suffix="x")
+    asked: list[str] = []
+
+    def noted(request: Request, answer: Reply) -> Reply:
+        asked.append(request.method)
+        return answer
+
+    server.fault = noted
+    before = fleet.times()
+    told = shell("doctor", fleet.root, "-o", "json")
+    assert (told.code, set(asked), fleet.times()) == (0, {"GET"}, before)
+    assert (told.json["identity"], told.json["missing"]) == (None, [])
+    fleet.job("a")
+    shell("apply", fleet.root, "--yes", "--first-run", "--settle", "0")
+    text = shell("doctor", fleet.root).out
+    assert "Identity rests on marks: every promise holds here" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_what_a_server_has_not_is_missing_and_no_error(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    make_job(server.base_url)
+
+    def without(request: Request, answer: Reply) -> Reply:
+        gone = request.path.endswith("/checkpoints?limit=100") or request.path.partition("?")[0].endswith("/models")
+        return reply({"error": {"message": "no such route"}}, 404) if gone else answer
+
+    server.fault = without
+    told = shell("doctor", fleet.root, "-o", "json")
+    assert (told.code, told.json["missing"]) == (0, ["checkpoints", "models"])
+
+
+def test_without_a_listing_it_fails_and_says_what_follows(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    server.fault = lambda _request, _answer: reply({"error": {"message": "no such route"}}, 404)
+    told = shell("doctor", fleet.root)
+    assert told.code == 1
+    assert "nothing is created and nothing is cancelled here" in " ".join(told.out.split())
+    assert "Advice: check the base URL" in told.out
