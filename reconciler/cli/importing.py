@@ -42,6 +42,10 @@ def import_jobs(
         raise UsageError("import writes into a directory, and - is standard input")
     if every and job_ids:
         raise UsageError("either job ids or --all")
+    if not Path(directory).exists():
+        raise UsageError(
+            f"no such directory: {directory}; for one job: {program()} import DIR {shlex.quote(directory)}"
+        )
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:

@@ -188,7 +188,7 @@ def _row_5_adoption_refused(case: Case) -> Decision | None:
     message = (
         f"policy.adopt says that job {adopt.job_id} stands for revision {adopt.revision}, and nothing known here says "
         f"that this manifest ever had it; nothing is sent. If it is the job of this manifest as it is now, write "
-        f"`revision: {case.revision}`; to train anew, take policy.adopt out, and that job is left as it is"
+        f'`revision: "{case.revision}"`; to train anew, take policy.adopt out, and that job is left as it is'
     )
     return _hold(case, Reason.ADOPTION_REFUSED, message, next((n for n in case.jobs if n.adopted), None))
 

@@ -203,7 +203,8 @@ class _Parser(Struct):
         if "model_from" in written or any(isinstance(file, Unfit) for file in files):
             return ""
         entry = Entry(name, written, self.relative, 1, training, validation)
-        return f"; for this manifest as it is now, write `revision: {revision_of(form(entry, None))}`"
+        # Quoted: sixteen digits, or 12e4567890123456, would be a number.
+        return f'; for this manifest as it is now, write `revision: "{revision_of(form(entry, None))}"`'
 
     def _beside_invalid(self, document: Document, value: Mapping[str, object], *, no_model: bool) -> None:
         """Report what else is wrong with a job whose fields are invalid: one run reports every error, once.

@@ -127,6 +127,82 @@ def test_what_cannot_be_imported_keeps_all_from_being_written(
         assert fleet.times() == before
 
 
+# ── what an adopted job stands for ───────────────────────────────────────────────────────────
+
+
+def edit(fleet: FleetDirectory, old: str, new: str) -> None:
+    path = fleet.root / "one.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def one(shell: Shell, fleet: FleetDirectory, server: Proxy) -> str:
+    """A job that was imported, as `one`."""
+    job_id = make_job(server.base_url, suffix="one", seed=7)
+    assert shell("import", fleet.root, job_id).code == 0
+    return job_id
+
+
+def apply(shell: Shell, fleet: FleetDirectory) -> Ran:
+    return shell("apply", fleet.root, "--yes", "--first-run", "--settle", "0", "-o", "json")
+
+
+def test_a_wrong_revision_pays_nothing_however_often_it_is_applied(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, one: str
+) -> None:
+    right = yaml.safe_load((fleet.root / "one.yaml").read_text())["spec"]["policy"]["adopt"]["revision"]
+    quoted = f"'{right}'" if right[0].isdigit() else right
+    edit(fleet, quoted, "a" * 16)
+    for _ in range(3):
+        ran = apply(shell, fleet)
+        (change,) = ran.json["changes"]
+        assert (ran.code, change["reason"], change["job_id"]) == (1, "AdoptionRefused", one)
+        assert f'write `revision: "{right}"`' in change["message"]
+    assert len(jobs_at(server.base_url)) == 1
+    edit(fleet, "a" * 16, f'"{right}"')
+    assert apply(shell, fleet).code == 0
+    assert len(jobs_at(server.base_url)) == 1
+
+
+def test_an_edit_trains_anew_once_where_the_adoption_is_known_and_not_at_all_where_it_is_not(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, one: str
+) -> None:
+    edit(fleet, "seed: 7", "seed: 8")
+    assert plan(shell, fleet).json["changes"][0]["reason"] == "AdoptionRefused"
+    edit(fleet, "seed: 8", "seed: 7")
+    assert apply(shell, fleet).code == 0
+    edit(fleet, "seed: 7", "seed: 8")
+    (change, kept) = plan(shell, fleet).json["changes"]
+    assert (change["action"], kept["job_id"]) == ("create", one)
+    assert [left["job_id"] for left in change["leaves_running"]] == [one]
+    apply(shell, fleet)
+    shutil.rmtree(fleet.root / ".reconciler")
+    apply(shell, fleet)
+    jobs = jobs_at(server.base_url)
+    assert [(job["id"] == one, job["status"] == "cancelled") for job in jobs] == [(True, False), (False, False)]
+
+
+def test_a_manifest_that_says_another_model_does_not_adopt_in_silence(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, one: str
+) -> None:
+    del one
+    edit(fleet, "model: sandbox-slow", "model: gpt-4o-mini-2024-07-18")
+    said = plan(shell, fleet).json["changes"][0]["message"]
+    old = yaml.safe_load((fleet.root / "one.yaml").read_text())["spec"]["policy"]["adopt"]["revision"]
+    (new,) = re.findall('write `revision: "([0-9a-f]{16})"`', said)
+    (line,) = [x for x in (fleet.root / "one.yaml").read_text().split("\n") if old in x]
+    edit(fleet, line, f'      revision: "{new}"')
+    differs = "it is not what its manifest says: model sandbox-slow, its manifest gpt-4o-mini-2024-07-18"
+    assert differs in plan(shell, fleet).json["changes"][0]["message"]
+    assert apply(shell, fleet).code == 0
+    assert differs in " ".join(shell("describe", "one", "-d", fleet.root).out.split())
+    assert "it is not what its manifest says" in " ".join(shell("status", fleet.root).out.split())
+    assert len(jobs_at(server.base_url)) == 1
+
+
 def test_wrong_usage(shell: Shell, fleet: FleetDirectory) -> None:
+    assert "for one job: " in shell("import", "ftjob-1").err
     assert shell("import", "-").code == 64
     assert shell("import", fleet.root, "x", "--all").code == 64

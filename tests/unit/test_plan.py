@@ -240,7 +240,7 @@ SAID: dict[str, list[str]] = {
     "3 an adopted job that cannot be read": ["policy.adopt names job j9, which cannot be read now; nothing is touched"],
     "3 a recorded job that cannot be read": ["job j1 is recorded here and cannot be read now; nothing is touched"],
     "5 adopted for a revision that the manifest never had": [
-        "policy.adopt says that job j9 stands for revision 1111111111111111, and nothing known here says that this manifest ever had it; nothing is sent. If it is the job of this manifest as it is now, write `revision: 2222222222222222`; to train anew, take policy.adopt out, and that job is left as it is"
+        'policy.adopt says that job j9 stands for revision 1111111111111111, and nothing known here says that this manifest ever had it; nothing is sent. If it is the job of this manifest as it is now, write `revision: "2222222222222222"`; to train anew, take policy.adopt out, and that job is left as it is'
     ],
     "4 job suspended": ["the job is suspended (state: suspended); nothing is touched"],
     "4 fleet suspended": ["the fleet is suspended (state: suspended); nothing is touched"],
