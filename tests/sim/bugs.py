@@ -19,6 +19,7 @@ from reconciler.core.job import TERMINAL, Job, Marks
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
+from reconciler.core.training import Training
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.rest import Rest
@@ -316,6 +317,31 @@ class AnybodysMarks(Reconciler):
         return replace(memory, echoes=True) if any(job.marks for job in listed) else memory
 
 
+class TakesItAsItIs(Reconciler):
+    """A wrong job left running: what a server does not show is trained all the same."""
+
+    def __init__(self, ports: Ports, **settings: Any) -> None:
+        super().__init__(ports, **{**settings, "method_assumed": True})
+
+
+_FEW = 4
+
+
+class ComparesTheLive(SimProvider):
+    """A job with a lost method made again at every pass: only live jobs are compared."""
+
+    def _compared(self, job: Job) -> Job:
+        # A few times are enough to be caught; without an end no process of it would have one.
+        again = not job.live and job.marks is not None and job.marks.attempt < _FEW
+        return replace(job, training=Training("dpo")) if again else job
+
+    def understood(self, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+        return tuple(map(self._compared, jobs))
+
+    def retrieve_job(self, job_id: str) -> Job:
+        return self._compared(super().retrieve_job(job_id))
+
+
 class RecordedBeforeTold(Reconciler):
     """An end recorded before it is told: the log comes after the journal."""
 
@@ -380,5 +406,7 @@ BUGS: Mapping[str, Bug] = {
     "a write decided on an incremental look": _bug("S4", reconciler=SufficesAlways, scenario="a daemon at rest"),
     "marks not sent": _bug("S5", provider=NoMarks),
     "another fleet's marks taken for proof": _bug("S5", "S1", reconciler=AnybodysMarks, first=555),
+    "a wrong job left running": _bug("S3c", reconciler=TakesItAsItIs),
+    "a job with a lost method made again at every pass": _bug("S3c", provider=ComparesTheLive),
     "an end recorded before it is told": _bug("L3b", reconciler=RecordedBeforeTold, scenario="end"),
 }

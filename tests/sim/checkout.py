@@ -58,6 +58,7 @@ class JobWish:
     retries: int = 0
     state: str = "active"
     rerun: int = 0
+    dpo: bool = False  # else no method is asked for
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _revisions(wish: Wish) -> tuple[tuple[str, str], ...]:
     jobs = dict(wish.jobs)
     for name in sorted(jobs, key=lambda n: jobs[n].model_from is not None):
         job = jobs[name]
-        form: dict[str, object] = {"training_file": f"sha256:{data_sha(job.data)}"}
+        form: dict[str, object] = {"training_file": f"sha256:{data_sha(job.data, dpo=job.dpo)}", **_method(job)}
         if job.model_from is None:
             form["model"] = MODEL
         else:
@@ -125,15 +126,28 @@ def _revisions(wish: Wish) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
+def _method(job: JobWish) -> dict[str, Any]:
+    return {"method": {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 3}}}} if job.dpo else {}
+
+
 @lru_cache(maxsize=64)
-def data_bytes(number: int) -> bytes:
-    line = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": f"a{number}"}]}
+def data_bytes(number: int, *, dpo: bool = False) -> bytes:
+    asked, answer = {"role": "user", "content": "q"}, {"role": "assistant", "content": f"a{number}"}
+    line: dict[str, Any] = {"messages": [asked, answer]}
+    if dpo:
+        other = {"role": "assistant", "content": "no"}
+        line = {"input": {"messages": [asked]}, "preferred_output": [answer], "non_preferred_output": [other]}
     return (json.dumps(line) + "\n").encode() * 10
 
 
 @lru_cache(maxsize=64)
-def data_sha(number: int) -> str:
-    return hashlib.sha256(data_bytes(number)).hexdigest()
+def data_sha(number: int, *, dpo: bool = False) -> str:
+    return hashlib.sha256(data_bytes(number, dpo=dpo)).hexdigest()
+
+
+def _data(job: JobWish) -> str:
+    """Where its training file stands."""
+    return f"data/{'pairs-' if job.dpo else ''}{job.data}.jsonl"
 
 
 @lru_cache(maxsize=4096)
@@ -145,7 +159,7 @@ def _job_text(name: str, job: JobWish, depth: int) -> bytes:
         "retries": job.retries,
         "state": job.state,
     }
-    spec: dict[str, Any] = {"training_file": f"{'../' * depth}data/{job.data}.jsonl", "policy": policy}
+    spec: dict[str, Any] = {"training_file": f"{'../' * depth}{_data(job)}", "policy": policy, **_method(job)}
     spec |= {"model_from": {"job": job.model_from}} if job.model_from else {"model": MODEL}
     spec |= {} if job.seed is None else {"seed": job.seed}
     spec |= {"rerun": job.rerun} if job.rerun else {}
@@ -163,7 +177,7 @@ def files_of(wish: Wish) -> dict[str, bytes]:
     fleet = {"provider": "compatible", "limits": limits, "state": wish.state}
     files = {"fleet.yaml": _text("Fleet", FLEET, fleet)}
     files |= {(path := wish.path(name)): _job_text(name, job, path.count("/")) for name, job in wish.jobs}
-    files |= {f"data/{job.data}.jsonl": data_bytes(job.data) for _, job in wish.jobs}
+    files |= {_data(job): data_bytes(job.data, dpo=job.dpo) for _, job in wish.jobs}
     return files
 
 

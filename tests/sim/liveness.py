@@ -23,6 +23,20 @@ def l1_converges(world: SimWorld) -> Iterator[str]:
             yield from _may_live(_Name(world, wish, found.marks.name, wish.get(found.marks.name)), found)
 
 
+def s3c_no_other_job_goes_on(world: SimWorld) -> Iterator[str]:
+    """S3c: a job that a server made with another method than asked is never left running."""
+    if world.calm_at is None:
+        return
+    wish = world.sites[0].checkout.wish
+    for job in world.server.jobs.values():
+        if job.lost and job.marks and _counts(world, job) and job.live(world.engine.now):
+            it = _Name(world, wish, job.marks.name, wish.get(job.marks.name))
+            # What a person said of its name comes first. Without marks it is told, and left to a person.
+            others = it.told - {"MethodLost"} if world.server.echoes else it.told
+            if it.job is not None and not any(reason in EXCUSES and EXCUSES[reason](it) for reason in others):
+                yield f"{job.id} ({it.name}) has another method than was asked for and runs; told: {sorted(it.told)}"
+
+
 def l2_unknowns_resolved(world: SimWorld) -> Iterator[str]:
     """L2: every unknown outcome is resolved without a human within settle window + 2 passes."""
     if world.calm_at is None or not _marks_seen(world):
@@ -149,7 +163,8 @@ def _somebody_else_cancelled(it: _Name) -> bool:
 
 def _known_model(it: _Name, upstream: str) -> bool:
     """Whether the model that it builds on exists, and could be recognised."""
-    return bool(it.status_of(it.current(upstream), "succeeded")) and it.world.server.echoes
+    made = it.status_of([j for j in it.current(upstream) if not j.lost], "succeeded")
+    return bool(made) and it.world.server.echoes
 
 
 def _full(it: _Name) -> bool:
@@ -164,6 +179,7 @@ EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
     "Failed": _failed,
     "Cancelled": lambda it: it.policy.on_cancelled == "hold" and _somebody_else_cancelled(it),
     "Missing": _jobs_were_deleted,
+    "MethodLost": lambda it: any(j.lost for j in it.current()),
     "WaitingForJob": lambda it: not _known_model(it, it.policy.model_from or ""),
     "DependencyFailed": lambda it: not _known_model(it, it.policy.model_from or ""),
     "WaitingForPrevious": lambda it: bool(it.live(it.jobs())),
@@ -175,7 +191,8 @@ EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
 
 
 def _name_stands(it: _Name) -> Iterator[str]:
-    good = it.live(it.current()) or it.status_of(it.current(), "succeeded")[:1]
+    asked_for = [j for j in it.current() if not j.lost]
+    good = it.live(asked_for) or it.status_of(asked_for, "succeeded")[:1]
     if not it.told:
         yield f"{it.name} has no status"
     elif len(good) != 1 and not it.excused():

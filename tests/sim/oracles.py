@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from reconciler.core.job import TERMINAL
 from tests.sim.checkout import JobWish, Version, data_sha
 from tests.sim.engine import Process
-from tests.sim.liveness import l1_converges, l2_unknowns_resolved, l3b_ends_told
+from tests.sim.liveness import l1_converges, l2_unknowns_resolved, l3b_ends_told, s3c_no_other_job_goes_on
 from tests.sim.server import FLEET, Post, SimJob
 from tests.sim.world import SimWorld, Site
 
@@ -108,6 +108,8 @@ def s1b_bounded_surplus(world: SimWorld) -> Iterator[str]:
             yield f"{len(jobs)} jobs of one attempt: {', '.join(_says(j) for j in jobs)}"
     for post, job in _cancels(world):
         if post.took is None or job.marks is None or _revision(world, post, job.marks.name) != job.marks.revision:
+            continue
+        if job.lost:
             continue
         wish = _wish(world, post, job.marks.name)
         kept = [
@@ -228,7 +230,7 @@ def _ours_to_restore(world: SimWorld, latest: SimJob, post: Post) -> bool:
 def s2b_nothing_lost_to_a_replacement(world: SimWorld) -> Iterator[str]:
     """S2b: a running job is never lost to a replacement that could not be created; nor to a keeper that is gone."""
     for post, job in _cancels(world):
-        if job.marks is None or post.took is None:
+        if job.marks is None or post.took is None or job.lost:
             continue
         wish = _wish(world, post, job.marks.name)
         if wish is None or wish.state != "active" or _fleet_state(world, post) != "active":
@@ -254,6 +256,18 @@ def s3_only_ours(world: SimWorld) -> Iterator[str]:
     for post, job in _cancels(world):
         if job.marks is None or job.marks.fleet != FLEET:
             yield f"{_says(job)} is not ours and was cancelled by {post.writer.name}"
+
+
+def s3c_another_job_is_not_made_again(world: SimWorld) -> Iterator[str]:
+    """S3c: a job that a server made with another method than asked is never left running, nor made again by itself."""
+    for job in _ours(world):
+        post = job.post
+        if post is not None:
+            # Without a common lock a rival's job may be too young to be seen.
+            since = post.sent if len(world.sites) == 1 else post.listed_at - world.server.lag
+            lost = [k for k in _same(world, job) if k.lost and k.committed <= since and k.gone_at is None]
+            yield from (f"{_says(job)} was made although the server had lost the method of {k.id}" for k in lost[:1])
+    yield from s3c_no_other_job_goes_on(world)
 
 
 def s4_evidence(world: SimWorld) -> Iterator[str]:
@@ -368,7 +382,7 @@ def s9_posted_as_hashed(world: SimWorld) -> Iterator[str]:
             yield f"{_says(job)} is not what {post.writer.name} read"
             continue
         _, _, sha = world.server.files.get(str(job.body.get("training_file")), ("", 0, ""))
-        if sha != data_sha(wish.data) or (wish.seed is not None and job.body.get("seed") != wish.seed):
+        if sha != data_sha(wish.data, dpo=wish.dpo) or (wish.seed is not None and job.body.get("seed") != wish.seed):
             yield f"{_says(job)} was posted with other content than its revision says"
         base = world.server.jobs.get(str(job.body.get("model")).removeprefix("ft:"))
         if wish.model_from is not None and (
@@ -393,6 +407,7 @@ ORACLES: dict[str, Callable[[SimWorld], Iterator[str]]] = {
     "S2": s2_nothing_trained_twice,
     "S2b": s2b_nothing_lost_to_a_replacement,
     "S3": s3_only_ours,
+    "S3c": s3c_another_job_is_not_made_again,
     "S4": s4_evidence,
     "S5": s5_no_job_lost,
     "S6": s6_intent_first,

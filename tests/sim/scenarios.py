@@ -73,6 +73,18 @@ def _create(stage: Stage) -> None:
     stage.apply()
 
 
+def _at_a_gateway(stage: Stage) -> None:
+    """The server drops the method that it is sent; the provider's echo is known."""
+    stage.world.server.loses = lambda: True
+    _known(stage)
+
+
+def _asked_for_dpo(stage: Stage) -> None:
+    stage.wants(k=_BASE, a=JobWish(dpo=True))
+    stage.apply()
+    stage.apply()
+
+
 def _known(stage: Stage) -> None:
     """The provider's echo is known, so that a lost create may be sent again."""
     stage.wants(k=_BASE)
@@ -245,6 +257,7 @@ class Scenario:
 SCENARIOS: Mapping[str, Scenario] = {
     "create": Scenario(_create),
     "create where marks are known": Scenario(_one_more, _known),
+    "create where the method is lost": Scenario(_asked_for_dpo, _at_a_gateway),
     "replace": Scenario(_replace, _create),
     "revert": Scenario(_create, _replaced),
     "remove": Scenario(_remove, _two),

@@ -6,7 +6,7 @@ within R seconds or never. `SimProvider` is one process's connection to it: the 
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from reconciler.core.job import TERMINAL, Checkpoint, Event, Job, JobError, Marks, marks_of
+from reconciler.core.training import Training, training_of
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable
 from reconciler.provider.port import JobPage
 from tests.sim.engine import EPOCH, Engine, Process
@@ -59,6 +60,7 @@ class SimJob:
     cancelled_at: float | None = None
     gone_at: float | None = None  # deleted by its owner
     cancel_posts: list[Post] = field(default_factory=list)
+    lost: bool = False  # it is trained by another method than was asked for
 
     def status(self, time: float) -> str:
         current = self.life[0][1]
@@ -93,6 +95,8 @@ class Server:
         self.files: dict[str, tuple[str, int, str]] = {}  # id → name, size, sha256
         self.frozen = False
         self.newest_first = True  # in its listing
+        self.loses: Callable[[], bool] = lambda: False  # the method of the job that is made now
+        self.shown_instead = ""  # what a job shows whose method was lost; "": none
         self.lives: list[tuple[tuple[float, str], ...]] = [((5.0, "queued"), (10.0, "running"))]
         self._born = 0
         self._pending: list[tuple[float, int, Post]] = []
@@ -130,6 +134,7 @@ class Server:
         life = [(at, "validating_files"), *((at + after, status) for after, status in told)]
         error = JobError(*_ERRORS[self._born % 2]) if any(status == "failed" for _, status in told) else None
         job = SimJob(job_id, at, body, marks, life, post, error=error)
+        job.lost = "method" in body and self.loses()
         self.jobs[job_id] = job
         who = post.writer.name if post else "somebody else"
         what = f"{marks.fleet}/{marks.name} {marks.revision[:6]} attempt {marks.attempt}" if marks else "no marks"
@@ -167,6 +172,7 @@ class Server:
             error=job.error if status == "failed" else None,
             # A gateway that drops metadata drops ours; whoever came by another way still has theirs.
             marks=job.marks if self.echoes or job.post is None else None,
+            training=Training(self.shown_instead) if job.lost else training_of(job.body),
         )
 
     def listing(self, time: float) -> tuple[Job, ...]:

@@ -3,6 +3,7 @@
 Phases: faults → no faults → everything must be as wanted within settle + 3 passes → quiet.
 """
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -86,10 +87,20 @@ class _Story:
         self.server.get_lags = chance.happens(0.3)
         self.world.slow = chance.happens(0.08)
         self.server.lives = [self._life() for _ in range(3)]
+        self._some_train_by_preferences(seed)
         self.pace = Pace(interval=chance.pick((60.0, 300.0)), stability=chance.pick((0.5, 1.0, 5.0)))
         self.watched = [site for site in self.world.sites if chance.happens(0.25)]
         if self.watched:
             self.horizon = min(self.horizon, 1200.0)
+
+    def _some_train_by_preferences(self, seed: int) -> None:
+        """At a server that may lose their method; drawn apart, so that every other story stays what it was."""
+        apart = random.Random(f"method {seed}")
+        preferring = seed % 6 == 1
+        self.dpo = frozenset(name for name in _NAMES if preferring and apart.random() < 0.7)
+        often = apart.choice((1.0, 1.0, 0.5))
+        self.server.loses = lambda: apart.random() < often
+        self.server.shown_instead = apart.choice(("", "", "supervised"))
 
     def _life(self) -> tuple[tuple[float, str], ...]:
         chance = self.chance
@@ -205,6 +216,7 @@ class _Story:
             on_cancelled="recreate" if chance.happens(0.2) else "hold",
             retries=chance.pick((0, 0, 1, 2)),
             state=chance.pick(("active",) * 12 + ("suspended", "cancelled")),
+            dpo=name in self.dpo,
         )
 
     def _edited(self, wish: Wish) -> Wish:
