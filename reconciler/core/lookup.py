@@ -10,6 +10,7 @@ from reconciler.core.adoption import borne_out
 from reconciler.core.desired import Desired
 from reconciler.core.job import Job
 from reconciler.core.memory import Intent, Record
+from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
 from reconciler.core.world import Case, World
 
@@ -22,9 +23,20 @@ def lookups(world: World) -> tuple[str, ...]:
     doubted = {job.id for job in world.jobs if job.live and job.id in cancels and not cancels[job.id].left}
     expected = {r.job_id for r in world.memory.records.values() if must_exist(world, r)}
     expected |= {d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt}
-    # A listing may show less of a job than a look at it alone; only that one may say that its method was lost.
-    mute = {n.job.id for case in world.cases.values() for n in case.jobs if not n.job.training.method and case.lost(n)}
-    return tuple(sorted((expected - listed) | doubted | mute))
+    return tuple(sorted((expected - listed) | doubted | set(_mute(world))))
+
+
+def _mute(world: World) -> Iterator[str]:
+    """Jobs that show no method in a listing, which may show less than a look at them alone: that one may tell.
+
+    Such a look came before each cancel of ours, and need not come again.
+    """
+    cancels = world.memory.cancels.items()
+    looked_at = {job_id for job_id, own in cancels if own.reason == Reason.METHOD_LOST and own.confirmed and own.counts}
+    for case in world.cases.values():
+        for n in case.jobs:
+            if not n.job.training.method and n.job.id not in looked_at and case.lost(n):
+                yield n.job.id
 
 
 def resolved_intents(world: World) -> Mapping[str, str | None]:

@@ -1167,3 +1167,39 @@ def test_a_pass_hands_on_the_statuses_that_it_wrote(settled: DaemonHarness, *, f
             once = Reconciler(replace(settled.ports(journal, settled.fleet.root), follower=None), settle=0.0)
             passes.append(once.one_pass(read_directory(settled.fleet.root), Permission()))
     assert {name: status.job_status for name, status in passes[-1].report.items()} == {"a": "running", "b": "running"}
+
+
+def test_what_a_gateway_posted_twice_is_looked_for_soon_after_the_create(tmp_path: Path) -> None:
+    """Some gateways repeat a create by themselves: one POST of ours may be three jobs, of which some show late."""
+    world = DaemonHarness(FleetDirectory(tmp_path / "fleet"), settle=30)
+    create = world.provider.create_job
+
+    def repeated(body: Mapping[str, object]) -> Job:
+        made = create(body)
+
+        def shows(number: int) -> None:
+            world.provider.jobs[f"j1{number}"] = replace(made, id=f"j1{number}", created_at=1 + number)
+
+        shows(1)
+        world.at(world.clock.now + 20, lambda: shows(2))
+        return made
+
+    world.provider.create_job = repeated  # type: ignore[method-assign]
+    world.fleet.job("a")
+    world.live(100, pace=Pace(interval=3600))
+    assert world.provider.live("a") == ["j1"]
+    at = world.provider.times("cancel")
+    (made,) = world.provider.times("create")
+    assert (len(at), at[0] - made < 1, at[1] - made <= 31) == (2, True, True)
+
+
+def test_a_server_that_loses_the_method_costs_one_job_and_one_line(tmp_path: Path) -> None:
+    world = DaemonHarness(FleetDirectory(tmp_path / "fleet"))
+    world.fleet.job("a", training_file="file-1", method={"type": "dpo", "dpo": {}})
+    world.live(100, pace=Pace(interval=10))
+    world.live(100, pace=Pace(interval=10))
+    assert [job.status for job in world.provider.jobs.values()] == ["cancelled"]
+    (line,) = world.lines("job.mismatched")
+    assert (line["level"], line["job"], line["job_id"]) == ("error", "a", "j1")
+    assert line["why"] == "method dpo was sent, and the server made it without one"
+    assert len(world.provider.times("retrieve")) == 2, "before its cancel, and after it"

@@ -12,7 +12,7 @@ from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.retirement import kept_meanwhile
 from reconciler.core.world import World
-from tests.fakes.builders import R2, desired, fleet, job, memory, record, world
+from tests.fakes.builders import R2, asked_for_dpo, desired, fleet, job, memory, record, world
 from tests.fakes.worlds import worlds
 
 BEGIN = Permission(first_run=True)
@@ -330,6 +330,11 @@ def test_an_approval_never_waives_evidence() -> None:
 def test_duplicates_are_healed_without_an_approval() -> None:
     w = world([job("j1"), job("j2", created=200)], [desired()])
     assert sent(w, replace(BEGIN, approved=frozenset())) == ["cancel j2"]
+
+
+def test_a_job_of_another_method_is_ended_without_an_approval_and_counts_for_no_limit() -> None:
+    w = world([job("j1"), job("j2", "b")], [asked_for_dpo(), asked_for_dpo("b")], of=fleet(max_cancels=1))
+    assert sent(w, replace(BEGIN, approved=frozenset())) == ["cancel j1", "cancel j2"]
 
 
 def test_an_approval_of_one_attempt_is_not_one_of_the_next() -> None:

@@ -16,8 +16,9 @@ from reconciler.core.lookup import (
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
+from reconciler.core.training import Training
 from reconciler.core.world import World
-from tests.fakes.builders import R1, R2, R3, desired, job, memory, record, world
+from tests.fakes.builders import R1, R2, R3, asked_for_dpo, desired, job, memory, record, world
 from tests.fakes.situations import KNOWS_NOTHING, LOST, NOBODY_KNOWS
 
 
@@ -31,6 +32,18 @@ def test_a_listed_job_that_we_cancelled_is_looked_at_again_unless_a_person_gave_
     told = memory(cancels={"j1": "Removed", "j2": OwnCancel("Removed", left=True), "j3": "Removed"})
     jobs = [job("j1"), job("j2"), job("j3", status="cancelled"), job("j4")]
     assert lookups(world(jobs, [desired()], remembers=told)) == ("j1",)
+
+
+def test_a_job_that_shows_no_method_is_looked_at_before_it_is_called_another_one() -> None:
+    shown = Training("supervised")
+    jobs = [job("j1"), job("j2", status="cancelled"), job("j3", training=shown), job("j4", "b"), job("j5", "c")]
+    wants = [asked_for_dpo(), desired("b"), asked_for_dpo("c", adopt=("j5", R1))]
+    assert lookups(world(jobs, wants)) == ("j1", "j2")
+    assert lookups(world(jobs, wants, method_assumed=True)) == ()
+    ended = memory(cancels={"j2": OwnCancel("MethodLost", confirmed=True)})
+    assert lookups(world(jobs, wants, remembers=ended)) == ("j1",), "its cancel was sent after such a look"
+    unneeded = memory(cancels={"j2": OwnCancel("MethodLost", confirmed=True, counts=False)})
+    assert lookups(world(jobs, wants, remembers=unneeded)) == ("j1", "j2")
 
 
 @pytest.mark.parametrize(
