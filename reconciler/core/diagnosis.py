@@ -9,9 +9,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from reconciler.core.job import METHODS, Job
+from reconciler.core.job import Job
 from reconciler.core.looks import is_newest_first
 from reconciler.core.memory import Memory
+from reconciler.core.training import METHODS
 
 
 class Can(StrEnum):

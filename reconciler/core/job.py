@@ -13,7 +13,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TypedDict, TypeGuard
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from reconciler.core.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole_number
 from reconciler.core.training import Training, training_of
@@ -173,21 +173,6 @@ def marks_of(metadata: object) -> Marks | None:
     return Marks(fleet, name, revision, int(attempt), orphan=metadata.get(ON_REMOVE_MARK) == "orphan")
 
 
-class _TrainedWith(TypedDict, total=False):
-    """What `training_of` looks at of one method: a grader may be large."""
-
-    hyperparameters: object
-
-
-class MethodFields(TypedDict, total=False):
-    """What is looked at of a job's method; a decoder may leave out all else."""
-
-    type: object
-    supervised: _TrainedWith | None
-    dpo: _TrainedWith | None
-    reinforcement: _TrainedWith | None
-
-
 class JobFields(TypedDict, total=False):
     """What `parse_job` looks at, each of whatever type: a decoder may leave out all else."""
 
@@ -203,10 +188,10 @@ class JobFields(TypedDict, total=False):
     seed: object
     user_provided_suffix: object
     suffix: object
-    method: MethodFields | None
-    hyperparameters: object
     error: object
     metadata: object
+    method: Raw
+    hyperparameters: Raw
 
 
 def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:

@@ -3,11 +3,12 @@
 Pure. `job` reads answers through it, `mismatch` what was sent, so that the two can be compared. It decides nothing.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from reconciler.core.spelling import folded, number
 
@@ -28,14 +29,31 @@ class Training(Struct, frozen=True):
 
 
 def training_of(fields: Mapping[str, object]) -> Training:
-    """Of a create's body, or of a job; what cannot be read counts as absent."""
-    shown = fields.get("method")
-    if shown is None and not fields.get("hyperparameters"):
+    """Of a create's body, or of a job; what cannot be read counts as absent. What many jobs have is kept once.
+
+    Either field may be `Raw`: thousands of jobs train alike, and then only one of them is looked into.
+    """
+    method, beside = fields.get("method"), fields.get("hyperparameters")
+    if method is None and beside is None:
         return _NONE
-    method = _type(shown)
-    own = shown.get(method) if isinstance(shown, Mapping) else None
+    if isinstance(method, Raw) or isinstance(beside, Raw):
+        return _decoded(
+            bytes(method) if isinstance(method, Raw) else b"", bytes(beside) if isinstance(beside, Raw) else b""
+        )
+    word = _type(method)
+    own = method.get(word) if isinstance(method, Mapping) else None
     given = own.get("hyperparameters") if isinstance(own, Mapping) else None
-    return _once(method, tuple(sorted(_numbers(given or fields.get("hyperparameters")))))
+    return _once(word, tuple(sorted(_numbers(given or beside))))
+
+
+@lru_cache(maxsize=1024)
+def _decoded(method: bytes, beside: bytes) -> Training:
+    """The same of JSON; "" where the field is not there."""
+    return training_of({"method": _value(method), "hyperparameters": _value(beside)})
+
+
+def _value(text: bytes) -> object:
+    return json.loads(text) if text else None  # takes halves of surrogate pairs, as they may come in any answer
 
 
 def _type(method: object) -> str:

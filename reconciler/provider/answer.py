@@ -158,6 +158,8 @@ class Answers:
             if field in _EXACT:
                 raise ValueError(f"its {field} holds the API key")
             return clean
+        if isinstance(value, msgspec.Raw):
+            return self._keyless(json.loads(bytes(value)))
         if isinstance(value, Mapping):
             named = field in _METRICS
             return {self._clean(name) if named else name: self._keyless(item, name) for name, item in value.items()}

@@ -1,6 +1,7 @@
 """How a job trains, read from whatever a server makes of it."""
 
 import pytest
+from msgspec import Raw
 
 from reconciler.core.training import AUTO, Training, training_of
 
@@ -32,6 +33,20 @@ def test_a_training_is_read_in_any_spelling(
         method, beta = training
         training = Training(method, () if beta is None else (("beta", beta),))
     assert training_of(fields) == training, said
+
+
+@pytest.mark.parametrize(
+    ("method", "beside", "training"),
+    [
+        (b'{"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.1}}}', None, Training("dpo", (("beta", 0.1),))),
+        (b"null", b'{"n_epochs": "auto"}', Training("", (("n_epochs", AUTO),))),
+        (None, b"null", Training()),
+        (rb'{"type": "dpo\ud800"}', None, Training("dpo")),
+    ],
+)
+def test_so_is_one_that_nobody_has_decoded_yet(method: bytes | None, beside: bytes | None, training: Training) -> None:
+    fields = {"method": method, "hyperparameters": beside}
+    assert training_of({name: Raw(text) for name, text in fields.items() if text is not None}) == training
 
 
 def test_what_many_jobs_have_is_kept_once() -> None:

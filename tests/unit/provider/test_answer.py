@@ -225,6 +225,17 @@ def test_a_key_that_json_escapes_hide_is_found_all_the_same() -> None:
     assert error.message == "not with [redacted]"
 
 
+def test_no_listing_hides_it_in_a_field_that_is_looked_into_later() -> None:
+    answers = Answers("http://x/v1", [KEY], SkippingClock())
+    hidden = "".join(f"\\u{ord(ch):04x}" for ch in KEY)
+    for spelt in (KEY, hidden):
+        told = json.dumps({**JOB, "method": {"type": "KEY"}, "hyperparameters": None}).replace("KEY", spelt)
+        page = parse_page(
+            answers._json(f'{{"data": [{told}], "has_more": false}}'.encode(), large_jobs=True), parse_job
+        )
+        assert page.items[0].training.method == "redacted"
+
+
 KEYS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=6, max_size=12)
 
 
