@@ -6,8 +6,8 @@ its name. It changes the fate of that one job and nothing else.
 | script             | what happens                                                             |
 |--------------------|--------------------------------------------------------------------------|
 | `fail-server`      | the job fails halfway through training, code `server_error`              |
-| `fail-server-once` | so does the first job of its model, training file and mark; later ones   |
-|                    | succeed (the mark is the metadata key `reconciler_job`)                  |
+| `fail-server-once` | so does the first job of its model and mark (the metadata key            |
+|                    | `reconciler_job`), or without one of its training file; later ones succeed |
 | `fail-file`        | the job fails in validation, code `invalid_training_file`                |
 | `slow`             | the job trains for 24 hours (divided by the speed), until it is cancelled |
 | `repeated`         | so does this one; a gateway that repeats creates makes three jobs of one |

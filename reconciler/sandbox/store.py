@@ -274,4 +274,6 @@ def _metadata(pairs: Mapping[str, str] | None) -> str | None:
 
 
 def _twins(job: Job) -> str:
-    return json.dumps([job.script, job.model, job.training_file, (job.metadata or {}).get(MARK)])
+    mark = (job.metadata or {}).get(MARK)
+    # A job of the reconciler may have a file of its own for each attempt.
+    return json.dumps([job.script, job.model, None if mark else job.training_file, mark])
