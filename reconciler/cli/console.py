@@ -24,7 +24,7 @@ from reconciler.render.closing import closing_lines, failure_of, outcome_line
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_text import plan_text
 from reconciler.render.progress import job_progress
-from reconciler.render.review import Review
+from reconciler.render.review import Review, needed
 from reconciler.render.status_screen import status_screen
 from reconciler.render.step_summary import apply_markdown, step_outputs
 from reconciler.render.text import Typed
@@ -58,6 +58,7 @@ def review_of(context: RunContext, decided: Decided, command: str = "", *, looks
     note = ""
     if context.reconciler.watch.cold and decided.gated.plan.writes and not decided.seen.settled:
         note = f"Apply waits one settle window before it writes: {context.reconciler.watch.cold}."
+    identity = decided.seen.world.memory.identity
     digest = digest_of(context, decided)
     return Review(
         fleet=context.fleet.name,
@@ -72,7 +73,7 @@ def review_of(context: RunContext, decided: Decided, command: str = "", *, looks
         now=context.clock.time(),
         progress=_progress(context.provider, decided) if looks else {},
         there=_there(context.provider, decided) if looks else None,
-        note=note,
+        note=" ".join(part for part in (note, f"Note: {identity}." if identity else "") if part),
         command=f"{command} --approve {digest}" if command else "",
     )
 
@@ -86,9 +87,9 @@ def _progress(provider: Provider, decided: Decided) -> Mapping[str, Progress]:
 def _there(provider: Provider, decided: Decided) -> frozenset[str] | None:
     """The upload names of local files that this plan needs and the provider has; None where that is not known."""
     creates = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Create)]
-    files = {file for c in creates for file in decided.seen.world.desired[c.name].local_files}
+    files = {(name, file.size) for c in creates for file, name in needed(decided.seen.world, c)}
     try:
-        return frozenset(name for name, _ in provider.find_files({(file.upload_name, file.size) for file in files}))
+        return frozenset(name for name, _ in provider.find_files(files))
     except ProviderError:
         return None
 

@@ -69,6 +69,11 @@ class _Known(Struct, frozen=True):
             return {}
         return {"complete": False, "error": self.error, "as_of": utc_text(int(self.as_of))}
 
+    @property
+    def identity(self) -> str:
+        """What jobs are known by here; "" where it is our marks, or not known."""
+        return self.decided.seen.world.memory.identity if self.decided else ""
+
     def warning(self, now: float) -> str:
         """The same for a person; "" where it could be read."""
         if not self.error:
@@ -113,7 +118,8 @@ def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: s
         rows = wide_table(shown, now=now, width=screen, progress=known.progress, colours=colours and bool(screen))
     else:
         rows = status_screen(shown, now=now, width=terminal.width(), progress=known.progress, colours=colours)
-    return "\n".join(part for part in (terminal.fitted(known.warning(now)), rows) if part)
+    parts = (terminal.fitted(known.warning(now)), rows, terminal.fitted(known.identity))
+    return "\n".join(part for part in parts if part)
 
 
 def _nothing_declared(fleet: str, past: int, here: Typed) -> str:
@@ -140,6 +146,7 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
             desired=snapshot.desired.get(name),
             progress=known.progress.get(found.job_id or ""),
             events=events,
+            identity=known.identity,
         )
         if form in {"json", "yaml"}:
             # An item has an error of its own: that of its job.

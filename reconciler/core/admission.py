@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.core.change import Change, Create, Hold, Wait
 from reconciler.core.fields import OnChange
+from reconciler.core.file_marks import marks_of_file
 from reconciler.core.job import Job
 from reconciler.core.lines import makes_room, may_retire
 from reconciler.core.memory import EVERY_CREATE, rejected_words
@@ -115,18 +116,24 @@ def _row_14_no_identity(slot: Slot) -> Wait | None:
         return _wait(slot, Reason.NO_IDENTITY, _looks_alike(case.suspects[0]))
     # With the id alone, only what made jobs there before knows which are its own.
     remembers = memory.inherited and any(r.attempt for r in memory.records.values())
-    if memory.seeds or remembers or not (memory.echoes is False or case.anonymous):
+    by_file = memory.files and case.desired is not None and case.desired.training is not None and not case.anonymous
+    if memory.seeds or by_file or remembers or not (memory.echoes is False or case.anonymous):
         return None
     return _wait(
         slot,
         Reason.NO_IDENTITY,
-        "this provider returns neither the metadata nor the seed that it is sent, so a run without memory cannot "
+        "this provider returns neither metadata nor seed, nor a training file's name, so a run without memory cannot "
         "recognise a job of ours and might make it twice; go on with the state directory that made the jobs there, "
         "reach the server by a route that keeps metadata, or name existing jobs in policy.adopt",
     )
 
 
 def _looks_alike(job: Job) -> str:
+    if job.file_name and marks_of_file(job.file_name) is not None:
+        return (
+            f"job {job.id} ({escaped(job.status)}) trains on the file that was uploaded for this very job, and its "
+            "seed does not say that it is the one; if it is, name it in policy.adopt; if not, raise rerun"
+        )
     suffix = f" and the suffix {escaped(job.suffix)}" if job.suffix else ""
     return (
         f"job {job.id} ({escaped(job.status)}) may be this very job: it carries its seed{suffix}, and no marks "

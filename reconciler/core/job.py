@@ -84,7 +84,10 @@ class JobError(Struct, frozen=True):
 
 
 class Job(Struct, frozen=True):
-    """One fine-tuning job as a provider last showed it. Times are Unix seconds."""
+    """One fine-tuning job as a provider last showed it. Times are Unix seconds.
+
+    ``file_name`` is that of its training file, where its metadata carries no marks and the server tells the name.
+    """
 
     id: str
     status: str
@@ -100,6 +103,12 @@ class Job(Struct, frozen=True):
     error: JobError | None = None
     marks: Marks | None = None
     training: Training = Training()
+    file_name: str = ""
+
+    @property
+    def by_file(self) -> bool:
+        """Whether its marks are those of its training file's name, not of its metadata."""
+        return self.marks is not None and bool(self.file_name)
 
     @property
     def ending(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.core.adoption import borne_out
 from reconciler.core.desired import Desired
+from reconciler.core.file_marks import marks_of_file
 from reconciler.core.job import Job
 from reconciler.core.memory import Intent, Record
 from reconciler.core.reason import Reason
@@ -87,14 +88,25 @@ def suspects_of_intent(world: World, name: str) -> tuple[Job, ...]:
     if world.memory.echoes or intent.seed is None:
         return ()
     jobs = sorted(world.jobs, key=lambda j: j.age_key)
-    return tuple(j for j in jobs if j.seed == intent.seed and j.id not in records and not world.owns(j))
+    strangers = (j for j in jobs if j.seed == intent.seed and j.id not in records and not world.owns(j))
+    return tuple(j for j in strangers if not _trains_on_another(world, j, intent))
+
+
+def _trains_on_another(world: World, job: Job, intent: Intent) -> bool:
+    """Whether its training file is not the one of that create, where names have been seen to come back."""
+    if not (world.memory.files and intent.filed and job.file_name):
+        return False
+    marks = marks_of_file(job.file_name)
+    told = (marks.fleet, marks.name, marks.revision, marks.attempt) if marks else ()
+    return told != (world.fleet.name, intent.name, intent.revision, intent.attempt)
 
 
 def stays_unresolved(world: World, name: str) -> bool:
     """Whether no listing will ever tell what became of a lost create of this name: only a person can say (row 2)."""
     if name not in world.memory.intents:
         return False
-    return not world.memory.finds_lost_jobs or bool(suspects_of_intent(world, name))
+    intent, anonymous = world.memory.intents[name], world.cases[name].anonymous
+    return not world.memory.finds_job_of(intent, anonymous=anonymous) or bool(suspects_of_intent(world, name))
 
 
 def job_of_intent(case: Case) -> NamedJob | None:

@@ -27,6 +27,7 @@ class Intent:
     revision: str
     attempt: int
     seed: int | None = None  # the seed that was sent: the weaker trace on servers that drop metadata
+    filed: bool = False  # its training file was uploaded for this very attempt, and bears its name
     token: str = dataclass_field(default="", compare=False)  # the journal's: the same create, sent again, has another
 
 
@@ -114,7 +115,8 @@ class Memory(Struct, frozen=True):
     ``refusals`` are the last of each name, until a create of it is answered; that of "" is the last of every create.
     ``put_off`` says why a create may not be sent for a moment, by name and revision (`EVERY_CREATE`: each of them).
     ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
-    ``seeds``: it does not, and has been seen to return the seed that was sent.
+    ``files``: it does not, and has been seen to return the name of the training file. ``seeds``: it does not, and has
+    been seen to return the seed that was sent.
     """
 
     inherited: bool = False
@@ -127,6 +129,7 @@ class Memory(Struct, frozen=True):
     refusals: Mapping[str, Refusal] = field(default_factory=lambda: MappingProxyType({}))
     put_off: Mapping[CreateKey, str] = field(default_factory=lambda: MappingProxyType({}))
     echoes: bool | None = None
+    files: bool = False
     seeds: bool = False
     gone: frozenset[str] = frozenset()
     orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
@@ -134,9 +137,24 @@ class Memory(Struct, frozen=True):
     elsewhere: tuple[Elsewhere, ...] = ()
 
     @property
-    def finds_lost_jobs(self) -> bool:
-        """Whether a listing shows what became of a create: it was seen to return marks, or else the seed."""
-        return bool(self.echoes) or self.seeds
+    def identity(self) -> str:
+        """What jobs are known by at this provider, in a sentence; "" where it is our marks, or not yet known."""
+        if self.echoes is not False:
+            return ""
+        if self.files:
+            return "this server drops metadata: a job is known by the name of its training file, and by its seed"
+        if self.seeds:
+            return (
+                "this server drops metadata: a job is known by its seed, and is never cancelled without a file's name"
+            )
+        return "this server returns nothing that tells whose a job is: a job is known by its id, in this journal alone"
+
+    def finds_job_of(self, intent: Intent, *, anonymous: bool) -> bool:
+        """Whether a listing shows what became of a create: it was seen to return marks, the file, or else the seed.
+
+        ``anonymous``: it also shows jobs of which nothing tells whose they are.
+        """
+        return bool(self.echoes) or self.seeds or (self.files and intent.filed and not anonymous)
 
     def own_refusal(self, name: str, revision: str) -> Refusal | None:
         """The last refusal of this very create; None where there is none, or only another spec was refused."""

@@ -1,17 +1,19 @@
 """Whose job is it? The jobs of a listing, by the name each stands for.
 
 Pure. `World.cases` is built on `recognise`. A job is known by what a person said, by its marks, by what is remembered,
-or, on a server that drops metadata, by its seed. Nothing in here says what to do with it.
+or, on a server that drops metadata, by its seed. Marks may also be those of its training file's name (`file_marks`).
+Nothing in here says what to do with it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.core.body import alike, derived_seed, same_suffix
 from reconciler.core.desired import Desired
+from reconciler.core.file_marks import marks_of_file
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Memory, Record
 
@@ -45,12 +47,16 @@ class Listing(Struct, frozen=True):
         """Whether it carries this fleet's mark."""
         return job.belongs_to(self.fleet)
 
+    def tells_nothing_of(self, job: Job) -> bool:
+        """Whether it may be anybody's: a file's name says whose it is only where names have been seen to come back."""
+        return job.marks is None and not (self.memory.files and job.file_name)
+
 
 class Recognised(Struct, frozen=True):
     """The jobs of a listing by name, the oldest first.
 
     ``suspects`` carry no marks, and each might be a job of its name's present revision. ``anonymous``: jobs of unknown
-    origin are listed, and no job with anything to know it by but its id.
+    origin are listed with nothing to know them by but their ids, and no job shows more.
     """
 
     by_name: Mapping[str, tuple[NamedJob, ...]]
@@ -68,7 +74,7 @@ def recognise(listing: Listing) -> Recognised:
     return Recognised(
         by_name={name: tuple(sorted(jobs, key=lambda n: n.job.age_key)) for name, jobs in by_name.items()},
         suspects={name: tuple(jobs) for name, jobs in _suspects(listing, strangers, traces).items()},
-        anonymous=any(job.marks is None for job in strangers) and not any(job.seed for job in listing.jobs),
+        anonymous=any(map(listing.tells_nothing_of, strangers)) and not any(job.seed for job in listing.jobs),
     )
 
 
@@ -192,8 +198,32 @@ def _suspects(listing: Listing, strangers: Iterable[Job], traces: Mapping[int, _
     for name, desired in listing.desired.items():
         seed = _set_seed(desired)
         if seed is not None:
-            suspects[name] += (job for job in by_seed[seed] if alike(desired.body, job))
+            alike_ones = (job for job in by_seed[seed] if alike(desired.body, job))
+            suspects[name] += (j for j in alike_ones if _may_be_file(j, desired, files=listing.memory.files))
+    for name, job in _on_our_files(listing, strangers):
+        suspects[name].append(job)
     return suspects
+
+
+def _on_our_files(listing: Listing, strangers: Iterable[Job]) -> Iterator[tuple[str, Job]]:
+    """Jobs without marks on the file of a present revision, each with its name: ours, or a person's on our file.
+
+    Where seeds have been seen to come back as they were sent, another one is a person's.
+    """
+    exact = _returns_seeds(listing.memory, listing.jobs, listing.fleet)
+    for job in strangers:
+        marks = marks_of_file(job.file_name) if job.marks is None and job.file_name else None
+        desired = listing.desired.get(marks.name) if marks is not None else None
+        if marks is None or desired is None or (marks.fleet, marks.revision) != (listing.fleet, desired.revision):
+            continue
+        if not (exact and job.seed):
+            yield desired.name, job
+
+
+def _may_be_file(job: Job, desired: Desired, *, files: bool) -> bool:
+    """Whether its training file can be the manifest's, where names have been seen to come back (``files``)."""
+    known = files and job.file_name and desired.training is not None
+    return not known or (desired.training is not None and job.file_name == desired.training.upload_name)
 
 
 # ── how this provider lets a job be known ────────────────────────────────────────────────────
@@ -203,7 +233,10 @@ def learned(memory: Memory, listed: Iterable[Job], fleet: str) -> Memory:
     """With what these jobs say of how this provider lets a job be known again."""
     jobs = tuple(listed)
     echoes = _echoes(memory, jobs, fleet)
-    return replace(memory, echoes=echoes, seeds=not echoes and _returns_seeds(memory, jobs, fleet))
+    files = memory.files or any(job.by_file and job.belongs_to(fleet) for job in jobs)
+    return replace(
+        memory, echoes=echoes, files=not echoes and files, seeds=not echoes and _returns_seeds(memory, jobs, fleet)
+    )
 
 
 def _echoes(memory: Memory, listed: Iterable[Job], fleet: str) -> bool | None:
@@ -213,17 +246,18 @@ def _echoes(memory: Memory, listed: Iterable[Job], fleet: str) -> bool | None:
     """
     if memory.echoes:
         return True
-    if any(job.belongs_to(fleet) for job in listed):
+    ours = [job for job in listed if job.belongs_to(fleet)]
+    if any(not job.by_file for job in ours):
         return True
     # Attempt 0 is an adopted job, which somebody else made without our marks.
-    if any(job.id in memory.records and memory.records[job.id].attempt > 0 for job in listed):
+    if ours or any(job.id in memory.records and memory.records[job.id].attempt > 0 for job in listed):
         return False
     return memory.echoes
 
 
 def _returns_seeds(memory: Memory, listed: Iterable[Job], fleet: str) -> bool:
     """Whether this provider's listing shows a job of ours with the seed that was sent; once seen it stays."""
-    if memory.seeds:
+    if memory.seeds or any(job.by_file and job.seed and job.belongs_to(fleet) for job in listed):
         return True
     records = ((memory.records.get(job.id), job.seed) for job in listed)
     # 0 is what some servers show whatever was sent. Attempt 0 is an adopted job, which somebody else made.

@@ -14,7 +14,7 @@ from reconciler.core.body import create_body
 from reconciler.core.change import Action, Cancel, Create, Write
 from reconciler.core.desired import Desired
 from reconciler.core.documents import TrainingFile
-from reconciler.core.fields import OnRemove
+from reconciler.core.file_marks import marks_of_create, upload_name
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Record
 from reconciler.core.mismatch import differences, lost_method, lost_words, same_seed
@@ -82,11 +82,10 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
     Raises:
         JournalError: the intent could not be made durable; nothing was sent.
     """
-    orphan = desired.policy.on_remove is OnRemove.ORPHAN
-    marks = Marks(tools.fleet, desired.name, desired.revision, change.attempt, orphan=orphan)
+    marks = marks_of_create(tools.fleet, desired, change.attempt)
     log = tools.log.bind(job=desired.name, revision=desired.revision, attempt=change.attempt, reason=change.reason)
     try:
-        training = _uploaded(tools, desired.training, log)
+        training = _uploaded(tools, desired.training, log, marks)
         validation = _uploaded(tools, desired.validation, log)
     except SourceError as error:
         return _failed(change, f"nothing was sent: {error}")
@@ -98,14 +97,17 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
         log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
-    return _compared(tools, desired, marks, _post_once(tools, change, body, marks, log), log)
+    outcome = _post_once(tools, change, body, marks, log, filed=training is not None)
+    return _compared(tools, desired, marks, outcome, log)
 
 
-def _post_once(tools: WriteTools, change: Create, body: Mapping[str, object], marks: Marks, log: Log) -> Outcome:
+def _post_once(  # noqa: PLR0913 - what one attempt is
+    tools: WriteTools, change: Create, body: Mapping[str, object], marks: Marks, log: Log, *, filed: bool
+) -> Outcome:
     """Recorded, sent, and then bound, refused or lost: nothing in here sends a second time."""
     seed = body["seed"]
     token = tools.journal.record_intent(
-        Intent(change.name, change.revision, change.attempt, seed=seed if isinstance(seed, int) else None)
+        Intent(change.name, change.revision, change.attempt, seed=seed if isinstance(seed, int) else None, filed=filed)
     )
     log.info("create.recorded")
     try:
@@ -132,7 +134,8 @@ def _bound(tools: WriteTools, change: Create, job: Job, log: Log) -> Outcome:
     if job.marks is None:
         tools.journal.record_echo(echoes=False)
     # What a listing shows, and so what a job is recognised by, only the next one can tell.
-    stop = job.marks is None and not tools.journal.memory().seeds
+    memory = tools.journal.memory()
+    stop = job.marks is None and not (memory.files or memory.seeds)
     if stop:
         log.warning("metadata.not_echoed", job_id=job.id)
     return Outcome(change.name, Action.CREATE, change.reason, job.id, True, f"created job {job.id}", job=job, stop=stop)
@@ -172,15 +175,16 @@ def _own(job: Job, marks: Marks) -> Job:
     return job
 
 
-def _uploaded(tools: WriteTools, file: TrainingFile | None, log: Log) -> str | None:
-    """The provider's id of a local file: found there by name and size, else uploaded."""
+def _uploaded(tools: WriteTools, file: TrainingFile | None, log: Log, marks: Marks | None = None) -> str | None:
+    """The provider's id of a local file: found there by name and size, else uploaded; its name may say ``marks``."""
     if file is None:
         return None
-    file_id = tools.provider.find_file(file.upload_name, file.size)
+    name = file.upload_name if marks is None else upload_name(file, marks, tools.journal.memory())
+    file_id = tools.provider.find_file(name, file.size)
     if file_id is None:
         content = tools.training_bytes(file)
-        log.info("file.upload_started", path=file.path, filename=file.upload_name, size=file.size)
-        file_id = tools.provider.upload_file(file.upload_name, content)
+        log.info("file.upload_started", path=file.path, filename=name, size=file.size)
+        file_id = tools.provider.upload_file(name, content)
         log.info("file.uploaded", path=file.path, file_id=file_id)
     tools.provider.wait_for_file(file_id)
     return file_id

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.core.desired import Fleet
+from reconciler.core.file_marks import Sent
 from reconciler.core.gates import Permission
 from reconciler.core.job import Job
 from reconciler.core.looks import Looks
@@ -22,6 +23,7 @@ from reconciler.core.snapshot import Snapshot, broken_names
 from reconciler.core.watch import Watch, why_cold
 from reconciler.core.world import World
 from reconciler.engine.checkout import Checkout
+from reconciler.engine.identity import FileNames, MarkedProvider
 from reconciler.engine.observe import leftovers, listing, look_up, newest
 from reconciler.engine.ports import Ports
 from reconciler.engine.rest import Rest
@@ -53,6 +55,7 @@ class Looking:
         self.checkout = Checkout(ports.journal)
         self.watch = Watch(settle, started=ports.clock.monotonic(), cold=self.why_cold())
         self._looks = Looks()
+        self._file_names = FileNames(ports.provider, ports.clock.monotonic, settle)
         self._rest: Rest | None = None
 
     @property
@@ -67,7 +70,7 @@ class Looking:
     def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:
         """List completely, look up what ought to be there, and see what became of unresolved creates."""
         began, fleet = self._ports.clock.monotonic(), self.checkout.fleet(snapshot)
-        listed = listing(self._ports, snapshot, fleet)
+        listed = listing(self.marking(snapshot), snapshot, fleet)
         self._looks = self._looks.after_complete(listed, began, self.watch.settle).anew(began)
         return self._seen(snapshot, permission, self._looks.shared(listed), began)
 
@@ -89,9 +92,10 @@ class Looking:
     def _look_again(self, rest: Rest, began: float) -> bool:
         """Look at what may have changed since; whether the look was complete."""
         looks, settle, fleet = self._looks.passed(), self.watch.settle, rest.world.fleet
-        found = newest(self._ports.provider, looks, rest.open) if looks.tells(len(rest.open)) else None
+        ports = self.marking(rest.snapshot)
+        found = newest(ports.provider, looks, rest.open) if looks.tells(len(rest.open)) else None
         if found is None or (not found.whole and looks.strangers(found.jobs, fleet.name, echoes=rest.echoes)):
-            listed = listing(self._ports, rest.snapshot, fleet)
+            listed = listing(ports, rest.snapshot, fleet)
             self._looks = looks.after_complete(listed, began, settle, rest.matters)
             return True
         if found.whole:
@@ -135,7 +139,7 @@ class Looking:
             objections={d.name: why for d in snapshot.desired.values() if (why := self._ports.objection(d))},
         )
         asked = self._doubted(world, watch)
-        world = self._looked_up(world, asked)
+        world = self._looked_up(world, asked, snapshot)
         resolved = resolved_intents(world)
         world = _with_resolved(world, resolved)
         self.watch = watch.after(world, self._ports.journal.cancels.pending(), began)
@@ -164,15 +168,21 @@ class Looking:
         put_off = {create: later.why for create, later in self.watch.put_off_now.items()}
         return learned(replace(memory, put_off=put_off), listed, fleet.name)
 
+    def marking(self, snapshot: Snapshot) -> Ports:
+        """The ports, with a provider whose jobs carry the marks of their files where it drops metadata."""
+        ports = self._ports
+        sent = Sent(self.checkout.fleet(snapshot).name, snapshot.desired, ports.journal.memory())
+        return replace(ports, provider=MarkedProvider(ports.provider, self._file_names, sent))
+
     def _doubted(self, world: World, watch: Watch) -> frozenset[str]:
         """The jobs that the listing may not show truly."""
         return frozenset(job.id for job in world.jobs if job.live and job.id in watch.ended).union(lookups(world))
 
-    def _looked_up(self, world: World, job_ids: AbstractSet[str]) -> World:
+    def _looked_up(self, world: World, job_ids: AbstractSet[str], snapshot: Snapshot) -> World:
         """With these jobs, read one by one."""
         if not job_ids:
             return world
-        looked = look_up(self._ports.provider, job_ids)
+        looked = look_up(self.marking(snapshot).provider, job_ids)
         jobs = {job.id: job for job in (*world.jobs, *looked.found)}
         missing = looked.missing - jobs.keys()
         return replace(world, jobs=tuple(jobs.values()), missing=missing, unseen=looked.unseen)

@@ -121,7 +121,7 @@ class Reconciler(Looking):
         if not decided.plan.writes:
             self._ports.journal.mark_begun(seen_at_first(seen.world))
         postponed = self.watch.cold if decided.gated.plan.writes else ""
-        outcomes = () if postponed else self._act(decided, log, wrote)
+        outcomes = () if postponed else self._act(decided, snapshot, log, wrote)
         return Pass(decided, outcomes, self._look_back(decided, outcomes), postponed)
 
     def _stay(
@@ -185,7 +185,7 @@ class Reconciler(Looking):
         journal, world = self._ports.journal, seen.world
         self.checkout.record(snapshot, world, self._ports.unchanged)
         if world.memory.echoes is not None:
-            journal.record_echo(echoes=world.memory.echoes, seeds=world.memory.seeds)
+            journal.record_echo(echoes=world.memory.echoes, files=world.memory.files, seeds=world.memory.seeds)
         journal.record_seen(records_of(world), void=seen.void)
         for name, job_id in seen.resolved.items():
             journal.drop_intent(name)
@@ -194,9 +194,12 @@ class Reconciler(Looking):
             journal.mark_settled(seen_at_first(world))
             self.watch = replace(self.watch, cold="")
 
-    def _act(self, decided: Decided, log: Log, wrote: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
+    def _act(
+        self, decided: Decided, snapshot: Snapshot, log: Log, wrote: Callable[[Outcome], None]
+    ) -> tuple[Outcome, ...]:
         """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
-        ports, world = self._ports, decided.seen.world
+        world = decided.seen.world
+        ports = self.marking(snapshot)
         may_wait = lambda create: self.watch.may_wait(create.key, self.clock.monotonic())  # noqa: E731 - about now
         tools = WriteTools(
             world.fleet.name,

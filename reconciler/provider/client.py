@@ -49,6 +49,8 @@ class OpenAIClient:
         self.ask_for_files = files.ask
         self.find_file = files.find
         self.find_files = files.find_all
+        self.file_name = files.name
+        self.file_names = files.names
         self.upload_file = files.upload
         self.wait_for_file = files.wait_for
 

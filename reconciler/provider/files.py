@@ -5,13 +5,14 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from itertools import islice
 
 from msgspec import Struct
 
 from reconciler.clock import Clock
 from reconciler.core.job import id_of, object_of, text_of
 from reconciler.core.spelling import status_word, whole_number
-from reconciler.errors import Refused, Unreadable, escaped
+from reconciler.errors import RateLimited, Refused, Unreadable, escaped
 from reconciler.provider.answer import NO_ROUTE
 from reconciler.provider.listing import Listings
 from reconciler.provider.request import ReadRequest, WriteRequest, step
@@ -23,6 +24,9 @@ _NOT_SHOWN = "not shown"
 # How often a file is asked for. The last two may be all that a server ever says of a file.
 _FILE_POLLS = dict.fromkeys(_FILE_PENDING, 120) | {"uploaded": 20, _NOT_SHOWN: 10}
 _FILE_UNFIT = frozenset({"error", "failed", "deleted", "deleting", "canceled", "cancelled"})
+
+# A look for names reads no more files than this; who needs another one asks for it.
+_NAMES_LIMIT = 2000
 
 _NOT_FOUND = 404
 # Answers of a server that does not take our parameters.
@@ -68,6 +72,29 @@ class Files:
         """Whether the server lists files. Raises as a listing does where it does not."""
         read = ReadRequest("list_files", "/files", params={"purpose": "fine-tune"})
         next(self._listings.pages(read, _parse_file, lambda file: file.id, enough=1))
+
+    def name(self, file_id: str) -> str:
+        """The name of one file; "" where there is no such file, or the server shows another one."""
+        try:
+            file = self._sender.read(ReadRequest("retrieve_file", f"/files/{step(file_id)}"), _parse_file)
+        except (Refused, Unreadable) as error:
+            if error.status not in NO_ROUTE:
+                raise
+            return ""
+        return file.name if file.id == file_id else ""
+
+    def names(self) -> Mapping[str, str]:
+        """The names of the newest of all training files by id; none where there is no such listing."""
+        read = ReadRequest("list_files", "/files", params={"purpose": "fine-tune"})
+        names: dict[str, str] = {}
+        try:
+            for file in islice(self._listings.items(read, _parse_file, lambda file: file.id), _NAMES_LIMIT):
+                names[file.id] = file.name
+        except RateLimited:
+            raise
+        except (Refused, Unreadable):
+            return names
+        return names
 
     def upload(self, name: str, content: bytes) -> str:
         """Upload a training file. Sent once; one that is lost is found again by its name."""

@@ -82,6 +82,14 @@ class Provider(Protocol):
         """The ids of those training files (name, size in bytes) that the account has, in one look."""
         ...
 
+    def file_name(self, file_id: str) -> str:
+        """The name under which a file was uploaded; "" where there is no such file, or it has none."""
+        ...
+
+    def file_names(self) -> Mapping[str, str]:
+        """The names of the account's training files by id, as far as one bounded look tells."""
+        ...
+
     def upload_file(self, name: str, content: bytes) -> str:
         """Upload a training file; its id."""
         ...

@@ -25,7 +25,10 @@ _CHECKPOINTS = 5
 
 
 class Description(Struct, frozen=True):
-    """One name. ``desired`` is None where no manifest holds it; ``events`` are its newest, the oldest first."""
+    """One name. ``desired`` is None where no manifest holds it; ``events`` are its newest, the oldest first.
+
+    ``identity`` says what jobs are known by at this provider, where it is not our marks.
+    """
 
     fleet: str
     status: Status
@@ -34,6 +37,7 @@ class Description(Struct, frozen=True):
     desired: Desired | None = None
     progress: Progress | None = None
     events: Sequence[Event] = ()
+    identity: str = ""
 
     @property
     def spec(self) -> dict[str, object]:
@@ -101,6 +105,8 @@ def _facts(shown: Description) -> Iterator[tuple[str, str]]:
     yield "Declared in", f"{desired.path}:{desired.line}" if desired else "no manifest that can be read"
     yield "Revision", status.revision or "-"
     yield "Job", status.job_id or "-"
+    if shown.identity:
+        yield "Identity", shown.identity
     error = _error(status.error or {})
     detail = "" if stands.detail in error else stands.detail
     why = stands.rank in {Rank.TROUBLE, Rank.WAITS} and detail + stands.tail

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from reconciler.core.body import unhashed
 from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, Keep, Plan, Wait
 from reconciler.core.documents import TrainingFile
+from reconciler.core.file_marks import marks_of_create, uploads_of
 from reconciler.core.gates import WAIVABLE, Verdict
 from reconciler.core.job import Job
 from reconciler.core.memory import Elsewhere, Refusal
@@ -67,6 +68,12 @@ class Entry(Struct, frozen=True):
         return "replace" if isinstance(self.change, Create) and self.change.replaces else self.change.action
 
 
+def needed(world: World, change: Create) -> tuple[tuple[TrainingFile, str], ...]:
+    """The local files of a create, each with the name under which the provider is to have it."""
+    desired = world.desired[change.name]
+    return uploads_of(desired, marks_of_create(world.fleet.name, desired, change.attempt), world.memory)
+
+
 class Review(Struct, frozen=True, dict=True):
     """A gated plan and what a reader needs beside it.
 
@@ -113,7 +120,7 @@ class Review(Struct, frozen=True, dict=True):
     def summary(self) -> dict[str, int]:
         """How many changes of each action, refused ones included; ``upload`` counts local files that are not there."""
         counts = {a: sum(1 for e in self.entries if e.change.action is a) for a in Action}
-        files = {f for e in self.entries if isinstance(e.change, Create) for f in self.uploads(e.change)}
+        files = {name for e in self.entries if isinstance(e.change, Create) for _, name in self._missing(e.change)}
         return {
             "create": counts[Action.CREATE],
             "cancel": counts[Action.CANCEL],
@@ -199,8 +206,11 @@ class Review(Struct, frozen=True, dict=True):
 
     def uploads(self, change: Create) -> tuple[TrainingFile, ...]:
         """The local files of its job that the provider does not have yet, or may not have."""
-        files = self.world.desired[change.name].local_files
-        return tuple(f for f in files if self.there is None or f.upload_name not in self.there)
+        return tuple(file for file, _ in self._missing(change))
+
+    def _missing(self, change: Create) -> tuple[tuple[TrainingFile, str], ...]:
+        named = needed(self.world, change)
+        return tuple((file, name) for file, name in named if self.there is None or name not in self.there)
 
     def _entry(self, change: Change, refused: Mapping[str, str]) -> Entry:
         gate = change.gate if isinstance(change, Wait) else ""

@@ -24,9 +24,10 @@ from reconciler.state.fence import Fence
 from reconciler.state.rows import Rows, Statement, put
 from reconciler.state.wanted import Manifests, Wanted
 
-# What the provider has been seen to return, in the column `identity.echoes`; then from nothing known to the strongest.
-_NOTHING_RETURNED, _MARKS_RETURNED, _SEEDS_RETURNED = 0, 1, 2
-_STRONGER = (None, _NOTHING_RETURNED, _SEEDS_RETURNED, _MARKS_RETURNED)
+# What the provider has been seen to return, in the column `identity.echoes`: our marks, or else file and seed.
+_MARKS_RETURNED = 1
+_RETURNED = {(False, False): 0, (False, True): 2, (True, False): 3, (True, True): 4}
+_LESS: dict[int | None, tuple[bool, bool]] = {number: less for less, number in _RETURNED.items()}
 
 
 class Journal:
@@ -84,6 +85,7 @@ class Journal:
         records = self._records()
         last_seen = self.manifests.last_seen()
         echoes = self._echoes()
+        files, seeds = _LESS.get(echoes, (False, False))
         return Memory(
             inherited=self.inherited,
             intents=intents,
@@ -91,7 +93,8 @@ class Journal:
             wanted=self.wanted.forms(),
             refusals=self.refusals.known(),
             echoes=None if echoes is None else echoes == _MARKS_RETURNED,
-            seeds=echoes == _SEEDS_RETURNED,
+            files=files,
+            seeds=seeds,
             gone=frozenset(name for name, manifest in last_seen.items() if not manifest.path),
             orphans={name: manifest.orphan for name, manifest in last_seen.items()},
             # Only a fleet of which nothing is known may be one that was renamed.
@@ -122,8 +125,8 @@ class Journal:
         return (*self.refusals.ends(), *self.cancels.outstanding().values())
 
     def _read_intents(self) -> dict[str, Intent]:
-        rows = self._rows.read("SELECT name, revision, attempt, seed, token FROM intent WHERE identity = :identity")
-        return {row["name"]: Intent(**dict(row)) for row in rows}
+        query = "SELECT name, revision, attempt, seed, filed, token FROM intent WHERE identity = :identity"
+        return {row["name"]: Intent(**{**dict(row), "filed": bool(row["filed"])}) for row in self._rows.read(query)}
 
     def _records(self) -> dict[str, Record]:
         return self._rows.once(self._read_records)
@@ -214,10 +217,13 @@ class Journal:
         columns = asdict(replace(job, ended_before=False, stranger=False))
         self._rows.write(put("record", [columns]), _intent_dropped(job.name), self.refusals.over(job.name))
 
-    def record_echo(self, *, echoes: bool, seeds: bool = False) -> None:
-        """Whether our marks came back, or else the seed. Once seen it stays: one lost pair proves nothing."""
-        seen = _MARKS_RETURNED if echoes else _SEEDS_RETURNED if seeds else _NOTHING_RETURNED
-        if _STRONGER.index(seen) > _STRONGER.index(self._echoes()):
+    def record_echo(self, *, echoes: bool, files: bool = False, seeds: bool = False) -> None:
+        """Whether our marks came back, or else file or seed. Once seen it stays: one lost pair proves nothing."""
+        before = self._echoes()
+        had_files, had_seeds = _LESS.get(before, (False, False))
+        less = _RETURNED[files or had_files, seeds or had_seeds]
+        seen = _MARKS_RETURNED if echoes or before == _MARKS_RETURNED else less
+        if seen != before:
             self._rows.write(_own("echoes = :echoes", echoes=seen))
 
     def forget(self, name: str, missing: frozenset[str], *, intents: bool) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 # "ftrj": says that a SQLite file is ours before anything is read from it.
 APPLICATION_ID = 0x6674726A
-VERSION = 2
+VERSION = 3
 
 # From each version that is still read to the next; the tables are those of `SCHEMA` then.
 MIGRATIONS = {
@@ -17,6 +17,7 @@ MIGRATIONS = {
         "ALTER TABLE cancel ADD COLUMN slow INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE cancel ADD COLUMN sent_at INTEGER",
     ),
+    2: ("ALTER TABLE intent ADD COLUMN filed INTEGER NOT NULL DEFAULT 0",),
 }
 
 
@@ -42,7 +43,7 @@ CREATE TABLE wanted (
     origin TEXT NOT NULL DEFAULT '', PRIMARY KEY (identity, name, revision));
 CREATE TABLE intent (
     identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER,
-    token TEXT, PRIMARY KEY (identity, name));
+    token TEXT, filed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (identity, name));
 CREATE TABLE record (
     identity INTEGER, job_id TEXT, name TEXT, revision TEXT, attempt INTEGER, live INTEGER, ended_before INTEGER,
     stranger INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (identity, job_id));

@@ -77,6 +77,12 @@ class MemoryProvider:
     def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         return dict.fromkeys(wanted, "file-1")
 
+    def file_name(self, file_id: str) -> str:
+        return ""
+
+    def file_names(self) -> Mapping[str, str]:
+        return {}
+
     def upload_file(self, name: str, content: bytes) -> str:
         raise AssertionError("every file is there already")
 

@@ -65,6 +65,8 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "events": ("refused 404", "unreadable", "crash after"),
     "checkpoints": ("refused 404", "crash after"),
     "find file": ("not sent", "unreadable"),
+    "file name": ("not sent", "unreadable", "rate limited", "crash after"),
+    "file names": ("not sent", "rate limited", "crash after"),
     "upload": ("crash before", "refused 413", "unknown: lost", "unknown: never", "crash after"),
     "wait for file": ("refused 400", "crash after"),
     "journal": ("crash before", "disk full", "crash after"),

@@ -18,7 +18,7 @@ def l1_converges(world: SimWorld) -> Iterator[str]:
     wish = world.sites[0].checkout.wish
     for name, job in wish.jobs:
         yield from _name_stands(_Name(world, wish, name, job))
-    for found in world.server.jobs.values() if world.server.echoes else ():
+    for found in world.server.jobs.values() if world.server.identifies else ():
         if found.marks and _counts(world, found) and found.live(world.engine.now):
             yield from _may_live(_Name(world, wish, found.marks.name, wish.get(found.marks.name)), found)
 
@@ -128,7 +128,10 @@ def _counts(world: SimWorld, job: SimJob) -> bool:
 
 def _marks_seen(world: SimWorld) -> bool:
     """Whether this provider shows marks that prove it echoes them: without, no create is sent again."""
-    return world.server.echoes and any(_counts(world, job) for job in world.server.jobs.values())
+    jobs = world.server.jobs.values()
+    # A person's job on the very file of a lost create may be that create's.
+    clear = world.server.echoes or not any(job.by_hand for job in jobs)
+    return world.server.identifies and clear and any(_counts(world, job) for job in jobs)
 
 
 def _jobs_were_deleted(it: _Name) -> bool:
@@ -141,7 +144,7 @@ def _failed(it: _Name) -> bool:
 
 
 def _cancellable(it: _Name) -> bool:
-    return it.world.server.echoes and bool(it.live(it.jobs()))
+    return it.world.server.identifies and bool(it.live(it.jobs()))
 
 
 def _somebody_else_cancelled(it: _Name) -> bool:
@@ -164,13 +167,19 @@ def _somebody_else_cancelled(it: _Name) -> bool:
 def _known_model(it: _Name, upstream: str) -> bool:
     """Whether the model that it builds on exists, and could be recognised."""
     made = it.status_of([j for j in it.current(upstream) if not j.lost], "succeeded")
-    return bool(made) and it.world.server.echoes
+    return bool(made) and it.world.server.identifies
 
 
 def _full(it: _Name) -> bool:
     live = sum(_counts(it.world, j) and j.live(it.world.engine.now) for j in it.world.server.jobs.values())
     held = _jobs_were_deleted(it) or it.wish.max_cancels != "100%"  # a place is kept for a create that a gate holds
     return it.wish.max_active is not None and (live >= it.wish.max_active or held)
+
+
+def _may_be_anybodys(it: _Name) -> bool:
+    """Whether a job is there that only its seed, which does not come back or is not ours, would tell from ours."""
+    server = it.world.server
+    return not (server.returns_files and server.returns_seeds) or any(j.by_hand for j in server.jobs.values())
 
 
 EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
@@ -185,7 +194,7 @@ EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
     "WaitingForPrevious": lambda it: bool(it.live(it.jobs())),
     "WaitingForCapacity": _full,
     "Blocked": lambda it: it.wish.max_cancels != "100%" or _jobs_were_deleted(it),
-    "NoIdentity": lambda it: not it.world.server.echoes,
+    "NoIdentity": lambda it: not it.world.server.echoes and _may_be_anybodys(it),
     "CreateUnresolved": lambda it: not _marks_seen(it.world),
 }
 
@@ -213,7 +222,7 @@ def _may_live(it: _Name, job: SimJob) -> Iterator[str]:
     left = it.job is not None and it.job.on_change == "wait" and not current
     left |= it.job is None and "Orphaned" in it.told and _once_orphan(it, job)
     # Without marks it is never cancelled from here, and the status says so.
-    left |= not it.world.server.echoes and bool({"Orphaned", "NoIdentity"} & it.told)
+    left |= not it.world.server.identifies and bool({"Orphaned", "NoIdentity"} & it.told)
     # Another directory's job, or one that a state directory wanted which is not here any more.
     left |= bool({"Ahead", "Overtaken"} & it.told) and (
         len(it.world.sites) > 1 or it.world.sites[0].state.generation > 0

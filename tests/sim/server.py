@@ -59,6 +59,7 @@ class SimJob:
     cancelled_by: str = ""  # "human", or the process's name
     cancelled_at: float | None = None
     gone_at: float | None = None  # deleted by its owner
+    by_hand: bool = False  # somebody started it on a file of ours
     cancel_posts: list[Post] = field(default_factory=list)
     lost: bool = False  # it is trained by another method than was asked for
 
@@ -83,11 +84,15 @@ class SimJob:
 class Server:
     """The account, seen from the provider's side."""
 
-    def __init__(self, engine: Engine, *, lag: float, late: float, echoes: bool = True) -> None:
+    def __init__(
+        self, engine: Engine, *, lag: float, late: float, echoes: bool = True, returns_files: bool = False
+    ) -> None:
         self.engine = engine
         self.lag = lag  # L
         self.late = late  # R
         self.echoes = echoes
+        self.returns_files = returns_files  # a job's training file, and that file's name
+        self.returns_seeds = True
         self.cancel_delay = 0.0
         self.get_lags = False
         self.jobs: dict[str, SimJob] = {}
@@ -100,6 +105,11 @@ class Server:
         self.lives: list[tuple[tuple[float, str], ...]] = [((5.0, "queued"), (10.0, "running"))]
         self._born = 0
         self._pending: list[tuple[float, int, Post]] = []
+
+    @property
+    def identifies(self) -> bool:
+        """Whether it shows of every job whose it is: by its marks, or by its training file."""
+        return self.echoes or self.returns_files
 
     # ── what really happens ──
 
@@ -168,10 +178,12 @@ class Server:
             fine_tuned_model=f"ft:{job.id}" if status == "succeeded" else None,
             trained_tokens=100 if ended else None,
             # Where none was sent, the server has drawn one.
-            seed=sent if isinstance(sent, int) else zlib.crc32(job.id.encode()),
+            seed=None if not self.returns_seeds else sent if isinstance(sent, int) else zlib.crc32(job.id.encode()),
+            suffix=str(job.body["suffix"]) if self.returns_files and job.body.get("suffix") else None,
+            training_file=str(job.body.get("training_file", "")) if self.returns_files else "",
             error=job.error if status == "failed" else None,
             # A gateway that drops metadata drops ours; whoever came by another way still has theirs.
-            marks=job.marks if self.echoes or job.post is None else None,
+            marks=job.marks if self.echoes or (job.post is None and not self.returns_files) else None,
             training=Training(self.shown_instead) if job.lost else training_of(job.body),
         )
 
@@ -287,6 +299,14 @@ class SimProvider:
 
     def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         raise AssertionError("a pass looks for one file at a time")
+
+    def file_name(self, file_id: str) -> str:
+        self._read_fault("file name", self._process.effect("file name", 0.05))
+        return self._server.files.get(file_id, ("", 0, ""))[0]
+
+    def file_names(self) -> Mapping[str, str]:
+        self._read_fault("file names", self._process.effect("file names", 0.05))
+        return {file_id: name for file_id, (name, _, _) in self._server.files.items()}
 
     def upload_file(self, name: str, content: bytes) -> str:
         fault = self._process.effect("upload", 0.2)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from reconciler.core.body import derived_seed
+from reconciler.core.file_marks import file_name
 from reconciler.core.job import Marks
 from reconciler.engine.apply import Patience
 from reconciler.engine.daemon import Pace
@@ -23,6 +25,8 @@ from tests.sim.world import REAL, Program, SimWorld, Site
 
 _NAMES = ("a", "b", "c")
 _PROCESS_LIMIT = 14
+# Of eight seeds that one has a server which drops marks and returns training files.
+_BY_FILE = 5
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,10 @@ class _Story:
         settle = chance.pick((20.0, 30.0, 60.0))
         room = settle - DEADLINE - 0.5
         # Without marks a second state directory cannot know the first one's job: one site, and it is never lost.
-        self.echoes = not chance.happens(0.06)
+        self.echoes = not chance.happens(0.06) and seed % 8 != _BY_FILE
+        # Nor a server that shows training files, where a manifest sets the seed: an older one was told to nobody else.
+        self.by_file, self.sets_seeds = seed % 8 == _BY_FILE, seed % 16 == _BY_FILE or self.echoes
+        self.keeps = self.echoes or (self.by_file and not self.sets_seeds)
         lag = chance.between(0.0, room)
         self.world = SimWorld(
             chance,
@@ -71,7 +78,8 @@ class _Story:
             lag=lag,
             late=room - lag,
             echoes=self.echoes,
-            sites=2 if self.echoes and chance.happens(0.3) else 1,
+            returns_files=self.by_file,
+            sites=2 if self.keeps and chance.happens(0.3) else 1,
             program=program,
             trace=trace,
         )
@@ -85,6 +93,7 @@ class _Story:
         self.server.cancel_delay = chance.pick((0.0, 0.0, 5.0))
         self.server.newest_first = seed % 4 > 0
         self.server.get_lags = chance.happens(0.3)
+        self.server.returns_seeds = not self.by_file or seed % 64 != _BY_FILE + 8
         self.world.slow = chance.happens(0.08)
         self.server.lives = [self._life() for _ in range(3)]
         self._some_train_by_preferences(seed)
@@ -195,7 +204,13 @@ class _Story:
         """Jobs that are not ours: unmarked, or another fleet's of the same name."""
         for _ in range(self.chance.pick((0, 0, 1, 2))):
             marks = self.chance.pick((None, Marks("fleet-2", "a", "1" * 16, 1), Marks("fleet-10", "b", "2" * 16, 1)))
-            self.server.make({"model": "m", "suffix": "a"}, marks, 0.0)
+            body: dict[str, object] = {"model": "m", "suffix": "a"}
+            if self.by_file and marks is not None:
+                # By the same program, run for another fleet: its metadata is dropped as ours is.
+                file_id = f"file-of-{marks.fleet}"
+                body |= {"training_file": file_id, "seed": derived_seed(marks)}
+                self.server.files[file_id] = (file_name(marks), 1, "")
+            self.server.make(body, marks, 0.0)
 
     def _first_wish(self) -> Wish:
         chance = self.chance
@@ -208,7 +223,8 @@ class _Story:
         chance = self.chance
         chained = name != "a" and wish.get("a") is not None and chance.happens(0.25)
         return JobWish(
-            seed=chance.pick((None, 1, 2)),
+            seed=chance.pick((None, 1, 2)) if self.sets_seeds or not self.by_file else None,
+            rerun=chance.pick((0, 1, 2)) if self.by_file and not self.sets_seeds else 0,
             data=chance.pick((0, 0, 1)),
             model_from="a" if chained else None,
             on_change="wait" if chance.happens(0.15) else "replace",
@@ -230,6 +246,8 @@ class _Story:
             return wish.having(name, self._job(name, wish))
         if draw < 0.25:
             return wish.having(name, None)
+        if draw < 0.7 and self.by_file and not self.sets_seeds:
+            return wish.having(name, replace(job, rerun=chance.pick((0, 1, 2))))
         if draw < 0.7:
             return wish.having(name, replace(job, seed=chance.pick((None, 1, 2))))
         if draw < 0.8:
@@ -252,11 +270,11 @@ class _Story:
             self._plan_damage(chance.pick(world.sites))
         for _ in range(chance.pick((0, 0, 0, 1, 2))):
             self._at(self._some_time(), "human cancel", self._human_cancel)
-        for _ in range(chance.pick((0, 0, 0, 0, 1)) if self.echoes else 0):
+        for _ in range(chance.pick((0, 0, 0, 0, 1)) if self.keeps else 0):
             self._at(self._some_time(), "state directory lost", partial(self._lose, chance.pick(world.sites)))
-        for _ in range(chance.pick((0, 0, 0, 0, 1)) if self.echoes else 0):
+        for _ in range(chance.pick((0, 0, 0, 0, 1)) if self.keeps else 0):
             self._plan_restore(chance.pick(world.sites))
-        if self.echoes and chance.happens(0.05):
+        if self.keeps and chance.happens(0.05):
             self._plan_corruption(chance.pick(world.sites))
         for _ in range(chance.pick((0, 0, 1, 3))):
             jump = chance.pick((-86400.0, -3600.0, -60.0, 60.0, 3600.0))
@@ -266,6 +284,12 @@ class _Story:
         engine.on_end = self._after(engine.on_end)
         for site in world.sites:
             self._plan_runs(site)
+        self._plan_colleagues()
+
+    def _plan_colleagues(self) -> None:
+        """Somebody trains on our files by hand, where files say whose a job is."""
+        for _ in range(self.chance.pick((0, 1, 2)) if self.by_file else 0):
+            self._at(self._some_time(), "a colleague trains on a file of ours", self._colleague)
 
     def _plan_runs(self, site: Site) -> None:
         """Runs of apply, and a daemon that comes and goes."""
@@ -344,7 +368,7 @@ class _Story:
         def ended(process: Process) -> None:
             before(process)
             site = next(s for s in self.world.sites if s.name == process.site)
-            if self.echoes and self.chance.on and self.chance.happens(0.03):
+            if self.keeps and self.chance.on and self.chance.happens(0.03):
                 # The worst moment: what was just done is remembered nowhere, and may not be listed yet.
                 if isinstance(process.found, Copy) and self.chance.happens(0.5):
                     again = partial(self._restore, site, process.found)
@@ -365,6 +389,22 @@ class _Story:
         live = [j for j in self.server.jobs.values() if j.live(now)]
         if live:
             self.server.human_cancels(self.chance.pick(live))
+
+    def _colleague(self) -> None:
+        """Somebody starts a job by hand on a file that we uploaded: without our seed, or with it and a suffix.
+
+        Where nobody remembers what was sent, such a copy is ours by definition.
+        """
+        self.server.flush()
+        ours = [job.body for job in self.server.jobs.values() if job.post is not None]
+        files = sorted(self.server.files)
+        if not files or not self.server.returns_seeds:
+            return
+        body = {"model": "m", "training_file": self.chance.pick(files)}
+        if ours and not self.keeps and self.chance.happens(0.5):
+            copied = self.chance.pick(ours)
+            body = {key: copied[key] for key in ("model", "training_file", "seed")} | {"suffix": "by-hand"}
+        self.server.make(body, None, self.engine.now).by_hand = True
 
     def _lose(self, site: Site) -> None:
         """A state directory is deleted, perhaps under a run."""

@@ -138,6 +138,7 @@ class SimWorld:
         lag: float = 5.0,
         late: float = 5.0,
         echoes: bool = True,
+        returns_files: bool = False,
         sites: int = 1,
         program: Program = REAL,
         trace: bool = False,
@@ -148,7 +149,7 @@ class SimWorld:
         self.program = program
         self.settle = settle
         self.slow = False  # whether a directory is read so slowly that it may change meanwhile
-        self.server = Server(self.engine, lag=lag, late=late, echoes=echoes)
+        self.server = Server(self.engine, lag=lag, late=late, echoes=echoes, returns_files=returns_files)
         self._root = _fresh_root()
         self._numbers = itertools.count(1)
         self.sites = [self._site(f"site-{'AB'[i]}") for i in range(sites)]
@@ -348,7 +349,7 @@ class SimWorld:
 
     def _ended(self, process: Process) -> None:
         """S5 at every end of a process, killed or not: is each job of ours known or findable?"""
-        if self.server.echoes:
+        if self.server.identifies:
             return
         held = {job for site in self.sites for job in site.state.records()}
         named = {intent for site in self.sites for intent in site.state.intents()}

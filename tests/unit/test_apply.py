@@ -66,7 +66,7 @@ def test_a_fleet_becomes_jobs_and_the_second_apply_does_nothing(fleet: FleetDire
     assert first.exit_code == 0
     assert [o.ok for o in first.outcomes] == [True, True]
     assert len(server.creates()) == 2
-    assert len([r for r in server.posts() if r.path.endswith("/files")]) == 1, "one file for both"
+    assert len([r for r in server.posts() if r.path.endswith("/files")]) == 2, "a name of its own each, for the first"
     server.requests.clear()
     times = fleet.times()
     second = apply_once(fleet, server.base_url)
@@ -145,7 +145,7 @@ def test_a_change_makes_the_new_job_and_then_cancels_the_old_one(fleet: FleetDir
     server.requests.clear()
     result = apply_once(fleet, server.base_url)
     writes = [r.path.rpartition("/")[2] for r in server.posts()]
-    assert writes == ["jobs", "cancel"]
+    assert writes == ["files", "jobs", "cancel"], "marks came back meanwhile: the file is named by its content"
     assert [(o.action, o.reason) for o in result.outcomes] == [
         (Action.CREATE, Reason.NOT_CREATED),
         (Action.CANCEL, Reason.SUPERSEDED),

@@ -289,7 +289,7 @@ SAID: dict[str, list[str]] = {
     "14 every create is to be sent later": ["the provider asks to wait"],
     "14 this create is to be sent later": ["its file is not ready"],
     "14 metadata does not come back": [
-        "this provider returns neither the metadata nor the seed that it is sent, so a run without memory cannot recognise a job of ours and might make it twice; go on with the state directory that made the jobs there, reach the server by a route that keeps metadata, or name existing jobs in policy.adopt"
+        "this provider returns neither metadata nor seed, nor a training file's name, so a run without memory cannot recognise a job of ours and might make it twice; go on with the state directory that made the jobs there, reach the server by a route that keeps metadata, or name existing jobs in policy.adopt"
     ],
     "15 wait for the earlier job": [
         "job j1 may end first (on_change: wait)",

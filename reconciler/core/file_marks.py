@@ -1,0 +1,101 @@
+"""Marks in the name of a training file: whose job it is, at servers that drop metadata and return the file.
+
+Pure. `act` names the file of one attempt by `upload_name`, `review` counts what is missing; `engine.identity` hands
+each job without marks, and the name of its training file, to `marked_by_file`. From there on nobody asks where marks
+come from. A person may train on our file by hand: without the seed that we sent, such a job carries no marks.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from reconciler.core.body import derived_seed, same_suffix
+from reconciler.core.desired import Desired
+from reconciler.core.documents import TrainingFile
+from reconciler.core.fields import OnRemove
+from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, REVISION_MARK, Job, Marks, marks_of
+from reconciler.core.memory import Memory
+
+# FLEET.JOB.REVISION.ATTEMPT.jsonl: no part can hold a dot. The mark of `on_remove: orphan` is one part more.
+_ENDS = (["jsonl"], ["orphan", "jsonl"])
+_KEYS = (FLEET_MARK, JOB_MARK, REVISION_MARK, ATTEMPT_MARK)
+
+
+def file_name(marks: Marks) -> str:
+    """The name of the file that is uploaded for this attempt alone."""
+    parts = (marks.fleet, marks.name, marks.revision, str(marks.attempt), *_ENDS[marks.orphan])
+    return ".".join(parts)
+
+
+def marks_of_file(name: str) -> Marks | None:
+    """The marks that a file's name stands for; None where it is no name of ours, or of any other fleet."""
+    parts = name.split(".")
+    given, end = parts[: len(_KEYS)], parts[len(_KEYS) :]
+    marks = marks_of(dict(zip(_KEYS, given, strict=True))) if end in _ENDS else None
+    return replace(marks, orphan=end == _ENDS[True]) if marks else None
+
+
+def upload_name(file: TrainingFile, marks: Marks, memory: Memory) -> str:
+    """By its content, where our marks have been seen to come back; else by the attempt that it is uploaded for."""
+    return file.upload_name if memory.echoes else file_name(marks)
+
+
+def marks_of_create(fleet: str, desired: Desired, attempt: int) -> Marks:
+    """Those of this attempt at what its manifest wants."""
+    orphan = desired.policy.on_remove is OnRemove.ORPHAN
+    return Marks(fleet, desired.name, desired.revision, attempt, orphan=orphan)
+
+
+def uploads_of(desired: Desired, marks: Marks, memory: Memory) -> tuple[tuple[TrainingFile, str], ...]:
+    """The local files of this attempt, each with the name under which the provider is to have it."""
+    training = [(desired.training, upload_name(desired.training, marks, memory))] if desired.training else []
+    validation = [(desired.validation, desired.validation.upload_name)] if desired.validation else []
+    return (*training, *validation)
+
+
+class Sent(Struct, frozen=True):
+    """What is known of what this fleet's creates sent."""
+
+    fleet: str
+    desired: Mapping[str, Desired]
+    memory: Memory
+
+    def body(self, marks: Marks) -> Mapping[str, object] | None:
+        """What that create said of seed and suffix; None where nobody here knows any more."""
+        desired = self.desired.get(marks.name)
+        if desired is not None and desired.revision == marks.revision:
+            return {**desired.body, **desired.extra_body}
+        form = self.memory.wanted.get((marks.name, marks.revision))
+        extra = (form or {}).get("extra_body")
+        return form and {**form, **(extra if isinstance(extra, Mapping) else {})}
+
+    def seed(self, marks: Marks) -> int:
+        """The recorded one of an unresolved create, the manifest's, or the one that follows from the marks."""
+        intent = self.memory.intents.get(marks.name)
+        if intent is not None and (intent.revision, intent.attempt) == (marks.revision, marks.attempt):
+            seed: object = intent.seed
+        else:
+            seed = (self.body(marks) or {}).get("seed")
+        return seed if isinstance(seed, int) else derived_seed(marks)
+
+
+def marked_by_file(job: Job, name: str, sent: Sent, *, seeds: bool) -> Job:
+    """With the name of its training file, and its marks where that file was uploaded for this very job.
+
+    ``seeds``: this server shows seeds, so that a job without one was sent none.
+    """
+    if job.marks is not None or not name:
+        return job
+    marks = marks_of_file(name)
+    mine = marks is not None and (marks.fleet != sent.fleet or _is_that_create(job, marks, sent, seeds=seeds))
+    return replace(job, file_name=name, marks=marks if mine else None)
+
+
+def _is_that_create(job: Job, marks: Marks, sent: Sent, *, seeds: bool) -> bool:
+    """Whether what came back can be of our create: the seed is proof, a suffix of others speaks against it."""
+    body = sent.body(marks)
+    if body is not None and not same_suffix(body, job):
+        return False
+    # 0 is what some servers show where there is none.
+    return job.seed == sent.seed(marks) or (not job.seed and not seeds)

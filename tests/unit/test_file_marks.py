@@ -1,0 +1,130 @@
+"""Whose a job is, by the name of its training file."""
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.core.body import derived_seed
+from reconciler.core.documents import TrainingFile
+from reconciler.core.file_marks import Sent, file_name, marked_by_file, marks_of_file, upload_name, uploads_of
+from reconciler.core.job import Marks
+from reconciler.core.memory import Intent, Memory
+from tests.fakes.builders import FLEET, R1, R2, desired, job, memory
+
+MARKS = Marks(FLEET, "a", R1, 2)
+NAME = f"{FLEET}.a.{R1}.2.jsonl"
+SEED = derived_seed(MARKS)
+FILE = TrainingFile("data/t.jsonl", "f" * 64, 7)
+NOTHING = Sent(FLEET, {}, Memory())
+
+
+@pytest.mark.parametrize("marks", [MARKS, replace(MARKS, orphan=True), Marks("f-2", "a-b", R2, 123456)])
+def test_a_files_name_says_what_the_marks_say(marks: Marks) -> None:
+    assert marks_of_file(file_name(marks)) == marks
+
+
+def test_the_name_is_the_one_that_the_contract_fixes() -> None:
+    assert file_name(MARKS) == NAME
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "train.jsonl",
+        f"train-{R1}.jsonl",
+        f"{FLEET}.a.{R1}.jsonl",
+        f"{FLEET}.a.{R1}.0.jsonl",
+        f"{FLEET}.a.{R1}.01.jsonl",
+        f"{FLEET}.a.{R1}.1.json",
+        f"{FLEET}.a.{R1}.1.jsonl ",
+        f"{FLEET}.a.{R1}.1.other.jsonl",
+        f"{FLEET}.a.{R1}.1.orphan.orphan.jsonl",
+        f"{FLEET}.a.b.{R1}.1.jsonl",
+        f"{FLEET}.A.{R1}.1.jsonl",
+        f"data/{FLEET}.a.{R1}.1.jsonl",
+        f"{FLEET}.a.{R1[:15]}.1.jsonl",
+        f"{FLEET}.a.{R1}.1.jsonl.jsonl",
+        f".a.{R1}.1.jsonl",
+    ],
+)
+def test_any_other_name_says_nothing(name: str) -> None:
+    assert marks_of_file(name) is None
+
+
+def known(
+    seed: int | None, name: str = NAME, sent: Sent = NOTHING, *, seeds: bool = True, suffix: str | None = None
+) -> Marks | None:
+    return marked_by_file(job(marked=False, seed=seed, suffix=suffix), name, sent, seeds=seeds).marks
+
+
+def test_a_job_is_ours_where_its_file_and_its_seed_say_so() -> None:
+    assert known(SEED) == MARKS
+
+
+@pytest.mark.parametrize("seed", [SEED + 1, None, 0])
+def test_a_job_that_a_person_started_on_our_file_is_not(seed: int | None) -> None:
+    assert known(seed) is None
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_where_no_seed_comes_back_the_file_alone_says_so(seed: int | None) -> None:
+    assert known(seed, seeds=False) == MARKS
+
+
+def test_another_seed_is_not_ours_although_no_other_job_shows_one() -> None:
+    assert known(SEED + 1, seeds=False) is None
+
+
+def test_a_file_of_another_fleet_is_that_fleets() -> None:
+    assert known(SEED, file_name(replace(MARKS, fleet="fleet-10"))) == replace(MARKS, fleet="fleet-10")
+    assert not marked_by_file(job(marked=False), f"fleet-10.a.{R1}.1.jsonl", NOTHING, seeds=False).belongs_to(FLEET)
+
+
+def test_marks_in_the_metadata_are_stronger() -> None:
+    one = job(name="b")
+    assert marked_by_file(one, NAME, NOTHING, seeds=False) == one
+
+
+SETS_7 = replace(desired(), body={"model": "m", "seed": 7})
+
+
+@pytest.mark.parametrize(
+    ("sent", "seed"),
+    [
+        pytest.param(Sent(FLEET, {"a": SETS_7}, Memory()), 7, id="the manifest sets it"),
+        pytest.param(Sent(FLEET, {"a": replace(SETS_7, extra_body={"seed": 9})}, Memory()), 9, id="extra_body does"),
+        pytest.param(Sent(FLEET, {"a": replace(SETS_7, revision=R2)}, Memory()), SEED, id="of another revision"),
+        pytest.param(Sent(FLEET, {}, Memory(wanted={("a", R1): {"seed": 7}})), 7, id="an earlier manifest did"),
+        pytest.param(
+            Sent(FLEET, {}, Memory(wanted={("a", R1): {"seed": 7, "extra_body": {"seed": 9}}})), 9, id="as it was sent"
+        ),
+        pytest.param(Sent(FLEET, {}, Memory(wanted={("a", R1): None})), SEED, id="taken over"),
+        pytest.param(Sent(FLEET, {}, memory(intents=[Intent("a", R1, 2, seed=5)])), 5, id="of a lost create"),
+        pytest.param(Sent(FLEET, {}, memory(intents=[Intent("a", R1, 3, seed=5)])), SEED, id="of another attempt"),
+    ],
+)
+def test_the_seed_is_the_one_that_was_sent(sent: Sent, seed: int) -> None:
+    assert sent.seed(MARKS) == seed
+    assert known(seed, sent=sent) == MARKS
+    assert known(seed + 1, sent=sent) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "ours"),
+    [("bot", True), ("BOT", True), (None, True), ("by-hand", False)],
+)
+def test_the_seed_matches_and_the_suffix_says_another(told: str | None, *, ours: bool) -> None:
+    sent = Sent(FLEET, {"a": replace(desired(), body={"model": "m", "suffix": "bot"})}, Memory())
+    assert (known(SEED, sent=sent, suffix=told) is not None) is ours
+
+
+@pytest.mark.parametrize("echoes", [None, False])
+def test_an_attempt_has_a_file_of_its_own_until_marks_come_back(echoes: bool | None) -> None:
+    assert upload_name(FILE, MARKS, Memory(echoes=echoes)) == NAME
+    assert upload_name(FILE, MARKS, Memory(echoes=True)) == FILE.upload_name
+
+
+def test_a_validation_file_is_named_by_its_content() -> None:
+    both = replace(desired(), training=FILE, validation=replace(FILE, path="v.jsonl"))
+    assert uploads_of(both, MARKS, Memory()) == ((FILE, NAME), (replace(FILE, path="v.jsonl"), f"v-{'f' * 16}.jsonl"))
+    assert uploads_of(desired(), MARKS, Memory()) == ()
