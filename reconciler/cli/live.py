@@ -18,12 +18,12 @@ from reconciler.clock import Clock
 from reconciler.errors import escaped
 from reconciler.log import SteadyStream
 from reconciler.render.progress import JobProgress, measures
-from reconciler.render.text import age, hanging
+from reconciler.render.text import age, clip_name, hanging
 
 _REDRAWS_A_SECOND = 4
-_BAR = 16
+_BAR, _BAR_MIN, _GAP = 16, 4, 2
 # A name may be 63 characters long; the bar beside it must stay on the line.
-_NAME_MAX = 24
+_NAME_MAX, _NAME_MIN = 24, 8
 # Lines that the shell's prompt and the wait need.
 _RESERVED = 3
 
@@ -101,17 +101,29 @@ class Live:
         return Group(*parts)
 
     def _table(self, jobs: Sequence[JobProgress]) -> Table:
-        table = Table.grid(padding=(0, 2), pad_edge=False)
+        table = Table.grid(padding=(0, _GAP), pad_edge=False)
         for _ in range(5):
             table.add_column(no_wrap=True, overflow="ellipsis")
-        now = self._clock.time()
-        for job in jobs:
-            left = job.left(now)
+        words = [self._words(job) for job in jobs]
+        # What is said of a job is whole; what room that leaves is the name's, but for the shortest bar.
+        room = self._console.width - sum(max(map(len, column)) + _GAP for column in zip(*words, strict=True)) - _GAP
+        shortest = max(_BAR_MIN, *(0 if job.total else len(job.status) for job in jobs))
+        longest = max(_NAME_MIN, min(_NAME_MAX, room - shortest))
+        bar = max(shortest, min(_BAR, room - min(longest, max(len(job.name) for job in jobs))))
+        for job, said in zip(jobs, words, strict=True):
             table.add_row(
-                Text(job.name if len(job.name) <= _NAME_MAX else f"{job.name[: _NAME_MAX - 1]}…"),
-                ProgressBar(total=job.total, completed=job.step or 0, width=_BAR) if job.total else Text(job.status),
-                Text(", ".join(measures(job))),
-                Text(age(now - job.since) if job.since is not None else ""),
-                Text(f"about {age(left)} left" if left is not None else ""),
+                Text(clip_name(job.name, longest)),
+                ProgressBar(total=job.total, completed=job.step or 0, width=bar) if job.total else Text(job.status),
+                *map(Text, said),
             )
         return table
+
+    def _words(self, job: JobProgress) -> tuple[str, str, str]:
+        """How far it is, since when, and how long still."""
+        now = self._clock.time()
+        left = job.left(now)
+        return (
+            ", ".join(measures(job)),
+            age(now - job.since) if job.since is not None else "",
+            f"about {age(left)} left" if left is not None else "",
+        )

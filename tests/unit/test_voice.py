@@ -145,6 +145,24 @@ def test_what_is_printed_meanwhile_stands_on_a_line_of_its_own(monkeypatch: pyte
     assert screen_of(out.getvalue()) == ["fleet f at api.example.com"]
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_long_names_differ_at_their_ends_and_cut_nothing_off(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", "24")
+    out = _Terminal()
+    voice = Live(ManualClock(), out)
+    voice.jobs(
+        [replace(JOB, name=f"a-very-long-name-of-a-job-of-team-{i}", job_id=str(i), step=44 + i) for i in (1, 2)]
+    )
+    voice.waiting(10, "")
+    for i, line in enumerate(screen_of(out.getvalue(), columns), start=1):
+        assert line.split()[0].endswith(f"-{i}"), line
+        assert f"step {44 + i} of 100, loss 0.42" in line
+        assert line.split("loss 0.42")[1].split()[0] == "3m20s", line
+        assert line.endswith("left"), line
+    voice.close()
+
+
 def test_a_countdown_that_is_over_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
