@@ -114,8 +114,7 @@ def _trouble(status: Status, blocked: Condition, word: str, now: float) -> Stand
     tail = f"; {next_try(refusal, now)}"
     own = refusal.name == status.name
     if own:
-        said = _REQUEST.sub("", printable(refusal.message))
-        message = f"the provider takes no new jobs ({said})" if refusal.of_all else said
+        message = _REQUEST.sub("", printable(refusal.message))
     return Standing(word, Rank.TROUBLE, f"refused: {message}" if own else message, tail)
 
 

@@ -81,14 +81,14 @@ def test_at_80_columns_worst_first() -> None:
     assert "step 120 of 300 (40 %), loss 0.424, about 6m left" in rows["trains"]
     assert "waits for the model of job trains" in rows["waits"]
     assert "; next try 01:16 UTC" in rows["refused"]
-    assert "refused: the provider" in rows["refused"]
+    assert "refused: quota: you exceeded" in rows["refused"]
     assert "quota" not in rows["held-back"], "that was said to another"
 
 
 def test_more_is_shown_at_120_columns() -> None:
     rows = on_screen(status_screen(a_fleet(), now=NOW, width=120, progress=READ), 120, 40).text
     assert MODEL in rows
-    assert "refused: the provider takes no new jobs (quota: you exceeded your quo…; next try 01:16 UTC" in rows
+    assert "refused: quota: you exceeded your quota; next try 01:16 UTC" in rows
     assert "the provider takes no new jobs at the moment (last refused: refused); next try 01:16 UTC" in rows
 
 
