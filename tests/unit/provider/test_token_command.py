@@ -135,6 +135,16 @@ def test_no_command_is_run_for_a_write(minted: Minted, status: int) -> None:
         assert wire.server.requests[-1].headers["authorization"] == f"Bearer token-number-{2 if status == 401 else 1}"
 
 
+def test_a_write_goes_out_with_the_token_that_there_is(minted: Minted) -> None:
+    minted.say(minted.expiring(HOUR))
+    with Wire(lambda _: reply(JOB), api_key=minted.key) as wire:
+        minted.now += HOUR
+        wire.client.create_job(CREATE)
+        assert minted.runs == 1
+        wire.client.retrieve_job("ftjob-1")
+        assert minted.runs == 2
+
+
 def test_the_deadline_of_a_request_does_not_run_while_the_command_does(minted: Minted) -> None:
     with Wire(lambda _: page("ftjob-1"), api_key=minted.key, deadline=0.5) as wire:
         slow = minted.key._run

@@ -3,6 +3,8 @@
 import pytest
 
 from reconciler.core.documents import ProviderName
+from reconciler.errors import UsageError
+from reconciler.provider.key import Key
 from tests.fakes.servers import CREATE, KEY, Ask, a_key, every_request, said_of
 
 
@@ -25,6 +27,13 @@ def test_its_requests() -> None:
 def test_it_needs_a_base_url_and_no_key() -> None:
     assert "needs a base URL" in said_of("compatible", "")
     assert said_of("compatible", "http://x/v1", key="") == ""
+
+
+def test_a_header_that_cannot_be_had_is_an_error_before_anything_is_opened() -> None:
+    def nothing() -> str:
+        raise UsageError("--header x-a: there is none")
+
+    assert said_of("compatible", "http://x/v1", headers={"x-a": Key(nothing)}) == "--header x-a: there is none"
 
 
 def test_a_server_with_another_scheme_is_reached_without_a_key() -> None:
