@@ -12,11 +12,11 @@ from reconciler.core.adoption import refused_adoption, warning
 from reconciler.core.change import Adopt, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
-from reconciler.core.job import Job, Marks
+from reconciler.core.job import Job
 from reconciler.core.lines import cancelled, held, held_ahead, kept, may_retire, method_lost, not_ours
 from reconciler.core.lookup import job_of_intent, must_exist, stays_unresolved, suspects_of_intent
 from reconciler.core.memory import Record
-from reconciler.core.mismatch import differences, lost_words
+from reconciler.core.mismatch import lost_words
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
 from reconciler.core.spelling import mentions
@@ -260,11 +260,7 @@ def _differing(case: Case, named: NamedJob) -> str:
     """What of the job is not as it was sent, or as the manifest says that adopts it; "" where nothing contradicts."""
     if named.adopted:
         return warning(case.desired, named.job) if case.desired else ""
-    form = case.sent(named)
-    if not form:
-        return ""
-    marks = Marks(case.world.fleet.name, case.name, named.revision, named.attempt)
-    found = "; ".join(differences(form, named.job, marks))
+    found = "; ".join(case.differing(named))
     return f"; warning: it is not as it was asked for ({found})" if found else ""
 
 

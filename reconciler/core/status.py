@@ -61,7 +61,8 @@ class Status(Struct, frozen=True):
     """Everything known of one name. ``checkpoints`` and ``progress`` are None until the provider was asked.
 
     ``past``: no manifest names it, and nothing is left to do or to say but its history.
-    ``refusal``: why its create waits, while the provider's no is the reason.
+    ``refusal``: why its create waits, while the provider's no is the reason. ``differs``: what of its job is not as it
+    was sent, as the message of *Synced* says it too.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Status(Struct, frozen=True):
     history: tuple[Mapping[str, object], ...]
     past: bool = False
     refusal: Refusal | None = None
+    differs: tuple[str, ...] = ()
 
 
 def statuses(  # noqa: PLR0913 - all that a report is made of
@@ -139,6 +141,7 @@ def _status(
         history=tuple(_past(case, n) for n in case.jobs[-_HISTORY_LIMIT:]),
         past=past,
         refusal=_refusal(case, said),
+        differs=case.differing(shown) if shown else (),
     )
 
 

@@ -12,9 +12,9 @@ from types import MappingProxyType
 from msgspec import Struct, field
 
 from reconciler.core.desired import Desired, Fleet, Policy
-from reconciler.core.job import Job
+from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Memory, Record
-from reconciler.core.mismatch import lost_method
+from reconciler.core.mismatch import differences, lost_method
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import Listing, NamedJob, recognise
 
@@ -149,6 +149,13 @@ class Case(Struct, frozen=True, dict=True):
     def lost(self, named: NamedJob) -> str:
         """The method that was sent where that job has another one, or shows none although it would; else ""."""
         return lost_method(self.sent(named), named.job, assumed=self.world.method_assumed)
+
+    def differing(self, named: NamedJob) -> tuple[str, ...]:
+        """What else of that job contradicts what was sent, in words; nobody here has sent an adopted one."""
+        form = self.sent(named)
+        if not form or named.adopted:
+            return ()
+        return differences(form, named.job, Marks(self.world.fleet.name, self.name, named.revision, named.attempt))
 
     @property
     def producer(self) -> NamedJob | None:

@@ -147,11 +147,9 @@ def _compared(tools: WriteTools, desired: Desired, marks: Marks, outcome: Outcom
     if job is None:
         return outcome
     lost, others = lost_method(form, job, assumed=tools.method_assumed), differences(form, job, marks)
-    if lost:
-        log.error("job.mismatched", job_id=job.id, why=lost_words(lost, job))
-    if others:
-        log.warning("job.mismatched", job_id=job.id, why="; ".join(others))
     if not lost:
+        if others:
+            log.warning("job.mismatched", job_id=job.id, why="; ".join(others))
         return outcome
     answered = job.marks is None and same_seed(form, job, marks)
     message = f"another job than was asked for: {lost_words(lost, job)}"
@@ -242,6 +240,8 @@ def cancel(tools: WriteTools, change: Cancel) -> Outcome:
     """
     log = tools.log.bind(job=change.name, job_id=change.job_id, revision=change.revision, reason=change.reason)
     job_id = change.job_id
+    if change.lost:
+        log.error("job.mismatched", why=change.message)
     if change.answered:  # no marks will say later that it is ours, so it is recorded before anything can go wrong
         tools.journal.cancels.record(job_id, change.reason)
     unsent = _looked_at(tools, change, log)

@@ -103,11 +103,17 @@ def log_end(log: Log, job: Job, memory: Memory) -> None:
         log.warning("job.ended", ended_by=end.by or "not known here")
 
 
-def log_adopted(plan: Plan, log: Log) -> None:
-    """One line for each job that stands for its name from now on."""
+def log_adopted(plan: Plan, world: World, log: Log) -> None:
+    """One line for each job that stands for its name from now on, and one where it is not as it was asked for."""
     for change in plan.changes:
-        if isinstance(change, Adopt):
-            log.info("job.adopted", job=change.name, job_id=change.job_id, revision=change.revision)
+        if not isinstance(change, Adopt):
+            continue
+        told = log.bind(job=change.name, job_id=change.job_id, revision=change.revision)
+        told.info("job.adopted")
+        case = world.cases[change.name]
+        differing = [words for n in case.jobs if n.job.id == change.job_id for words in case.differing(n)]
+        if differing:
+            told.warning("job.mismatched", why="; ".join(differing))
 
 
 def log_refusals(gated: Gated, before: Repeats, now: float, log: Log) -> Repeats:

@@ -117,7 +117,7 @@ class Reconciler(Looking):
         permission = replace(permission, steady=permission.steady and self.checkout.is_recorded(snapshot))
         decided = self.decide(seen, snapshot, permission)
         announce(decided)
-        log_adopted(decided.plan, log)
+        log_adopted(decided.plan, decided.seen.world, log)
         if not decided.plan.writes:
             self._ports.journal.mark_begun(seen_at_first(seen.world))
         postponed = self.watch.cold if decided.gated.plan.writes else ""

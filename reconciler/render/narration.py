@@ -15,7 +15,7 @@ _SENTENCES: Mapping[str, str] = {
     "job.failed": "✗ {job}: failed: {error}",
     "job.ended": "✗ {job}: job {job_id} was {status} (by {ended_by})",
     "create.resolved": "  {job}: the create whose answer was lost is resolved: {found}",
-    "job.mismatched": "! {job}: job {job_id} is not as it was asked for: {why}",
+    "job.mismatched": "! {job}: job {job_id} is not what was sent: {why}",
     "metadata.not_echoed": "! this server does not return the metadata of job {job_id}; a job is recognised by less",
     "key.unreadable": "! the key cannot be read: {error}",
     "checkpoints.unavailable": "! the checkpoints of job {job_id} cannot be read: {error}",

@@ -74,9 +74,8 @@ def standing(status: Status, *, now: float, progress: Progress | None = None) ->
         return Standing(word, rank, printable(synced.message))
     if differs := synced.message.partition(DIFFERS)[2]:
         return Standing(word, rank, printable(f"{DIFFERS}{differs}"))
-    if is_live(status):
-        return Standing(word, rank, ", ".join(progress_words(status, progress, now)) or "-")
-    return Standing(word, rank, _ended(status, synced))
+    detail = ", ".join(progress_words(status, progress, now)) if is_live(status) else _ended(status, synced)
+    return Standing(word, rank, "; ".join(part for part in (detail, *map(printable, status.differs)) if part) or "-")
 
 
 def is_live(status: Status) -> bool:

@@ -16,7 +16,9 @@ from msgspec.structs import fields
 from reconciler.core.status import Condition, Status
 from reconciler.errors import ReconcilerError
 
-_SHOWN = tuple(field.name for field in fields(Status) if field.name not in {"name", "past", "refusal"})
+# What other fields say already.
+_NOT_SHOWN = frozenset({"name", "past", "refusal", "differs"})
+_SHOWN = tuple(field.name for field in fields(Status) if field.name not in _NOT_SHOWN)
 _CONDITION = tuple(field.name for field in fields(Condition))
 
 

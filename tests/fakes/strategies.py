@@ -172,7 +172,8 @@ metadata = (
     | hostile
 )
 JOB_FIELDS = ["status", "created_at", "finished_at", "estimated_finish", "model", "fine_tuned_model", "trained_tokens"]
-JOB_FIELDS += ["training_file", "seed", "error"]
+JOB_FIELDS += ["training_file", "seed", "error", "method", "hyperparameters"]
+methods = json_values(["type", "dpo", "supervised", "hyperparameters", "n_epochs"])
 words = st.sampled_from(["running", "succeeded", "failed", "cancelled", "queued"])
 # Jobs that look like this fleet's, with a few fields that cannot be true.
 jobs = st.builds(
@@ -180,5 +181,5 @@ jobs = st.builds(
     st.sampled_from(["ftjob-1", "ftjob-2", "..", "a/b", "%2e", "\x1b[2J", "x" * 600, ""]) | any_text,
     words,
     metadata,
-    st.dictionaries(st.sampled_from(JOB_FIELDS), hostile, max_size=3),
+    st.dictionaries(st.sampled_from(JOB_FIELDS), hostile | methods, max_size=3),
 )

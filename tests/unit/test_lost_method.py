@@ -1,5 +1,6 @@
 """A server that drops `method` trains another job than was asked for: it ends, and is not made again by itself."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,29 @@ def test_a_cancel_that_does_not_take_is_tried_again_by_the_next_run(server: Forg
     server.answer = whole
     run()
     assert statuses(server) == ["cancelled"]
+
+
+def mismatches(logged: str) -> list[tuple[str, str]]:
+    found = [json.loads(line) for line in logged.splitlines() if '"job.mismatched"' in line]
+    return [(line["level"], line["why"]) for line in found]
+
+
+@pytest.mark.parametrize("answer", ["comes", "is lost"])
+def test_each_contradiction_is_logged_once(
+    server: ForgetfulServer, fleet: FleetDirectory, run: Run, capsys: pytest.CaptureFixture[str], answer: str
+) -> None:
+    server.read = with_metadata(shows("seed", suffix=lambda _: "another"))
+    fleet.job("b", training_file="file-1")
+    if answer == "is lost":
+        server.fault = after_creating(DROP)
+    run()
+    told = mismatches(capsys.readouterr().err)
+    assert sorted(told) == [
+        ("error", "another job than was asked for: method dpo was sent, and the server made it without one"),
+        ("warning", "suffix: none was sent, the server shows another"),
+    ]
+    run()
+    assert mismatches(capsys.readouterr().err) == []
 
 
 @pytest.mark.parametrize("gateway", ["n_epochs", "suffix", "seed"])

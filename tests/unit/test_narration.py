@@ -42,7 +42,7 @@ from reconciler.render.narration import sentence
         ),
         (
             {"event": "job.mismatched", "job": "a", "job_id": "j1", "why": "method dpo was sent"},
-            "! a: job j1 is not as it was asked for: method dpo was sent",
+            "! a: job j1 is not what was sent: method dpo was sent",
         ),
         ({"event": "request.completed", "path": "/x"}, None),
         ({"event": "job.failed", "job": "a"}, "✗ a: failed: -"),

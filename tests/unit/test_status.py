@@ -216,6 +216,7 @@ def test_its_end_is_told_with_its_reason() -> None:
 
 def test_what_differs_from_what_was_sent_is_in_the_status() -> None:
     status = report(world([job(suffix="another")], [desired()]))["a"]
+    assert status.differs == ("suffix: none was sent, the server shows another",)
     (synced,) = (c for c in status.conditions if c.type == "Synced")
     assert synced.message == (
         "running; warning: it is not as it was asked for (suffix: none was sent, the server shows another)"

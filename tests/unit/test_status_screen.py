@@ -245,3 +245,16 @@ def test_a_row_says_where_an_adopted_job_is_not_what_its_manifest_says() -> None
             shown.status,
             "it is not what its manifest says: model gpt-4o, its manifest m",
         )
+
+
+def test_what_of_a_job_is_not_as_it_was_sent_is_beside_how_far_it_is() -> None:
+    words = "suffix: none was sent, the server shows x\\x1b"
+    wants, read = [desired()], {"j1": Progress(1, 2, {})}
+    for jobs, detail in (
+        ([job(suffix="x\x1b")], f"step 1 of 2 (50 %); {words}"),
+        ([job(suffix="x\x1b", status="succeeded", model="ft:m")], f"ft:m; {words}"),
+    ):
+        (status,) = report(world(jobs, wants), **read)
+        assert standing(status, now=NOW).detail == detail
+    (status,) = report(world([job(suffix="x")], wants))
+    assert standing(status, now=NOW).detail == "suffix: none was sent, the server shows x"
