@@ -19,7 +19,7 @@ _SHOWN_WHERE_TRAINED = frozenset({"dpo", "reinforcement"})
 def sent_training(form: Mapping[str, object]) -> Training:
     """How a job of that hashed form was asked to train."""
     extra = form.get("extra_body")
-    return training_of({**form, **(extra if isinstance(extra, Mapping) else {})})
+    return training_of({**form, **extra} if extra and isinstance(extra, Mapping) else form)
 
 
 def lost_method(form: Mapping[str, object], job: Job, *, assumed: bool) -> str:
@@ -28,7 +28,7 @@ def lost_method(form: Mapping[str, object], job: Job, *, assumed: bool) -> str:
     ``assumed``: the operator says that this server trains what it does not show.
     """
     sent, shown = sent_training(form).method, job.training.method
-    if sent not in METHODS or shown == sent:
+    if shown == sent or sent not in METHODS:
         return ""
     lost = shown in METHODS if shown else sent in _SHOWN_WHERE_TRAINED and not assumed
     return sent if lost else ""

@@ -194,7 +194,7 @@ def _row_5_adoption_refused(case: Case) -> Decision | None:
 
 
 def _row_6_method_lost(case: Case) -> Decision | None:
-    lost = tuple(n for n in case.current if case.lost(n))
+    lost = tuple(n for n in case.current if n not in case.good)
     if not lost or case.succeeded or any(n.live for n in case.good):
         return None
     live = tuple(n for n in lost if n.live)
