@@ -5,7 +5,7 @@ each job without marks, and the name of its training file, to `marked_by_file`. 
 come from. A person may train on our file by hand: without the seed that we sent, such a job carries no marks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -54,6 +54,17 @@ def uploads_of(desired: Desired, marks: Marks, memory: Memory) -> tuple[tuple[Tr
     return (*training, *validation)
 
 
+def on_another_file(job: Job, marks: Marks, *, exact: bool) -> bool:
+    """Whether its training file's name says that it is another job than that of these marks, whose file bears its name.
+
+    ``exact``: names have been seen to come back, so that one which says nothing is another file's.
+    """
+    told = marks_of_file(job.file_name)
+    if told is None:
+        return exact and bool(job.file_name)
+    return replace(told, orphan=marks.orphan) != marks
+
+
 class Sent(Struct, frozen=True):
     """What is known of what this fleet's creates sent."""
 
@@ -94,8 +105,24 @@ def marked_by_file(job: Job, name: str, sent: Sent, *, seeds: bool) -> Job:
 
 def _is_that_create(job: Job, marks: Marks, sent: Sent, *, seeds: bool) -> bool:
     """Whether what came back can be of our create: the seed is proof, a suffix of others speaks against it."""
-    body = sent.body(marks)
+    body, record = sent.body(marks), sent.memory.records.get(job.id)
     if body is not None and not same_suffix(body, job):
         return False
+    if job.seed == sent.seed(marks):
+        return True
+    # Another job of ours may have been given the file of this one by its id.
+    recorded = record is None or (record.name, record.revision, record.attempt) == (
+        marks.name,
+        marks.revision,
+        marks.attempt,
+    )
     # 0 is what some servers show where there is none.
-    return job.seed == sent.seed(marks) or (not job.seed and not seeds)
+    return not job.seed and not seeds and recorded
+
+
+def told_apart(jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """Of jobs on one file that no seed tells apart, only the oldest carries its marks: it was uploaded for that one."""
+    oldest: dict[str, Job] = {}
+    for job in sorted((j for j in jobs if j.by_file and not j.seed), key=lambda j: j.age_key):
+        oldest.setdefault(job.file_name, job)
+    return tuple(replace(j, marks=None) if oldest.get(j.file_name, j) is not j and not j.seed else j for j in jobs)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.core.adoption import borne_out
 from reconciler.core.desired import Desired
-from reconciler.core.file_marks import marks_of_file
-from reconciler.core.job import Job
+from reconciler.core.file_marks import on_another_file
+from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Record
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
@@ -89,16 +89,9 @@ def suspects_of_intent(world: World, name: str) -> tuple[Job, ...]:
         return ()
     jobs = sorted(world.jobs, key=lambda j: j.age_key)
     strangers = (j for j in jobs if j.seed == intent.seed and j.id not in records and not world.owns(j))
-    return tuple(j for j in strangers if not _trains_on_another(world, j, intent))
-
-
-def _trains_on_another(world: World, job: Job, intent: Intent) -> bool:
-    """Whether its training file is not the one of that create, where names have been seen to come back."""
-    if not (world.memory.files and intent.filed and job.file_name):
-        return False
-    marks = marks_of_file(job.file_name)
-    told = (marks.fleet, marks.name, marks.revision, marks.attempt) if marks else ()
-    return told != (world.fleet.name, intent.name, intent.revision, intent.attempt)
+    marks = Marks(world.fleet.name, intent.name, intent.revision, intent.attempt)
+    exact = world.memory.files
+    return tuple(j for j in strangers if not (intent.filed and on_another_file(j, marks, exact=exact)))
 
 
 def stays_unresolved(world: World, name: str) -> bool:

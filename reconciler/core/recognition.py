@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from reconciler.core.body import alike, derived_seed, same_suffix
 from reconciler.core.desired import Desired
-from reconciler.core.file_marks import marks_of_file
+from reconciler.core.file_marks import marks_of_file, on_another_file
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Memory, Record
 
@@ -112,11 +112,15 @@ def _stands_for(job: Job, adopter: Desired | None, record: Record | None, *, our
 class _Trace(Struct, frozen=True):
     """A create of ours that a server which drops metadata shows by its seed. ``sent``: what else of it is known."""
 
-    name: str
-    revision: str
-    attempt: int
+    marks: Marks
     sent: Mapping[str, object]
     derived: bool = True  # the seed follows from the marks; False: the manifest sets it
+    filed: bool = False  # its file bears its name, for all that is known
+    exact: bool = False  # it does, and names have been seen to come back
+
+    def concerns(self, job: Job) -> bool:
+        """Whether that job may be its own, as far as its file tells."""
+        return not (self.filed and on_another_file(job, self.marks, exact=self.exact))
 
     def fits(self, job: Job) -> bool:
         """Whether that job can be its own. A derived seed is proof enough, unless the suffix says otherwise."""
@@ -135,18 +139,20 @@ def _traces(listing: Listing, strangers: Iterable[Job]) -> Mapping[int, _Trace]:
     memory, fleet = listing.memory, listing.fleet
     wanted = () if memory.echoes else tuple(d for d in listing.desired.values() if _set_seed(d) is None)
     traces = {
-        derived_seed(Marks(fleet, d.name, d.revision, attempt)): _Trace(d.name, d.revision, attempt, d.body)
+        derived_seed(marks): _Trace(marks, d.body, filed=d.training is not None)
         for d in wanted
         for attempt in range(1, d.policy.retries + _FURTHER_ATTEMPTS)
+        for marks in (Marks(fleet, d.name, d.revision, attempt),)
     }
     lost = Counter(intent.seed for intent in memory.intents.values())
     for intent in memory.intents.values():
-        derived = intent.seed == derived_seed(Marks(fleet, intent.name, intent.revision, intent.attempt))
+        marks = Marks(fleet, intent.name, intent.revision, intent.attempt)
+        derived = intent.seed == derived_seed(marks)
         # No create is sent while a job is listed that looks like its own (row 14): one that has come since, alone, is.
         alone = not memory.echoes and lost[intent.seed] == shown[intent.seed] == 1
         if intent.seed is not None and (derived or alone):
             sent = _sent(listing, intent.name, intent.revision)
-            traces[intent.seed] = _Trace(intent.name, intent.revision, intent.attempt, sent, derived)
+            traces[intent.seed] = _Trace(marks, sent, derived, filed=intent.filed, exact=memory.files)
     return traces
 
 
@@ -174,9 +180,9 @@ def _by_seed(strangers: Iterable[Job], traces: Mapping[int, _Trace]) -> list[tup
     """The weaker trace: jobs as what their seed says that they are. Such a job is kept, and never cancelled."""
     found = ((job, traces.get(job.seed)) for job in strangers if job.seed is not None)
     return [
-        (trace.name, NamedJob(job, trace.revision, trace.attempt, ours=False, adopted=False))
+        (trace.marks.name, NamedJob(job, trace.marks.revision, trace.marks.attempt, ours=False, adopted=False))
         for job, trace in found
-        if trace is not None and trace.fits(job)
+        if trace is not None and trace.concerns(job) and trace.fits(job)
     ]
 
 
@@ -191,10 +197,10 @@ def _suspects(listing: Listing, strangers: Iterable[Job], traces: Mapping[int, _
     by_seed: defaultdict[int | None, list[Job]] = defaultdict(list)
     for job in (j for j in strangers if j.marks is None):
         trace = None if job.seed is None else traces.get(job.seed)
-        if trace is None:
+        if trace is None or not trace.concerns(job):
             by_seed[job.seed].append(job)
         elif not trace.fits(job):
-            suspects[trace.name].append(job)
+            suspects[trace.marks.name].append(job)
     for name, desired in listing.desired.items():
         seed = _set_seed(desired)
         if seed is not None:

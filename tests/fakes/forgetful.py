@@ -38,12 +38,18 @@ NOTHING = shows()
 
 @dataclass
 class ForgetfulServer(FaultyServer):
-    """``create`` shapes the answer to a create, ``read`` every other one; ``fault`` changes answers after the deed."""
+    """``create`` shapes the answer to a create, ``read`` every other one; ``fault`` changes answers after the deed.
+
+    ``files`` are the names of uploads by id, where ``keeps_names``: else it has one file, and every upload is that one.
+    """
 
     read: Show = SEED_AND_MODEL
     create: Show | None = None
     fault: Callable[[Request, Reply], Reply] = lambda _, answer: answer
     jobs: list[Made] = field(default_factory=list)
+    keeps_names: bool = False
+    lists_files: bool = True
+    files: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__(lambda request: self.fault(request, self._serve(request)))
@@ -56,6 +62,8 @@ class ForgetfulServer(FaultyServer):
 
     def _serve(self, request: Request) -> Reply:
         path = request.path.partition("?")[0].removeprefix("/v1")
+        if path.startswith("/files") and self.keeps_names:
+            return self._file(request, path.removeprefix("/files").strip("/"))
         files: dict[str, Any] = {"object": "list", "data": [], "has_more": False}
         if path == "/files" and request.method == "GET":
             return reply(files)
@@ -72,6 +80,20 @@ class ForgetfulServer(FaultyServer):
         if deed == "cancel":
             job.status = "cancelled"
         return reply({"data": [], "has_more": False} if deed in {"events", "checkpoints"} else self.read(job))
+
+    def _file(self, request: Request, file_id: str) -> Reply:
+        if request.method == "POST":
+            file_id = f"file-{len(self.files) + 1}"
+            self.files[file_id] = request.body.partition(b'filename="')[2].partition(b'"')[0].decode()
+        elif not file_id:
+            listed = [self._shown(one) for one in self.files] if self.lists_files else []
+            return reply({"object": "list", "data": listed, "has_more": False})
+        if file_id not in self.files:
+            return reply({"error": {"message": "no such file"}}, 404)
+        return reply(self._shown(file_id))
+
+    def _shown(self, file_id: str) -> dict[str, str]:
+        return {"id": file_id, "filename": self.files[file_id], "status": "processed", "purpose": "fine-tune"}
 
 
 def after_creating(fault: Reply) -> Callable[[Request, Reply], Reply]:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from reconciler.core.change import Cancel, Change, Plan
 from reconciler.core.desired import Fleet
+from reconciler.core.file_marks import marks_of_file
 from reconciler.core.gates import Permission
 from reconciler.core.job import TERMINAL, Job, Marks
 from reconciler.core.memory import Intent, Memory, OwnCancel, Record
@@ -342,6 +343,44 @@ class ComparesTheLive(SimProvider):
         return self._compared(super().retrieve_job(job_id))
 
 
+class _OtherMarks(Reconciler):
+    """A run that takes the marks of files otherwise."""
+
+    def marking(self, snapshot: Snapshot) -> Ports:
+        ports = super().marking(snapshot)
+        provider: Any = ports.provider
+        marked = provider._marked
+        provider._marked = lambda jobs: tuple(map(self.other, marked(tuple(map(self.shown, jobs)))))
+        return ports
+
+    def shown(self, job: Job) -> Job:
+        return job
+
+    def other(self, job: Job) -> Job:
+        return job
+
+
+class AnySuffix(_OtherMarks):
+    """Seed matched although the suffix says another."""
+
+    def shown(self, job: Job) -> Job:
+        return replace(job, suffix=None)
+
+
+class AnyFleetsFile(_OtherMarks):
+    """File name of another fleet taken for ours."""
+
+    def other(self, job: Job) -> Job:
+        return replace(job, marks=replace(job.marks, fleet=FLEET)) if job.marks and job.by_file else job
+
+
+class AnySeed(_OtherMarks):
+    """A job that a person started on our uploaded file taken for ours."""
+
+    def other(self, job: Job) -> Job:
+        return replace(job, marks=job.marks or marks_of_file(job.file_name))
+
+
 class RecordedBeforeTold(Reconciler):
     """An end recorded before it is told: the log comes after the journal."""
 
@@ -405,6 +444,9 @@ BUGS: Mapping[str, Bug] = {
     ),
     "a write decided on an incremental look": _bug("S4", reconciler=SufficesAlways, scenario="a daemon at rest"),
     "marks not sent": _bug("S5", provider=NoMarks),
+    "seed matched although the suffix says another": _bug("S3", reconciler=AnySuffix, first=400),
+    "file name of another fleet taken for ours": _bug("S3", reconciler=AnyFleetsFile, first=30),
+    "a job that a person started on our uploaded file taken for ours": _bug("S3", reconciler=AnySeed, first=20),
     "another fleet's marks taken for proof": _bug("S5", "S1", reconciler=AnybodysMarks, first=555),
     "a wrong job left running": _bug("S3c", reconciler=TakesItAsItIs),
     "a job with a lost method made again at every pass": _bug("S3c", provider=ComparesTheLive),

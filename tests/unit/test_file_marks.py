@@ -5,10 +5,18 @@ from msgspec.structs import replace
 
 from reconciler.core.body import derived_seed
 from reconciler.core.documents import TrainingFile
-from reconciler.core.file_marks import Sent, file_name, marked_by_file, marks_of_file, upload_name, uploads_of
+from reconciler.core.file_marks import (
+    Sent,
+    file_name,
+    marked_by_file,
+    marks_of_file,
+    told_apart,
+    upload_name,
+    uploads_of,
+)
 from reconciler.core.job import Marks
 from reconciler.core.memory import Intent, Memory
-from tests.fakes.builders import FLEET, R1, R2, desired, job, memory
+from tests.fakes.builders import FLEET, R1, R2, desired, job, memory, record
 
 MARKS = Marks(FLEET, "a", R1, 2)
 NAME = f"{FLEET}.a.{R1}.2.jsonl"
@@ -116,6 +124,18 @@ def test_the_seed_is_the_one_that_was_sent(sent: Sent, seed: int) -> None:
 def test_the_seed_matches_and_the_suffix_says_another(told: str | None, *, ours: bool) -> None:
     sent = Sent(FLEET, {"a": replace(desired(), body={"model": "m", "suffix": "bot"})}, Memory())
     assert (known(SEED, sent=sent, suffix=told) is not None) is ours
+
+
+def test_where_no_seed_comes_back_a_job_that_is_remembered_as_another_is_not_that_of_its_file() -> None:
+    by_id = Sent(FLEET, {}, memory(records=[record("j1", "other"), record("j2", attempt=2)]))
+    assert known(None, sent=by_id, seeds=False) is None
+    assert marked_by_file(job("j2", marked=False), NAME, by_id, seeds=False).marks == MARKS
+
+
+def test_of_jobs_on_one_file_that_no_seed_tells_apart_only_the_oldest_is_ours() -> None:
+    older, younger = (job(f"j{n}", created=n, file_name=NAME) for n in (1, 2))
+    other, seeded = job("j3", created=3, file_name=f"{FLEET}.b.{R1}.1.jsonl"), job("j4", seed=SEED, file_name=NAME)
+    assert told_apart([younger, other, older, seeded]) == (replace(younger, marks=None), other, older, seeded)
 
 
 @pytest.mark.parametrize("echoes", [None, False])

@@ -1,5 +1,7 @@
 """Which jobs deserve a look, which lost creates a listing resolves, and what is written down of it."""
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
@@ -20,6 +22,8 @@ from reconciler.core.training import Training
 from reconciler.core.world import World
 from tests.fakes.builders import R1, R2, R3, asked_for_dpo, desired, job, memory, record, world
 from tests.fakes.situations import KNOWS_NOTHING, LOST, NOBODY_KNOWS
+
+FILED = dataclasses.replace(LOST, filed=True)
 
 
 def test_lookups_are_recorded_jobs_that_must_exist_and_adopted_ones() -> None:
@@ -53,6 +57,28 @@ def test_a_job_that_shows_no_method_is_looked_at_before_it_is_called_another_one
         ("the provider returns marks", memory(intents=[LOST], echoes=True), [], False),
         ("it drops them and returns seeds", memory(intents=[LOST], echoes=False, seeds=True), [], False),
         ("it returns neither", memory(intents=[LOST], echoes=False), [], True),
+        ("it returns files, and this one bears its name", memory(intents=[FILED], echoes=False, files=True), [], False),
+        ("it returns files, and this one has another", memory(intents=[LOST], echoes=False, files=True), [], True),
+        ("nothing is known of its files", memory(intents=[FILED], echoes=False), [], True),
+        ("nothing tells of one job", memory(intents=[FILED], echoes=False, files=True), [job(marked=False)], True),
+        (
+            "of that one its file tells",
+            memory(intents=[FILED], echoes=False, files=True),
+            [job(marked=False, file_name="theirs.jsonl")],
+            False,
+        ),
+        (
+            "a job on another file carries the seed",
+            memory(intents=[FILED], echoes=False, files=True),
+            [job(marked=False, seed=FILED.seed, file_name=f"fleet-1.a.{R1}.2.jsonl")],
+            False,
+        ),
+        (
+            "a job on its file carries the seed, and another suffix",
+            memory(intents=[FILED], echoes=False, files=True),
+            [job(marked=False, seed=FILED.seed, file_name=f"fleet-1.a.{R1}.1.jsonl")],
+            True,
+        ),
         ("nothing is known of it", memory(intents=[LOST]), [], True),
         (
             "a job without marks carries the seed",

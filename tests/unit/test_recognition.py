@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from reconciler.core.body import derived_seed
 from reconciler.core.desired import Desired
+from reconciler.core.documents import TrainingFile
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Memory
 from reconciler.core.recognition import Listing, NamedJob, Recognised, learned, recognise, sent_seed
@@ -252,7 +253,89 @@ def test_jobs_are_anonymous_where_one_has_no_marks_and_none_has_a_seed(jobs: lis
     assert identified(jobs).anonymous is anonymous
 
 
+@pytest.mark.parametrize(("files", "anonymous"), [(False, True), (True, False)])
+def test_a_files_name_says_whose_a_job_is_where_names_were_seen_to_come_back(*, files: bool, anonymous: bool) -> None:
+    theirs = seeded(seed=None, file_name="theirs.jsonl")
+    assert identified([theirs], remembers=memory(files=files)).anonymous is anonymous
+    assert identified([seeded(seed=None)], remembers=memory(files=files)).anonymous
+
+
+ON_OUR_FILE = f"{FLEET}.a.{R1}.1.jsonl"
+BY_FILE = job("j9", name="b", seed=seed_of("b"), file_name=f"{FLEET}.b.{R1}.1.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        pytest.param([seeded(seed=5, file_name=ON_OUR_FILE)], {"a": ["j1"]}, id="perhaps a seed that was changed"),
+        pytest.param([seeded(seed=None, file_name=ON_OUR_FILE)], {"a": ["j1"]}, id="no seed"),
+        pytest.param([BY_FILE, seeded(seed=5, file_name=ON_OUR_FILE)], {}, id="seeds are exact here: a person's"),
+        pytest.param([BY_FILE, seeded(seed=0, file_name=ON_OUR_FILE)], {"a": ["j1"]}, id="exact, and this has none"),
+        pytest.param([seeded(seed=5, file_name=f"{FLEET}.a.{R2}.1.jsonl")], {}, id="another revision"),
+        pytest.param([seeded(seed=5, file_name=f"{FLEET}.c.{R1}.1.jsonl")], {}, id="another name"),
+        pytest.param([seeded(seed=5, file_name=f"fleet-2.a.{R1}.1.jsonl")], {}, id="another fleet"),
+        pytest.param([seeded(seed=5, file_name="theirs.jsonl")], {}, id="another file"),
+    ],
+)
+def test_a_job_without_marks_on_the_file_of_a_present_revision_is_suspected(
+    jobs: list[Job], expected: dict[str, list[str]]
+) -> None:
+    assert suspects(jobs, [desired()]) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "bound"),
+    [
+        pytest.param("", True, True, id="no name"),
+        pytest.param("theirs.jsonl", False, True, id="names may come back as others"),
+        pytest.param("theirs.jsonl", True, False, id="another file"),
+        pytest.param(ON_OUR_FILE, False, False, id="the file of another attempt"),
+        pytest.param(f"{FLEET}.a.{R1}.2.jsonl", True, True, id="its own"),
+    ],
+)
+def test_the_job_of_a_lost_create_is_not_one_on_another_file(*, name: str, files: bool, bound: bool) -> None:
+    filed = memory(intents=[dataclasses.replace(SET, filed=True)], files=files, echoes=False)
+    assert bool(known([seeded("j1", 7, file_name=name)], remembers=filed)) is bound
+
+
+LOCAL = TrainingFile("t.jsonl", "f" * 64, 1)
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "suspected"),
+    [
+        pytest.param(True, "theirs.jsonl", False, id="another file"),
+        pytest.param(True, LOCAL.upload_name, True, id="the file as an earlier release named it"),
+        pytest.param(True, "", True, id="a name that could not be read"),
+        pytest.param(False, "theirs.jsonl", True, id="names are not known to come back as they were"),
+    ],
+)
+def test_a_seed_that_others_may_set_too_is_suspected_on_the_same_file(
+    *, files: bool, name: str, suspected: bool
+) -> None:
+    found = suspects([seeded(seed=7, file_name=name)], [replace(sets(7), training=LOCAL)], memory(files=files))
+    assert found == ({"a": ["j1"]} if suspected else {})
+
+
 # ── how this provider lets a job be known ────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("before", "jobs", "after"),
+    [
+        pytest.param(memory(), [BY_FILE], (False, True, True), id="our job by its file and seed"),
+        pytest.param(memory(), [replace(BY_FILE, seed=0)], (False, True, False), id="by its file"),
+        pytest.param(memory(), [BY_FILE, job()], (True, False, False), id="marks are stronger"),
+        pytest.param(memory(), [replace(job(fleet="x"), file_name="x")], (None, False, False), id="another fleet's"),
+        pytest.param(memory(echoes=False, files=True), [], (False, True, False), id="seen once: it stays"),
+    ],
+)
+def test_files_come_back_where_a_job_of_ours_was_listed_on_its_own(
+    before: Memory, jobs: list[Job], after: tuple[bool | None, bool, bool]
+) -> None:
+    now = learned(before, jobs, FLEET)
+    assert (now.echoes, now.files, now.seeds) == after
+
 
 RECORDED = memory(records=[record()])
 

@@ -191,6 +191,30 @@ def test_the_seed_is_the_next_best_thing_that_comes_back(state: Path) -> None:
             assert (memory.echoes, memory.seeds) == known, seen
 
 
+def test_file_and_seed_are_remembered_beside_each_other_until_marks_come_back(state: Path) -> None:
+    seen: list[tuple[dict[str, bool], tuple[bool, bool, bool]]] = [
+        ({"files": True}, (False, True, False)),
+        ({}, (False, True, False)),
+        ({"seeds": True}, (False, True, True)),
+        ({"files": True}, (False, True, True)),
+        ({"echoes": True}, (True, False, False)),
+        ({"files": True, "seeds": True}, (True, False, False)),
+    ]
+    for now, known in seen:
+        with opened(state) as journal:
+            journal.record_echo(**{"echoes": False, **now})
+            memory = journal.memory()
+            assert (memory.echoes, memory.files, memory.seeds) == known, now
+
+
+def test_an_intent_keeps_whether_its_file_bears_its_name(state: Path) -> None:
+    with opened(state) as journal:
+        journal.record_intent(Intent("a", R1, 1, filed=True))
+        journal.record_intent(Intent("b", R1, 1))
+    with opened(state) as journal:
+        assert [intent.filed for intent in journal.memory().intents.values()] == [True, False]
+
+
 def test_nothing_is_written_when_nothing_is_new(state: Path) -> None:
     with opened(state) as journal:
         journal.wanted.record(wants())
