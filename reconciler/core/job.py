@@ -292,6 +292,11 @@ def check_id(value: str, noun: str) -> str:
     return value
 
 
+def is_id(value: str) -> bool:
+    """Whether it is one that can be asked for."""
+    return 0 < len(value) <= _ID_LIMIT and _NO_ID.search(value) is None
+
+
 def status_meaning(text: str) -> tuple[str, str]:
     """``WORD=MEANING``, as an operator writes it, for ``words`` of `parse_job`.
 

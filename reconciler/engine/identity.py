@@ -8,7 +8,7 @@ as possible: each file once a run, and none where our marks come back.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from reconciler.core.file_marks import Sent, marked_by_file, marks_of_file, told_apart
-from reconciler.core.job import Job
+from reconciler.core.job import Job, is_id
 from reconciler.core.recognition import learned
 from reconciler.errors import NotSent, ProviderError, RateLimited
 from reconciler.provider.port import JobPage, Provider
@@ -41,7 +41,7 @@ class FileNames:
         Raises:
             NotSent, RateLimited: the next request would fail alike.
         """
-        ids = dict.fromkeys(job.training_file for job in jobs if job.training_file)
+        ids = dict.fromkeys(job.training_file for job in jobs if is_id(job.training_file))
         unknown = [file_id for file_id in ids if file_id not in self._names and marks_of_file(file_id) is None]
         if len(unknown) > _BEFORE_LISTING:
             listed = self._provider.file_names()

@@ -80,6 +80,43 @@ def test_files_that_may_not_be_listed_are_no_absent_files(status: int) -> None:
         wire.client.find_file("n.jsonl", 3)
 
 
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        pytest.param(reply(file("file-1", name="f.a.jsonl")), "f.a.jsonl", id="its name"),
+        pytest.param(reply(file("file-2")), "", id="another file"),
+        pytest.param(reply({"id": "file-1"}), "", id="no name"),
+        pytest.param(reply({}, 404), "", id="no such file"),
+        pytest.param(reply({}, 405), "", id="no such route"),
+    ],
+)
+def test_the_name_of_a_file(answer: Reply, name: str) -> None:
+    with Wire(lambda _: answer) as wire:
+        assert wire.client.file_name("file-1") == name
+        assert [(r.method, r.path) for r in wire.server.requests] == [("GET", "/v1/files/file-1")]
+
+
+@pytest.mark.parametrize("answer", [HTML, reply({}, 500), reply({}, 403)], ids=["html", "500", "403"])
+def test_a_name_that_cannot_be_read_is_not_an_absent_one(answer: Reply) -> None:
+    with Wire(lambda _: answer) as wire, pytest.raises((Unreadable, Refused)):
+        wire.client.file_name("file-1")
+
+
+def test_the_names_of_all_files_are_read_in_one_bounded_walk() -> None:
+    with Wire(lambda _: reply({"data": [file("a"), file("b", name="m.jsonl")], "has_more": False})) as wire:
+        assert wire.client.file_names() == {"a": "n.jsonl", "b": "m.jsonl"}
+    numbers = iter(range(10_000))
+    page = lambda _: reply({"data": [file(f"f{next(numbers)}") for _ in range(100)], "has_more": True})  # noqa: E731
+    with Wire(page) as wire:
+        assert len(wire.client.file_names()) == 2000
+
+
+@pytest.mark.parametrize("answer", [HTML, reply({}, 500), reply({}, 403), reply({}, 404)])
+def test_a_listing_of_files_that_is_none_tells_no_names(answer: Reply) -> None:
+    with Wire(lambda _: answer) as wire:
+        assert wire.client.file_names() == {}
+
+
 def test_an_upload() -> None:
     with Wire(lambda _: reply(file("file-9"))) as wire:
         assert wire.client.upload_file("n.jsonl", b"{}\n") == "file-9"
