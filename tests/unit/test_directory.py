@@ -108,7 +108,7 @@ def test_a_directory_without_a_fleet(root: Path) -> None:
 def test_a_broken_fleet_is_told_once(root: Path) -> None:
     (root / "fleet.yaml").write_text(FLEET.replace("sandbox", "nobody"))
     assert problems(root) == [
-        "fleet.yaml:4:8: spec.provider: must be 'openai', 'azure', 'litellm', 'compatible' or 'sandbox', not nobody"
+        "fleet.yaml:4:8: spec.provider: must be 'openai', 'azure', 'litellm', 'nebius', 'portkey', 'compatible' or 'sandbox', not nobody"
     ]
 
 
