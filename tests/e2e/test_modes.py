@@ -123,7 +123,8 @@ class Place:
     def twin(self, **other: Any) -> None:
         """Another job like the newest, made by a rival; by a person, where something about it is ``other``."""
         newest = self.ledger.all_jobs()[-1]
-        self._keep(dataclasses.replace(newest, id="ftjob-twin", created=newest.created + 5, **other))
+        twin = dataclasses.replace(newest, id="ftjob-twin", created=newest.created + 5, made_as="", **other)
+        self._keep(twin)
 
     def make_by_hand(self, job_id: str) -> None:
         """A job that nobody's manifest asks for."""
