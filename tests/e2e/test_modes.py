@@ -1,15 +1,15 @@
 """One life of a fleet at every kind of server: the sandbox in each of its modes, over HTTP; its ledger judges.
 
-`SERVERS` says how each is reached, what identity can rest on there, and which promises are not kept there yet. Where it
-is marks or the training file's name, everything holds. Where it is the seed or the job id alone, there is never a second
-job either, and what else is lost stands in the last part (docs/servers.md has it as a table).
+`SERVERS` says how each is reached, and what identity can rest on there. Where it is marks or the training file's name,
+everything holds. Where it is the seed or the job id alone, there is never a second job either, and what else is lost
+stands in the last part (docs/servers.md has it as a table).
 """
 
 import dataclasses
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,30 +27,26 @@ from tests.fakes.shell import Ran, Shell
 from tests.unit.sandbox.builders import a_job
 
 KEY = "sk-a-key-that-must-appear-nowhere"
-NO_FILE = "identity does not rest on the training file's name yet"
 
 
 @dataclass(frozen=True)
 class Server:
-    """A mode as an operator meets it. ``lacking``: the promises that are not kept there yet, and why."""
+    """A mode as an operator meets it."""
 
     identity: str  # the strongest that it returns: marks | file | seed | id
     flags: tuple[str, ...] = ("--provider", "compatible")
     spec: dict[str, Any] = field(default_factory=dict)
-    lacking: Mapping[str, str] = field(default_factory=dict)
 
-
-# What a server with the file's name alone loses as long as only its seed is looked at.
-BY_SEED = dict.fromkeys(("change", "remove", "restore", "duplicate"), NO_FILE)
 
 SERVERS = {
     "openai": Server("marks"),
-    "openai-2024": Server("file", lacking=BY_SEED),
-    "azure": Server("file", ("--provider", "azure"), lacking=BY_SEED),
-    "azure-classic": Server("file", ("--provider", "azure", "--query", "api-version=2024-10-21"), lacking=BY_SEED),
-    "litellm": Server("file", ("--provider", "litellm"), lacking=BY_SEED),
+    "openai-2024": Server("file"),
+    "azure": Server("file", ("--provider", "azure")),
+    "azure-classic": Server("file", ("--provider", "azure", "--query", "api-version=2024-10-21")),
+    "litellm": Server("file", ("--provider", "litellm")),
     "litellm-native": Server(
-        "file", ("--provider", "litellm", "--query", "custom_llm_provider=openai"), lacking=BY_SEED
+        "file",
+        ("--provider", "litellm", "--query", "custom_llm_provider=openai"),
     ),
     "portkey": Server(
         "file",
@@ -58,23 +54,18 @@ SERVERS = {
             *("--provider", "portkey", "--header", "x-portkey-api-key=$OPENAI_API_KEY"),
             *("--header", "x-portkey-provider=$PORTKEY_PROVIDER"),
         ),
-        lacking=BY_SEED,
     ),
-    "nebius": Server("file", ("--provider", "nebius"), lacking=BY_SEED),
+    "nebius": Server("file", ("--provider", "nebius")),
     "llmariner": Server("seed"),
     "telnyx": Server("id", spec={"training_file": "file-on-their-side"}),
     "bare": Server("id"),
 }
 
 
-def at(*identities: str, promise: str = "", where: Callable[[Mode], bool] = lambda _: True) -> pytest.MarkDecorator:
-    """Once in each mode of these identities; where the table says that it is not kept yet, it is not."""
-    rows = []
-    for name, server in SERVERS.items():
-        if server.identity in identities and where(MODES[name]):
-            why = server.lacking.get(promise)
-            rows.append(pytest.param(name, marks=[pytest.mark.xfail(reason=why)] if why else []))
-    return pytest.mark.parametrize("place", rows, indirect=True)
+def at(*identities: str, where: Callable[[Mode], bool] = lambda _: True) -> pytest.MarkDecorator:
+    """Once in each mode of these identities."""
+    names = [name for name, server in SERVERS.items() if server.identity in identities and where(MODES[name])]
+    return pytest.mark.parametrize("place", names, indirect=True)
 
 
 WHOLE = ("marks", "file")
@@ -161,7 +152,7 @@ def test_every_mode_has_its_row_here_and_in_the_documentation() -> None:
 # ── marks, or the training file's name: everything holds ─────────────────────────────────────
 
 
-@at(*WHOLE, promise="change")
+@at(*WHOLE)
 def test_a_changed_spec_replaces_its_job(place: Place) -> None:
     place.want()
     place.apply()
@@ -170,7 +161,7 @@ def test_a_changed_spec_replaces_its_job(place: Place) -> None:
     assert place.plan() == ["keep InProgress"]
 
 
-@at(*WHOLE, promise="remove")
+@at(*WHOLE)
 def test_a_removed_job_is_cancelled_and_no_other(place: Place) -> None:
     place.want()
     place.apply()
@@ -179,7 +170,7 @@ def test_a_removed_job_is_cancelled_and_no_other(place: Place) -> None:
     assert (place.apply().code, place.jobs) == (0, ["cancelled", "live"])
 
 
-@at(*WHOLE, promise="restore")
+@at(*WHOLE)
 def test_a_job_that_comes_back_is_made_again(place: Place) -> None:
     place.want()
     place.want("b")
@@ -190,7 +181,7 @@ def test_a_job_that_comes_back_is_made_again(place: Place) -> None:
     assert (place.apply().code, sorted(place.jobs)) == (0, ["cancelled", "live", "live"])
 
 
-@at(*WHOLE, promise="remove")
+@at(*WHOLE)
 def test_a_run_without_state_removes_what_its_manifests_do_not_name(place: Place) -> None:
     place.want()
     place.want("b")
@@ -199,7 +190,7 @@ def test_a_run_without_state_removes_what_its_manifests_do_not_name(place: Place
     assert (place.apply_elsewhere().code, sorted(place.jobs)) == (0, ["cancelled", "live"])
 
 
-@at(*WHOLE, promise="duplicate")
+@at(*WHOLE)
 def test_of_two_the_older_is_kept(place: Place) -> None:
     place.want()
     place.apply()
@@ -278,7 +269,7 @@ def test_a_spec_whose_method_would_be_lost_is_not_sent(place: Place) -> None:
     assert (place.apply().code, place.plan(), place.jobs) == (1, ["wait CreateRejected"], [])
 
 
-@at("file", promise="duplicate", where=lambda mode: mode.repeats > 1)
+@at("file", where=lambda mode: mode.repeats > 1)
 def test_of_the_jobs_that_a_gateway_made_of_one_create_one_is_left(place: Place) -> None:
     place.want(model="sandbox-repeated")
     place.apply()
