@@ -87,7 +87,7 @@ def _progress(provider: Provider, decided: Decided) -> Mapping[str, Progress]:
 def _there(provider: Provider, decided: Decided) -> frozenset[str] | None:
     """The upload names of local files that this plan needs and the provider has; None where that is not known."""
     creates = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Create)]
-    files = {(name, file.size) for c in creates for file, name in needed(decided.seen.world, c)}
+    files = {(name, file.size) for c in creates for file, names in needed(decided.seen.world, c) for name in names}
     try:
         return frozenset(name for name, _ in provider.find_files(files))
     except ProviderError:

@@ -1,6 +1,6 @@
 """Marks in the name of a training file: whose job it is, at servers that drop metadata and return the file.
 
-Pure. `act` names the file of one attempt by `upload_name`, `review` counts what is missing; `engine.identity` hands
+Pure. `act` names the file of one attempt by `upload_names`, `review` counts what is missing; `engine.identity` hands
 each job without marks, and the name of its training file, to `marked_by_file`. From there on nobody asks where marks
 come from. A person may train on our file by hand: without the seed that we sent, such a job carries no marks.
 """
@@ -15,7 +15,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.documents import TrainingFile
 from reconciler.core.fields import OnRemove
 from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, REVISION_MARK, Job, Marks, marks_of
-from reconciler.core.memory import Memory
+from reconciler.core.memory import Memory, Record
 
 # FLEET.JOB.REVISION.ATTEMPT.jsonl: no part can hold a dot. The mark of `on_remove: orphan` is one part more.
 _ENDS = (["jsonl"], ["orphan", "jsonl"])
@@ -36,9 +36,20 @@ def marks_of_file(name: str) -> Marks | None:
     return replace(marks, orphan=end == _ENDS[True]) if marks else None
 
 
-def upload_name(file: TrainingFile, marks: Marks, memory: Memory) -> str:
-    """By its content, where our marks have been seen to come back; else by the attempt that it is uploaded for."""
-    return file.upload_name if memory.echoes else file_name(marks)
+def upload_names(file: TrainingFile, marks: Marks, memory: Memory) -> tuple[str, ...]:
+    """The name under which it is uploaded, and others under which the provider may have the same bytes.
+
+    By its content, where our marks have been seen to come back; else by the attempt that it is uploaded for.
+    """
+    if not memory.echoes:
+        return (file_name(marks),)
+    content = f"sha256:{file.sha256}"
+    same = (r for r in memory.records.values() if _trained_on(memory, r) == content)
+    return (file.upload_name, *(file_name(Marks(marks.fleet, r.name, r.revision, r.attempt)) for r in same))
+
+
+def _trained_on(memory: Memory, record: Record) -> object:
+    return (memory.wanted.get((record.name, record.revision)) or {}).get("training_file")
 
 
 def marks_of_create(fleet: str, desired: Desired, attempt: int) -> Marks:
@@ -47,10 +58,10 @@ def marks_of_create(fleet: str, desired: Desired, attempt: int) -> Marks:
     return Marks(fleet, desired.name, desired.revision, attempt, orphan=orphan)
 
 
-def uploads_of(desired: Desired, marks: Marks, memory: Memory) -> tuple[tuple[TrainingFile, str], ...]:
-    """The local files of this attempt, each with the name under which the provider is to have it."""
-    training = [(desired.training, upload_name(desired.training, marks, memory))] if desired.training else []
-    validation = [(desired.validation, desired.validation.upload_name)] if desired.validation else []
+def uploads_of(desired: Desired, marks: Marks, memory: Memory) -> tuple[tuple[TrainingFile, tuple[str, ...]], ...]:
+    """The local files of this attempt, each with the names under which the provider may have it."""
+    training = [(desired.training, upload_names(desired.training, marks, memory))] if desired.training else []
+    validation = [(desired.validation, (desired.validation.upload_name,))] if desired.validation else []
     return (*training, *validation)
 
 

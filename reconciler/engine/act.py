@@ -14,7 +14,7 @@ from reconciler.core.body import create_body
 from reconciler.core.change import Action, Cancel, Create, Write
 from reconciler.core.desired import Desired
 from reconciler.core.documents import TrainingFile
-from reconciler.core.file_marks import marks_of_create, upload_name
+from reconciler.core.file_marks import marks_of_create, upload_names
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Record
 from reconciler.core.mismatch import differences, lost_method, lost_words, same_seed
@@ -177,9 +177,11 @@ def _uploaded(tools: WriteTools, file: TrainingFile | None, log: Log, marks: Mar
     """The provider's id of a local file: found there by name and size, else uploaded; its name may say ``marks``."""
     if file is None:
         return None
-    name = file.upload_name if marks is None else upload_name(file, marks, tools.journal.memory())
-    file_id = tools.provider.find_file(name, file.size)
+    names = (file.upload_name,) if marks is None else upload_names(file, marks, tools.journal.memory())
+    there = tools.provider.find_files({(name, file.size) for name in names})
+    file_id = next((there[name, file.size] for name in names if (name, file.size) in there), None)
     if file_id is None:
+        name = names[0]
         content = tools.training_bytes(file)
         log.info("file.upload_started", path=file.path, filename=name, size=file.size)
         file_id = tools.provider.upload_file(name, content)

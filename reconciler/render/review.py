@@ -68,8 +68,8 @@ class Entry(Struct, frozen=True):
         return "replace" if isinstance(self.change, Create) and self.change.replaces else self.change.action
 
 
-def needed(world: World, change: Create) -> tuple[tuple[TrainingFile, str], ...]:
-    """The local files of a create, each with the name under which the provider is to have it."""
+def needed(world: World, change: Create) -> tuple[tuple[TrainingFile, tuple[str, ...]], ...]:
+    """The local files of a create, each with the names under which the provider may have it."""
     desired = world.desired[change.name]
     return uploads_of(desired, marks_of_create(world.fleet.name, desired, change.attempt), world.memory)
 
@@ -120,7 +120,7 @@ class Review(Struct, frozen=True, dict=True):
     def summary(self) -> dict[str, int]:
         """How many changes of each action, refused ones included; ``upload`` counts local files that are not there."""
         counts = {a: sum(1 for e in self.entries if e.change.action is a) for a in Action}
-        files = {name for e in self.entries if isinstance(e.change, Create) for _, name in self._missing(e.change)}
+        files = {names[0] for e in self.entries if isinstance(e.change, Create) for _, names in self._missing(e.change)}
         return {
             "create": counts[Action.CREATE],
             "cancel": counts[Action.CANCEL],
@@ -208,9 +208,9 @@ class Review(Struct, frozen=True, dict=True):
         """The local files of its job that the provider does not have yet, or may not have."""
         return tuple(file for file, _ in self._missing(change))
 
-    def _missing(self, change: Create) -> tuple[tuple[TrainingFile, str], ...]:
+    def _missing(self, change: Create) -> tuple[tuple[TrainingFile, tuple[str, ...]], ...]:
         named = needed(self.world, change)
-        return tuple((file, name) for file, name in named if self.there is None or name not in self.there)
+        return tuple((file, names) for file, names in named if self.there is None or self.there.isdisjoint(names))
 
     def _entry(self, change: Change, refused: Mapping[str, str]) -> Entry:
         gate = change.gate if isinstance(change, Wait) else ""

@@ -293,12 +293,13 @@ class SimProvider:
     # ── files ──
 
     def find_file(self, name: str, size: int) -> str | None:
-        fault = self._process.effect("find file", 0.05)
-        self._read_fault("find file", fault)
-        return next((i for i, (n, s, _) in self._server.files.items() if (n, s) == (name, size)), None)
+        return self.find_files({(name, size)}).get((name, size))
 
     def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
-        raise AssertionError("a pass looks for one file at a time")
+        fault = self._process.effect("find file", 0.05)
+        self._read_fault("find file", fault)
+        there = {(name, size): file_id for file_id, (name, size, _) in reversed(self._server.files.items())}
+        return {one: there[one] for one in wanted if one in there}
 
     def file_name(self, file_id: str) -> str:
         self._read_fault("file name", self._process.effect("file name", 0.05))

@@ -287,9 +287,12 @@ def test_where_marks_come_back_no_file_is_asked_for_and_uploads_go_by_content(
     server.requests.clear()
     apply_once(fleet, server.base_url)
     assert asked(server) == []
-    fleet.job("b")
+    fleet.data("other", 13)
+    fleet.job("b", training_file="data/other.jsonl")
+    fleet.job("c")
     apply_once(fleet, server.base_url)
-    assert [name.startswith("train-") for name in server.files.values()] == [False, True]
+    assert [name.startswith("other-") for name in server.files.values()] == [False, True], "the bytes of c are there"
+    assert server.jobs[-1].body["training_file"] == server.jobs[0].body["training_file"]
 
 
 def test_a_file_is_asked_for_once_a_run(fleet: FleetDirectory, server: ForgetfulServer) -> None:

@@ -11,7 +11,7 @@ from reconciler.core.file_marks import (
     marked_by_file,
     marks_of_file,
     told_apart,
-    upload_name,
+    upload_names,
     uploads_of,
 )
 from reconciler.core.job import Marks
@@ -140,11 +140,21 @@ def test_of_jobs_on_one_file_that_no_seed_tells_apart_only_the_oldest_is_ours() 
 
 @pytest.mark.parametrize("echoes", [None, False])
 def test_an_attempt_has_a_file_of_its_own_until_marks_come_back(echoes: bool | None) -> None:
-    assert upload_name(FILE, MARKS, Memory(echoes=echoes)) == NAME
-    assert upload_name(FILE, MARKS, Memory(echoes=True)) == FILE.upload_name
+    assert upload_names(FILE, MARKS, Memory(echoes=echoes)) == (NAME,)
+    assert upload_names(FILE, MARKS, Memory(echoes=True)) == (FILE.upload_name,)
+
+
+def test_a_file_that_was_uploaded_for_an_attempt_is_found_again_by_its_content() -> None:
+    wanted = {("a", R1): {"training_file": f"sha256:{FILE.sha256}"}, ("a", R2): {"training_file": "sha256:0"}}
+    records = {r.job_id: r for r in (record("j1"), record("j2", revision=R2), record("j3", "b"))}
+    told = Memory(echoes=True, records=records, wanted=wanted)
+    assert upload_names(FILE, MARKS, told) == (FILE.upload_name, f"{FLEET}.a.{R1}.1.jsonl")
 
 
 def test_a_validation_file_is_named_by_its_content() -> None:
     both = replace(desired(), training=FILE, validation=replace(FILE, path="v.jsonl"))
-    assert uploads_of(both, MARKS, Memory()) == ((FILE, NAME), (replace(FILE, path="v.jsonl"), f"v-{'f' * 16}.jsonl"))
+    assert uploads_of(both, MARKS, Memory()) == (
+        (FILE, (NAME,)),
+        (replace(FILE, path="v.jsonl"), (f"v-{'f' * 16}.jsonl",)),
+    )
     assert uploads_of(desired(), MARKS, Memory()) == ()
