@@ -35,7 +35,7 @@ class Checkout:
     @property
     def names_live(self) -> frozenset[str]:
         """Names with jobs that were live when a pass on this state directory last looked."""
-        return frozenset(self._journal.live_names())
+        return frozenset(self._journal.records.live_names())
 
     def fleet(self, snapshot: Snapshot) -> Fleet:
         """What its document says, or said while it was valid. Raises SourceError where it never was."""

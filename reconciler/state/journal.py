@@ -10,17 +10,17 @@ Unix seconds; they only ever delay, or are shown; they never prove anything.
 
 import dataclasses
 import os
-import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
 from msgspec.structs import asdict, replace
 
-from reconciler.core.memory import Elsewhere, Intent, Memory, Record
+from reconciler.core.memory import Intent, Memory, Record
 from reconciler.state.backoffs import Cancels, Refusals, lasts
 from reconciler.state.events import Events
 from reconciler.state.fence import Fence
+from reconciler.state.records import Records
 from reconciler.state.rows import Rows, Statement, put
 from reconciler.state.wanted import Manifests, Wanted
 
@@ -41,6 +41,7 @@ class Journal:
         """``now``: Unix seconds."""
         self.fence = fence
         rows = Rows(fence)
+        self.records = Records(rows, fence.identity)
         self.wanted = Wanted(rows)
         self.manifests = Manifests(rows)
         self.refusals = Refusals(rows, now)
@@ -82,7 +83,7 @@ class Journal:
         """The part of it that no clock changes."""
         # Before the records: a create whose answer another run records between the two is seen twice, not missed.
         intents = self._read_intents()
-        records = self._records()
+        records = self.records.by_id()
         last_seen = self.manifests.last_seen()
         echoes = self._echoes()
         files, seeds = _LESS.get(echoes, (False, False))
@@ -98,22 +99,14 @@ class Journal:
             gone=frozenset(name for name, manifest in last_seen.items() if not manifest.path),
             orphans={name: manifest.orphan for name, manifest in last_seen.items()},
             # Only a fleet of which nothing is known may be one that was renamed.
-            neighbours={} if records else self._neighbours(),
-            elsewhere=self._elsewhere(),
+            neighbours={} if records else self.records.neighbours(),
+            elsewhere=self.records.elsewhere(),
         )
 
     @property
     def number(self) -> int:
         """The same as long as nobody has written what a `Memory` holds: events that this run logged do not count."""
         return self.fence.latest_write() - self.events.written
-
-    def live_names(self) -> set[str]:
-        """Names with recorded jobs that were live when last seen."""
-        return self._rows.once(self._read_live_names)
-
-    def _read_live_names(self) -> set[str]:
-        rows = self._rows.read("SELECT DISTINCT name FROM record WHERE identity = :identity AND live")
-        return {row["name"] for row in rows}
 
     def next_try(self) -> float | None:
         """When (Unix time) the next back-off ends; None where none is under way."""
@@ -127,45 +120,6 @@ class Journal:
     def _read_intents(self) -> dict[str, Intent]:
         query = "SELECT name, revision, attempt, seed, filed, token FROM intent WHERE identity = :identity"
         return {row["name"]: Intent(**{**dict(row), "filed": bool(row["filed"])}) for row in self._rows.read(query)}
-
-    def _records(self) -> dict[str, Record]:
-        return self._rows.once(self._read_records)
-
-    def _read_records(self) -> dict[str, Record]:
-        rows = self._rows.read(
-            "SELECT job_id, name, revision, attempt, live, ended_before, stranger FROM record "
-            "WHERE identity = :identity ORDER BY job_id"
-        )
-        # As in `parse_job`: a text that a job has as well is kept once.
-        return {
-            (job_id := sys.intern(row["job_id"])): Record(
-                job_id,
-                sys.intern(row["name"]),
-                sys.intern(row["revision"]),
-                row["attempt"],
-                live=bool(row["live"]),
-                ended_before=bool(row["ended_before"]),
-                stranger=bool(row["stranger"]),
-            )
-            for row in rows
-        }
-
-    def _neighbours(self) -> dict[str, int]:
-        rows = self._rows.read(
-            "SELECT fleet, COUNT(*) AS jobs FROM identity JOIN record ON record.identity = id "
-            "WHERE id != :identity AND base_url = :base_url AND live GROUP BY fleet ORDER BY fleet",
-            base_url=self.fence.identity.base_url,
-        )
-        return {row["fleet"]: row["jobs"] for row in rows}
-
-    def _elsewhere(self) -> tuple[Elsewhere, ...]:
-        rows = self._rows.read(
-            "SELECT base_url, organization, project, name, revision, job_id, live "
-            "FROM identity JOIN record ON record.identity = id "
-            "WHERE id != :identity AND fleet = :fleet AND base_url != 'sandbox' ORDER BY name, job_id",
-            fleet=self.fence.identity.fleet,
-        )
-        return tuple(Elsewhere(**{**dict(row), "live": bool(row["live"])}) for row in rows)
 
     def _echoes(self) -> int | None:
         rows = self._rows.read("SELECT echoes FROM identity WHERE id = :identity")
@@ -194,7 +148,7 @@ class Journal:
 
         ``void`` are live jobs whose recorded cancel did not take.
         """
-        before = self._records()
+        before = self.records.by_id()
         jobs = list(listed)
         changed = [asdict(job) for job in jobs if not _same(before.get(job.job_id), job)]
         self._rows.write(put("record", changed, _AS_SEEN_LAST))
@@ -232,7 +186,7 @@ class Journal:
         ``missing``: job ids that the provider answers with 404. ``intents``: a create with an unknown
         outcome may be dropped too, because no listing of this provider will ever resolve it.
         """
-        recorded = {job.job_id for job in self._records().values() if job.name == name}
+        recorded = {job.job_id for job in self.records.by_id().values() if job.name == name}
         gone = sorted(recorded & missing)
         stuck = sorted(recorded & self.cancels.outstanding().keys() - missing)
         lost = self._read_intents().get(name) if intents else None

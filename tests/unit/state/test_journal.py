@@ -261,7 +261,7 @@ def test_what_another_run_writes_is_read_by_the_next_look(state: Path) -> None:
         assert journal.memory().records == {}
         rival.record_job(record())
         assert journal.memory().records.keys() == {"j1"}
-        assert journal.live_names() == {"a"}
+        assert journal.records.live_names() == {"a"}
 
 
 def test_what_this_run_writes_is_read_by_the_next_look(state: Path) -> None:

@@ -22,7 +22,11 @@ def test_reading_makes_nothing(state: Path) -> None:
     with open_journal(state, HERE, read_only=True) as journal:
         assert (journal.inherited, journal.settled, journal.moved) == (False, False, False)
         assert journal.memory(every_backoff=True) == Memory()
-        assert (journal.manifests.paths(), journal.live_names(), journal.cancels.pending()) == ({}, set(), frozenset())
+        assert (journal.manifests.paths(), journal.records.live_names(), journal.cancels.pending()) == (
+            {},
+            set(),
+            frozenset(),
+        )
         assert (journal.next_try(), journal.events.logged()) == (None, {})
     assert not state.exists()
     opened(state).close()

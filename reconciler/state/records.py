@@ -1,0 +1,68 @@
+"""The jobs that are recorded: those of this identity, and how many others the same file remembers.
+
+`journal` reads them here, and writes the table itself, since each write of it goes with others in one transaction.
+"""
+
+import sys
+
+from reconciler.core.memory import Elsewhere, Record
+from reconciler.state.rows import Rows
+from reconciler.state.schema import Identity
+
+
+class Records:
+    """Every job that was recorded for an identity, as it was last seen."""
+
+    def __init__(self, rows: Rows, identity: Identity) -> None:
+        self._rows = rows
+        self._identity = identity
+
+    def live_names(self) -> set[str]:
+        """Names with recorded jobs that were live when last seen."""
+        return self._rows.once(self._read_live_names)
+
+    def _read_live_names(self) -> set[str]:
+        rows = self._rows.read("SELECT DISTINCT name FROM record WHERE identity = :identity AND live")
+        return {row["name"] for row in rows}
+
+    def by_id(self) -> dict[str, Record]:
+        """This identity's; whoever gets them leaves them as they are."""
+        return self._rows.once(self._read)
+
+    def _read(self) -> dict[str, Record]:
+        rows = self._rows.read(
+            "SELECT job_id, name, revision, attempt, live, ended_before, stranger FROM record "
+            "WHERE identity = :identity ORDER BY job_id"
+        )
+        # As in `parse_job`: a text that a job has as well is kept once.
+        return {
+            (job_id := sys.intern(row["job_id"])): Record(
+                job_id,
+                sys.intern(row["name"]),
+                sys.intern(row["revision"]),
+                row["attempt"],
+                live=bool(row["live"]),
+                ended_before=bool(row["ended_before"]),
+                stranger=bool(row["stranger"]),
+            )
+            for row in rows
+        }
+
+    def neighbours(self) -> dict[str, int]:
+        """How many live jobs other fleets had at the same base URL, by fleet."""
+        rows = self._rows.read(
+            "SELECT fleet, COUNT(*) AS jobs FROM identity JOIN record ON record.identity = id "
+            "WHERE id != :identity AND base_url = :base_url AND live GROUP BY fleet ORDER BY fleet",
+            base_url=self._identity.base_url,
+        )
+        return {row["fleet"]: row["jobs"] for row in rows}
+
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """This fleet's at other accounts."""
+        rows = self._rows.read(
+            "SELECT base_url, organization, project, name, revision, job_id, live "
+            "FROM identity JOIN record ON record.identity = id "
+            "WHERE id != :identity AND fleet = :fleet AND base_url != 'sandbox' ORDER BY name, job_id",
+            fleet=self._identity.fleet,
+        )
+        return tuple(Elsewhere(**{**dict(row), "live": bool(row["live"])}) for row in rows)
