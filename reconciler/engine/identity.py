@@ -7,7 +7,7 @@ as possible: each file once a run, and none where our marks come back.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from reconciler.core.file_marks import Sent, marked_by_file, marks_of_file, told_apart
+from reconciler.core.file_marks import Sent, marked_by_file, marks_of_file
 from reconciler.core.job import Job, is_id
 from reconciler.core.recognition import learned
 from reconciler.errors import NotSent, ProviderError, RateLimited
@@ -103,4 +103,4 @@ class MarkedProvider:
             return tuple(jobs)
         names.learn(job for job in jobs if job.marks is None)
         names.seeds |= any(job.seed for job in jobs)
-        return told_apart([marked_by_file(job, names.of(job), sent, seeds=names.seeds) for job in jobs])
+        return tuple(marked_by_file(job, names.of(job), sent, seeds=names.seeds) for job in jobs)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.core.desired import Fleet
-from reconciler.core.file_marks import Sent
+from reconciler.core.file_marks import Sent, told_apart
 from reconciler.core.gates import Permission
 from reconciler.core.job import Job
 from reconciler.core.looks import Looks
@@ -179,13 +179,14 @@ class Looking:
         return frozenset(job.id for job in world.jobs if job.live and job.id in watch.ended).union(lookups(world))
 
     def _looked_up(self, world: World, job_ids: AbstractSet[str], snapshot: Snapshot) -> World:
-        """With these jobs, read one by one."""
+        """With these jobs, read one by one; and jobs on one file told apart, where all of them are in sight."""
         if not job_ids:
-            return world
+            apart = told_apart(world.jobs)
+            return world if apart == world.jobs else replace(world, jobs=apart)
         looked = look_up(self.marking(snapshot).provider, job_ids)
         jobs = {job.id: job for job in (*world.jobs, *looked.found)}
         missing = looked.missing - jobs.keys()
-        return replace(world, jobs=tuple(jobs.values()), missing=missing, unseen=looked.unseen)
+        return replace(world, jobs=told_apart(tuple(jobs.values())), missing=missing, unseen=looked.unseen)
 
 
 def _with_resolved(world: World, resolved: Mapping[str, str | None]) -> World:
