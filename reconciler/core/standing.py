@@ -249,7 +249,7 @@ def _keep(case: Case, named: NamedJob) -> Keep | Adopt:
         return kept(case, Reason.SUCCEEDED, f"{message}{_differing(case, named)}", named)
     if named.job.id not in case.world.memory.records:
         # Neither named, marked nor recorded: its seed said so (`recognition`).
-        trace = "marks" if named.ours else "seed"
+        trace = "training file" if named.job.by_file else "marks" if named.ours else "seed"
         how = "named by policy.adopt" if named.adopted else f"recognised by its {trace}"
         message = f"{escaped(named.job.status)} already, {how}; no second one is made{_differing(case, named)}"
         return Adopt(case.name, Reason.ADOPTED, message, named.job.id, named.revision, named.attempt)

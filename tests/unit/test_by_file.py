@@ -64,8 +64,11 @@ def test_three_runners_without_state_make_each_job_once(
     for name in ("a", "b"):
         fleet.job(name)
     server.read = show
+    told: list[str] = []
     for _ in range(3):
         assert runner().exit_code == 0
+    apply_once(fleet, server.base_url, announce=lambda d: told.extend(c.message for c in d.plan.changes))
+    assert told == ["running already, recognised by its training file; no second one is made"] * 2
     assert statuses(server) == ["running", "running"]
     revision = read_directory(fleet.root).desired["a"].revision
     assert f"fleet-1.a.{revision}.1.jsonl" in server.files.values()
