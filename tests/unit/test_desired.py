@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from reconciler.core import models, spec
 from reconciler.core.desired import Adoption, Expect, Fleet, Limits, Policy, desire, policy_of
-from reconciler.core.documents import Entry, ProviderName
+from reconciler.core.documents import Entry, ProviderName, TrainingFile
 from reconciler.core.fields import (
     OnCancelled,
     OnChange,
@@ -152,6 +152,20 @@ def test_the_body_is_what_the_manifest_sets_and_nothing_else() -> None:
     assert desired.body == {**MODEL, "seed": 7, "metadata": {"a": "b"}}
     assert desired.extra_body == {"x": 1}
     assert (desired.path, desired.line) == ("a.yaml", 1)
+
+
+def test_local_files_are_known_by_their_bytes_and_their_paths_are_not_sent() -> None:
+    training, validation = TrainingFile("t.jsonl", "1" * 64, 1), TrainingFile("v.jsonl", "2" * 64, 2)
+    spec = {"model": "m", "training_file": "t.jsonl", "validation_file": "v.jsonl"}
+    desired = only(Entry("a", spec, "a.yaml", 3, training, validation))
+    assert desired.body == {"model": "m"}
+    assert desired.local_files == (desired.training, desired.validation) == (training, validation)
+    assert (desired.name, desired.line) == ("a", 3)
+    assert only(entry(MODEL)).local_files == ()
+
+
+def test_a_job_without_a_body_of_its_own_adds_none() -> None:
+    assert only(entry(MODEL)).extra_body == {}
 
 
 @pytest.mark.parametrize(

@@ -103,9 +103,12 @@ def test_marks_have_these_names_at_the_provider_for_good() -> None:
     [
         {"reconciler_fleet": None},
         {"reconciler_fleet": "Not A Label"},
+        {"reconciler_fleet": 1},
+        {"reconciler_job": 1},
         {"reconciler_job": "../x"},
         {"reconciler_job": "-a"},
         {"reconciler_revision": "0123"},
+        {"reconciler_revision": 1234567890123456},
         {"reconciler_revision": "0123456789ABCDEF"},
         {"reconciler_attempt": "0"},
         {"reconciler_attempt": "01"},
@@ -116,6 +119,11 @@ def test_marks_have_these_names_at_the_provider_for_good() -> None:
 )
 def test_marks_that_this_program_never_writes_are_none(change: dict[str, object]) -> None:
     assert marks_of({**MARKS.as_metadata(), **change}) is None
+
+
+@pytest.mark.parametrize("metadata", [None, "", "reconciler_fleet", [], ["reconciler_fleet"], 7, {}])
+def test_what_is_no_metadata_holds_no_marks(metadata: object) -> None:
+    assert marks_of(metadata) is None
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", 1, {}, {"id": ""}, {"id": 0}, {"id": -7}, {"id": 7.0}, {"id": True}])

@@ -64,8 +64,17 @@ def test_a_job_that_does_not_matter_changes_and_everything_is_as_it_was() -> Non
         known = OLD.after_incremental(changed, 100.0, SETTLE, matters)
         assert (known.version == OLD.version) is same
         assert known.jobs["j5"].live
+    live = OLD.after_incremental(changed, 100.0, SETTLE)
+    assert live.after_incremental(by_id(jobs(5)), 100.0, SETTLE, lambda job: job.live).version != live.version
     assert OLD.after_complete(LISTED[1:], 100.0, SETTLE, lambda job: job.id == "j5").version != OLD.version
     assert OLD.after_complete(LISTED[1:], 100.0, SETTLE, lambda job: job.id == "j4").version == OLD.version
+
+
+def test_a_job_that_is_shown_as_it_is_known_is_kept_once() -> None:
+    again, changed = OLD.shared(jobs(5)), OLD.shared(jobs(5, status="running"))
+    assert again[0] is OLD.jobs["j5"]
+    assert changed == jobs(5, status="running")
+    assert OLD.shared(jobs(7, 6)) == jobs(7, 6)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +83,9 @@ def test_a_job_that_does_not_matter_changes_and_everything_is_as_it_was() -> Non
         pytest.param(LISTED, True, id="the newest first"),
         pytest.param(LISTED[::-1], False, id="the oldest first"),
         pytest.param(jobs(5, 3, 4, 2, 1), False, id="one out of order"),
+        pytest.param(jobs(5, 4, 4), True, id="the last at one moment"),
         pytest.param(jobs(5, 5, 5), False, id="all at one moment"),
+        pytest.param(jobs(5), False, id="only one"),
         pytest.param(jobs(5, 4, 0), False, id="one without a time"),
         pytest.param((), False, id="none"),
     ],
@@ -106,6 +117,7 @@ def test_everything_is_looked_at_anew_after_so_many_passes_or_seconds() -> None:
         assert not known.is_old(100.0)
         known = known.passed()
     assert known.is_old(100.0)
+    assert not known.anew(100.0).is_old(100.0)
     assert Looks().is_old(0.0)
 
 

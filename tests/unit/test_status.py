@@ -143,7 +143,8 @@ def test_a_job_shows_its_own_refusal_and_another_only_whose_it_was() -> None:
 def test_a_job_keeps_its_own_refusal_beside_that_of_another() -> None:
     own = Refusal("b", R1, "bad suffix", 3600)
     both = memory(refused="x", rejected={"b": Rejection(R1, "bad suffix")}, refusals={"a": LIMIT, "": LIMIT, "b": own})
-    assert told(report(world([], [desired("b")], remembers=both)))["b"][0][2] == NEVER
+    held_back = report(world([], [desired("b")], remembers=both))
+    assert (told(held_back)["b"][0][2], held_back["b"].refusal) == (NEVER, LIMIT)
     later = memory(rejected={"b": Rejection(R1, "bad suffix")}, refusals={"b": own})
     (status,) = report(world([], [desired("b")], remembers=later)).values()
     assert (status.conditions[0].message, status.refusal) == ("the provider rejected this job: bad suffix", own)
@@ -161,6 +162,12 @@ def test_a_refusal_is_told_until_the_next_try_although_its_back_off_is_over() ->
     assert [s.conditions[0].reason for s in unrecorded.values()] == ["CreateRefused", "NotCreated"]
     again = report(world([], wants, remembers=memory()), now=None, previous=first)
     assert {s.conditions[0].reason for s in again.values()} == {"NotCreated"}, "a create was answered"
+
+
+def test_a_refusal_of_before_is_not_told_again_where_another_reason_was_recorded() -> None:
+    paused = report(world([], [desired(state=State.SUSPENDED)]))
+    read = report(world([], [desired()], remembers=refused()), now=None, previous=paused)["a"]
+    assert (read.conditions[0].reason, read.refusal) == (Reason.NOT_CREATED, None)
 
 
 def test_a_cancel_that_has_not_taken_is_not_done() -> None:
@@ -351,10 +358,11 @@ MADE, ENDED = "1970-01-01T00:01:40Z", "1970-01-01T00:10:00Z"
         (world([], [desired()]), (NOW, NOW), (None, None)),
         (world([job()], [desired(state=State.SUSPENDED)]), (NOW, MADE), (None, MADE)),
         (world([job()], [desired(state=State.CANCELLED)]), (NOW, MADE), (None, MADE)),
+        (world([job()], [], broken=frozenset("a")), (NOW, MADE, NOW), (None, MADE, None)),
     ],
 )
 def test_a_condition_that_nobody_recorded_is_as_old_as_its_job_says(
-    w: World, written: tuple[str, str], read: tuple[str | None, str | None]
+    w: World, written: tuple[str, ...], read: tuple[str | None, ...]
 ) -> None:
     """Found in the field: its time was that of whoever looked, and moved with each look."""
     assert tuple(times(report(w)["a"]).values()) == written
