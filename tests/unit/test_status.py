@@ -137,7 +137,8 @@ def test_a_job_shows_its_own_refusal_and_another_only_whose_it_was() -> None:
         assert [facts for facts in told(found)[name] if facts[0] != "Succeeded"] == [
             (kind, "CreateRefused", words) for kind in ("Synced", "Blocked")
         ]
-    assert [(s.refusal.name, s.refusal.next_at) for s in found.values() if s.refusal] == [("a", 760), ("a", 760)]
+    assert found["a"].refusal == replace(LIMIT, next_at=760)
+    assert found["b"].refusal == replace(LIMIT, next_at=760, revision="")
 
 
 def test_a_job_keeps_its_own_refusal_beside_that_of_another() -> None:
@@ -160,6 +161,8 @@ def test_a_refusal_is_told_until_the_next_try_although_its_back_off_is_over() ->
     assert after == first
     unrecorded = report(world([], wants, remembers=refused()), now=None)
     assert [s.conditions[0].reason for s in unrecorded.values()] == ["CreateRefused", "NotCreated"]
+    creates = report(world([], wants, remembers=refused()), previous=first)
+    assert {s.conditions[0].reason for s in creates.values()} == {"NotCreated"}, "this run sends them"
     again = report(world([], wants, remembers=memory()), now=None, previous=first)
     assert {s.conditions[0].reason for s in again.values()} == {"NotCreated"}, "a create was answered"
 
@@ -179,6 +182,7 @@ def test_a_cancel_that_has_not_taken_is_not_done() -> None:
     seen = report(waits)
     assert report(due, now=None, previous=seen) == seen, "the same before and after its back-off is over"
     assert "has not taken" not in report(due)["a"].conditions[0].message, "this run sends it again"
+    assert "has not taken" not in report(due, now=None)["a"].conditions[0].message, "nobody recorded that"
     left = world([job()], wants, remembers=memory(cancels={"j1": OwnCancel("CancelRequested", left=True)}))
     assert conditions(left)["Synced"] == ("False", "CancelRequested")
     done = world([job()], wants, remembers=memory(cancels={"j1": OwnCancel("CancelRequested", confirmed=True)}))
@@ -331,13 +335,21 @@ def test_a_desired_name_without_a_line_is_done() -> None:
     }
 
 
+def test_a_report_of_some_names_is_theirs_in_the_report_of_all() -> None:
+    w = world([job(name="b"), job("j2", name="gone", status="succeeded")], [desired("a"), desired("b")])
+    some = statuses(w, plan(w), now=NOW, previous={}, details=Details(), names={"b", "gone"})
+    assert some == {name: status for name, status in report(w).items() if name != "a"}
+    assert list(some) == ["b", "gone"]
+
+
 def test_the_time_moves_only_when_the_status_does() -> None:
     running = world([job()], [desired()])
     first = report(running)
     again = report(running, now=LATER, previous=first)
     assert again == first
-    done = report(world([job(status="succeeded")], [desired()]), now=LATER, previous=first)["a"]
-    assert times(done) == {"Synced": MADE, "Succeeded": LATER}
+    for finished_at in (None, 600):
+        ended = world([job(status="succeeded", finished_at=finished_at)], [desired()])
+        assert times(report(ended, now=LATER, previous=first)["a"]) == {"Synced": MADE, "Succeeded": LATER}
 
 
 def times(status: Status) -> dict[str, str | None]:
@@ -379,6 +391,8 @@ def test_who_only_reads_keeps_what_was_recorded_and_makes_no_time_up() -> None:
     )
     gone = report(world([job(status="cancelled")], [desired()]), now=None, previous=running)["a"]
     assert times(gone) == {"Synced": NOW, "Succeeded": None}
+    known = report(world([job(status="cancelled", finished_at=600)], [desired()]), now=None, previous=running)["a"]
+    assert times(known) == {"Synced": NOW, "Succeeded": ENDED}
 
 
 @pytest.mark.parametrize(
