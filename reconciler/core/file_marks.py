@@ -136,4 +136,6 @@ def told_apart(jobs: Sequence[Job]) -> tuple[Job, ...]:
     oldest: dict[str, Job] = {}
     for job in sorted((j for j in jobs if j.by_file and not j.seed), key=lambda j: j.age_key):
         oldest.setdefault(job.file_name, job)
+    if not oldest:
+        return tuple(jobs)
     return tuple(replace(j, marks=None) if oldest.get(j.file_name, j) is not j and not j.seed else j for j in jobs)
