@@ -10,6 +10,7 @@ from reconciler.core.models import FineTuningJobDocument
 from tests.fakes.specs import (
     MODEL,
     complaints,
+    document,
 )
 
 HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
@@ -106,6 +107,11 @@ SEVENS = 7 * 10**59  # 60 digits
             "must be a mapping of fields, not retries:1: a space is missing after the colon of retries",
         ),
         *(({**MODEL, field: 1}, field, sentence) for field, sentence in A_FIELD_TOO_MANY.items()),
+        (
+            {**MODEL, "hyperparameters": {"n_epochs": 3}, "method": {"type": "dpo"}},
+            "",
+            "hyperparameters is the old form of method.supervised.hyperparameters: write one of them",
+        ),
         ({**MODEL, "suffix": ""}, "suffix", "must have at least 1 character"),
         ({**MODEL, "suffix": "x" * 65}, "suffix", "must have at most 64 characters, and has 65"),
         ({**MODEL, "metadata": {"k": None}}, "metadata.k", "must be text, not null"),
@@ -122,6 +128,21 @@ SEVENS = 7 * 10**59  # 60 digits
 )
 def test_what_is_said_of_a_field(spec: dict[str, Any], field: str, sentence: str) -> None:
     assert (f"spec.{field}".removesuffix("."), sentence) in complaints(spec)
+
+
+@pytest.mark.parametrize(
+    ("field", "meant"),
+    [
+        ("modle", ("spec", "model")),
+        ("labels", ("metadata", "labels")),
+        ("retries", ("spec", "policy", "retries")),
+        ("zzzzzz", ()),
+    ],
+)
+def test_the_field_that_was_meant_is_named_by_its_keys(field: str, meant: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError) as raised:
+        document({**MODEL, field: 1})
+    assert [(one.keys, one.meant) for one in problems_of(raised.value)] == [(("spec", field), meant)]
 
 
 def test_every_error_is_reported_at_once() -> None:

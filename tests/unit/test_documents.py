@@ -22,12 +22,12 @@ def test_a_cancel_limit_is_read_as_it_stands(limit: int | str) -> None:
     assert fleet({"provider": "openai", "limits": {"max_cancels": limit}}).limits == Limits(max_cancels=limit)
 
 
-@pytest.mark.parametrize("limit", [-1, 1.5, True, "30", "101%", "x%", "", "1000%", [], None])
+@pytest.mark.parametrize("limit", [-1, 1.5, True, "30", "101%", "x%", "", "1000%", "30%\n", [], None])
 def test_a_cancel_limit_is_a_count_or_a_share(limit: object) -> None:
     if limit is None:
         assert fleet({"provider": "openai", "limits": {"max_cancels": limit}}).limits == Limits()
         return
-    with pytest.raises(ValidationError, match="a number from 0, or a share"):
+    with pytest.raises(ValidationError, match=r"error, must be a number from 0, or a share such as 30% \["):
         fleet({"provider": "openai", "limits": {"max_cancels": limit}})
 
 
@@ -38,7 +38,7 @@ def test_the_providers_that_are_known(provider: str) -> None:
 
 def test_upload_names_hold_the_stem_and_the_digest() -> None:
     assert (
-        TrainingFile("d/train set.jsonl", "0123456789abcdef" * 4, 1).upload_name == "train_set-0123456789abcdef.jsonl"
+        TrainingFile("d/Train set.jsonl", "0123456789abcdef" * 4, 1).upload_name == "Train_set-0123456789abcdef.jsonl"
     )
     assert len(TrainingFile(f"{'x' * 300}.jsonl", "0" * 64, 1).upload_name) == 64 + 1 + 16 + 6
 

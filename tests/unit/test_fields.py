@@ -33,8 +33,9 @@ def test_no_field_of_the_api_goes_into_extra_body(field: str) -> None:
 def test_a_field_without_a_fate_cannot_be_declared() -> None:
     class Forgotten(JobSpec):
         priority: int | None = None
+        queue: str | None = None
 
-    with pytest.raises(TypeError, match="Forgotten and FATES differ: priority"):
+    with pytest.raises(TypeError, match="Forgotten and FATES differ: priority, queue$"):
         check_fates(Forgotten)
 
 
