@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from reconciler.core.evidence import Evidence
 from reconciler.core.snapshot import Problem, Snapshot
 from tests.fakes.builders import desired, fleet
@@ -34,6 +36,7 @@ def test_files_are_at_rest_when_two_readings_a_stability_apart_found_the_same() 
     evidence = after((5, reading("a")))
     assert not evidence.steady(5.9, 1)
     assert evidence.steady(6, 1)
+    assert after((5, reading("a")), (5.5, reading("a"))).steady(6, 1)
     assert not after((5, reading("a")), (6, reading("a", fingerprint="y"))).steady(6.5, 1)
 
 
@@ -53,6 +56,31 @@ def test_a_broken_reading_begins_the_proof_anew() -> None:
     assert evidence.gone_for(67, 10) == frozenset()
     assert evidence.gone_for(68, 10) == {"a"}
     assert after((0, reading("a")), (1, reading(with_fleet=False)), (2, reading())).gone_for(11, 10) == frozenset()
+
+
+def test_a_name_that_a_broken_reading_does_not_show_is_gone_from_the_next_whole_one() -> None:
+    evidence = after((0, reading("a", "b")), (50, reading("b", broken=True)), (55, reading("b")))
+    assert evidence.gone_for(64, 10) == frozenset()
+    assert evidence.gone_for(65, 10) == {"a"}
+
+
+@pytest.mark.parametrize("before", [Evidence().after(reading(broken=True), 5), Evidence().recorded()])
+def test_what_was_read_by_others_since_a_broken_reading_or_a_record_was_not_gone_all_the_time(before: Evidence) -> None:
+    evidence = before.after(reading(), 10, names_read=["a"]).after(reading(), 20, names_read=["a"])
+    assert evidence.gone_for(29, 10) == frozenset()
+    assert evidence.gone_for(30, 10) == {"a"}
+
+
+def test_what_was_read_by_others_before_a_record_of_another_name_is_read_once() -> None:
+    begin = Evidence().after(reading("b"), 0, names_read=["a", "b"]).recorded()
+    evidence = begin.after(reading(), 10, names_read=["b"]).after(reading(), 20, names_read=["b"])
+    assert evidence.gone_for(20, 10) == {"a", "b"}
+
+
+def test_the_same_reading_once_more_proves_something_only_while_a_name_is_gone() -> None:
+    assert after((0, reading("a"))).stands(reading("a"))
+    assert not after((0, reading("a"))).stands(reading("a", fingerprint="y"))
+    assert not after((0, reading("a")), (5, reading())).stands(reading())
 
 
 def test_a_name_that_came_back_is_not_gone() -> None:

@@ -1,8 +1,10 @@
 """What a run has seen of its provider so far, and when another look tells it more. One settle window is 30 seconds."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.core.change import Action
 from reconciler.core.job import Job
@@ -39,6 +41,24 @@ def test_a_run_that_has_seen_nothing_says_so() -> None:
     assert NEW.seen_first is None
     assert NEW.cold == "", "why it would have to wait is for its caller to say"
     assert not any((NEW.lost, NEW.in_vain, NEW.doubted, NEW.void, NEW.ended, NEW.put_off))
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        {"cold": "why"},
+        {"lost": {"a": LostCreate("t1", 140)}},
+        {"doubted": {("j1", 1): 140.0}},
+        {"void": frozenset({"j1"})},
+        {"created_at": 0.0},
+        {"put_off": {A: PutOff(1, 100, 160, "why")}, "looked_at": 159.0},
+    ],
+    ids=lambda waits: next(iter(waits)),
+)
+def test_a_run_that_waits_for_a_look_or_a_moment_is_not_idle(waits: Mapping[str, Any]) -> None:
+    assert NEW.idle
+    assert not replace(NEW, **waits).idle
+    assert replace(NEW, put_off={A: PutOff(1, 100, 160, "why")}, looked_at=160.0).idle
 
 
 @pytest.mark.parametrize("first", [[job("j1"), job("j2", status="failed")], []], ids=["two jobs", "no job"])
