@@ -9,8 +9,13 @@ from reconciler.core.complaints import problems_of
 from reconciler.core.models import FineTuningJobDocument
 from tests.fakes.specs import (
     MODEL,
+    MULTI,
+    SCORE,
+    STRING,
     complaints,
     document,
+    fleet,
+    reinforcement,
 )
 
 HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
@@ -92,6 +97,9 @@ A_FIELD_TOO_MANY = {
     "kind": "unknown field; it belongs at the top of the document",
 }
 SEVENS = 7 * 10**59  # 60 digits
+A_NAME = "a name is lower-case letters, digits and -, at most 63 characters"
+A_MAP, NO_SPACE = "must be a mapping of fields", ": a space is missing after the colon of"
+NO_ID = "must be text without control characters"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +120,21 @@ SEVENS = 7 * 10**59  # 60 digits
             "",
             "hyperparameters is the old form of method.supervised.hyperparameters: write one of them",
         ),
+        ({**MODEL, "policy": "Retries:1"}, "policy", f"{A_MAP}, not Retries:1{NO_SPACE} Retries"),
+        ({**MODEL, "model_from": {"job": "b", "checkpoint": 5}}, "model_from.checkpoint", "must be 'last'"),
+        ({**MODEL, "model_from": {"job": "b", "checkpoint": ""}}, "model_from.checkpoint", "must be 'last'"),
+        ({**MODEL, "policy": {"adopt": {"job_id": "a\nb"}}}, "policy.adopt.job_id", f"{NO_ID}, not a\\x0ab"),
+        ({**MODEL, "metadata": {"api_key": 7}}, "metadata.api_key", "must be text: put it in quotes"),
+        (
+            reinforcement({**SCORE, "range": ["0", 1]}),
+            "method.reinforcement.grader.range.0",
+            "must be a number, not 0: remove the quotes",
+        ),
+        (
+            reinforcement({**MULTI, "graders": {"a": {**STRING, "nmae": "x"}}}),
+            "method.reinforcement.grader.graders.a.nmae",
+            "unknown field; did you mean name?",
+        ),
         ({**MODEL, "suffix": ""}, "suffix", "must have at least 1 character"),
         ({**MODEL, "suffix": "x" * 65}, "suffix", "must have at most 64 characters, and has 65"),
         ({**MODEL, "metadata": {"k": None}}, "metadata.k", "must be text, not null"),
@@ -119,10 +142,15 @@ SEVENS = 7 * 10**59  # 60 digits
         ({**MODEL, "metadata": {7: "v"}}, "metadata.7", "must be text, not 7: put it in quotes"),
         ({**MODEL, "model": SEVENS}, "model", f"must be text, not {SEVENS}: put it in quotes"),
         ({**MODEL, "model": SEVENS * 10}, "model", f"must be text, not 7{'0' * 58}…: put it in quotes"),
-        (
-            {**MODEL, "model_from": {"job": "Not A Label"}},
-            "model_from.job",
-            "a name is lower-case letters, digits and -, at most 63 characters, not Not A Label; did you mean not-a-label?",
+        *(
+            ({**MODEL, "model_from": {"job": job}}, "model_from.job", f"{A_NAME}, not {shown}")
+            for job, shown in [
+                ("Not A Label", "Not A Label; did you mean not-a-label?"),
+                ("A", "A; did you mean a?"),
+                ("A" * 63, f"{'A' * 59}…; did you mean {'a' * 63}?"),
+                ("A" * 64, f"{'A' * 59}…"),
+                ("___", "___"),
+            ]
         ),
     ],
 )
@@ -137,12 +165,33 @@ def test_what_is_said_of_a_field(spec: dict[str, Any], field: str, sentence: str
         ("labels", ("metadata", "labels")),
         ("retries", ("spec", "policy", "retries")),
         ("zzzzzz", ()),
+        ("{{model}}", ()),
     ],
 )
 def test_the_field_that_was_meant_is_named_by_its_keys(field: str, meant: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError) as raised:
         document({**MODEL, field: 1})
     assert [(one.keys, one.meant) for one in problems_of(raised.value)] == [(("spec", field), meant)]
+
+
+def test_a_field_is_missing_unless_another_was_meant_for_it() -> None:
+    assert [path for path, _ in complaints({"model": "m", "sede": 1})] == ["spec.training_file", "spec.sede"]
+    assert [path for path, _ in complaints({"model": "m", "training_fiel": "x"})] == ["spec.training_fiel"]
+
+
+@pytest.mark.parametrize(("document", "found"), [([], "a list"), ("x", "x")])
+def test_a_document_is_a_mapping(document: object, found: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        FineTuningJobDocument.model_validate(document)
+    assert [(one.keys, one.message) for one in problems_of(raised.value)] == [((), f"{A_MAP}, not {found}")]
+
+
+def test_a_switch_in_quotes_is_no_switch() -> None:
+    for text in ("true", "false"):
+        with pytest.raises(ValidationError) as raised:
+            fleet({"provider": "openai", "prune": text})
+        message = f"must be true or false, not {text}: remove the quotes"
+        assert [one.message for one in problems_of(raised.value)] == [message]
 
 
 def test_every_error_is_reported_at_once() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
-from reconciler.core.change import Action, Cancel
+from reconciler.core.change import Action, Cancel, Wait
 from reconciler.core.desired import Expect
 from reconciler.core.fields import State
 from reconciler.core.gates import Gated, Permission, Verdict, approval_key, expectation, gate
@@ -60,6 +60,7 @@ def test_a_name_that_is_gone_only_now_is_not_removed_yet_and_stops_no_other() ->
     gated = gate(plan(w), w, Permission(gone=frozenset({"a"})))
     assert [c.name for c in gated.plan.writes] == ["a"]
     assert [(v.gate, v.count) for v in gated.refusals] == [("removal_evidence", 1)]
+    assert [c.gate for c in gated.plan.changes if isinstance(c, Wait)] == ["removal_evidence"]
 
 
 def test_what_a_gate_refuses_becomes_a_wait_that_names_it() -> None:

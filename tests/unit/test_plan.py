@@ -204,6 +204,7 @@ def test_a_job_that_stands_is_kept_although_its_spec_is_not_sent_to_this_server(
 @pytest.mark.parametrize(("w", "expected"), [pytest.param(w, e, id=i) for i, w, e in TABLE])
 def test_each_branch(w: World, expected: list[Line]) -> None:
     assert lines(w) == expected
+    assert {change.name for change in plan(w).changes} <= w.cases.keys()
 
 
 @pytest.mark.parametrize(("w", "reason"), [pytest.param(w, r, id=i) for i, w, r in PAIRS])
