@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import struct
 
 import pytest
@@ -48,6 +49,7 @@ def test_every_double_agrees(bits: int) -> None:
         (9.999999999999997e22, "9.999999999999997e+22"),
         (0.000001, "0.000001"),
         (1e-7, "1e-7"),
+        (1.5e300, "1.5e+300"),
         (333333333.33333329, "333333333.3333333"),
         (-0.0000033333333333333333, "-0.0000033333333333333333"),
         (3.0, "3"),
@@ -75,10 +77,25 @@ def deep(levels: int) -> object:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [float("nan"), float("inf"), 2**53, -(2**53), "\ud800", {"\ud800": 1}, {1: 2}, {1, 2}, b"x", deep(100_000)],
+    ("value", "why"),
+    [
+        (float("nan"), "a number that is not finite"),
+        (float("inf"), "a number that is not finite"),
+        (2**53, "an integer beyond 2^53 - 1"),
+        (-(2**53), "an integer beyond 2^53 - 1"),
+        ("\ud800", "a text that is not valid Unicode"),
+        ({"\ud800": 1}, "a text that is not valid Unicode"),
+        ({1: 2}, "a key that is not text"),
+        ({1, 2}, "a set has no JSON form"),
+        (b"x", "a bytes has no JSON form"),
+        (deep(100_000), "nested too deeply"),
+    ],
     ids=["nan", "inf", "big", "small", "surrogate", "surrogate key", "number key", "set", "bytes", "deep"],
 )
-def test_what_has_no_form_is_a_value_error(value: object) -> None:
-    with pytest.raises(ValueError, match=r"."):
+def test_what_has_no_form_is_a_value_error(value: object, why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
         canonical(value)
+
+
+def test_the_largest_integers_are_written_digit_by_digit() -> None:
+    assert canonical([2**53 - 1, 1 - 2**53]) == b"[9007199254740991,-9007199254740991]"

@@ -426,6 +426,7 @@ def test_a_gate_only_ever_takes_away(w: World) -> None:
     for was, now in zip(before.changes, after.plan.changes, strict=True):
         if isinstance(was, Cancel) and was.follows:
             assert now in {was, kept_meanwhile(was)}
+            assert now.name == was.name
         else:
             assert was == now or now.reason is Reason.BLOCKED
         assert was == now or was.action in {Action.CREATE, Action.CANCEL}

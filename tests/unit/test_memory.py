@@ -1,0 +1,32 @@
+"""What is remembered of a refused create, and what its name says of it."""
+
+from msgspec.structs import replace
+
+from reconciler.core.memory import Refusal
+from reconciler.core.reason import Reason
+from tests.fakes.builders import R1, R2, memory
+
+OWN = Refusal("a", R1, "bad suffix", 700)
+LIMIT = Refusal("a", R1, "daily limit", 700, of_all=True)
+LAST = Refusal("b", R1, "daily limit", 760, of_all=True)
+
+
+def test_a_refusal_says_whether_it_was_of_one_job_or_of_all() -> None:
+    assert (OWN.reason, OWN.words) == (Reason.CREATE_REJECTED, "the provider rejected this job: bad suffix")
+    assert (LIMIT.reason, LIMIT.words) == (Reason.CREATE_REFUSED, "the provider takes no new jobs: daily limit")
+
+
+def test_the_refusal_of_another_spec_is_not_its_own() -> None:
+    remembered = memory(refusals={"a": OWN})
+    assert remembered.own_refusal("a", R1) == OWN
+    assert remembered.own_refusal("a", R2) is None
+    assert remembered.own_refusal("b", R1) is None
+
+
+def test_the_last_refusal_is_its_own_else_that_of_every_create() -> None:
+    assert memory().last_refusal("a", R1) is None
+    assert memory(refusals={"a": OWN}).last_refusal("a", R1) == OWN
+    assert memory(refusals={"": LAST}).last_refusal("a", R1) == LAST
+    assert memory(refusals={"a": OWN, "": LAST}).last_refusal("a", R1) == OWN
+    assert memory(refusals={"a": LIMIT}).last_refusal("a", R1) == LIMIT
+    assert memory(refusals={"a": LIMIT, "": LAST}).last_refusal("a", R1) == replace(LIMIT, next_at=760)
