@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
+from reconciler.core.fields import BODY_FIELDS
 from reconciler.core.models import FineTuningJobDocument, FleetDocument
 from reconciler.render.schema import manifest_schema
 
@@ -129,6 +130,25 @@ def is_valid(document: dict[str, Any]) -> bool:
 
 def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(manifest_schema())
+
+
+def test_editors_are_told_of_the_bounds_that_validation_has() -> None:
+    told = manifest_schema()["$defs"]
+    spec, hyper = told["JobSpec"]["properties"], told["Hyperparameters"]["properties"]
+    limit = told["_LimitsSpec"]["properties"]["max_cancels"]["anyOf"]
+    assert spec["metadata"]["anyOf"][0] == {
+        "type": "object",
+        "maxProperties": 10,
+        "propertyNames": {"minLength": 1, "maxLength": 64, "not": {"pattern": "^reconciler_"}},
+        "additionalProperties": {"type": "string", "maxLength": 512},
+    }
+    assert spec["extra_body"]["anyOf"][0]["propertyNames"] == {"not": {"enum": list(BODY_FIELDS)}}
+    assert spec["seed"]["anyOf"][0] == {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+    assert limit[0] == {"type": "integer", "minimum": 0}
+    assert (limit[1]["type"], limit[1]["pattern"][0], limit[1]["pattern"][-2:]) == ("string", "^", "%$")
+    assert hyper["n_epochs"]["anyOf"][:2] == [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 50}]
+    assert hyper["n_epochs"]["description"] == "auto, or a whole number from 1 to 50"
+    assert hyper["learning_rate_multiplier"]["anyOf"][1] == {"type": "number", "exclusiveMinimum": 0}
 
 
 @pytest.mark.parametrize("document", VALID)
