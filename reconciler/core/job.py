@@ -229,10 +229,6 @@ def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
     )
 
 
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if value and _is_object(value) else {}
-
-
 def parse_event(answer: object) -> Event:
     """An event from the API's JSON. Raises ValueError as `parse_job` does."""
     fields = object_of(answer, "event")

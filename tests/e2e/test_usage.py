@@ -190,7 +190,7 @@ HONOURED = {
     "checkpoints": NAMED,
     "run": (READS - {"--root"}) | {"--settle", "--lock-timeout", "--verbose"}
     | {"--interval", "--stability", "--poll", "--listen", "--first-run"},
-    "sandbox": frozenset({"--port", "--host", "--speed", "--sandbox-dir"}),
+    "sandbox": frozenset({"--port", "--host", "--speed", "--sandbox-dir", "--mode"}),
 }  # fmt: skip
 # Accepted everywhere, so that they may stand before the name of whatever command.
 EVERYWHERE = SPOKEN | {"--yes", "--help"}
