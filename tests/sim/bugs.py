@@ -429,12 +429,12 @@ BUGS: Mapping[str, Bug] = {
     "keep-newest for duplicates": _bug("S1b", reconciler=KeepNewest, first=120),
     "terminal taken for missing": _bug("S2", provider=NoTerminalJobs, journal=ForgetfulJournal),
     "unknown status taken for terminal": _bug("S1", "S2", provider=WordsItKnows),
-    "retired a job it never wanted": _bug("S1c", journal=WantedEverything, first=555),
+    "retired a job it never wanted": _bug("S1c", journal=WantedEverything, first=180),
     "restored a job that a human cancelled": _bug("S2", journal=EveryCancelIsOurs),
     "healed a duplicate without looking at the keeper": _bug("S2b", reconciler=NoLookAtTheKeeper),
     "cancelled before the replacement existed": _bug("S2b", reconciler=CancelFirst),
     "took a copy of a state directory for the original": _bug(
-        "S1", "S1b", journal=SealedByAnybody, fence=NoFence, first=1900
+        "S1", "S1b", journal=SealedByAnybody, fence=NoFence, first=2600
     ),
     "a corrupt journal read as an empty one": _bug("S7", verify=empty_where_corrupt, first=20),
     "no second read before a write": _bug("S4", "S9", reconciler=WithoutASecondRead),
