@@ -284,12 +284,15 @@ class Checkout:
         return self.versions[-1].wish
 
     def read_as(self, begun: int, snapshot: Snapshot) -> int:
-        """Which version a reading is of that began at version ``begun``; the last where it is of none."""
+        """Which version a reading is of that began at version ``begun``; the last where it is of none.
+
+        What a damaged directory shows fits no version: it is the one that the reading began at.
+        """
         revisions = {name: desired.revision for name, desired in snapshot.desired.items()}
         told = (snapshot.contents, revisions)
         met = ((n, self.versions[n]) for n in range(begun, len(self.versions)))
         fits = (n for n, v in met if not v.damage and (_contents(v.wish), v.wish.revisions()) == told)
-        return max(fits, default=self.version)
+        return max(fits, default=begun if self.versions[begun].damage else self.version)
 
     def set(self, wish: Wish) -> None:
         """A save that is whole at once."""
