@@ -1,9 +1,14 @@
 """What the tests of commands share."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from reconciler.sandbox import EmbeddedSandbox
+from tests.fakes.faulty import Proxy
+from tests.fakes.fleets import FleetDirectory
 from tests.fakes.shell import Shell
 
 
@@ -14,3 +19,19 @@ def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         if name.startswith(("OPENAI_", "RECONCILER_")):
             monkeypatch.delenv(name)
     return Shell(capsys)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> FleetDirectory:
+    """A fleet directory; it says itself what stands in it."""
+    return FleetDirectory(tmp_path / "fleet")
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Iterator[Proxy]:
+    """A served sandbox that the environment names, behind a proxy that can fail."""
+    del shell  # it cleans the environment first
+    with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
+        monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+        yield proxy

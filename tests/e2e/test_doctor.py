@@ -1,28 +1,8 @@
 """`doctor`: it reads only, and says what a server of whatever ways can do."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from reconciler.sandbox import EmbeddedSandbox
 from tests.fakes.faulty import Proxy, Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory, make_job
 from tests.fakes.shell import Shell
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> FleetDirectory:
-    return FleetDirectory(tmp_path / "fleet")
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Iterator[Proxy]:
-    del shell  # it cleans the environment first
-    with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
-        monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-        yield proxy
 
 
 def test_it_reads_only_and_names_what_identity_rests_on(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:

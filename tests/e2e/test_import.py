@@ -2,13 +2,10 @@
 
 import re
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
-from reconciler.sandbox import EmbeddedSandbox
 from tests.fakes.faulty import Proxy
 from tests.fakes.fleets import FleetDirectory, jobs_at, make_job
 from tests.fakes.shell import Ran, Shell
@@ -19,20 +16,6 @@ THEIRS = {
     "reconciler_revision": "0" * 16,
     "reconciler_attempt": "1",
 }
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> FleetDirectory:
-    return FleetDirectory(tmp_path / "fleet")
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Iterator[Proxy]:
-    del shell  # it cleans the environment first
-    with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
-        monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-        yield proxy
 
 
 def plan(shell: Shell, fleet: FleetDirectory) -> Ran:
