@@ -73,6 +73,8 @@ def _identity(facts: Facts) -> tuple[str, str]:
     memory = facts.memory
     if memory.echoes:
         return "marks", "every promise holds here, also without the state directory"
+    if memory.files:
+        return "file", "jobs are known by their training file's name, and by their seed where it comes back"
     if memory.seeds:
         return "seed", "jobs are known by their seed: they are kept and never cancelled; keep the state directory"
     if memory.echoes is False:

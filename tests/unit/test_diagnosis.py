@@ -57,6 +57,8 @@ def test_a_finding_is_what_was_seen(facts: dict[str, Any], capability: str, can:
     ("remembers", "identity", "advised"),
     [
         (memory(echoes=True), "marks", False),
+        (memory(echoes=False, files=True, seeds=True), "file", False),
+        (memory(echoes=False, files=True), "file", False),
         (memory(echoes=False, seeds=True), "seed", True),
         (memory(echoes=False), "id", True),
         (memory(), "", False),
