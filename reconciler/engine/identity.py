@@ -75,7 +75,6 @@ class MarkedProvider:
         self.cancel_job = provider.cancel_job
         self.list_events = provider.list_events
         self.list_checkpoints = provider.list_checkpoints
-        self.find_file = provider.find_file
         self.find_files = provider.find_files
         self.file_name = provider.file_name
         self.file_names = provider.file_names

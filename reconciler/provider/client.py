@@ -47,8 +47,7 @@ class OpenAIClient:
         # The operations on files are those of `Files`.
         files = Files(self._sender, self._listings, clock)
         self.ask_for_files = files.ask
-        self.find_file = files.find
-        self.find_files = files.find_all
+        self.find_files = files.find
         self.file_name = files.name
         self.file_names = files.names
         self.upload_file = files.upload

@@ -42,11 +42,7 @@ class Files:
         self._clock = clock
         self._last_words: set[str] = set()  # about files, of which this server never says more
 
-    def find(self, name: str, size: int) -> str | None:
-        """A usable training file of this name and size: the name holds a digest of its content."""
-        return self.find_all({(name, size)}).get((name, size))
-
-    def find_all(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+    def find(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         """The usable ones among training files of these names and sizes in bytes, in one walk.
 
         What a listing that does not exist, or cannot be walked to its end, does not show counts as absent: a second

@@ -74,10 +74,6 @@ class Provider(Protocol):
         """The highest step first."""
         ...
 
-    def find_file(self, name: str, size: int) -> str | None:
-        """The id of a training file of this name and size in bytes, where the account has one."""
-        ...
-
     def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         """The ids of those training files (name, size in bytes) that the account has, in one look."""
         ...

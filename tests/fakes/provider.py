@@ -71,9 +71,6 @@ class MemoryProvider:
         self._called("checkpoints", job_id)
         return ()
 
-    def find_file(self, name: str, size: int) -> str | None:
-        return "file-1"
-
     def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         return dict.fromkeys(wanted, "file-1")
 

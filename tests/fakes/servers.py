@@ -106,7 +106,7 @@ def every_request(name: ProviderName, path: str, **account: Any) -> tuple[list[A
         wire.client.retrieve_job("ftjob-1")
         wire.client.cancel_job("ftjob-1")
         wire.client.upload_file("n.jsonl", b"{}")
-        wire.client.find_file("n.jsonl", 2)
+        wire.client.find_files({("n.jsonl", 2)})
         asked = wire.server.requests
     forms = [request for request in asked if request.headers.get("content-type", "").startswith("multipart/")]
     return [

@@ -292,9 +292,6 @@ class SimProvider:
 
     # ── files ──
 
-    def find_file(self, name: str, size: int) -> str | None:
-        return self.find_files({(name, size)}).get((name, size))
-
     def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         fault = self._process.effect("find file", 0.05)
         self._read_fault("find file", fault)

@@ -152,7 +152,7 @@ def test_whatever_a_server_answers_ends_in_a_value_or_in_our_own_error(
         "cancel": lambda: client.cancel_job("j"),
         "events": lambda: client.list_events("j"),
         "checkpoints": lambda: client.list_checkpoints("j"),
-        "find": lambda: client.find_file("n", 1),
+        "find": lambda: client.find_files({("n", 1)}),
         "upload": lambda: client.upload_file("n", b"{}"),
         "wait": lambda: client.wait_for_file("f"),
     }

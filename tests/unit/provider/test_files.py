@@ -6,6 +6,8 @@ from reconciler.errors import OutcomeUnknown, Refused, Unreadable
 from tests.fakes.faulty import Reply, reply
 from tests.fakes.servers import HTML, Wire, caught, script
 
+WANTED = ("n.jsonl", 3)
+
 
 def file(
     file_id: str, name: str = "n.jsonl", size: object = 3, purpose: object = "fine-tune", status: object = "processed"
@@ -40,14 +42,14 @@ def file(
 )
 def test_a_file_is_found_by_name_size_and_purpose(there: list[dict[str, object]], found: str | None) -> None:
     with Wire(lambda _: reply({"data": there, "has_more": False})) as wire:
-        assert wire.client.find_file("n.jsonl", 3) == found
+        assert wire.client.find_files({WANTED}) == ({} if found is None else {WANTED: found})
         assert "purpose=fine-tune" in wire.server.requests[0].path
 
 
 @pytest.mark.parametrize("name", ["n.jsonl", "other.jsonl"])
 def test_a_listing_of_files_without_pages_stops_no_upload(name: str) -> None:
     with Wire(lambda _: reply({"data": [file("file-1"), file("file-2", name="m.jsonl")]})) as wire:
-        assert wire.client.find_file(name, 3) == ("file-1" if name == "n.jsonl" else None)
+        assert wire.client.find_files({(name, 3)}) == ({WANTED: "file-1"} if name == "n.jsonl" else {})
         assert all(request.method == "GET" for request in wire.server.requests)
 
 
@@ -64,20 +66,20 @@ def test_several_files_are_found_in_one_walk() -> None:
 @pytest.mark.parametrize("answer", [HTML, reply({"files": []}), reply({}, 500)], ids=["html", "no page", "500"])
 def test_a_listing_of_files_that_is_none_is_told(answer: Reply) -> None:
     with Wire(lambda _: answer) as wire, pytest.raises(Unreadable):
-        wire.client.find_file("n.jsonl", 3)
+        wire.client.find_files({WANTED})
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 422, 501])
 def test_a_server_that_lists_no_files_has_none(status: int) -> None:
     with Wire(lambda _: reply({"detail": "Not Found"}, status)) as wire:
-        assert wire.client.find_file("n.jsonl", 3) is None
+        assert wire.client.find_files({WANTED}) == {}
         assert len(wire.server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_files_that_may_not_be_listed_are_no_absent_files(status: int) -> None:
     with Wire(lambda _: reply({}, status)) as wire, pytest.raises(Refused):
-        wire.client.find_file("n.jsonl", 3)
+        wire.client.find_files({WANTED})
 
 
 @pytest.mark.parametrize(
@@ -198,8 +200,8 @@ def test_a_file_whose_id_cannot_be_used_is_no_file(told: dict[str, object]) -> N
 @pytest.mark.parametrize("file_id", ["\ud800", "\x00", "x" * 100_000])
 def test_a_files_id_is_checked_like_any_other(file_id: str) -> None:
     with Wire(lambda _: reply({"data": [{"id": file_id}], "has_more": False})) as wire:
-        outcome = caught(lambda: wire.client.find_file("n", 1))
-        assert outcome is None or isinstance(outcome, Unreadable)
+        outcome = caught(lambda: wire.client.find_files({("n", 1)}))
+        assert outcome == {} or isinstance(outcome, Unreadable)
     with Wire(lambda _: reply({"id": file_id})) as wire:
         outcome = caught(lambda: wire.client.upload_file("n", b"{}"))
         assert isinstance(outcome, OutcomeUnknown)

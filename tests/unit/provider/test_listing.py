@@ -97,7 +97,7 @@ def test_a_listing_without_data_is_told_from_an_empty_one(told: object) -> None:
     with Wire(lambda _: reply(told)) as wire:
         assert wire.client.list_events("j") == ()
         assert wire.client.list_checkpoints("j") == ()
-        assert wire.client.find_file("n", 1) is None
+        assert wire.client.find_files({("n", 1)}) == {}
 
 
 def test_an_empty_page_that_says_more_is_asked_for_once_more() -> None:

@@ -42,7 +42,7 @@ def test_what_the_operator_adds_goes_with_every_request_and_their_body_with_the_
         wire.client.retrieve_job("ftjob-1")
         wire.client.cancel_job("ftjob-1")
         wire.client.upload_file("n", b"{}")
-        wire.client.find_file("n", 1)
+        wire.client.find_files({("n", 1)})
         requests = wire.server.requests
     assert [(request.headers["x-a"], request.headers["x-token"]) for request in requests] == [("b", "two words")] * 5
     assert [request.path.partition("?")[2] for request in requests] == [
