@@ -131,11 +131,19 @@ def _is_that_create(job: Job, marks: Marks, sent: Sent, *, seeds: bool) -> bool:
     return not job.seed and not seeds and recorded
 
 
-def told_apart(jobs: Sequence[Job]) -> tuple[Job, ...]:
-    """Of jobs on one file that no seed tells apart, only the oldest carries its marks: it was uploaded for that one."""
+def told_apart(jobs: Sequence[Job], memory: Memory) -> tuple[Job, ...]:
+    """Of jobs on one file that no seed tells apart, only the oldest carries its marks: it was uploaded for that one.
+
+    And those that the journal holds: a rival run may have found the same file and made a job on it, too.
+    """
     oldest: dict[str, Job] = {}
     for job in sorted((j for j in jobs if j.by_file and not j.seed), key=lambda j: j.age_key):
         oldest.setdefault(job.file_name, job)
     if not oldest:
         return tuple(jobs)
-    return tuple(replace(j, marks=None) if oldest.get(j.file_name, j) is not j and not j.seed else j for j in jobs)
+    known = memory.records
+
+    def is_told(job: Job) -> bool:
+        return bool(job.seed) or job.id in known or oldest.get(job.file_name, job) is job
+
+    return tuple(job if is_told(job) else replace(job, marks=None) for job in jobs)

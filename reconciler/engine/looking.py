@@ -181,12 +181,13 @@ class Looking:
     def _looked_up(self, world: World, job_ids: AbstractSet[str], snapshot: Snapshot) -> World:
         """With these jobs, read one by one; and jobs on one file told apart, where all of them are in sight."""
         if not job_ids:
-            apart = told_apart(world.jobs)
+            apart = told_apart(world.jobs, world.memory)
             return world if apart == world.jobs else replace(world, jobs=apart)
         looked = look_up(self.marking(snapshot).provider, job_ids)
         jobs = {job.id: job for job in (*world.jobs, *looked.found)}
         missing = looked.missing - jobs.keys()
-        return replace(world, jobs=told_apart(tuple(jobs.values())), missing=missing, unseen=looked.unseen)
+        apart = told_apart(tuple(jobs.values()), world.memory)
+        return replace(world, jobs=apart, missing=missing, unseen=looked.unseen)
 
 
 def _with_resolved(world: World, resolved: Mapping[str, str | None]) -> World:

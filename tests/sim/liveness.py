@@ -215,6 +215,13 @@ def _once_orphan(it: _Name, job: SimJob) -> bool:
     return told or (job.marks is not None and job.marks.orphan)
 
 
+def _cannot_be_told(it: _Name, job: SimJob) -> bool:
+    """Whether only a journal could tell it from a person's job on our file, and none holds it: its answer was lost."""
+    server, sites = it.world.server, it.world.sites
+    shown = server.echoes or server.returns_seeds or any(job.id in site.state.records() for site in sites)
+    return not shown and any(j.marks == job.marks and j.committed < job.committed for j in it.jobs())
+
+
 def _may_live(it: _Name, job: SimJob) -> Iterator[str]:
     current = job in it.current()
     if current and not it.status_of(it.current(), "succeeded"):
@@ -223,6 +230,7 @@ def _may_live(it: _Name, job: SimJob) -> Iterator[str]:
     left |= it.job is None and "Orphaned" in it.told and _once_orphan(it, job)
     # Without marks it is never cancelled from here, and the status says so.
     left |= not it.world.server.identifies and bool({"Orphaned", "NoIdentity"} & it.told)
+    left |= _cannot_be_told(it, job)
     # Another directory's job, or one that a state directory wanted which is not here any more.
     left |= bool({"Ahead", "Overtaken"} & it.told) and (
         len(it.world.sites) > 1 or it.world.sites[0].state.generation > 0

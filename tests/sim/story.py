@@ -12,6 +12,7 @@ from functools import partial
 from reconciler.core.body import derived_seed
 from reconciler.core.file_marks import file_name
 from reconciler.core.job import Marks
+from reconciler.core.looks import SECONDS_BETWEEN
 from reconciler.engine.apply import Patience
 from reconciler.engine.daemon import Pace
 from tests.sim.chance import Chance, by_kind
@@ -168,6 +169,9 @@ class _Story:
             engine.run(engine.now + 1.2 * self.pace.interval)
             if len(world.server.posts) == sent:
                 break
+        if any(job.gone_at is not None for job in world.server.jobs.values()):
+            # That a job which had ended is no longer there shows with the next complete look.
+            engine.run(engine.now + SECONDS_BETWEEN + self.pace.interval)
         world.found += [("L1", f"by daemons alone: {text}") for text in l1_converges(world)]
         world.watch_quiet("a daemon's interval", lambda: engine.run(engine.now + 1.2 * self.pace.interval))
         for site in self.watched:

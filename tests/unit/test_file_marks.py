@@ -135,7 +135,18 @@ def test_where_no_seed_comes_back_a_job_that_is_remembered_as_another_is_not_tha
 def test_of_jobs_on_one_file_that_no_seed_tells_apart_only_the_oldest_is_ours() -> None:
     older, younger = (job(f"j{n}", created=n, file_name=NAME) for n in (1, 2))
     other, seeded = job("j3", created=3, file_name=f"{FLEET}.b.{R1}.1.jsonl"), job("j4", seed=SEED, file_name=NAME)
-    assert told_apart([younger, other, older, seeded]) == (replace(younger, marks=None), other, older, seeded)
+    assert told_apart([younger, other, older, seeded], NOTHING.memory) == (
+        replace(younger, marks=None),
+        other,
+        older,
+        seeded,
+    )
+
+
+def test_of_jobs_on_one_file_that_no_seed_tells_apart_a_recorded_one_is_ours_too() -> None:
+    older, ours, stranger = (job(f"j{n}", created=n, file_name=NAME) for n in (1, 2, 3))
+    recorded = memory(records=[record("j2", attempt=2)])
+    assert told_apart([older, ours, stranger], recorded) == (older, ours, replace(stranger, marks=None))
 
 
 @pytest.mark.parametrize("echoes", [None, False])
