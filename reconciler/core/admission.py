@@ -15,7 +15,7 @@ from reconciler.core.file_marks import marks_of_file
 from reconciler.core.job import Job
 from reconciler.core.lines import makes_room, may_retire
 from reconciler.core.memory import EVERY_CREATE, rejected_words
-from reconciler.core.reason import EndedBy, Reason
+from reconciler.core.reason import NOT_SENT, EndedBy, Reason
 from reconciler.core.standing import Decision
 from reconciler.core.world import Case, World
 from reconciler.errors import escaped
@@ -105,7 +105,7 @@ def _row_14_refused(slot: Slot) -> Wait | None:
 
 def _row_14_objection(slot: Slot) -> Wait | None:
     objection = slot.case.world.objections.get(slot.case.name)
-    return _wait(slot, Reason.CREATE_REJECTED, f"not sent: {objection}") if objection else None
+    return _wait(slot, Reason.CREATE_REJECTED, f"{NOT_SENT}{objection}") if objection else None
 
 
 def _row_14_no_identity(slot: Slot) -> Wait | None:

@@ -7,6 +7,9 @@ columns. Nobody else sorts reasons into kinds: a new reason is a new row here.
 from enum import Enum, StrEnum
 from typing import Self
 
+# How the message of a create begins that is never sent as it is, whoever tries: its server would train something else.
+NOT_SENT = "not sent: "
+
 
 class EndedBy(Enum):
     """What must happen before a name that stands at this reason goes on."""

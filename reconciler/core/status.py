@@ -178,6 +178,8 @@ def _still_said(case: Case, change: Change, before: Mapping[str, object]) -> _Sa
 def _refusal(case: Case, said: Sequence[_Said]) -> Refusal | None:
     """The refusal that a status tells, with the next try of this name."""
     memory, reasons = case.world.memory, {reason for reason, _ in said}
+    if Reason.CREATE_REJECTED in reasons and case.objected:
+        return None  # an earlier no of the provider's is not why it waits: nothing is sent, however often it is tried
     key = (case.name, case.revision or "")
     own, last = memory.own_refusal(*key), memory.refusals.get("")
     if Reason.CREATE_REFUSED in reasons and last is not None:

@@ -124,6 +124,11 @@ class Case(Struct, frozen=True, dict=True):
         return tuple(n for n in self.jobs if n.revision == self.revision)
 
     @property
+    def objected(self) -> bool:
+        """Whether its spec is not sent to this server."""
+        return self.name in self.world.objections
+
+    @property
     def others(self) -> tuple[NamedJob, ...]:
         """Live jobs of other revisions."""
         return tuple(n for n in self.live if n.revision != self.revision)

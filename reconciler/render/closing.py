@@ -108,9 +108,13 @@ def _next(result: Result, after: Review, typed: Typed) -> Iterator[str]:
 def _advice(result: Result, typed: Typed) -> list[str]:
     """A command to copy is the end of its line."""
     after = result.last.after
-    reasons = {c.reason for c in after.gated.plan.changes}
+    objections = after.seen.world.objections
+    rejected = {c.name for c in after.gated.plan.changes if c.reason is Reason.CREATE_REJECTED}
+    objected = sorted(rejected & objections.keys())
+    reasons = {c.reason for c in after.gated.plan.changes if c.name not in objected}
     table = (
         (any(o.unknown for o in result.outcomes), "run apply again: it looks for the lost create first."),
+        (bool(objected), f"do what is said of {', '.join(objected)}: this server is not sent that spec as it is."),
         (Reason.CREATE_REJECTED in reasons, "mend what the provider rejects, or run apply again to try once more."),
         (Reason.CREATE_REFUSED in reasons, "run apply again once the provider takes new jobs."),
         (bool(result.failure or after.gated.plan.writes or after.gated.plan.put_off), "run apply again."),

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from reconciler.core.desired import Desired, Policy
 from reconciler.core.job import Event
-from reconciler.core.reason import Reason
+from reconciler.core.reason import NOT_SENT, Reason
 from reconciler.core.status import Progress, Status
 from reconciler.errors import printable
 from reconciler.render.records import event_data, time_words
@@ -228,6 +228,7 @@ _NEXT: Mapping[str, str] = {
     Reason.SUPERSEDED: "The next apply or pass cancels the job of the earlier spec.",
     Reason.AHEAD: "It is left alone; a person can approve its end: `{plan}` says how.",
 }
+_OBJECTED = "Nothing, until a person does what Blocked says: this spec is not sent to this server as it is."
 _PENDING: Mapping[str, str] = {Reason.CANCEL_REQUESTED: _CANCELS, Reason.CANCELLED: _CREATES}
 
 
@@ -236,6 +237,8 @@ def next_words(shown: Description) -> str:
     status = shown.status
     conditions = {c.type: c for c in status.conditions}
     synced = conditions["Synced"]
+    if synced.reason == Reason.CREATE_REJECTED and synced.message.startswith(NOT_SENT):
+        return _OBJECTED
     if synced.reason in {Reason.CREATE_REFUSED, Reason.CREATE_REJECTED}:
         refusal = status.refusal
         if refusal is not None and shown.now < refusal.next_at:

@@ -136,3 +136,11 @@ def test_each_thing_to_do_next_is_a_line_that_ends_in_a_command_to_copy() -> Non
 
 def test_a_run_that_could_not_go_on_says_why() -> None:
     assert closing(DONE, failure="HTTP 500") == ["Stopped: HTTP 500", "Next: run apply again."]
+
+
+def test_a_spec_that_is_not_sent_is_not_tried_again_by_another_apply() -> None:
+    after = world([], [desired()], objections={"a": "it drops method: use its pass-through"})
+    assert closing(after) == [
+        "Not done: a: not sent: it drops method: use its pass-through",
+        "Next: do what is said of a: this server is not sent that spec as it is.",
+    ]

@@ -258,3 +258,15 @@ def test_what_an_error_is_about_stands_behind_its_sentence() -> None:
     error = JobError("invalid_training_file", "Line 3 is no JSON.", "training_file")
     text = as_text(described(world([job(status="failed", error=error)], [desired()])), width=120)
     assert "Error:        invalid_training_file: Line 3 is no JSON. (training_file)\n" in text
+
+
+def test_a_spec_that_is_not_sent_is_tried_by_nobody_whatever_was_refused_before() -> None:
+    w = replace(
+        world([], [desired()], remembers=memory(refusals={"a": OWN}, echoes=True)), objections={"a": "it drops method"}
+    )
+    shown = described(w)
+    assert next_words(shown) == (
+        "Nothing, until a person does what Blocked says: this spec is not sent to this server as it is."
+    )
+    assert "Last refusal" not in as_text(shown, width=80)
+    assert "not sent: it drops method" in as_text(shown, width=80)
