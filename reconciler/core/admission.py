@@ -94,7 +94,7 @@ def _row_13_upstream(slot: Slot) -> Wait | None:
 def _row_14_refused(slot: Slot) -> Wait | None:
     memory = slot.case.world.memory
     if memory.refused:
-        return _wait(slot, Reason.CREATE_REFUSED, memory.held_back(*slot.create.key))
+        return _wait(slot, *memory.held_back(*slot.create.key))
     rejection = memory.rejected.get(slot.case.name)
     if rejection is not None and rejection.revision == slot.create.revision:
         return _wait(slot, Reason.CREATE_REJECTED, rejected_words(rejection.message))

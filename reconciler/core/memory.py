@@ -162,19 +162,21 @@ class Memory(Struct, frozen=True):
         return refusal if refusal is not None and refusal.revision == revision else None
 
     def last_refusal(self, name: str, revision: str) -> Refusal | None:
-        """Its own, else that of every create; where every create was refused, the next try is that of all of them."""
+        """Its own, else that of every create; the next try comes when neither of the two back-offs holds it."""
         own, last = self.own_refusal(name, revision), self.refusals.get("")
-        if own is None or last is None or not own.of_all:
+        if own is None or last is None:
             return own or last
-        return replace(own, next_at=last.next_at)
+        return replace(own, next_at=max(own.next_at, last.next_at))
 
-    def held_back(self, name: str, revision: str) -> str:
+    def held_back(self, name: str, revision: str) -> tuple[Reason, str]:
         """What a create says while the provider takes none: its own refusal, or whose it was, never another's words."""
         own, last = self.own_refusal(name, revision), self.refusals.get("")
-        if own is not None and own.of_all:
-            return own.words
+        if own is not None:
+            return own.reason, own.words
+        if last is not None and last.name == name:  # an earlier spec of this job
+            return last.reason, last.words
         whose = f" (last refused: {last.name})" if last is not None and last.name else ""
-        return f"the provider takes no new jobs at the moment{whose}"
+        return Reason.CREATE_REFUSED, f"the provider takes no new jobs at the moment{whose}"
 
     def wanted_here(self, name: str, revision: str) -> bool:
         """Whether this directory once asked for it; in a run without memory, only what this run has read itself."""

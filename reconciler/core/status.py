@@ -169,7 +169,7 @@ def _still_said(case: Case, change: Change, before: Mapping[str, object]) -> _Sa
             return own.reason, own.words
         # The provider took none; this one was held back with the others.
         if "" in memory.refusals and recorded.get("reason") == Reason.CREATE_REFUSED:
-            return Reason.CREATE_REFUSED, memory.held_back(*change.key)
+            return memory.held_back(*change.key)
     if isinstance(change, Cancel) and recorded.get("message") == not_taken(change.message):
         return change.reason, not_taken(change.message)
     return _said(change)
@@ -181,10 +181,9 @@ def _refusal(case: Case, said: Sequence[_Said]) -> Refusal | None:
     if Reason.CREATE_REJECTED in reasons and case.objected:
         return None  # an earlier no of the provider's is not why it waits: nothing is sent, however often it is tried
     key = (case.name, case.revision or "")
-    own, last = memory.own_refusal(*key), memory.refusals.get("")
-    if Reason.CREATE_REFUSED in reasons and last is not None:
-        return memory.last_refusal(*key) if own is not None and own.of_all else last
-    return own if reasons & {Reason.CREATE_REFUSED, Reason.CREATE_REJECTED} else None
+    own = memory.own_refusal(*key)
+    tells = Reason.CREATE_REFUSED in reasons if own is None else own.reason in reasons
+    return memory.last_refusal(*key) if tells else None
 
 
 def _synced(changes: Sequence[Change], said: Sequence[_Said]) -> _Facts:

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from reconciler.clock import Clock
 from reconciler.core.change import Adopt, Plan
 from reconciler.core.ending import By, end_of
-from reconciler.core.gates import Gated
+from reconciler.core.gates import Gated, gate
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.memory import Memory
+from reconciler.core.plan import plan
 from reconciler.core.reason import Reason, Trouble
 from reconciler.core.repeats import Repeats
 from reconciler.core.status import Details, Status, statuses
@@ -66,6 +67,7 @@ def write_statuses(  # noqa: PLR0913 - what a status is made of
     ``names``: those of these names alone, where no other can differ.
     """
     unread = [job for job in ended if job.id not in read.checkpoints]
+    after = _with_every_backoff(after, ports.journal.memory(every_backoff=True))
     report = statuses(
         after.seen.world,
         after.gated.plan,
@@ -76,6 +78,27 @@ def write_statuses(  # noqa: PLR0913 - what a status is made of
     )
     ports.status_files.write(report, all_of_them=names is None)
     return report
+
+
+def _with_every_backoff(after: Decided, memory: Memory) -> Decided:
+    """What it comes to for who did not write: `apply` tries once what an earlier run was refused, and they wait."""
+    world = after.seen.world
+    waiting = {job_id for job_id, own in memory.cancels.items() if own.waiting}
+    remembered = replace(
+        world.memory,
+        rejected={**memory.rejected, **world.memory.rejected},
+        refused=world.memory.refused or memory.refused,
+        cancels={
+            job_id: replace(own, waiting=own.waiting or job_id in waiting)
+            for job_id, own in world.memory.cancels.items()
+        },
+    )
+    if remembered == world.memory:
+        return after
+    world = replace(world, memory=remembered)
+    wanted = plan(world)
+    gated = gate(wanted, world, after.permission)
+    return replace(after, seen=replace(after.seen, world=world), plan=wanted, gated=gated)
 
 
 def _checkpoints(provider: Provider, ended: Iterable[Job], log: Log) -> dict[str, tuple[Checkpoint, ...]]:
@@ -120,11 +143,11 @@ def log_refusals(gated: Gated, before: Repeats, now: float, log: Log) -> Repeats
     """What gates refuse, for the next pass to know: a line for what is new or lasts, and one for what is over."""
     verdicts = {verdict.gate: verdict for verdict in gated.refusals}
     refusals = before.met({gate: f"{v.count} of {v.limit}: {v.message}" for gate, v in verdicts.items()}, now)
-    for gate in refusals.said:
-        v = verdicts[gate]
-        log.warning("pass.blocked", gate=gate, limit=v.limit, count=v.count, why=v.message, **refusals.facts(gate))
-    for gate in refusals.over:
-        log.info("pass.unblocked", gate=gate, **refusals.facts(gate))
+    for name in refusals.said:
+        v = verdicts[name]
+        log.warning("pass.blocked", gate=name, limit=v.limit, count=v.count, why=v.message, **refusals.facts(name))
+    for name in refusals.over:
+        log.info("pass.unblocked", gate=name, **refusals.facts(name))
     return refusals
 
 

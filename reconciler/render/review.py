@@ -202,7 +202,7 @@ class Review(Struct, frozen=True, dict=True):
         last = memory.last_refusal(*change.key)
         if last is None:
             return None
-        return last, last.words if memory.own_refusal(*change.key) else memory.held_back(*change.key)
+        return last, memory.held_back(*change.key)[1]
 
     def uploads(self, change: Create) -> tuple[TrainingFile, ...]:
         """The local files of its job that the provider does not have yet, or may not have."""

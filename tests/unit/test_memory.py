@@ -23,10 +23,22 @@ def test_the_refusal_of_another_spec_is_not_its_own() -> None:
     assert remembered.own_refusal("b", R1) is None
 
 
-def test_the_last_refusal_is_its_own_else_that_of_every_create() -> None:
+def test_the_last_refusal_is_its_own_else_that_of_every_create_and_the_later_of_their_next_tries() -> None:
     assert memory().last_refusal("a", R1) is None
     assert memory(refusals={"a": OWN}).last_refusal("a", R1) == OWN
     assert memory(refusals={"": LAST}).last_refusal("a", R1) == LAST
-    assert memory(refusals={"a": OWN, "": LAST}).last_refusal("a", R1) == OWN
+    assert memory(refusals={"a": OWN, "": LAST}).last_refusal("a", R1) == replace(OWN, next_at=760)
+    later = replace(OWN, next_at=900)
+    assert memory(refusals={"a": later, "": LAST}).last_refusal("a", R1) == later
     assert memory(refusals={"a": LIMIT}).last_refusal("a", R1) == LIMIT
     assert memory(refusals={"a": LIMIT, "": LAST}).last_refusal("a", R1) == replace(LIMIT, next_at=760)
+
+
+def test_a_create_that_is_held_back_says_its_own_refusal_else_whose_it_was() -> None:
+    taken = "the provider takes no new jobs"
+    assert memory(refusals={"a": OWN, "": LAST}).held_back("a", R1) == (OWN.reason, OWN.words)
+    assert memory(refusals={"a": LIMIT, "": LAST}).held_back("a", R1) == (LIMIT.reason, LIMIT.words)
+    for_all = Reason.CREATE_REFUSED
+    assert memory(refusals={"": LAST}).held_back("a", R1) == (for_all, f"{taken} at the moment (last refused: b)")
+    assert memory(refusals={"a": OWN, "": LAST}).held_back("b", R2) == (for_all, LAST.words), "of an earlier spec"
+    assert memory().held_back("a", R1) == (for_all, f"{taken} at the moment")

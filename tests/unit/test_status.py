@@ -145,7 +145,12 @@ def test_a_job_keeps_its_own_refusal_beside_that_of_another() -> None:
     own = Refusal("b", R1, "bad suffix", 3600)
     both = memory(refused="x", rejected={"b": Rejection(R1, "bad suffix")}, refusals={"a": LIMIT, "": LIMIT, "b": own})
     held_back = report(world([], [desired("b")], remembers=both))
-    assert (told(held_back)["b"][0][2], held_back["b"].refusal) == (NEVER, LIMIT)
+    assert (told(held_back)["b"][0][2], held_back["b"].refusal) == (own.words, own)
+    longer = replace(LIMIT, next_at=7200)
+    held_longer = replace(both, rejected={}, refusals={**both.refusals, "": longer})
+    held_back = report(world([], [desired("b")], remembers=held_longer))
+    assert held_back["b"].conditions[0].reason == "CreateRejected", "its own back-off is over, that of all is not"
+    assert held_back["b"].refusal == replace(own, next_at=7200)
     later = memory(rejected={"b": Rejection(R1, "bad suffix")}, refusals={"b": own})
     (status,) = report(world([], [desired("b")], remembers=later)).values()
     assert (status.conditions[0].message, status.refusal) == ("the provider rejected this job: bad suffix", own)
