@@ -22,7 +22,7 @@ CODE = sorted(ROOT.glob("reconciler/**/*.py"))
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 # What begins with a room of the house, or a module beside them.
 NAME = re.compile(
-    r"(?<![\w./])(?:core|source|provider|state|engine|render|cli|sandbox|settings|errors|log|clock)(?:\.\w+)+"
+    r"(?<![\w./])(?:core|dataset|source|provider|state|engine|render|cli|sandbox|settings|errors|log|clock)(?:\.\w+)+"
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 

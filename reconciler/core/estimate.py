@@ -1,0 +1,56 @@
+"""What a job will cost, as far as it can be said before it is sent.
+
+Pure values. `dataset.cost` makes them, `gates` adds them up, `render` shows them. What is not known is None, and never
+0: a price of 0 is that of a server of which the operator said so.
+"""
+
+from collections.abc import Iterable
+from math import fsum
+
+from msgspec import Struct
+
+
+class Estimate(Struct, frozen=True):
+    """Of one job, in US dollars.
+
+    ``tokens`` are those of one epoch, each example counted up to the model's context. ``about``: counted by bytes, by a
+    sample, or by a rule that the provider has not published. ``price`` is said in words, ``date`` and ``source`` say
+    where it is from. ``why``: why ``usd`` is None, and "" where it is not.
+    """
+
+    model: str | None = None
+    file: str = ""
+    examples: int | None = None
+    tokens: int | None = None
+    epochs: int | None = None
+    about: bool = False
+    usd: float | None = None
+    price: str = ""
+    date: str = ""
+    source: str = ""
+    why: str = ""
+
+    @property
+    def trained(self) -> int | None:
+        """The tokens that are paid for."""
+        return None if self.tokens is None or self.epochs is None else self.tokens * self.epochs
+
+
+class Total(Struct, frozen=True):
+    """Several jobs together; ``unknown`` are those without a price, which ``usd`` does not hold."""
+
+    usd: float
+    unknown: int
+    about: bool
+
+
+def total(estimates: Iterable[Estimate]) -> Total:
+    """Their sum, as far as it is known."""
+    found = tuple(estimates)
+    known = [e.usd for e in found if e.usd is not None]
+    return Total(fsum(known), len(found) - len(known), any(e.about for e in found))
+
+
+def dollars(usd: float) -> str:
+    """As a person writes it: ``$2.79``; what is less than a cent is not nothing."""
+    return "<$0.01" if 0 < usd < 0.005 else f"${usd:,.2f}"  # noqa: PLR2004 - half a cent

@@ -1,0 +1,1 @@
+"""What training data holds, and what training on it costs: pure, between `source` and `core`."""

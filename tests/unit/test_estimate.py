@@ -1,0 +1,25 @@
+"""Estimates, alone and together."""
+
+from reconciler.core.estimate import Estimate, dollars, total
+
+
+def test_a_sum_counts_what_it_does_not_hold() -> None:
+    known, unknown = Estimate(usd=1.5, about=True), Estimate(why="no price known for x")
+    assert (total([known, known, unknown]).usd, total([known, unknown]).unknown) == (3.0, 1)
+    assert total([known]).about
+    assert not total([unknown]).about
+
+
+def test_less_than_a_cent_is_not_nothing() -> None:
+    assert [dollars(usd) for usd in (0, 0.001, 0.005, 2.79, 12_345.678)] == [
+        "$0.00",
+        "<$0.01",
+        "$0.01",
+        "$2.79",
+        "$12,345.68",
+    ]
+
+
+def test_what_is_paid_for_is_not_known_where_a_part_of_it_is_not() -> None:
+    assert Estimate(tokens=10, epochs=3).trained == 30
+    assert (Estimate(tokens=10).trained, Estimate(epochs=3).trained) == (None, None)
