@@ -1,1 +1,1 @@
-"""What training data holds, and what training on it costs: pure, between `source` and `core`."""
+"""What training data holds, what breaks its rules, and what training on it costs: pure, between `source` and `core`."""

@@ -25,7 +25,7 @@ FILE = "manifests.cache"
 # Far beyond 10,000 manifests; what is longer is neither read nor written.
 _BYTES_LIMIT = 64 * 1024 * 1024
 # Of another program, or another version of one of these, the same bytes may mean something else.
-_PROGRAM = ("reconciler.core", "reconciler.source")
+_PROGRAM = ("reconciler.core", "reconciler.dataset", "reconciler.source")
 _LIBRARIES = ("pydantic", "pydantic_core", "yaml")
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.source.examples import _PARSER, checked_lines
+from reconciler.dataset.flaws import DEPTH_LIMIT, flaw_of
+from reconciler.dataset.lines import _PARSER
+from reconciler.source.examples import checked_lines
 from reconciler.source.files import Unfit
-from reconciler.source.json_text import DEPTH_LIMIT, flaw_of
 from tests.fakes.strategies import json_values
 
 ONE = "a training file is UTF-8 text with one JSON object a line"
@@ -63,16 +64,16 @@ def test_lines_that_are_examples(content: bytes) -> None:
     [
         # What Python's parser would read.
         (b'{"a": NaN}\n', f"line 1, column 7, in a: NaN {FINITE}"),
-        (b'{}\n{"a": [{"b": -Infinity}]}\n', f"line 2, column 14, in a.0.b: -Infinity {FINITE}"),
+        (b'{}\n{"a": [{"b": -Infinity}]}\n', f"line 2, column 14, in a[0].b: -Infinity {FINITE}"),
         (b'{"a": Infinity}\n', f"line 1, column 7, in a: Infinity {FINITE}"),
-        (b'{"a": [1, nan]}\n', f"line 1, column 11, in a.1: nan {FINITE}"),
+        (b'{"a": [1, nan]}\n', f"line 1, column 11, in a[1]: nan {FINITE}"),
         (b'{"a": 1e999}\n', f"line 1, column 7, in a: {NUMBER}"),
         (b'{"a": -1e999}\n', f"line 1, column 7, in a: {NUMBER}"),
         (b'{"a": 1' + b"0" * 308 + b"}\n", f"line 1, column 7, in a: {NUMBER}"),
         (b'{"a": 1' + b"0" * 5000 + b"}\n", f"line 1, column 7, in a: {NUMBER}"),
         (b'{"a": 1, "a": 2}\n', "line 1, column 10, in a: the key a stands here again: leave one"),
         (b'{"a": 1, "\\u0061": 2}\n', "line 1, column 10, in a: the key a stands here again: leave one"),
-        (b'{"a": [{"b": {"c": 1, "c": 1}}]}\n', "line 1, column 23, in a.0.b.c: the key c stands here again: leave one"),
+        (b'{"a": [{"b": {"c": 1, "c": 1}}]}\n', "line 1, column 23, in a[0].b.c: the key c stands here again: leave one"),
         (b'{"a": "x\\ud800y"}\n', f"line 1, column 9, in a: \\ud800 {HALF}"),
         (b'{"a": "\\\\ud800 \\uDC00"}\n', f"line 1, column 16, in a: \\uDC00 {HALF}"),
         (b'{"a": "\\ud83d\\ude00\\ud83d\\ud83d"}\n', f"line 1, column 20, in a: \\ud83d {HALF}"),
@@ -91,7 +92,7 @@ def test_lines_that_are_examples(content: bytes) -> None:
         (b"{a: 1}\n", "line 1, column 2: a key in double quotes is missing: a stands here"),
         # Commas, colons, brackets.
         (b'{"a": 1,}\n', "line 1, column 8, in a: a comma before the end: remove it"),
-        (b'{"a": [1,2, ]}\n', "line 1, column 11, in a.1: a comma before the end: remove it"),
+        (b'{"a": [1,2, ]}\n', "line 1, column 11, in a[1]: a comma before the end: remove it"),
         (b"{},\n{}\n", "line 1, column 3: a comma after the example: lines are not joined by commas; remove it"),
         (b"{,}\n", "line 1, column 2: a key in double quotes is missing: , stands here"),
         (b'{"a" 1}\n', "line 1, column 6, in a: a colon is missing before 1"),
@@ -102,7 +103,7 @@ def test_lines_that_are_examples(content: bytes) -> None:
             'line 1, column 9, in a: a comma is missing before ", or a quote within a text is not written \\"',
         ),
         (b'{"a": 1]\n', "line 1, column 8, in a: ] stands here, and } would be right"),
-        (b'{"a": [1}\n', "line 1, column 9, in a.0: } stands here, and ] would be right"),
+        (b'{"a": [1}\n', "line 1, column 9, in a[0]: } stands here, and ] would be right"),
         (b'{"a": 1}}\n', "something follows the example (}): write one example a line, and nothing else"),
         (b'{"a": 1}{"a": 2}\n', "line 1, column 9: a second value in this line: write one example a line"),
         *((f'{{"a": {n}}}\n'.encode(), f"line 1, column 7, in a: {n} {DIGITS}") for n in ("01", "+1", ".5", "0x1F", "1.")),

@@ -1,6 +1,6 @@
 """What is wrong with a line of JSON, and where: in words that say the way on.
 
-`examples` asks about a line that its fast check refused. Slow and exact: one pass over the tokens of RFC 8259,
+`lines` asks about a line that both of its parsers refused. Slow and exact: one pass over the tokens of RFC 8259,
 without recursion; what Python's parser lets through (NaN, doubled keys, halves of surrogate pairs, numbers that
 become infinite) is a flaw too. Nothing here decides which lines are asked about.
 """
@@ -10,9 +10,8 @@ import re
 
 from msgspec import Struct, field
 
+from reconciler.dataset.rules import DIGITS_LIMIT
 from reconciler.errors import escaped
-from reconciler.source.examples import DIGITS_LIMIT
-from reconciler.source.files import is_unicode
 
 # Far beyond any example; Python's own parser gives up at about a thousand.
 DEPTH_LIMIT = 500
@@ -24,6 +23,7 @@ _LITERAL = re.compile(r"(?:true|false|null)(?!\w)")
 _WORD = re.compile(r"[-+.]?\w[\w.+-]*")
 _HALF = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_HALVES = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")
 
 _DUMPS = "write the file with json.dumps"
@@ -44,7 +44,7 @@ _ESCAPED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 class JsonFlaw(Struct, frozen=True):
-    """``position`` counts characters from 0; ``path`` are the keys and indices around it, joined by dots.
+    """``position`` counts characters from 0; ``path`` leads to the value around it, as in ``messages[2].role``.
 
     ``open`` says that the text ended within a value.
     """
@@ -180,7 +180,7 @@ class _Walk(Struct):
             self._fail(f"the control character \\x{ord(stop):02x} within a text: write {written}, or remove it", at=end)
         self.at = end + 1
         value: str = json.loads(self.text[start : self.at])
-        if not is_unicode(value):
+        if _HALVES.search(value):
             self._half(start)
         return value
 
@@ -210,7 +210,8 @@ class _Walk(Struct):
         self._fail(otherwise.format(shown))
 
     def _fail(self, message: str, *, at: int | None = None, is_open: bool = False) -> None:
-        path = escaped(".".join(c.step for c in self.stack if c.step))
+        steps = (f"[{c.step}]" if c.keys is None else f".{c.step}" for c in self.stack if c.step)
+        path = escaped("".join(steps).removeprefix("."))
         raise _Found(JsonFlaw(self.at if at is None else at, message, path, is_open))
 
     def _skip(self) -> None:

@@ -1,0 +1,88 @@
+"""The rules of a line of chat data, for supervised training; and what every line with messages has in common.
+
+Pure. `checking` asks `chat_faults`, and before it `is_plain`, which accepts what nearly every line is.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.dataset.content import images_in
+from reconciler.dataset.finding import Fault, Severity
+from reconciler.dataset.messages import messages_faults
+from reconciler.dataset.rules import Rules
+from reconciler.dataset.tools import tool_faults
+from reconciler.dataset.words import missing, quoted
+
+IMAGES_LIMIT = 10  # an example
+_PLAIN = {"role", "content"}
+_SPEAKERS = frozenset({"system", "user", "assistant"})
+
+# Lines of other programs, by a field of theirs, and the way on.
+_OTHERS: tuple[tuple[str, str], ...] = (
+    ("preferred_output", "this is preference data, for method dpo: write messages"),
+    ("chosen", "this is preference data, for method dpo: write messages"),
+    ("conversations", "rename conversations to messages, from to role and value to content"),
+    ("conversation", "rename conversation to messages"),
+    ("dialogue", "rename dialogue to messages"),
+    ("message", "write messages, a list"),
+    ("prompt", "prompt and completion are for davinci-002 and babbage-002: write messages"),
+    ("instruction", "write instruction and output as messages of the user and the assistant"),
+    ("question", "write question and answer as messages of the user and the assistant"),
+    ("text", "write the text as messages"),
+)
+
+
+def is_plain(example: Mapping[str, Any]) -> bool:
+    """Whether a line is right without a closer look: nothing but texts, of known speakers, one an assistant's."""
+    messages = example.get("messages")
+    if type(messages) is not list or example.keys() & _TOOLS:
+        return False
+    answered = False
+    for message in messages:
+        if type(message) is not dict or message.keys() != _PLAIN:
+            return False
+        role, content = message["role"], message["content"]
+        if type(content) is not str or type(role) is not str or role not in _SPEAKERS:
+            return False
+        if role == "assistant":
+            if not content:
+                return False
+            answered = True
+    return answered
+
+
+_TOOLS = {"tools", "functions", "parallel_tool_calls"}
+
+
+def chat_faults(example: Mapping[str, Any], rules: Rules) -> Iterator[Fault]:
+    """Of a line that is to teach answers."""
+    if "messages" not in example:
+        yield Fault("messages", missing(without_messages(example)))
+        return
+    yield from conversation_faults(example, "", rules)
+    messages = example["messages"]
+    if not isinstance(messages, list) or not messages:
+        return
+    answers = [one for one in messages if isinstance(one, dict) and one.get("role") == "assistant"]
+    if not answers:
+        yield Fault("messages", "no assistant message: there is no answer to learn")
+    elif all(one.get("weight") == 0 for one in answers):
+        yield Fault("messages", "every assistant message has weight 0: nothing is learned", Severity.WARNING)
+
+
+def conversation_faults(holder: Mapping[str, Any], path: str, rules: Rules) -> Iterator[Fault]:
+    """Of messages and tools, wherever they stand; ``path`` ends in a dot, or is ""."""
+    messages = holder["messages"]
+    yield from messages_faults(messages, f"{path}messages", rules)
+    if isinstance(messages, list) and (images := images_in(messages)) > IMAGES_LIMIT:
+        yield Fault(f"{path}messages", f"{images} images: the API takes {IMAGES_LIMIT} an example")
+    yield from tool_faults(holder, path)
+
+
+def without_messages(example: Mapping[str, Any]) -> str:
+    """What to do about a line that has none."""
+    for field, words in _OTHERS:
+        if field in example:
+            return words
+    near = [field for field in example if field.lower().strip() in {"mesages", "messages", "massages", "msgs"}]
+    return f"rename {quoted(near[0])} to messages" if near else "write the conversation as a list of messages"

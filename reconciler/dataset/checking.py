@@ -1,0 +1,174 @@
+"""A training or validation file, line by line: what is wrong with it, what is odd, and how much it holds.
+
+`source` calls `check` for each file and each thing that is wanted of it, `cli` for `reconciler data`. It reads lines of
+bytes and keeps none: of what is found the first twenty errors and warnings are kept, and the others counted. Nothing is
+changed: what was checked is what is hashed and uploaded.
+"""
+
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct, field
+
+from reconciler.dataset.chat import chat_faults, is_plain
+from reconciler.dataset.completion import completion_faults
+from reconciler.dataset.finding import Fault, Finding, Severity
+from reconciler.dataset.formats import SHAPES, Format, format_of
+from reconciler.dataset.lines import Example, Flaw, Line, decoded, nothing_in_it
+from reconciler.dataset.oddities import Oddities
+from reconciler.dataset.preference import preference_faults
+from reconciler.dataset.reinforcement import reinforcement_faults
+from reconciler.dataset.repeats import COMPARED, Repeats
+from reconciler.dataset.rules import OPENAI, Rules
+from reconciler.dataset.wanted import Wanted
+
+SHOWN = 20  # of a file's errors, and of its warnings
+_IMAGE_EXAMPLES = 50_000  # the API's limit of examples with images in a file
+
+
+class Report(Struct, frozen=True):
+    """What one look at a file found. ``findings`` are the first of both kinds, sorted; the numbers count them all.
+
+    ``examples`` are lines that are not blank, ``size`` is in bytes. ``found``: the file is of this format, and not of
+    the one that is wanted. ``repeats`` is there to compare two files, and outlives no process.
+    """
+
+    examples: int
+    size: int
+    errors: int = 0
+    warnings: int = 0
+    findings: tuple[Finding, ...] = ()
+    found: Format | None = None
+    repeats: Repeats | None = None
+
+
+def check(lines: Iterable[bytes], wanted: Wanted, rules: Rules = OPENAI) -> Report:
+    """Look at every line, as it is read."""
+    looking = _Looking(wanted, rules)
+    for line in decoded(lines):
+        looking.take(line)
+    return looking.report()
+
+
+class _Looking(Struct):
+    """What is known of a file so far."""
+
+    wanted: Wanted
+    rules: Rules
+    examples: int = 0
+    size: int = 0
+    errors: int = 0
+    warnings: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    found: Format | None = None
+    repeats: Repeats = field(default_factory=Repeats)
+    odd: Oddities = field(default_factory=Oddities)
+
+    def take(self, line: Line) -> None:
+        number, content, value = line
+        self.size += len(content)
+        if number == 1 and content.startswith(BOM_UTF8) and not self.rules.mark:
+            words = "the file begins with a byte order mark: save it as UTF-8 without one"
+            self._say(Finding(1, 1, "", words, Severity.WARNING))
+        if value is None:
+            self.odd.take_blank(number)
+            return
+        self.examples += 1
+        if isinstance(value, Flaw):
+            self._say(value.finding)
+        elif self.wanted.format is not None and self.found is None:
+            self._example(number, content, value, self.wanted.format)
+
+    def _example(self, number: int, content: bytes, value: Example, wanted: Format) -> None:
+        if self.examples == 1 and (found := _other_format(value, wanted, self.rules)):
+            self.found = found
+            words = f"{found} data ({SHAPES[found]}), where {wanted} is wanted: one example a line, {SHAPES[wanted]}"
+            self._say(Finding(number, 0, "", words))
+            return
+        for fault in self._faults(value, wanted):
+            self._say(Finding(number, 0, *fault))
+        self.repeats.add(content.rstrip(), number)
+        self.odd.take(number, len(content), value, wanted, self.wanted.context)
+
+    def _faults(self, value: Example, wanted: Format) -> Iterable[Fault]:
+        match wanted:
+            case Format.CHAT if is_plain(value):
+                return ()
+            case Format.CHAT if self.rules.completion and format_of(value) is Format.COMPLETION:
+                return completion_faults(value)
+            case Format.CHAT:
+                return chat_faults(value, self.rules)
+            case Format.PREFERENCE:
+                return preference_faults(value, self.rules)
+            case Format.REINFORCEMENT:
+                return reinforcement_faults(value, self.rules, self.wanted.keys)
+            case Format.COMPLETION:
+                return completion_faults(value)
+
+    def _say(self, finding: Finding) -> None:
+        if finding.severity is Severity.ERROR:
+            self.errors += 1
+            kept = self.errors <= SHOWN
+        else:
+            self.warnings += 1
+            kept = self.warnings <= SHOWN
+        if kept:
+            self.findings.append(finding)
+
+    def report(self) -> Report:
+        """When every line was taken."""
+        if not self.examples:
+            self._say(nothing_in_it())
+        elif self.wanted.format is not None and not self.found:
+            for finding in self._of_the_whole():
+                self._say(finding)
+        return Report(
+            self.examples,
+            self.size,
+            self.errors,
+            self.warnings,
+            tuple(sorted(self.findings)),
+            self.found,
+            self.repeats,
+        )
+
+    def _of_the_whole(self) -> Iterator[Finding]:
+        minimum = self.rules.minimum if self.wanted.training else 1
+        if self.examples < minimum:
+            words = f"{self.examples} {'example' if self.examples == 1 else 'examples'}: at least {minimum} are needed"
+            yield Finding(0, 0, "", words)
+        if self.odd.image_examples > _IMAGE_EXAMPLES:
+            words = f"{self.odd.image_examples} examples with images: the API takes {_IMAGE_EXAMPLES:,} a file"
+            yield Finding(0, 0, "", words)
+        if self.wanted.training:
+            yield from self.odd.findings(self.wanted, self.examples)
+            yield from self._doubled()
+
+    def _doubled(self) -> Iterator[Finding]:
+        count, line, first = self.repeats.doubled()
+        if count:
+            bound = f" (of the first {COMPARED:,})" if self.examples > COMPARED else ""
+            words = f"the same example as in line {first}; {count} in all{bound} stand there again: remove them"
+            yield Finding(line, 0, "", words, Severity.WARNING)
+
+
+_FAMILY = {Format.REINFORCEMENT: Format.CHAT}
+
+
+def _other_format(value: Example, wanted: Format, rules: Rules) -> Format | None:
+    """What a file is whose first example this is, where that is nothing like what is wanted."""
+    found = format_of(value)
+    if found is None or (found is Format.COMPLETION and wanted is Format.CHAT and rules.completion):
+        return None
+    return found if _FAMILY.get(found, found) is not _FAMILY.get(wanted, wanted) else None
+
+
+def overlap(validation: Report, training: Report) -> Finding | None:
+    """The examples of a validation file that are trained on as well: they measure what was learned by heart."""
+    if validation.repeats is None or training.repeats is None:
+        return None
+    count, line = validation.repeats.shared_with(training.repeats)
+    if not count:
+        return None
+    words = f"this example is in the training file too, {count} of {validation.examples} are: validate on others"
+    return Finding(line, 0, "", words, Severity.WARNING)
