@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from .mode import Mode
 
@@ -98,7 +98,7 @@ def serve(  # noqa: PLR0913 - each a flag
 class _Server(uvicorn.Server):
     """uvicorn without its logs and its signal handlers, that says when it has started."""
 
-    def __init__(self, app: Starlette, started: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, started: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -124,7 +124,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _running(app: Starlette, listener: socket.socket) -> Iterator[None]:
+def _running(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
     """Serve from a daemon thread inside the block."""
     started = threading.Event()
     server = _Server(app, started.set)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import EmbeddedSandbox
 from tests.fakes.faulty import Proxy
 from tests.fakes.fleets import FleetDirectory
+from tests.fakes.sandboxes import SharedSandbox
 from tests.fakes.shell import Shell
 
 
@@ -27,11 +27,20 @@ def fleet(tmp_path: Path) -> FleetDirectory:
     return FleetDirectory(tmp_path / "fleet")
 
 
+@pytest.fixture(scope="session")
+def shared_sandbox() -> Iterator[SharedSandbox]:
+    """One server for all tests of this process, each of which says what it is meanwhile."""
+    with SharedSandbox() as sandbox:
+        yield sandbox
+
+
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Iterator[Proxy]:
+def server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell, shared_sandbox: SharedSandbox
+) -> Iterator[Proxy]:
     """A served sandbox that the environment names, behind a proxy that can fail."""
     del shell  # it cleans the environment first
-    with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
+    with shared_sandbox.serving(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
         monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
         yield proxy

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.sandbox import EmbeddedSandbox
 from reconciler.state.opening import FILE
 from tests.fakes.commands import at_a_terminal, in_a_shell
 from tests.fakes.faulty import Proxy, Reply, Request, reply
 from tests.fakes.fleets import LOOPBACK, FleetDirectory, jobs_at, live, make_job
 from tests.fakes.manifests import as_yaml
+from tests.fakes.sandboxes import SharedSandbox
 from tests.fakes.shell import Shell
 
 KEY = "sk-a-key-that-must-appear-nowhere"
@@ -34,10 +34,12 @@ def fleet(tmp_path: Path) -> FleetDirectory:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Iterator[Proxy]:
+def server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell, shared_sandbox: SharedSandbox
+) -> Iterator[Proxy]:
     """A server that is not the embedded one; the environment leads there."""
     del shell  # it cleans the environment first
-    with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
+    with shared_sandbox.serving(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
         monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         yield proxy

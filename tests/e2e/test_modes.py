@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox import MODES, EmbeddedSandbox, Store
+from reconciler.sandbox import MODES, Store
 from reconciler.sandbox.job import Job
 from reconciler.sandbox.lifecycle import TERMINAL, status
 from reconciler.sandbox.mode import Mode
 from tests.e2e.pages import ROOT
 from tests.fakes.faulty import DROP, Proxy, once
 from tests.fakes.fleets import FleetDirectory
+from tests.fakes.sandboxes import SharedSandbox
 from tests.fakes.shell import Ran, Shell
 from tests.unit.sandbox.builders import a_job
 
@@ -75,14 +76,13 @@ WHOLE = ("marks", "file")
 class Place:
     """A fleet, a server in one mode, and the commands that are run between them."""
 
-    mode: str
+    server: Server
     fleet: FleetDirectory
     ledger: Store
     base_url: str
     shell: Shell
 
     def __post_init__(self) -> None:
-        self.server = SERVERS[self.mode]
         self._numbers = itertools.count(1)
 
     def want(self, name: str = "a", **spec: Any) -> None:
@@ -128,13 +128,16 @@ class Place:
 
 @pytest.fixture
 def place(
-    request: pytest.FixtureRequest, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    shell: Shell,
+    shared_sandbox: SharedSandbox,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Place]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("PORTKEY_PROVIDER", "openai")
-    served = EmbeddedSandbox(tmp_path / "served", clock=shell.clock.time, mode=MODES[request.param])
-    with served as sandbox, Store(tmp_path / "served") as ledger:
-        yield Place(request.param, FleetDirectory(tmp_path / "fleet"), ledger, sandbox.base_url, shell)
+    with shared_sandbox.serving(tmp_path / "served", request.param, clock=shell.clock.time) as served:
+        yield Place(SERVERS[request.param], FleetDirectory(tmp_path / "fleet"), served.ledger, served.base_url, shell)
 
 
 def losing_a_create(place: Place) -> Proxy:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reconciler.sandbox import EmbeddedSandbox
 from tests.fakes.faulty import FaultyServer, Proxy, Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory
+from tests.fakes.sandboxes import SharedSandbox
 from tests.fakes.shell import Shell
 
 SECRETS = {
@@ -30,11 +30,13 @@ def fleet(tmp_path: Path) -> FleetDirectory:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Iterator[Proxy]:
+def server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell, shared_sandbox: SharedSandbox
+) -> Iterator[Proxy]:
     del shell  # it cleans the environment first
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    with EmbeddedSandbox(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
+    with shared_sandbox.serving(tmp_path / "served", speed=1000) as sandbox, Proxy(sandbox.base_url) as proxy:
         monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
         yield proxy
 
