@@ -21,6 +21,7 @@ from reconciler.engine.steps import Decided, Pass
 from reconciler.errors import ProviderError
 from reconciler.provider.port import Provider
 from reconciler.render.closing import closing_lines, failure_of, outcome_line
+from reconciler.render.commands import decided_here, result_here
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_text import plan_text
 from reconciler.render.progress import job_progress
@@ -114,7 +115,7 @@ class Console:
 
     def announce(self, decided: Decided) -> None:
         """The plan, before anything is sent."""
-        self._first = review_of(self._context, decided)
+        self._first = review_of(self._context, decided_here(decided, self._typed))
         if self._form == "text" and not self._shown:
             terminal.tell(text_of(self._first))
 
@@ -141,6 +142,7 @@ class Console:
     def conclude(self, result: Result) -> None:
         """How it ended."""
         self._context.voice.close()
+        result = result_here(result, self._typed)
         after = review_of(self._context, result.last.after, self._command, looks=False)
         first = self._first or after
         github.report(apply_markdown(first, result, after, typed=self._typed), step_outputs(first))

@@ -29,6 +29,7 @@ from reconciler.core.status import Details, Progress, Status, statuses
 from reconciler.engine.follow import over, progress_at
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError, ReconcilerError, UsageError, escaped, printable
+from reconciler.render.commands import statuses_here
 from reconciler.render.describe import Description, as_data, as_text
 from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_lines
 from reconciler.render.standing import is_live
@@ -105,6 +106,7 @@ def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *
             }
             print_document(document, form)
         else:
+            shown = list(statuses_here({s.name: s for s in shown}, here).values())
             terminal.echo(_screen(context, known, shown, form, here))
         return known.code
 
@@ -138,11 +140,12 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
         known, events = _looked_into(context, known, _one(known.statuses, name))
         now = context.clock.time()
         found = known.statuses[name]
+        here = partial(typed, click.get_current_context(), directory)
         shown = Description(
             fleet=context.fleet.name,
             status=found,
             now=now,
-            typed=partial(typed, click.get_current_context(), directory),
+            typed=here,
             desired=snapshot.desired.get(name),
             progress=known.progress.get(found.job_id or ""),
             events=events,
@@ -153,6 +156,7 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
             incomplete = {"provider_error" if k == "error" else k: v for k, v in known.incomplete.items()}
             print_document({**as_item(found), **as_data(shown), **incomplete}, form)
         else:
+            shown = replace(shown, status=statuses_here({name: found}, here)[name])
             text = as_text(shown, width=terminal.width(), colours=terminal.colours())
             terminal.echo("\n\n".join(part for part in (terminal.fitted(known.warning(now)), text) if part))
         return known.code

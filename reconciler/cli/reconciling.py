@@ -25,9 +25,11 @@ from reconciler.engine.apply import Listener, Patience
 from reconciler.engine.apply import apply as apply_fleet
 from reconciler.engine.steps import Decided
 from reconciler.errors import Declined, StalePlan, UsageError, escaped
+from reconciler.render.commands import decided_here
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_markdown import plan_markdown
 from reconciler.render.step_summary import step_outputs
+from reconciler.render.text import Typed
 
 _CHANGES_PRESENT = 2
 _DIGEST = re.compile("[0-9a-f]{16}")
@@ -42,7 +44,8 @@ def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode:
         seen = context.reconciler.observe(snapshot)
         # The question about a first run is asked by apply; a plan shows what it is about.
         decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
-        review = review_of(context, decided, approving(ctx, directory))
+        shown = decided_here(decided, partial(typed, ctx, directory))
+        review = review_of(context, shown, approving(ctx, directory))
         if form in {"json", "yaml"}:
             print_document(plan_data(review), form)
         else:
@@ -73,7 +76,7 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
     settings = options.settings_of(directory, rest)
     known = known_by(settings)
     snapshot = valid_source(settings, known)
-    again = approving(ctx, directory)
+    again, here = approving(ctx, directory), partial(typed, ctx, directory)
     with run_context(settings, snapshot, writes=True, clock=ctx.obj, known=known) as context, explained(nothing_sent):
         permission = Permission(first_run=first_run or context.account.sandbox)
         shown = False
@@ -82,8 +85,8 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
         elif not yes and not context.account.sandbox:
             if not options.terminal() or settings.stream:
                 raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
-            permission, shown = _asked(context, snapshot, permission, wait=wait), True
-        console = Console(context, again, partial(typed, ctx, directory), form=form, shown=shown)
+            permission, shown = _asked(context, snapshot, permission, here, wait=wait), True
+        console = Console(context, again, here, form=form, shown=shown)
         patience = Patience(wait=wait, timeout=timeout, poll=1.0 if context.account.sandbox else 10.0)
         listener = Listener(console.announce, console.wrote, console.waiting, context.voice.go_on, console.passed)
         with explained(lambda: _ended(context, "" if settings.stream else typed(ctx, directory, "status"))):
@@ -141,12 +144,14 @@ def _is_over(change: Change) -> bool:
     return isinstance(change, Keep | Adopt) or change.reason is Reason.DEPENDENCY_FAILED
 
 
-def _asked(context: RunContext, snapshot: Snapshot, permission: Permission, *, wait: bool) -> Permission:
+def _asked(
+    context: RunContext, snapshot: Snapshot, permission: Permission, here: Typed, *, wait: bool
+) -> Permission:
     """Show the plan and ask; the yes is for what was shown."""
     first = _preview(context, snapshot, permission)
     begins = any(v.gate == "first_run" for v in first.gated.refusals)
     decided = _preview(context, snapshot, replace(permission, first_run=True)) if begins else first
-    terminal.echo(text_of(review_of(context, decided)))
+    terminal.echo(text_of(review_of(context, decided_here(decided, here))))
     agreed = _agreed(decided, replace(permission, first_run=True))
     later = wait and any(isinstance(c, Wait) for c in decided.plan.changes)
     if not decided.gated.plan.writes and not agreed.ahead and not later:

@@ -69,7 +69,7 @@ _TYPES = {
 }
 _PATTERNS = {
     NAME_PATTERN: "a name is lower-case letters, digits and -, at most 63 characters",
-    r"^[0-9a-f]{16}$": "must be the 16 digits (0-9, a-f) of a revision, as `reconciler validate -o json` shows it",
+    r"^[0-9a-f]{16}$": "must be the 16 digits (0-9, a-f) of a revision, as `reconciler validate DIR -o json` shows it",
 }
 _OF_CHOICES = frozenset({"enum", "literal_error", "union_tag_invalid"})
 # Where one word was written for a whole map, the field that it was meant for.

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from reconciler.core.change import Cancel, Change, Create, Plan, Wait, Write
 from reconciler.core.desired import Expect
+from reconciler.core.lines import forget_command
 from reconciler.core.reason import Reason
 from reconciler.core.retirement import kept_meanwhile
 from reconciler.core.world import World
@@ -235,15 +236,21 @@ def _renamed(world: World) -> str:
 def _all_missing(world: World, creates: Sequence[Write]) -> Verdict:
     """A job of this fleet that is listed, recorded or not, shows that it is the right account."""
     recorded = set(world.memory.records)
+    names = sorted({record.name for record in world.memory.records.values()})
     gone = recorded - {job.id for job in world.jobs}
     refused = bool(creates) and bool(recorded) and gone == recorded and not world.ours
     message = (
         f"all {len(recorded)} jobs recorded here are unknown to this provider: check the key, organisation and "
-        "project; if they are really gone, run `reconciler forget NAME` for each name"
+        f"project; if they are really gone, run {_each(names)}"
         if refused
         else f"{len(recorded) - len(gone)} of {len(recorded)} recorded jobs are there"
     )
     return Verdict("all_missing", None, len(gone), refused, message)
+
+
+def _each(names: Sequence[str]) -> str:
+    """The command for the first of them, and who comes after it."""
+    return forget_command(names[0]) + (f", and the same for {_few(names[1:])}" if names[1:] else "")
 
 
 def _max_creates(world: World, creates: Sequence[Write]) -> Verdict:

@@ -13,6 +13,11 @@ from reconciler.core.recognition import NamedJob
 from reconciler.core.world import Case
 
 
+def forget_command(name: str) -> str:
+    """What a person types to give up what is remembered of a name; where they stand is not known in here."""
+    return f"`reconciler forget {name} -d DIR`"
+
+
 def held(case: Case, reason: Reason, message: str, named: NamedJob | None = None) -> Hold:
     if named is None:
         return Hold(case.name, reason, message, job_id=None, revision=case.revision, attempt=None)

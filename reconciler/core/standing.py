@@ -13,7 +13,7 @@ from reconciler.core.change import Adopt, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
 from reconciler.core.job import Job
-from reconciler.core.lines import cancelled, held, held_ahead, kept, may_retire, method_lost, not_ours
+from reconciler.core.lines import cancelled, forget_command, held, held_ahead, kept, may_retire, method_lost, not_ours
 from reconciler.core.lookup import job_of_intent, must_exist, stays_unresolved, suspects_of_intent
 from reconciler.core.memory import Record
 from reconciler.core.mismatch import lost_words
@@ -98,7 +98,7 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
         f"job {suspect.id} carries its seed: if it is the one, name it in policy.adopt"
         if suspect
         else "find the job by hand and name it in policy.adopt, "
-        f"or run `reconciler forget {case.name}` if there is none"
+        f"or run {forget_command(case.name)} if there is none"
     )
     return _hold(
         case,
@@ -119,7 +119,7 @@ def _row_3_missing(case: Case) -> Decision | None:
     if record is not None:
         message = (
             f"job {record.job_id} is recorded here and the provider no longer knows it (not listed, 404); nothing is "
-            f"touched. Check the key and the project; if the job is really gone, run `reconciler forget {case.name}`"
+            f"touched. Check the key and the project; if the job is really gone, run {forget_command(case.name)}"
         )
         return Decision(changes=(_about(case, record, message),), final=True)
     if adopt is not None and adopt.job_id in case.world.unseen:

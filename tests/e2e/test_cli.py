@@ -969,12 +969,17 @@ def test_forget_where_there_is_nothing_to_forget(shell: Shell, fleet: FleetDirec
     assert shell("forget", "a", "-d", fleet.root).out == "nothing of a to forget\n"
 
 
-def test_forget_a_job_that_is_gone(shell: Shell, fleet: FleetDirectory) -> None:
+def test_forget_a_job_that_is_gone_by_the_command_that_is_shown(shell: Shell, fleet: FleetDirectory) -> None:
     fleet.job("a")
     fleet.job("b", seed=1)
     shell("apply", fleet.root)
     shutil.rmtree(fleet.root / ".sandbox")  # the provider has lost everything
-    assert shell("apply", fleet.root).code == 1
+    ended = shell("apply", fleet.root)
+    assert ended.code == 1
+    shown = [ended, shell("plan", fleet.root), shell("plan", fleet.root, "-o", "markdown")]
+    shown += [shell("describe", "a", "-d", fleet.root), shell("status", fleet.root, "-o", "wide")]
+    assert [f"reconciler forget a -d {fleet.root}" in " ".join(one.out.split()) for one in shown] == [True] * 4 + [False]
+    assert "DIR" not in "".join(one.out for one in shown), "there it is cut off"
     for name in ("a", "b"):
         assert "forgotten: the record of job ftjob-" in shell("forget", name, "-d", fleet.root).out
     assert shell("apply", fleet.root).code == 0

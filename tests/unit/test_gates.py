@@ -262,7 +262,7 @@ WAY_ON = "check the plan and approve its digest, or raise the limit"
                 None,
                 2,
                 True,
-                "all 2 jobs recorded here are unknown to this provider: check the key, organisation and project; if they are really gone, run `reconciler forget NAME` for each name",
+                "all 2 jobs recorded here are unknown to this provider: check the key, organisation and project; if they are really gone, run `reconciler forget b -d DIR`, and the same for c",
             ),
         ),
         (replace(TWO_NEW, fleet=fleet(max_creates=2)), BEGIN, Verdict("max_creates", 2, 2, False, "2 of 2")),

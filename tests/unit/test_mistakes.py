@@ -880,7 +880,7 @@ IN_A_JOB = [
         "adopt with a short revision",
         JOB + "  model: m\n  training_file: file-1\n  policy: {adopt: {job_id: ftjob-abc, revision: abc}}\n",
         [
-            '8:39: spec.policy.adopt.revision: must be the 16 digits (0-9, a-f) of a revision, as `reconciler validate -o json` shows it, not abc; for this manifest as it is now, write `revision: "147a8ff0dee29847"`'
+            '8:39: spec.policy.adopt.revision: must be the 16 digits (0-9, a-f) of a revision, as `reconciler validate DIR -o json` shows it, not abc; for this manifest as it is now, write `revision: "147a8ff0dee29847"`'
         ],
     ),
     ("only a word", "hello\n", ["1:1: a document must be a mapping of fields"]),

@@ -215,7 +215,7 @@ def test_the_earlier_row_decides(w: World, reason: Reason) -> None:
 # What a person reads of a situation of the table, line by line.
 LOOKING = "attempt 1 of revision 1111111111111111 was sent and its answer was lost; "
 NEVER_AGAIN = f"{LOOKING}this provider has not been seen to return our marks, so it is never sent again; "
-NOT_SHOWN = "job j1 is recorded here and the provider no longer knows it (not listed, 404); nothing is touched. Check the key and the project; if the job is really gone, run `reconciler forget a`"
+NOT_SHOWN = "job j1 is recorded here and the provider no longer knows it (not listed, 404); nothing is touched. Check the key and the project; if the job is really gone, run `reconciler forget a -d DIR`"
 NOT_OURS = "it is live and does not carry this fleet's marks, so it is never cancelled from here; cancel it by hand"
 MADE_ELSEWHERE = "somebody who knows more may have made it; left alone. A person can approve its end"
 NEVER_NAMED = f"live, ours, and no manifest here ever named it: {MADE_ELSEWHERE}"
@@ -230,7 +230,7 @@ SAID: dict[str, list[str]] = {
     ],
     "2 unknown outcome": [f"{LOOKING}looking for the job until the settle window is over"],
     "2 looked for in vain, marks never seen": [
-        f"{NEVER_AGAIN}find the job by hand and name it in policy.adopt, or run `reconciler forget a` if there is none"
+        f"{NEVER_AGAIN}find the job by hand and name it in policy.adopt, or run `reconciler forget a -d DIR` if there is none"
     ],
     "2 found by its marks": ["running already, recognised by its marks; no second one is made"],
     "2 a person named it": ["running already, named by policy.adopt; no second one is made"],
