@@ -49,6 +49,13 @@ def escaped(text: str) -> str:
     return shown if len(shown) <= FOREIGN_TEXT_LIMIT else shown[: FOREIGN_TEXT_LIMIT - 1] + "…"
 
 
+def system_words(error: BaseException) -> str:
+    """What the operating system says, in a sentence's middle: neither its number nor a capital."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    text = text.partition("] ")[2] if text.startswith("[Errno ") else text
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
 def scrub(text: str, secrets: "Iterable[str]") -> str:
     """``text`` without any of ``secrets``, but for those that are too short to be one."""
     for secret in secrets:

@@ -13,7 +13,7 @@ from reconciler.cli.manifests import lines_for, read_source, seen_from_here
 from reconciler.cli.output import print_document
 from reconciler.cli.starter import starter_files
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.errors import ReconcilerError, UsageError
+from reconciler.errors import ReconcilerError, UsageError, system_words
 from reconciler.render.annotation import annotation
 from reconciler.render.problems import as_data, counted
 from reconciler.render.schema import manifest_schema
@@ -41,7 +41,7 @@ def init(directory: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(f"{error.filename} is no directory, and init makes none in its place") from error
     except OSError as error:
-        raise ReconcilerError(f"{directory}: {error.strerror}") from error
+        raise ReconcilerError(f"{directory}: {system_words(error)}") from error
     terminal.echo(f"\nNext: {program()} plan {shlex.quote(str(directory))}")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.cli import terminal
 from reconciler.cli.output import problem_line
-from reconciler.errors import ReconcilerError, printable
+from reconciler.errors import ReconcilerError, printable, system_words
 from reconciler.render.markdown import error_markdown
 
 # GitHub throws away the whole summary of a step that is longer.
@@ -68,5 +68,5 @@ def _append(variable: str, text: str, *, limit: int | None = None) -> None:
                 return
             file.write(content)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = system_words(error) or type(error).__name__
         terminal.echo(printable(f"warning: {variable} cannot be written: {reason}"), err=True)

@@ -22,7 +22,7 @@ from reconciler.core.job import FLEET_MARK, Job
 from reconciler.core.lookup import suspects_of_intent
 from reconciler.core.spelling import utc_text
 from reconciler.core.world import World
-from reconciler.errors import ReconcilerError, UsageError, escaped
+from reconciler.errors import ReconcilerError, UsageError, escaped, system_words
 from reconciler.render.text import age, plural, table
 
 
@@ -121,7 +121,7 @@ def _write(one: _Chosen) -> None:
         with one.path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(one.manifest.text)
     except OSError as error:
-        raise ReconcilerError(f"{one.path}: {error.strerror}; what was written before it stays") from error
+        raise ReconcilerError(f"{one.path}: {system_words(error)}; what was written before it stays") from error
 
 
 # ── what is said ──

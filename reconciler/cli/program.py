@@ -18,7 +18,7 @@ from reconciler.cli.names import VERSION
 from reconciler.cli.output import logs_json, print_failure, reader_of
 from reconciler.cli.startup import postpone_rich
 from reconciler.clock import Clock, SystemClock
-from reconciler.errors import Declined, ReconcilerError, UsageError, printable
+from reconciler.errors import Declined, ReconcilerError, UsageError, printable, system_words
 
 postpone_rich()  # before a command is imported, and with it the libraries that would import it
 
@@ -62,7 +62,7 @@ def _run(arguments: Sequence[str], clock: Clock) -> int:
     except OSError as error:
         if isinstance(error.__context__, KeyboardInterrupt):  # click could not even end the line
             return INTERRUPTED
-        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+        message = f"{error.filename}: {system_words(error)}" if error.filename else system_words(error)
         code = _failed(arguments, error, message, f"error: {message}", 1)
     return code if isinstance(code, int) else 0
 

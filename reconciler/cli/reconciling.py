@@ -144,9 +144,7 @@ def _is_over(change: Change) -> bool:
     return isinstance(change, Keep | Adopt) or change.reason is Reason.DEPENDENCY_FAILED
 
 
-def _asked(
-    context: RunContext, snapshot: Snapshot, permission: Permission, here: Typed, *, wait: bool
-) -> Permission:
+def _asked(context: RunContext, snapshot: Snapshot, permission: Permission, here: Typed, *, wait: bool) -> Permission:
     """Show the plan and ask; the yes is for what was shown."""
     first = _preview(context, snapshot, permission)
     begins = any(v.gate == "first_run" for v in first.gated.refusals)

@@ -25,7 +25,16 @@ from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace, log_problems
 from reconciler.engine.follow import over
 from reconciler.engine.wakeups import StoppableClock, ThreadWakeups, signals, watching
-from reconciler.errors import JournalError, Locked, ReconcilerError, StateReplaced, Stopped, UsageError, printable
+from reconciler.errors import (
+    JournalError,
+    Locked,
+    ReconcilerError,
+    StateReplaced,
+    Stopped,
+    UsageError,
+    printable,
+    system_words,
+)
 from reconciler.log import Log, configure
 from reconciler.provider.header import absolute
 from reconciler.provider.key import Secrets
@@ -134,7 +143,7 @@ def _make_state_directory(settings: Settings) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise JournalError(f"{directory}: the state directory cannot be made: {error.strerror}") from error
+        raise JournalError(f"{directory}: the state directory cannot be made: {system_words(error)}") from error
 
 
 def run_daemons(setup: DaemonSetup) -> None:
@@ -247,7 +256,7 @@ def _check_directory(directory: str) -> None:
             return  # whoever swaps links sets it before what it leads to
         raise UsageError(f"no such directory: {shown}; run watches the directory that holds the manifests") from error
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+        why = system_words(error)
         raise UsageError(f"{shown}: it cannot be looked at ({why})") from error
     if not stat.S_ISDIR(mode):
         parent = printable(str(Path(directory).parent))

@@ -97,8 +97,7 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
     remedy = (
         f"job {suspect.id} carries its seed: if it is the one, name it in policy.adopt"
         if suspect
-        else "find the job by hand and name it in policy.adopt, "
-        f"or run {forget_command(case.name)} if there is none"
+        else f"find the job by hand and name it in policy.adopt, or run {forget_command(case.name)} if there is none"
     )
     return _hold(
         case,

@@ -39,7 +39,7 @@ from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import DaemonListener
 from reconciler.engine.steps import Pass
-from reconciler.errors import ProviderError, UsageError
+from reconciler.errors import ProviderError, UsageError, system_words
 from reconciler.provider.request import RequestRecord
 
 # Seconds: from a pass over nothing to one that waits for a slow server.
@@ -255,7 +255,7 @@ def serving(telemetry: Telemetry, host: str, port: int, announce: Callable[[int]
         listener = server.config.bind_socket()
         listener.listen()  # whoever connects from here on is answered, if the thread needs a moment to start
     except (OSError, SystemExit) as error:
-        why = error.__context__ or error  # uvicorn turns an OSError into an exit
+        why = system_words(error.__context__ or error)  # uvicorn turns an OSError into an exit
         raise UsageError(f"--listen: cannot listen on {host} port {port}: {why}") from error
     # In a thread uvicorn leaves the signals alone.
     thread = threading.Thread(target=server.run, args=([listener],), name="endpoints", daemon=True)

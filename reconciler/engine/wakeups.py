@@ -19,7 +19,7 @@ import watchfiles
 
 from reconciler.clock import SystemClock
 from reconciler.core.repeats import Repeats
-from reconciler.errors import Stopped, escaped
+from reconciler.errors import Stopped, escaped, system_words
 from reconciler.log import Log
 from reconciler.source.files import real_path
 
@@ -197,7 +197,7 @@ def _watch(
         except (OSError, RuntimeError) as error:
             # Gone between two looks, or no watches left: the next look, and the interval, go on without it.
             if _place(root) is not None:
-                troubles = _log_trouble(troubles, {"watch": escaped(str(error))}, log)
+                troubles = _log_trouble(troubles, {"watch": escaped(system_words(error))}, log)
             stop.wait(_REARM_MS / 1000)
             hint()
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from reconciler.core.placeholder import template_in
 from reconciler.core.repeats import Repeats
-from reconciler.errors import UsageError, escaped
+from reconciler.errors import UsageError, escaped, system_words
 from reconciler.log import Log
 
 # A token signed with a long certificate chain has a tenth of this.
@@ -266,7 +266,7 @@ def read_key(path: Path, source: Source = API_KEY_FILE, *, patience: float = _PI
             stamp = _stamp_of(os.fstat(descriptor))
             key = source.read(_decoded(_content(descriptor, path, patience)))
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
+        why = system_words(error)
         raise UsageError(f"{_shown(path, source)}: {why}") from None  # a decoder's error holds what it could not decode
     if not key:
         raise UsageError(f"{_shown(path, source)}: it holds no {source.what}")

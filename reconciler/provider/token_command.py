@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from reconciler.core.credentials import without_keys
 from reconciler.core.spelling import unix_seconds
-from reconciler.errors import UsageError, escaped, scrub
+from reconciler.errors import UsageError, escaped, scrub, system_words
 from reconciler.log import Log
 from reconciler.provider.key import Key, LastGood, Secrets, key_of
 
@@ -192,7 +192,7 @@ def _output(command: Sequence[str], seconds: float) -> tuple[bytes, bytes, str]:
             start_new_session=True,  # so that what it started ends with it, and asks nobody at the terminal
         )
     except OSError as error:
-        return b"", b"", f"it cannot be run: {error.strerror}"
+        return b"", b"", f"it cannot be run: {system_words(error)}"
     with process:
         fault = "it was interrupted"
         try:

@@ -20,7 +20,7 @@ from typing import Any, Self
 import httpcore
 
 from reconciler.clock import Clock
-from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, escaped
+from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, escaped, system_words
 from reconciler.provider import proxy
 from reconciler.provider.message import HttpRequest, HttpResponse, Origin, base_of, headers_of
 from reconciler.provider.request import REQUEST_DEADLINE
@@ -151,9 +151,8 @@ def _tls() -> ssl.SSLContext:
         return ssl.create_default_context(cafile=where())
     except OSError as error:
         named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
-        raise UsageError(
-            f"the certificates that {' or '.join(named) or 'this installation'} names cannot be read: {error}"
-        ) from error
+        whose = " or ".join(named) or "this installation"
+        raise UsageError(f"the certificates that {whose} names cannot be read: {system_words(error)}") from error
 
 
 # ── what a TLS handshake that failed means ───────────────────────────────────────────────────
@@ -188,7 +187,13 @@ def _distrusted(cause: BaseException | None) -> Untrusted | None:
 def _words(error: Exception, otherwise: str) -> str:
     if isinstance(error, httpcore.TimeoutException):
         return "no answer within the deadline" if not isinstance(error, _BEFORE_SENDING) else "no connection in time"
-    return str(error) or otherwise
+    cause = error.__cause__
+    while isinstance(cause, httpcore.NetworkError):
+        cause = cause.__cause__
+    if isinstance(cause, ssl.SSLError):
+        return f"the TLS connection broke ({getattr(cause, 'reason', None) or system_words(cause)})"
+    said = system_words(cause if isinstance(cause, OSError) else error)
+    return said.removesuffix(".") or otherwise
 
 
 # ── answers within limits ────────────────────────────────────────────────────────────────────
@@ -259,7 +264,7 @@ class _Network(httpcore.NetworkBackend):
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"cannot resolve {host}: {error}") from error
+            raise httpcore.ConnectError(f"cannot resolve {host}: {system_words(error)}") from error
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in dict.fromkeys(str(entry[4][0]) for entry in found):
             try:

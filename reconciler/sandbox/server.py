@@ -163,8 +163,14 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise SandboxError(f"cannot listen on {host} port {port}: {error}") from error
+        raise SandboxError(f"cannot listen on {host} port {port}: {_words(error)}") from error
     return listener
+
+
+def _words(error: Exception) -> str:
+    """What the system says, in a sentence's middle."""
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return said[:1].lower() + said[1:]
 
 
 def _base_url(listener: socket.socket, mode: Mode) -> str:

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from msgspec import Struct
 
-from reconciler.errors import JournalError, Locked
+from reconciler.errors import JournalError, Locked, system_words
 
 WAY_ON = (
     "nothing was written. Move the file aside to go on without it: jobs are recognised by their marks, "
@@ -55,7 +55,7 @@ class named(Struct, frozen=True):  # noqa: N801 - reads as what it is: `with nam
             ) from error
         if isinstance(error, OSError):
             way_on = _MEANINGS[sqlite3.SQLITE_FULL] if error.errno in _FULL else _ELSEWHERE
-            raise JournalError(f"{self.path}: {error.strerror}; {way_on}") from error
+            raise JournalError(f"{self.path}: {system_words(error)}; {way_on}") from error
 
 
 def code_of(error: sqlite3.Error) -> int:

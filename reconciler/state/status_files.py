@@ -14,7 +14,7 @@ from typing import Protocol
 from msgspec.structs import fields
 
 from reconciler.core.status import Condition, Status
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, system_words
 
 # What other fields say already.
 _NOT_SHOWN = frozenset({"name", "past", "refusal", "differs"})
@@ -139,7 +139,7 @@ class StatusFiles:
                     self._files.remove(path)
                     changed += 1
         except OSError as error:
-            raise ReconcilerError(f"{self._directory}: the status cannot be written: {error.strerror}") from error
+            raise ReconcilerError(f"{self._directory}: the status cannot be written: {system_words(error)}") from error
         self._place = self._files.place(self._directory)
         return changed
 

@@ -135,8 +135,8 @@ def test_a_file_that_cannot_be_written_costs_a_warning(
     ran = shell("apply", fleet.root)
     assert ran.code == 0
     assert "Done: 1 created." in ran.out
-    assert "warning: GITHUB_OUTPUT cannot be written: Is a directory" in ran.err
-    assert "warning: GITHUB_STEP_SUMMARY cannot be written: No such file or directory" in ran.err
+    assert "warning: GITHUB_OUTPUT cannot be written: is a directory" in ran.err
+    assert "warning: GITHUB_STEP_SUMMARY cannot be written: no such file or directory" in ran.err
 
 
 def test_a_summary_that_github_would_throw_away_is_not_made(shell: Shell, step: Step, fleet: FleetDirectory) -> None:

@@ -202,9 +202,9 @@ def test_a_key_file_that_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
         (tmp_path / "dir", "it is a directory"),
         (Path(), "it is a directory"),
         (Path("/dev/null"), "it is no regular file"),
-        (tmp_path / "socket", "No such device"),
-        (tmp_path / "dangling", "No such file"),
-        (tmp_path / "nowhere", "No such file"),
+        (tmp_path / "socket", "no such device"),
+        (tmp_path / "dangling", "no such file"),
+        (tmp_path / "nowhere", "no such file"),
         (Path("a\0b"), "embedded null byte"),
     ]:
         with pytest.raises(UsageError, match=f"^--api-key-file .*: {words}"):

@@ -50,4 +50,4 @@ def test_a_watch_that_cannot_be_had_is_told_once_and_so_is_its_return(
             assert looks.acquire(timeout=30)
     lines = [json.loads(line) for line in told.getvalue().splitlines()]
     assert [line["event"] for line in lines] == ["watch.failed", "watch.recovered", "watch.failed"]
-    assert lines[0]["error"] == "[Errno 28] no space left on device"
+    assert lines[0]["error"] == "no space left on device"

@@ -97,10 +97,10 @@ def test_a_value_that_is_not_there_is_refused(tmp_path: Path) -> None:
         (Given("x-a=$NOWHERE"), "--header x-a: the environment variable NOWHERE is not set"),
         (Given("x-a=$A", A=" "), "--header x-a: the environment variable A is not set"),
         (Given(f"x-a=@{tmp_path}/empty"), f"--header x-a {tmp_path}/empty: it holds no value"),
-        (Given(f"x-a=@{tmp_path}/nowhere"), f"--header x-a {tmp_path}/nowhere: No such file or directory"),
+        (Given(f"x-a=@{tmp_path}/nowhere"), f"--header x-a {tmp_path}/nowhere: no such file or directory"),
         (
             Given(f"x-a=@{VALUE}"),
-            "--header x-a takes @ and a file's name (a value itself goes into an environment variable): No such file or directory",
+            "--header x-a takes @ and a file's name (a value itself goes into an environment variable): no such file or directory",
         ),
     ):
         with pytest.raises(UsageError) as refused:

@@ -4,17 +4,20 @@ import gzip
 import itertools
 import json
 import socket
+import ssl
 import threading
 import tracemalloc
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpcore
 import pytest
 
 from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError
 from reconciler.provider.client import OpenAIClient
-from reconciler.provider.transport import DeadlineTransport, _bounded
+from reconciler.provider.message import HttpRequest, base_of
+from reconciler.provider.transport import DeadlineTransport, _bounded, _words
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import DROP, Reply, reply
 from tests.fakes.servers import CREATE, JOB, TLS, Wire, an_account, asked
@@ -93,6 +96,44 @@ def test_a_server_that_speaks_no_tls_is_tried_once(greeting: bytes) -> None:
                 client.list_jobs()
         thread.join()
     assert (clock.slept, len(records)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "connection refused"),
+        (OSError(101, "Network is unreachable"), "network is unreachable"),
+        (OSError(113, "No route to host"), "no route to host"),
+        (TimeoutError(110, "Connection timed out"), "connection timed out"),
+        (OSError("odd"), "odd"),
+        (ssl.SSLEOFError(8, "EOF in violation of protocol"), "the TLS connection broke (EOF in violation of protocol)"),
+        (OSError(), "no connection"),
+    ],
+)
+def test_what_the_system_says_is_said_in_words(why: OSError, words: str) -> None:
+    error = httpcore.ConnectError(why)
+    error.__cause__ = why
+    assert _words(error, "no connection") == words
+
+
+def test_a_server_that_is_not_there_is_said_in_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    with DeadlineTransport(SkippingClock(), proxies=dict) as transport:
+        for url, words in ((address, "connection refused"), ("http://nowhere.invalid/v1", "cannot resolve nowhere")):
+            origin, path = base_of(url)
+            with pytest.raises(NotSent) as raised:
+                transport.exchange(HttpRequest("GET", origin, path, {}))
+            assert str(raised.value).startswith(words)
+            assert "Errno" not in str(raised.value)
+
+
+def test_a_server_that_hangs_up_is_said_in_words() -> None:
+    with Wire(lambda _: DROP) as wire, pytest.raises(OutcomeUnknown) as raised:
+        wire.client.create_job(CREATE)
+    said = str(raised.value).partition("jobs: ")[2]
+    assert said[:1].islower(), said
+    assert "Errno" not in said
 
 
 def test_a_connection_that_ends_within_the_handshake_is_tried_again() -> None:

@@ -72,7 +72,7 @@ def test_a_journal_that_cannot_be_looked_at_is_not_taken_for_a_replaced_one(
 
         with monkeypatch.context() as patch:
             patch.setattr(Path, "stat", broken)
-            with pytest.raises(JournalError, match="Input/output error") as raised:
+            with pytest.raises(JournalError, match="input/output error") as raised:
                 journal.fence.check_place()
         assert not isinstance(raised.value, StateReplaced)
 
