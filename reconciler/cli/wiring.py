@@ -38,7 +38,7 @@ from reconciler.settings import SETTLE_SECONDS, Settings, account_of, base_url_o
 from reconciler.source.fingerprint import fingerprint
 from reconciler.source.known import Known
 from reconciler.source.leftovers import leftovers_of
-from reconciler.source.training_files import read_training_bytes
+from reconciler.source.training_files import uploaded_pieces
 from reconciler.state.journal import Journal
 from reconciler.state.lock import Lock
 from reconciler.state.opening import journal_for
@@ -160,7 +160,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             status_files=status_files,
             clock=clock,
             log=log,
-            training_bytes=lambda file: read_training_bytes(settings.root, file),
+            pieces_of=lambda file: uploaded_pieces(settings.root, file),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             leftovers=leftovers_of,
             pass_lock=(lambda: _pass_lock(settings, clock)) if writes else nullcontext,

@@ -5,7 +5,7 @@ is decided in `core`; here one is left out where a fresh look speaks against it,
 once, and its outcome said. No create and no cancel leaves here twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from reconciler.core.reason import Reason
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, escaped
 from reconciler.log import Log
 from reconciler.provider.port import Provider, is_lasting, is_not_ready, takes_no_jobs
+from reconciler.provider.request import Upload
 from reconciler.state.journal import Journal
 
 # HTTP statuses of a server that may do another time what it did not do now; from the second on it is broken.
@@ -58,7 +59,7 @@ class Outcome(Struct, frozen=True):
 
 
 class WriteTools(Struct, frozen=True):
-    """What a write needs at hand. ``training_bytes`` reads a file again and refuses it if it changed.
+    """What a write needs at hand. ``pieces_of``: as `Ports` has it.
 
     ``may_wait``: whether a create whose file is not ready yet may be put off once more. ``method_assumed``: as a
     `World` has it.
@@ -68,7 +69,7 @@ class WriteTools(Struct, frozen=True):
     provider: Provider
     journal: Journal
     log: Log
-    training_bytes: Callable[[TrainingFile], bytes]
+    pieces_of: Callable[[TrainingFile], Iterable[bytes]]
     may_wait: Callable[[Create], bool]
     method_assumed: bool = False
 
@@ -182,9 +183,8 @@ def _uploaded(tools: WriteTools, file: TrainingFile | None, log: Log, marks: Mar
     file_id = next((there[name, file.size] for name in names if (name, file.size) in there), None)
     if file_id is None:
         name = names[0]
-        content = tools.training_bytes(file)
         log.info("file.upload_started", path=file.path, filename=name, size=file.size)
-        file_id = tools.provider.upload_file(name, content)
+        file_id = tools.provider.upload_file(Upload(name, file.size, lambda: tools.pieces_of(file)))
         log.info("file.uploaded", path=file.path, file_id=file_id)
     tools.provider.wait_for_file(file_id)
     return file_id

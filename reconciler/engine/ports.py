@@ -3,7 +3,7 @@
 `wiring` fills it for the real program and the simulation for its own: a pass has no other seam.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ from reconciler.state.status_files import StatusFiles
 class Ports(Struct, frozen=True):
     """Everything a run touches outside itself.
 
+    ``pieces_of`` reads a training file again, to be uploaded; it raises before the last piece of one that has changed.
     ``unchanged`` reads manifests and training files again: are they still what the snapshot was made of?
     ``leftovers`` looks for files that may still hold names without a manifest (as `leftovers_of`). ``pass_lock``
     is the lock that each pass on one state directory holds. ``follower`` is for a daemon, which
@@ -35,7 +36,7 @@ class Ports(Struct, frozen=True):
     status_files: StatusFiles
     clock: Clock
     log: Log
-    training_bytes: Callable[[TrainingFile], bytes]
+    pieces_of: Callable[[TrainingFile], Iterable[bytes]]
     unchanged: Callable[[Snapshot], bool]
     leftovers: Callable[[Snapshot, Mapping[str, str]], Mapping[str, str]]
     pass_lock: Callable[[], AbstractContextManager[None]]

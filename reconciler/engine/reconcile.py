@@ -206,7 +206,7 @@ class Reconciler(Looking):
             ports.provider,
             ports.journal,
             log,
-            ports.training_bytes,
+            ports.pieces_of,
             may_wait,
             method_assumed=self._method_assumed,
         )

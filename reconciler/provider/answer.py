@@ -17,7 +17,7 @@ from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MA
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped, scrub
 from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
 from reconciler.provider.message import HttpResponse
-from reconciler.provider.request import ReadRequest, Request, WriteRequest
+from reconciler.provider.request import ReadRequest, Request
 from reconciler.provider.retry import retry_after
 
 # Only these statuses say that a write did not happen; after any other answer it may have.
@@ -187,5 +187,5 @@ def _unanswered(
     request: Request, text: str, *, status: int | None = None, code: str = "", request_id: str = ""
 ) -> OutcomeUnknown | Unreadable:
     """No answer, or one that says nothing: a write may have happened, a read has not."""
-    kind = OutcomeUnknown if isinstance(request, WriteRequest) else Unreadable
+    kind = Unreadable if isinstance(request, ReadRequest) else OutcomeUnknown
     return kind(text, status=status, code=code, request_id=request_id)

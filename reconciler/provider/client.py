@@ -51,6 +51,7 @@ class OpenAIClient:
         self.file_name = files.name
         self.file_names = files.names
         self.upload_file = files.upload
+        self.delete_file = files.delete
         self.wait_for_file = files.wait_for
 
     def create_job(self, body: Mapping[str, object]) -> Job:

@@ -1,8 +1,9 @@
-"""Training files at the provider: find, upload, wait until one can be used.
+"""Training files at the provider: find, upload, wait until one can be used, delete.
 
-`client` offers these three operations as its own.
+`client` offers these operations as its own.
 """
 
+import contextlib
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from itertools import islice
@@ -12,10 +13,10 @@ from msgspec import Struct
 from reconciler.clock import Clock
 from reconciler.core.job import id_of, object_of, text_of
 from reconciler.core.spelling import status_word, whole_number
-from reconciler.errors import RateLimited, Refused, Unreadable, escaped
+from reconciler.errors import OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped
 from reconciler.provider.answer import NO_ROUTE
 from reconciler.provider.listing import Listings
-from reconciler.provider.request import ReadRequest, WriteRequest, step
+from reconciler.provider.request import DeleteRequest, ReadRequest, Upload, WriteRequest, step
 from reconciler.provider.sender import Sender
 
 _FILE_POLL = 1.0
@@ -92,9 +93,26 @@ class Files:
             return names
         return names
 
-    def upload(self, name: str, content: bytes) -> str:
-        """Upload a training file. Sent once; one that is lost is found again by its name."""
-        return self._sender.write(WriteRequest("upload", "/files", upload=(name, content)), _parse_file).id
+    def upload(self, upload: Upload) -> str:
+        """Upload a training file. Sent once; one that is lost is found again by its name.
+
+        Raises:
+            OutcomeUnknown: also where the server kept another number of bytes; such a file is deleted again, and one
+                that cannot be is never found by `find_all`, which compares the size.
+        """
+        file = self._sender.write(WriteRequest("upload", "/files", upload=upload), _parse_file)
+        if file.size in {None, upload.size}:
+            return file.id
+        with contextlib.suppress(ProviderError):
+            self.delete(file.id)
+        raise OutcomeUnknown(
+            f"of the {upload.size} bytes that were sent, the server says it has {file.size} as {escaped(file.id)}; "
+            "that file is not used"
+        )
+
+    def delete(self, file_id: str) -> None:
+        """Delete one file: one DELETE, whatever comes back."""
+        self._sender.send_once(DeleteRequest("delete_file", f"/files/{step(file_id)}"))
 
     def wait_for(self, file_id: str) -> None:
         """Ask until the server has taken the file in, for two minutes at most.

@@ -30,13 +30,13 @@ class Origin(Struct, frozen=True):
 
 
 class HttpRequest(Struct, frozen=True):
-    """``extra_seconds``: how much longer than any other it may take."""
+    """``content``: in pieces where it is long. ``extra_seconds``: how much longer than any other it may take."""
 
     method: str
     origin: Origin
     target: str
     headers: Mapping[str, str]
-    content: bytes = b""
+    content: bytes | Iterable[bytes] = b""
     extra_seconds: float = 0.0
 
 
@@ -69,17 +69,13 @@ def json_body(value: object) -> tuple[str, bytes]:
     return "application/json", text.encode()
 
 
-def form_body(fields: Mapping[str, str], file: tuple[str, bytes]) -> tuple[str, bytes]:
-    """Content type and content of a form with a file of JSON lines (RFC 7578): its name and bytes."""
+def form_around(fields: Mapping[str, str], name: str) -> tuple[str, bytes, bytes]:
+    """Content type of a form with a file of JSON lines (RFC 7578), and what stands before and after its bytes."""
     boundary = os.urandom(16).hex()
-    name, content = file
-    parts = [(f'name="{_quoted(field)}"', value.encode()) for field, value in fields.items()]
-    parts.append((f'name="file"; filename="{_quoted(name)}"\r\nContent-Type: application/jsonl', content))
-    body = b"".join(
-        f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + value + b"\r\n"
-        for head, value in parts
-    )
-    return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()
+    parts = [(f'name="{_quoted(field)}"', f"{value}\r\n") for field, value in fields.items()]
+    parts.append((f'name="file"; filename="{_quoted(name)}"\r\nContent-Type: application/jsonl', ""))
+    before = "".join(f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}" for head, value in parts)
+    return f"multipart/form-data; boundary={boundary}", before.encode(), f"\r\n--{boundary}--\r\n".encode()
 
 
 def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

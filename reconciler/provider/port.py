@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from reconciler.core.job import Checkpoint, Event, Job
 from reconciler.core.spelling import mentions
 from reconciler.errors import RateLimited, Refused
+from reconciler.provider.request import Upload
 
 # Answers that say "no create at all can succeed now": key, permission. (Money is a 429 that lasts.)
 _NO_JOBS = frozenset({401, 403})
@@ -86,8 +87,8 @@ class Provider(Protocol):
         """The names of the account's training files by id, as far as one bounded look tells."""
         ...
 
-    def upload_file(self, name: str, content: bytes) -> str:
-        """Upload a training file; its id."""
+    def upload_file(self, upload: Upload) -> str:
+        """Upload a training file; its id. Raises as a write does, and whatever its ``pieces`` raise."""
         ...
 
     def wait_for_file(self, file_id: str) -> None:

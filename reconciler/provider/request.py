@@ -1,11 +1,11 @@
 """One request to a provider, as a value: a read, which may be sent again, or a write, which may not.
 
-`client`, `files` and `listing` make them, `sender` sends them. No function takes a `WriteRequest` where a `ReadRequest`
-is asked for: the type checker keeps a create from being sent twice.
+`client`, `files` and `listing` make them, `sender` sends them. No function takes a `WriteRequest` or a `DeleteRequest`
+where a `ReadRequest` is asked for: the type checker keeps a create from being sent twice.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -30,20 +30,40 @@ class ReadRequest(Struct, frozen=True):
     method: ClassVar[str] = "GET"
 
 
+class Upload(Struct, frozen=True):
+    """A file to upload: ``pieces`` gives its bytes anew, ``size`` of them in all.
+
+    What goes wrong with the file while it is sent, ``pieces`` raises before its last one: a file that is not what it
+    should be never arrives whole.
+    """
+
+    name: str
+    size: int
+    pieces: Callable[[], Iterable[bytes]]
+
+
 class WriteRequest(Struct, frozen=True):
     """A POST. It may have taken effect though its answer was lost, so it is sent once. It is no kind of `ReadRequest`.
 
-    Its content is ``body`` as JSON, or ``upload``: a file's name and bytes.
+    Its content is ``body`` as JSON, or ``upload`` in a form.
     """
 
     operation: str
     path: str
     body: Mapping[str, object] | None = None
-    upload: tuple[str, bytes] | None = None
+    upload: Upload | None = None
     method: ClassVar[str] = "POST"
 
 
-Request = ReadRequest | WriteRequest
+class DeleteRequest(Struct, frozen=True):
+    """A DELETE of one file. Like every write it is sent once; it makes nothing, so it is no `WriteRequest`."""
+
+    operation: str
+    path: str
+    method: ClassVar[str] = "DELETE"
+
+
+Request = ReadRequest | WriteRequest | DeleteRequest
 
 
 class RequestRecord(Struct, frozen=True):

@@ -4,19 +4,22 @@
 obey `Retry-After`. `read` takes no `WriteRequest`, and nothing here sends one from a loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import TypeVar
 
 from reconciler.clock import Clock
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable
 from reconciler.provider.answer import UNAUTHORIZED, Answers
-from reconciler.provider.message import HttpRequest, HttpResponse, base_of, form_body, json_body, target_of
+from reconciler.provider.message import HttpRequest, HttpResponse, base_of, form_around, json_body, target_of
 from reconciler.provider.profile import Account
-from reconciler.provider.request import ReadRequest, Request, RequestRecord, WriteRequest
+from reconciler.provider.request import DeleteRequest, ReadRequest, Request, RequestRecord, WriteRequest
 from reconciler.provider.retry import TRIES, pause_before
 from reconciler.provider.transport import DeadlineTransport
 
-_UPLOAD_BYTES_PER_SECOND = 1_000_000
+# The slowest line that an upload is waited for (2 Mbit/s): 512 MB may take 34 minutes, and no longer. A line that
+# stands still is given up long before (`transport`).
+_UPLOAD_BYTES_PER_SECOND = 250_000
 
 _T = TypeVar("_T")
 
@@ -52,8 +55,8 @@ class Sender:
         """Have a key that lasts for a while."""
         self._key.before_pass()
 
-    def send_once(self, write: WriteRequest) -> HttpResponse:
-        """One POST, whatever comes back. Raises `OutcomeUnknown` where it may have taken effect."""
+    def send_once(self, write: WriteRequest | DeleteRequest) -> HttpResponse:
+        """One POST or DELETE, whatever comes back. Raises `OutcomeUnknown` where it may have taken effect."""
         key = self._key.held()
         try:
             return self._exchange(write, key)
@@ -62,7 +65,7 @@ class Sender:
                 self._key.refused(key)
             raise
 
-    def write(self, write: WriteRequest, parse: Callable[[object], _T]) -> _T:
+    def write(self, write: WriteRequest | DeleteRequest, parse: Callable[[object], _T]) -> _T:
         """One POST, and what its answer holds."""
         return self._answers.value(write, self.send_once(write), parse)
 
@@ -134,17 +137,22 @@ class Sender:
         )
 
     def _request(self, request: Request, key: str) -> HttpRequest:
-        query, seconds, kind, content = self._query, 0.0, "", b""
+        query, seconds, kind = self._query, 0.0, ""
+        content: bytes | Iterable[bytes] = b""
+        length = 0
         match request:
             case ReadRequest(params=params):
                 query = {**query, **params}
-            case WriteRequest(upload=(name, data)):
-                kind, content = form_body({"purpose": "fine-tune", **self._fields}, (name, data))
-                seconds = len(data) / _UPLOAD_BYTES_PER_SECOND
+            case WriteRequest(upload=upload) if upload is not None:
+                kind, before, after = form_around({"purpose": "fine-tune", **self._fields}, upload.name)
+                content = chain((before,), upload.pieces(), (after,))
+                length = len(before) + upload.size + len(after)
+                seconds = upload.size / _UPLOAD_BYTES_PER_SECOND
             case WriteRequest(body=body) if body is not None or self._fields:
                 kind, content = json_body({**(body or {}), **self._fields})
+                length = len(content)
         headers = {"Host": self._origin.netloc, **self._headers(key)}
         if request.method == WriteRequest.method:
-            headers |= {"Content-Length": str(len(content))} | ({"Content-Type": kind} if kind else {})
+            headers |= {"Content-Length": str(length)} | ({"Content-Type": kind} if kind else {})
         target = target_of(f"{self._base}{request.path}", query)
         return HttpRequest(request.method, self._origin, target, headers, content, seconds)

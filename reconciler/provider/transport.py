@@ -32,6 +32,9 @@ ANSWER_LIMIT = 4 * 1024 * 1024
 # no create is sent into a connection that is being closed.
 _KEEPALIVE_SECONDS = 3.0
 
+# A line that takes in nothing for so long is dead; what is sent in all may take longer.
+_STALL_SECONDS = 30.0
+
 # Nothing of the request itself was written when one of these is raised.
 _BEFORE_SENDING = (
     httpcore.ConnectError,
@@ -70,6 +73,7 @@ class DeadlineTransport:
             NotSent: no connection; Untrusted where no further try can bring one.
             OutcomeUnknown: the connection broke, the deadline passed, or the answer is too long.
             UsageError: the environment names a proxy that is none, or certificates that cannot be read.
+            Whatever the pieces of its content raise; the connection is closed then, and no whole request was sent.
         """
         seconds = self._deadline + request.extra_seconds
         self._current.begin(seconds)
@@ -294,7 +298,7 @@ class _Stream(httpcore.NetworkStream):
         while buffer:
             # In pieces: one send of a large body would be given its whole time-out again and again.
             piece, buffer = buffer[:65536], buffer[65536:]
-            self._stream.write(piece, self._deadline.left(httpcore.WriteTimeout))
+            self._stream.write(piece, min(_STALL_SECONDS, self._deadline.left(httpcore.WriteTimeout)))
 
     def close(self) -> None:
         self._stream.close()

@@ -164,7 +164,20 @@ def training_digest(path: str, below: Below) -> tuple[str, int, bytes | None]:
 
     Raises Unfit where it cannot be read or is too long.
     """
-    digest, size, given, text, held = hashlib.sha256(), 0, 0, b"", b""
+    digest, size, pieces, text = hashlib.sha256(), 0, 0, b""
+    for text in training_pieces(path, below):
+        digest.update(text)
+        size += len(text)
+        pieces += 1
+    return digest.hexdigest(), size, text if pieces == 1 else None
+
+
+def training_pieces(path: str, below: Below) -> Iterator[bytes]:
+    """The bytes of a training file, CRLF read as LF, at least one piece; none is longer than a megabyte and a byte.
+
+    Raises Unfit where it cannot be read or is too long.
+    """
+    given, held = 0, b""
     with open_regular(path, below) as file:
         ended = False
         while not ended:
@@ -176,9 +189,7 @@ def training_digest(path: str, below: Below) -> tuple[str, int, bytes | None]:
             held = b"\r" if text.endswith(b"\r") and not ended else b""
             if b"\r" in text:
                 text = text.removesuffix(held).replace(b"\r\n", b"\n")
-            digest.update(text)
-            size += len(text)
-    return digest.hexdigest(), size, text if given < _CHUNK else None
+            yield text
 
 
 def digest_of(lines: Iterator[bytes]) -> tuple[str, int]:

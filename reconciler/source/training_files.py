@@ -1,7 +1,7 @@
 """Training and validation files by their content: found for a manifest, and read once more to be uploaded.
 
-`reading` asks `TrainingFiles` for each file that a job names; `cli` hands `read_training_bytes` to the engine, which
-calls it right before an upload. Nothing outside of the fleet directory is read, and no byte of it is changed but
+`reading` asks `TrainingFiles` for each file that a job names; `cli` hands `uploaded_pieces` to the engine, which
+calls it for each upload. Nothing outside of the fleet directory is read, and no byte of it is changed but
 CRLF, read as LF.
 """
 
@@ -9,6 +9,7 @@ import hashlib
 import os
 import posixpath
 import re
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -26,25 +27,34 @@ from reconciler.source.files import (
     is_unicode,
     training_digest,
     training_lines,
+    training_pieces,
     unnamed,
 )
 from reconciler.source.known import Known
 
 
-def read_training_bytes(root: Path, file: TrainingFile) -> bytes:
-    """The bytes to upload, CRLF read as LF; they are what the revision was computed from.
+def uploaded_pieces(root: Path, file: TrainingFile) -> Iterator[bytes]:
+    """The bytes to upload, CRLF read as LF: what the revision was computed from, or an error before the last piece.
 
     Raises:
-        SourceError: the file has changed since, or cannot be read.
+        SourceError: the file has changed since, or cannot be read. A receiver never has all bytes of another file.
     """
     below = Below.of(root)
+    digest, size, held = hashlib.sha256(), 0, b""
     try:
-        content = b"".join(training_lines(f"{below.root}/{file.path}", below))
+        for piece in training_pieces(f"{below.root}/{file.path}", below):
+            digest.update(piece)
+            size += len(piece)
+            if size > file.size:
+                break
+            if piece and held:
+                yield held
+            held = piece or held
     except Unfit as unfit:
         raise SourceError([f"{escaped(file.path)}: {unfit}"]) from unfit
-    if hashlib.sha256(content).hexdigest() != file.sha256:
+    if (digest.hexdigest(), size) != (file.sha256, file.size):
         raise SourceError([f"{escaped(file.path)}: it has changed since the manifests were read; run again"])
-    return content
+    yield held
 
 
 # A hint compares a name with all that stand beside it; a few show what is wrong.

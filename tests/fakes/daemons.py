@@ -24,7 +24,7 @@ from reconciler.source.directory import read_directory
 from reconciler.source.fingerprint import fingerprint
 from reconciler.source.leftovers import leftovers_of
 from reconciler.source.reader import DirectoryReader
-from reconciler.source.training_files import read_training_bytes
+from reconciler.source.training_files import uploaded_pieces
 from reconciler.state.journal import Journal
 from reconciler.state.opening import open_journal
 from reconciler.state.schema import Identity
@@ -119,7 +119,7 @@ class DaemonHarness:
             status_files=StatusFiles(root / ".reconciler" if root != self.fleet.root else self.state),
             clock=self.clock,
             log=log or configure(form="json", secrets=[], stream=io.StringIO()),
-            training_bytes=lambda file: read_training_bytes(root, file),
+            pieces_of=lambda file: uploaded_pieces(root, file),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             leftovers=leftovers_of,
             pass_lock=contextlib.nullcontext,

@@ -13,6 +13,7 @@ from reconciler.clock import Clock
 from reconciler.core.job import Checkpoint, Event, Job, marks_of
 from reconciler.errors import Refused
 from reconciler.provider.port import JobPage
+from reconciler.provider.request import Upload
 
 
 class MemoryProvider:
@@ -80,7 +81,7 @@ class MemoryProvider:
     def file_names(self) -> Mapping[str, str]:
         return {}
 
-    def upload_file(self, name: str, content: bytes) -> str:
+    def upload_file(self, upload: Upload) -> str:
         raise AssertionError("every file is there already")
 
     def wait_for_file(self, file_id: str) -> None:

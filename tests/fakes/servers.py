@@ -13,6 +13,7 @@ from reconciler.provider.client import OpenAIClient
 from reconciler.provider.key import Key
 from reconciler.provider.profile import Account
 from reconciler.provider.profiles import profile_of
+from reconciler.provider.request import Upload
 from reconciler.provider.transport import DeadlineTransport
 from reconciler.settings import Settings, account_of
 from tests.fakes.clocks import SkippingClock
@@ -28,6 +29,11 @@ JOB = {"id": "ftjob-1", "status": "running", "metadata": Marks("f", "a", "0" * 1
 
 
 CREATE = {"model": "m", "training_file": "file-1"}
+
+
+def an_upload(content: bytes, name: str = "n.jsonl") -> Upload:
+    """A file of these bytes, a few at a time."""
+    return Upload(name, len(content), lambda: (content[at : at + 3] for at in range(0, len(content), 3)))
 
 
 def caught(call: Callable[[], object]) -> object:
@@ -105,7 +111,7 @@ def every_request(name: ProviderName, path: str, **account: Any) -> tuple[list[A
         wire.client.list_jobs()
         wire.client.retrieve_job("ftjob-1")
         wire.client.cancel_job("ftjob-1")
-        wire.client.upload_file("n.jsonl", b"{}")
+        wire.client.upload_file(an_upload(b"{}", "n.jsonl"))
         wire.client.find_files({("n.jsonl", 2)})
         asked = wire.server.requests
     forms = [request for request in asked if request.headers.get("content-type", "").startswith("multipart/")]

@@ -17,6 +17,7 @@ from reconciler.core.job import TERMINAL, Checkpoint, Event, Job, JobError, Mark
 from reconciler.core.training import Training, training_of
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable
 from reconciler.provider.port import JobPage
+from reconciler.provider.request import Upload
 from tests.sim.engine import EPOCH, Engine, Process
 
 FLEET = "fleet-1"
@@ -306,7 +307,8 @@ class SimProvider:
         self._read_fault("file names", self._process.effect("file names", 0.05))
         return {file_id: name for file_id, (name, _, _) in self._server.files.items()}
 
-    def upload_file(self, name: str, content: bytes) -> str:
+    def upload_file(self, upload: Upload) -> str:
+        name, content = upload.name, b"".join(upload.pieces())
         fault = self._process.effect("upload", 0.2)
         if fault in {None, "unknown: lost", "crash after"}:
             file_id = f"file-{len(self._server.files) + 1}"

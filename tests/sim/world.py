@@ -26,7 +26,7 @@ from reconciler.source.directory import read_directory
 from reconciler.source.fingerprint import fingerprint
 from reconciler.source.leftovers import leftovers_of
 from reconciler.source.reader import DirectoryReader
-from reconciler.source.training_files import read_training_bytes
+from reconciler.source.training_files import uploaded_pieces
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
@@ -287,7 +287,7 @@ class SimWorld:
             status_files=program.status_files(Path("/state"), state.status),
             clock=clock,
             log=log,
-            training_bytes=lambda file: read_training_bytes(root, file),
+            pieces_of=lambda file: uploaded_pieces(root, file),
             unchanged=lambda snapshot: self._unchanged(site.checkout, process, snapshot),
             leftovers=leftovers_of,
             pass_lock=(lambda: site.lock.held_by(process)) if program.locks else contextlib.nullcontext,

@@ -12,7 +12,7 @@ from reconciler.errors import SourceError
 from reconciler.source.directory import read_directory, read_stream
 from reconciler.source.fingerprint import fingerprint
 from reconciler.source.reader import DirectoryReader
-from reconciler.source.training_files import read_training_bytes
+from reconciler.source.training_files import uploaded_pieces
 from tests.fakes.manifests import FLEET, manifest
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -94,7 +94,7 @@ def test_a_directory_that_is_a_link_to_itself_is_a_problem(root: Path, tmp_path:
         stream = read_stream(f"{FLEET}---\n{manifest('a', '{model: m, training_file: t.jsonl}')}".encode(), path)
         assert [p.message[:23] for p in stream.problems] == ["t.jsonl: cannot be read"]
         with pytest.raises(SourceError, match="cannot be read"):
-            read_training_bytes(path, file)
+            next(uploaded_pieces(path, file))
 
 
 def test_a_directory_without_a_fleet(root: Path) -> None:

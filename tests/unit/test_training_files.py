@@ -10,7 +10,7 @@ import pytest
 from reconciler.errors import SourceError
 from reconciler.source.directory import read_directory
 from reconciler.source.files import Below, digest_of, training_digest, training_lines
-from reconciler.source.training_files import read_training_bytes
+from reconciler.source.training_files import uploaded_pieces
 from tests.fakes.manifests import manifest
 from tests.unit.test_directory import LINE, problems, with_file
 
@@ -87,7 +87,7 @@ def test_a_byte_order_mark_is_part_of_what_is_hashed_and_uploaded(root: Path) ->
     training = read_directory(root).desired["a"].training
     assert training is not None
     assert training.sha256 == hashlib.sha256(content).hexdigest()
-    assert read_training_bytes(root, training) == content
+    assert b"".join(uploaded_pieces(root, training)) == content
 
 
 def test_crlf_is_read_as_lf(root: Path) -> None:
@@ -95,7 +95,7 @@ def test_crlf_is_read_as_lf(root: Path) -> None:
     training = read_directory(root).desired["a"].training
     assert training is not None
     assert training.size == len(b'{"a": 1}\n{"b": 2}\n')
-    assert read_training_bytes(root, training) == b'{"a": 1}\n{"b": 2}\n'
+    assert b"".join(uploaded_pieces(root, training)) == b'{"a": 1}\n{"b": 2}\n'
 
 
 def test_what_is_uploaded_is_what_was_hashed_or_nothing(root: Path) -> None:
@@ -104,10 +104,28 @@ def test_what_is_uploaded_is_what_was_hashed_or_nothing(root: Path) -> None:
     assert training is not None
     (root / "train.jsonl").write_bytes(b'{"a": 2}\n')
     with pytest.raises(SourceError, match="it has changed since"):
-        read_training_bytes(root, training)
+        next(uploaded_pieces(root, training))
     (root / "train.jsonl").unlink()
     with pytest.raises(SourceError, match="no such file"):
-        read_training_bytes(root, training)
+        next(uploaded_pieces(root, training))
+
+
+@pytest.mark.parametrize("change", [b"\n", b"y\n", b"xx\n"], ids=["shorter", "other", "longer"])
+def test_the_last_piece_of_a_large_file_comes_only_when_all_of_it_is_what_was_hashed(root: Path, change: bytes) -> None:
+    body = b'{"a": "' + b"x" * 2**20 + b'"}\r\n'
+    with_file(root, body * 3 + b'{"a": "x"}\n')
+    training = read_directory(root).desired["a"].training
+    assert training is not None
+    whole = b"".join(uploaded_pieces(root, training))
+    assert whole == body.replace(b"\r\n", b"\n") * 3 + b'{"a": "x"}\n'
+    with (root / "train.jsonl").open("ab") as file:
+        file.seek(-2, os.SEEK_END)
+        file.truncate()
+        file.write(b'"}' + change if len(change) == 3 else change)
+    sent: list[bytes] = []
+    with pytest.raises(SourceError, match="it has changed since"):
+        sent.extend(uploaded_pieces(root, training))
+    assert sum(map(len, sent)) < training.size
 
 
 @pytest.mark.parametrize("size", [0, 5, 2**20 - 1, 2**20, 2**20 + 1])

@@ -11,7 +11,7 @@ from reconciler.core.job import Marks
 from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
 from reconciler.provider.profile import Assumed
 from tests.fakes.faulty import HANG, Reply, Request, reply
-from tests.fakes.servers import CREATE, JOB, Wire, caught, page
+from tests.fakes.servers import CREATE, JOB, Wire, an_upload, caught, page
 from tests.fakes.strategies import bodies, headers, statuses
 
 
@@ -153,7 +153,7 @@ def test_whatever_a_server_answers_ends_in_a_value_or_in_our_own_error(
         "events": lambda: client.list_events("j"),
         "checkpoints": lambda: client.list_checkpoints("j"),
         "find": lambda: client.find_files({("n", 1)}),
-        "upload": lambda: client.upload_file("n", b"{}"),
+        "upload": lambda: client.upload_file(an_upload(b"{}", "n")),
         "wait": lambda: client.wait_for_file("f"),
     }
     outcome = caught(calls[call])

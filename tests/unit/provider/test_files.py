@@ -1,10 +1,14 @@
 """Training files: found by their name, uploaded once, waited for within reason."""
 
+import tracemalloc
+from collections.abc import Iterator
+
 import pytest
 
-from reconciler.errors import OutcomeUnknown, Refused, Unreadable
-from tests.fakes.faulty import Reply, reply
-from tests.fakes.servers import HTML, Wire, caught, script
+from reconciler.errors import OutcomeUnknown, Refused, SourceError, Unreadable
+from reconciler.provider.request import Upload
+from tests.fakes.faulty import DROP, Reply, reply
+from tests.fakes.servers import HTML, Wire, an_upload, caught, page, script
 
 WANTED = ("n.jsonl", 3)
 
@@ -121,7 +125,7 @@ def test_a_listing_of_files_that_is_none_tells_no_names(answer: Reply) -> None:
 
 def test_an_upload() -> None:
     with Wire(lambda _: reply(file("file-9"))) as wire:
-        assert wire.client.upload_file("n.jsonl", b"{}\n") == "file-9"
+        assert wire.client.upload_file(an_upload(b"{}\n", "n.jsonl")) == "file-9"
         (request,) = wire.server.requests
         assert b'name="purpose"\r\n\r\nfine-tune' in request.body
         assert b'name="file"; filename="n.jsonl"' in request.body
@@ -131,8 +135,82 @@ def test_an_upload() -> None:
 def test_an_upload_is_sent_once() -> None:
     with Wire(lambda _: reply({}, 500)) as wire:
         with pytest.raises(OutcomeUnknown):
-            wire.client.upload_file("n.jsonl", b"{}\n")
+            wire.client.upload_file(an_upload(b"{}\n", "n.jsonl"))
         assert len(wire.server.requests) == 1
+
+
+def test_an_upload_is_read_while_it_is_sent() -> None:
+    """A file of any size takes no more memory than a piece of it."""
+    asked: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(64):
+            asked.append(number)
+            yield bytes(1_000_000)
+
+    with Wire(lambda _: reply(file("file-9", size=64_000_000))) as wire:
+        tracemalloc.start()
+        try:
+            assert wire.client.upload_file(Upload("n.jsonl", 64_000_000, pieces)) == "file-9"
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        (request,) = wire.server.requests
+    assert len(request.body) > 64_000_000 > len(request.body) - 1000
+    assert len(asked) == 64
+    # The server of this test keeps the body, and joins it once.
+    assert peak < 3 * 64_000_000
+
+
+def test_a_file_that_changes_while_it_is_sent_never_arrives_whole() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"{}\n"
+        raise SourceError(["it has changed"])
+
+    with Wire(lambda _: reply(file("file-9"))) as wire:
+        with pytest.raises(SourceError):
+            wire.client.upload_file(Upload("n.jsonl", 6, pieces))
+        wire.server.drain()
+        assert wire.server.requests == []
+        wire.client.file_name("file-9")
+        assert [request.method for request in wire.server.requests] == ["GET"], "another connection goes on"
+
+
+@pytest.mark.parametrize("size", [2, 4, "2", 2.0])
+def test_an_upload_that_was_cut_is_deleted_and_never_used(size: object) -> None:
+    with Wire(lambda request: reply(file("a/9", size=size)) if request.method == "POST" else reply({})) as wire:
+        with pytest.raises(OutcomeUnknown, match="of the 3 bytes that were sent, the server says it has"):
+            wire.client.upload_file(an_upload(b"{}\n", "n.jsonl"))
+        assert [(r.method, r.path) for r in wire.server.requests] == [
+            ("POST", "/v1/files"),
+            ("DELETE", "/v1/files/a%2F9"),
+        ]
+
+
+@pytest.mark.parametrize("answer", [reply({}, 500), reply({}, 405), HTML], ids=["500", "405", "html"])
+def test_a_cut_upload_that_cannot_be_deleted_is_not_used_either(answer: Reply) -> None:
+    with Wire(script(reply(file("file-9", size=2)), answer, page())) as wire:
+        with pytest.raises(OutcomeUnknown, match="not used"):
+            wire.client.upload_file(an_upload(b"{}\n", "n.jsonl"))
+        assert len(wire.server.requests) == 2, "a DELETE is sent once"
+
+
+@pytest.mark.parametrize("size", [None, 0, "0"])
+def test_a_server_that_says_no_size_is_believed(size: object) -> None:
+    with Wire(lambda _: reply(file("file-9", size=size))) as wire:
+        assert wire.client.upload_file(an_upload(b"{}\n", "n.jsonl")) == "file-9"
+
+
+@pytest.mark.parametrize(
+    ("answer", "raised"),
+    [(reply({}, 404), Refused), (reply({}, 403), Refused), (reply({}, 500), OutcomeUnknown), (DROP, OutcomeUnknown)],
+    ids=["404", "403", "500", "drop"],
+)
+def test_a_delete_is_sent_once(answer: Reply, raised: type[Exception]) -> None:
+    with Wire(lambda _: answer) as wire:
+        with pytest.raises(raised):
+            wire.client.delete_file("file-1")
+        assert [(r.method, r.path, r.body) for r in wire.server.requests] == [("DELETE", "/v1/files/file-1", b"")]
 
 
 def test_a_file_is_waited_for() -> None:
@@ -194,7 +272,7 @@ def test_a_file_that_never_gets_ready_is_given_up() -> None:
 def test_a_file_whose_id_cannot_be_used_is_no_file(told: dict[str, object]) -> None:
     """Judged before a job is created that would be paid for."""
     with Wire(lambda _: reply(told)) as wire, pytest.raises(OutcomeUnknown, match="a file"):
-        wire.client.upload_file("n.jsonl", b"{}\n")
+        wire.client.upload_file(an_upload(b"{}\n", "n.jsonl"))
 
 
 @pytest.mark.parametrize("file_id", ["\ud800", "\x00", "x" * 100_000])
@@ -203,5 +281,5 @@ def test_a_files_id_is_checked_like_any_other(file_id: str) -> None:
         outcome = caught(lambda: wire.client.find_files({("n", 1)}))
         assert outcome == {} or isinstance(outcome, Unreadable)
     with Wire(lambda _: reply({"id": file_id})) as wire:
-        outcome = caught(lambda: wire.client.upload_file("n", b"{}"))
+        outcome = caught(lambda: wire.client.upload_file(an_upload(b"{}", "n")))
         assert isinstance(outcome, OutcomeUnknown)

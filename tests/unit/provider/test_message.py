@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.message import Origin, base_of, form_body, headers_of, json_body, target_of
+from reconciler.provider.message import Origin, base_of, form_around, headers_of, json_body, target_of
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,8 @@ def test_json_is_as_short_as_it_can_be_and_never_a_nan() -> None:
 
 def test_a_form_holds_its_fields_and_the_very_bytes_of_the_file() -> None:
     content = b'{"a": 1}\n--not-the-boundary\r\n\x00\xff\n'
-    kind, body = form_body({"purpose": "fine-tune"}, ('a"b\r\nx: y.jsonl', content))
+    kind, before, after = form_around({"purpose": "fine-tune"}, 'a"b\r\nx: y.jsonl')
+    body = before + content + after
     message: Any = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
     purpose, file = message.get_payload()
     assert (purpose.get_param("name", header="content-disposition"), purpose.get_payload()) == ("purpose", "fine-tune")

@@ -7,7 +7,7 @@ from reconciler.errors import UsageError
 from reconciler.provider.profile import Auth
 from reconciler.provider.profiles import profile_of
 from tests.fakes.faulty import reply
-from tests.fakes.servers import CREATE, JOB, KEY, Wire, a_key, an_account, script
+from tests.fakes.servers import CREATE, JOB, KEY, Wire, a_key, an_account, an_upload, script
 
 # As Microsoft Entra issues them (RFC 7519), signed by nobody.
 ENTRA = "eyJ0eXAiOiJKV1Qi.eyJhdWQiOiJodHRwczovL2FpLmF6dXJlLmNvbSJ9.c2lnbmF0dXJl"
@@ -41,7 +41,7 @@ def test_what_the_operator_adds_goes_with_every_request_and_their_body_with_the_
         wire.client.create_job(CREATE)
         wire.client.retrieve_job("ftjob-1")
         wire.client.cancel_job("ftjob-1")
-        wire.client.upload_file("n", b"{}")
+        wire.client.upload_file(an_upload(b"{}", "n"))
         wire.client.find_files({("n", 1)})
         requests = wire.server.requests
     assert [(request.headers["x-a"], request.headers["x-token"]) for request in requests] == [("b", "two words")] * 5

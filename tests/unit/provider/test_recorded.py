@@ -8,7 +8,7 @@ from reconciler.core.job import Checkpoint, Event, Job, parse_checkpoint, parse_
 from reconciler.core.spelling import STATUS_WORDS
 from tests.fakes.faulty import reply
 from tests.fakes.recorded import AZURE, WHY_NOT, objects
-from tests.fakes.servers import CREATE, Wire, script
+from tests.fakes.servers import CREATE, Wire, an_upload, script
 
 pytestmark = pytest.mark.skipif(not AZURE, reason=WHY_NOT)
 
@@ -52,7 +52,7 @@ def test_answer_to_a_create_is_a_job_although_it_is_201_with_a_place_elsewhere()
 def test_file_is_uploaded_and_waited_for() -> None:
     uploaded, processed = AZURE["file_upload_201"], AZURE["file_processed"]
     with Wire(script(reply(uploaded, 201), reply(uploaded), reply(processed))) as wire:
-        file_id = wire.client.upload_file("train.jsonl", b"{}")
+        file_id = wire.client.upload_file(an_upload(b"{}", "train.jsonl"))
         wire.client.wait_for_file(file_id)
         assert [request.method for request in wire.server.requests] == ["POST", "GET", "GET"]
     assert file_id == uploaded["id"]

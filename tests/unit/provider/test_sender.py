@@ -16,7 +16,7 @@ from reconciler.provider.key import KeyFile, Secrets
 from reconciler.provider.port import takes_no_jobs
 from reconciler.provider.transport import ANSWER_LIMIT
 from tests.fakes.faulty import DROP, HANG, FaultyServer, Reply, Request, reply
-from tests.fakes.servers import CREATE, HTML, JOB, KEY, Wire, caught, script
+from tests.fakes.servers import CREATE, HTML, JOB, KEY, Wire, an_upload, caught, script
 
 UNKNOWN = {
     "dropped": DROP,
@@ -93,7 +93,7 @@ def test_a_wait_is_told_before_it_begins_and_once() -> None:
 def test_a_server_that_is_weak_may_say_how_long() -> None:
     with Wire(lambda _: reply({}, 503, **{"retry-after": "9"})) as wire:
         with pytest.raises(OutcomeUnknown) as raised:
-            wire.client.upload_file("x.jsonl", b"{}")
+            wire.client.upload_file(an_upload(b"{}", "x.jsonl"))
         with pytest.raises(OutcomeUnknown):
             wire.client.create_job(CREATE)
     assert raised.value.retry_after == 9
@@ -248,7 +248,7 @@ def test_a_401_for_the_only_key_there_is_ends_the_read(tmp_path: Path, *, gone: 
     [
         lambda client: client.create_job(CREATE),
         lambda client: client.cancel_job("ftjob-1"),
-        lambda client: client.upload_file("f.jsonl", b"{}"),
+        lambda client: client.upload_file(an_upload(b"{}", "f.jsonl")),
     ],
     ids=["create", "cancel", "upload"],
 )
