@@ -28,6 +28,7 @@ class Intent:
     attempt: int
     seed: int | None = None  # the seed that was sent: the weaker trace on servers that drop metadata
     filed: bool = False  # its training file was uploaded for this very attempt, and bears its name
+    answer: str = dataclass_field(default="", compare=False)  # what a server that was in trouble (5xx) said to it
     token: str = dataclass_field(default="", compare=False)  # the journal's: the same create, sent again, has another
 
 

@@ -163,13 +163,14 @@ def _said(change: Change) -> _Said:
 def _still_said(case: Case, change: Change, before: Mapping[str, object]) -> _Said:
     """What did not go through stands as it was recorded, its back-off over or not, until it has been tried again."""
     memory, recorded = case.world.memory, _recorded(before, "Synced")
-    if isinstance(change, Create):
-        own = memory.own_refusal(*change.key)
+    create = change.write if isinstance(change, Create) or change.reason is Reason.CREATE_REFUSED else None
+    if isinstance(create, Create) and not memory.refused:
+        own = memory.own_refusal(*create.key)
         if own is not None and recorded.get("reason") in {own.reason, None}:
             return own.reason, own.words
         # The provider took none; this one was held back with the others.
         if "" in memory.refusals and recorded.get("reason") == Reason.CREATE_REFUSED:
-            return memory.held_back(*change.key)
+            return memory.held_back(*create.key)
     if isinstance(change, Cancel) and recorded.get("message") == not_taken(change.message):
         return change.reason, not_taken(change.message)
     return _said(change)

@@ -121,6 +121,8 @@ def _post_once(  # noqa: PLR0913 - what one attempt is
         tools.journal.drop_intent(change.name)
         return _refused(tools, change, error, log)
     except OutcomeUnknown as error:
+        if error.status is not None and error.status >= _BROKEN:
+            tools.journal.record_answer(change.name, str(error))
         log.warning("create.unresolved", error=str(error), http_status=error.status, request_id=error.request_id)
         message = f"sent, and the answer was lost ({error}); it is looked for before anything else is done"
         return Outcome(change.name, Action.CREATE, Reason.CREATE_UNRESOLVED, None, False, message, token=token)

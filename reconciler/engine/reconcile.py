@@ -84,7 +84,7 @@ class Reconciler(Looking):
             if isinstance(seen, Seen):
                 ended = newly_ended(seen.world, seen.resolved)
                 self.log_ends(ended, seen.world.memory, log)
-                self.remember(seen, snapshot, log)
+                seen = self.remember(seen, snapshot, log)
                 done = self._work(seen, snapshot, permission, announce, wrote, log)
                 read = Details(progress=self.progress)
                 report = write_statuses(ports, log, done.after, ended.values(), read) if ports.follower is None else {}
@@ -180,19 +180,24 @@ class Reconciler(Looking):
                 self._logged |= {job_id}
                 log_end(log.bind(job=name, job_id=job_id, status=job.status), job, memory)
 
-    def remember(self, seen: Seen, snapshot: Snapshot, log: Log) -> None:
-        """Bring the journal up to what was seen."""
+    def remember(self, seen: Seen, snapshot: Snapshot, log: Log) -> Seen:
+        """Bring the journal up to what was seen; with what that says about creates that are refused."""
         journal, world = self._ports.journal, seen.world
         self.checkout.record(snapshot, world, self._ports.unchanged)
         if world.memory.echoes is not None:
             journal.record_echo(echoes=world.memory.echoes, files=world.memory.files, seeds=world.memory.seeds)
         journal.record_seen(records_of(world), void=seen.void)
         for name, job_id in seen.resolved.items():
-            journal.drop_intent(name)
+            journal.drop_intent(name, created=job_id is not None)
             log.info("create.resolved", job=name, job_id=job_id, created=job_id is not None)
         if self.watch.cold and seen.settled:
             journal.mark_settled(seen_at_first(world))
             self.watch = replace(self.watch, cold="")
+        if not seen.resolved:
+            return seen
+        now = journal.memory(every_backoff=self._every_backoff)
+        memory = replace(world.memory, refused=now.refused, rejected=now.rejected, refusals=now.refusals)
+        return replace(seen, world=replace(world, memory=memory))
 
     def _act(
         self, decided: Decided, snapshot: Snapshot, log: Log, wrote: Callable[[Outcome], None]

@@ -5,10 +5,11 @@ back-off only ever delays a try, it never proves that one is right.
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from sqlite3 import Row
 
-from reconciler.core.memory import OwnCancel, Refusal, Rejection
+from reconciler.core.memory import Intent, OwnCancel, Refusal, Rejection
 from reconciler.core.schedule import Backoff
 from reconciler.state.rows import Rows, Statement, put
 
@@ -24,6 +25,10 @@ def lasts(next_at: float, now: float) -> bool:
     """Whether a back-off until ``next_at`` goes on; one that ends too far away is from a clock that has jumped."""
     return now < next_at <= now + 2 * _REFUSED.last
 
+
+# So many creates in a row that came to nothing, each with one and the same 5xx, are a refusal of all: a gate that
+# answers like a breakdown.
+_IN_A_ROW = 3
 
 # Before the name of a job with whose create every one was refused: what it was told is shown, and holds nothing back.
 _OF_ALL = "*"
@@ -45,16 +50,38 @@ class Refusals:
         """Row 14: this create was refused; its back-off grows. ``at_least``: seconds that the server asked for."""
         query = "SELECT tries FROM refusal WHERE identity = :identity AND name = :name AND revision = :revision"
         tries = self._tries(self._rows.read(query, name=name, revision=revision))
-        self._rows.write(put("refusal", [self._row(name, revision, message, tries, at_least)]), _told_over(name))
+        row = self._row(name, revision, message, tries, at_least)
+        self._rows.write(put("refusal", [row]), _told_over(name), _STREAK_OVER)
         self._fresh.add(name)
 
     def record_of_all(self, name: str, revision: str, message: str, *, at_least: float = 0.0) -> None:
         """Row 14: with this create every one was refused; the back-off of all of them grows."""
-        query = "SELECT tries FROM refusal WHERE identity = :identity AND name = ''"
-        row = self._row("", name, message, self._tries(self._rows.read(query)), at_least)
-        own = {**row, "name": f"{_OF_ALL}{name}", "revision": revision}
-        self._rows.write(put("refusal", [row, own]))
+        self._rows.write(self._refused_all(name, revision, message, at_least), _STREAK_OVER)
+
+    def unmade(self, lost: Intent) -> tuple[Statement, ...]:
+        """To be written when a create whose outcome was unknown turns out not to have happened.
+
+        Each of several in a row with the same answer, or one that was to find out whether the provider takes jobs
+        again, counts as a refusal of every create: tries come more slowly. It proves nothing about any create.
+        """
+        (before,) = self._rows.read("SELECT answer, times FROM streak WHERE identity = :identity") or (None,)
+        alike = bool(lost.answer) and before is not None and _alike(before["answer"], lost.answer)
+        times = before["times"] + 1 if before is not None and alike else 1
+        streak = put("streak", [{"answer": lost.answer, "times": times}]) if lost.answer else _STREAK_OVER
+        stands = self._of_all()
+        under_way = bool(stands) and lasts(stands[0]["next_at"], self._now())  # it was sent before all were refused
+        if under_way or (not stands and times < _IN_A_ROW):
+            return (streak,)
+        message = f"{lost.answer}; again and again, and no job came of it" if lost.answer else stands[0]["message"]
+        return streak, self._refused_all(lost.name, lost.revision, message)
+
+    def _refused_all(self, name: str, revision: str, message: str, at_least: float = 0.0) -> Statement:
+        row = self._row("", name, message, self._tries(self._of_all()), at_least)
         self._fresh.add("")
+        return put("refusal", [row, {**row, "name": f"{_OF_ALL}{name}", "revision": revision}])
+
+    def _of_all(self) -> list[Row]:
+        return self._rows.read("SELECT tries, message, next_at FROM refusal WHERE identity = :identity AND name = ''")
 
     def known(self) -> dict[str, Refusal]:
         """The last of each name, and under "" the last of every create, whatever became of their back-offs."""
@@ -92,15 +119,26 @@ class Refusals:
         }
 
     @staticmethod
-    def over(name: str) -> Statement:
-        """A create of this name was answered: the provider takes it, and so takes new jobs."""
+    def over(name: str) -> tuple[Statement, ...]:
+        """A create of this name made a job: the provider takes it, and so takes new jobs."""
         query = "DELETE FROM refusal WHERE identity = :identity AND name IN (:name, :told, '')"
-        return query, [{"name": name, "told": f"{_OF_ALL}{name}"}]
+        return (query, [{"name": name, "told": f"{_OF_ALL}{name}"}]), _STREAK_OVER
 
     def ends(self) -> list[int]:
         """When each back-off ends, or ended."""
         query = "SELECT next_at FROM refusal WHERE identity = :identity AND name NOT LIKE :told"
         return [row["next_at"] for row in self._rows.read(query, told=f"{_OF_ALL}%")]
+
+
+_STREAK_OVER: Statement = ("DELETE FROM streak WHERE identity = :identity", [{}])
+
+
+# What differs between two answers that say the same: the id of a request, a time; but not the status.
+_NUMBERED = re.compile(r"(?<!HTTP )\b\S*\d\S*")
+
+
+def _alike(one: str, other: str) -> bool:
+    return _NUMBERED.sub("", one) == _NUMBERED.sub("", other)
 
 
 def _told_over(name: str) -> Statement:

@@ -118,7 +118,7 @@ class Journal:
         return (*self.refusals.ends(), *self.cancels.outstanding().values())
 
     def _read_intents(self) -> dict[str, Intent]:
-        query = "SELECT name, revision, attempt, seed, filed, token FROM intent WHERE identity = :identity"
+        query = "SELECT name, revision, attempt, seed, filed, answer, token FROM intent WHERE identity = :identity"
         return {row["name"]: Intent(**{**dict(row), "filed": bool(row["filed"])}) for row in self._rows.read(query)}
 
     def _echoes(self) -> int | None:
@@ -162,14 +162,25 @@ class Journal:
         self._rows.write(put("intent", [dataclasses.asdict(dataclasses.replace(intent, token=token))]))
         return token
 
-    def drop_intent(self, name: str) -> None:
-        """The create did not happen, or its job is known by now."""
-        self._rows.write(_intent_dropped(name))
+    def record_answer(self, name: str, answer: str) -> None:
+        """The server was in trouble and said so (5xx): whether it created the job, its listing tells."""
+        statement = "UPDATE intent SET answer = :answer WHERE identity = :identity AND name = :name"
+        self._rows.write((statement, [{"name": name, "answer": answer}]))
+
+    def drop_intent(self, name: str, *, created: bool | None = None) -> None:
+        """The create was not sent or was refused; or (``created``) looking has told what became of it."""
+        lost = self._read_intents().get(name)
+        after: tuple[Statement, ...] = ()
+        if created:
+            after = self.refusals.over(name)
+        elif created is False and lost is not None:
+            after = self.refusals.unmade(lost)
+        self._rows.write(_intent_dropped(name), *after)
 
     def record_job(self, job: Record) -> None:
         """A create was answered: the job is known from here on, its intent is over, and so are refusals."""
         columns = asdict(replace(job, ended_before=False, stranger=False))
-        self._rows.write(put("record", [columns]), _intent_dropped(job.name), self.refusals.over(job.name))
+        self._rows.write(put("record", [columns]), _intent_dropped(job.name), *self.refusals.over(job.name))
 
     def record_echo(self, *, echoes: bool, files: bool = False, seeds: bool = False) -> None:
         """Whether our marks came back, or else file or seed. Once seen it stays: one lost pair proves nothing."""

@@ -9,7 +9,14 @@ from msgspec import Struct
 
 # "ftrj": says that a SQLite file is ours before anything is read from it.
 APPLICATION_ID = 0x6674726A
-VERSION = 3
+VERSION = 4
+
+# Jobs that were paused or resumed from here, and creates that failed in a row, each with the same answer.
+PAUSE = """(
+    identity INTEGER, job_id TEXT, resumed INTEGER NOT NULL DEFAULT 0, counts INTEGER NOT NULL DEFAULT 1,
+    confirmed INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (identity, job_id))"""
+STREAK = "(identity INTEGER PRIMARY KEY, answer TEXT, times INTEGER)"
 
 # From each version that is still read to the next; the tables are those of `SCHEMA` then.
 MIGRATIONS = {
@@ -18,6 +25,12 @@ MIGRATIONS = {
         "ALTER TABLE cancel ADD COLUMN sent_at INTEGER",
     ),
     2: ("ALTER TABLE intent ADD COLUMN filed INTEGER NOT NULL DEFAULT 0",),
+    3: (
+        "ALTER TABLE identity ADD COLUMN pauses INTEGER",
+        "ALTER TABLE intent ADD COLUMN answer TEXT NOT NULL DEFAULT ''",
+        f"CREATE TABLE pause {PAUSE}",
+        f"CREATE TABLE streak {STREAK}",
+    ),
 }
 
 
@@ -36,14 +49,14 @@ PRAGMA user_version = {VERSION};
 CREATE TABLE identity (
     id INTEGER PRIMARY KEY, fleet TEXT, base_url TEXT, organization TEXT, project TEXT,
     begun INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, echoes INTEGER,
-    writes INTEGER NOT NULL DEFAULT 0,
+    writes INTEGER NOT NULL DEFAULT 0, pauses INTEGER,
     UNIQUE (fleet, base_url, organization, project));
 CREATE TABLE wanted (
     identity INTEGER, name TEXT, revision TEXT, form TEXT, turn INTEGER NOT NULL DEFAULT 0,
     origin TEXT NOT NULL DEFAULT '', PRIMARY KEY (identity, name, revision));
 CREATE TABLE intent (
     identity INTEGER, name TEXT, revision TEXT, attempt INTEGER, seed INTEGER,
-    token TEXT, filed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (identity, name));
+    token TEXT, filed INTEGER NOT NULL DEFAULT 0, answer TEXT NOT NULL DEFAULT '', PRIMARY KEY (identity, name));
 CREATE TABLE record (
     identity INTEGER, job_id TEXT, name TEXT, revision TEXT, attempt INTEGER, live INTEGER, ended_before INTEGER,
     stranger INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (identity, job_id));
@@ -58,6 +71,8 @@ CREATE TABLE manifest (
     identity INTEGER, name TEXT, path TEXT, revision TEXT, orphan INTEGER, PRIMARY KEY (identity, name));
 CREATE TABLE event (
     identity INTEGER, job_id TEXT, seen TEXT, PRIMARY KEY (identity, job_id));
+CREATE TABLE pause {PAUSE};
+CREATE TABLE streak {STREAK};
 """
 
 

@@ -56,9 +56,9 @@ class IntentInACache(Journal):
         self.__dict__.setdefault("_cache", {})[intent.name] = intent
         return ""
 
-    def drop_intent(self, name: str) -> None:
+    def drop_intent(self, name: str, *, created: bool | None = None) -> None:
         self.__dict__.setdefault("_cache", {}).pop(name, None)
-        super().drop_intent(name)
+        super().drop_intent(name, created=created)
 
     def record_job(self, job: Record) -> None:
         self.__dict__.setdefault("_cache", {}).pop(job.name, None)
@@ -389,9 +389,10 @@ class RecordedBeforeTold(Reconciler):
     def log_ends(self, *ends: Any) -> None:
         self._untold = partial(super().log_ends, *ends)
 
-    def remember(self, *seen: Any) -> None:
-        super().remember(*seen)
+    def remember(self, *seen: Any) -> Seen:
+        known = super().remember(*seen)
         self._untold()
+        return known
 
 
 @dataclass(frozen=True)

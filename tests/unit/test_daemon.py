@@ -790,6 +790,76 @@ def test_a_file_that_becomes_ready_is_trained(world: DaemonHarness) -> None:
     assert world.provider.live("a"), "another create has patience of its own"
 
 
+def known(world: DaemonHarness) -> int:
+    """A server that has shown our marks: a lost create may be sent again there. How many creates that took."""
+    world.fleet.job("z", seed=99)
+    world.live(30)
+    world.settle = 10.0
+    return len(world.provider.times("create"))
+
+
+def broken(text: str = "the licence has run out", status: int = 500) -> OutcomeUnknown:
+    return OutcomeUnknown(f"POST /fine_tuning/jobs: HTTP {status}: {text}", status=status)
+
+
+def test_a_server_that_answers_every_create_with_the_same_5xx_is_tried_1_2_4_minutes_later(
+    world: DaemonHarness,
+) -> None:
+    """A licence gate: it was asked for each job again after each settle window, without an end."""
+    before = known(world)
+    for number, name in enumerate(("a", "b", "c", "d")):
+        world.fleet.job(name, seed=number)
+    world.fail_next("create", *(broken(f"no licence (request {n}-ab)") for n in range(7)))
+    world.live(2000)
+    asked = world.provider.times("create")[before:]
+    assert max(asked[:4]) - min(asked[:4]) < 1, "all of them at first"
+    assert [round(b - a) for a, b in pairwise(asked[3:9])] == [70, 130, 250, 490, 0], (
+        "a settle window, and 1, 2, 4 minutes"
+    )
+    assert sorted(job.marks.name for job in world.provider.jobs.values() if job.marks) == [*"abcdz"]
+    assert {line["job"] for line in world.lines("create.unresolved")} == {"a", "b", "c", "d"}
+
+
+def test_a_5xx_now_and_then_is_no_refusal(world: DaemonHarness) -> None:
+    before = known(world)
+    world.fleet.job("a")
+    errors = (broken(), broken(status=502), broken(), Refused("HTTP 400: bad", status=400), broken(), broken())
+    world.fail_next("create", *errors)
+    world.live(300)
+    asked = world.provider.times("create")[before:]
+    assert [round(b - a) for a, b in pairwise(asked)] == [10, 10, 10, 60, 10, 10], "as a lost answer, and as a 400"
+
+
+def test_a_lost_try_slows_the_next_one_down_too(world: DaemonHarness) -> None:
+    before = known(world)
+    world.fleet.job("a")
+    refused = Refused("POST /fine_tuning/jobs: HTTP 403: no", status=403)
+    world.fail_next("create", refused, OutcomeUnknown("timed out"), OutcomeUnknown("timed out"))
+    world.live(1000)
+    assert [round(b - a) for a, b in pairwise(world.provider.times("create")[before:])] == [60, 130, 250]
+
+
+def test_a_job_that_came_of_a_5xx_shows_that_the_provider_takes_jobs(world: DaemonHarness) -> None:
+    known(world)
+    for name in ("a", "b", "c"):
+        world.fleet.job(name, seed=ord(name))
+    made = world.provider.create_job
+    bodies: list[Mapping[str, object]] = []
+
+    def create(body: Mapping[str, object]) -> Job:
+        bodies.append(body)
+        if len(bodies) == 4:  # the careful try: made, and answered with the error all the same
+            made(body)
+        if len(bodies) <= 4:
+            raise broken()
+        return made(body)
+
+    world.provider.create_job = create  # type: ignore[method-assign] # a server that lies
+    world.live(300)
+    assert len(world.provider.live()) == 4
+    assert len(bodies) == 6, "one of them was not sent again"
+
+
 def test_one_jobs_refusal_is_not_shown_as_anothers(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fleet.job("b", seed=2)

@@ -202,8 +202,6 @@ OF_ALL = Refusal("a", R1, "HTTP 403: no quota", 3_900, of_all=True)
         (
             {"a": OF_ALL, "": replace(OF_ALL, next_at=4_600)},
             {
-                "a": "CreateRefused before: the provider takes no new jobs: HTTP 403: no quota; next try 01:16 UTC; "
-                "apply tries at once",
                 "b": "CreateRefused before: the provider takes no new jobs at the moment (last refused: a); "
                 "next try 01:16 UTC; apply tries at once",
             },
@@ -219,6 +217,7 @@ def test_a_create_that_was_refused_before_says_so_and_when_it_is_tried_again(
     assert said == {name: [words[name]] if name in words else [] for name in ("a", "b")}
     changes = plan_data(seen)["changes"]
     assert isinstance(changes, list)
+    assert [c["message"].endswith("; job b is tried first, alone") for c in changes] == ["b" in words, False]
     data = {c["name"]: c["last_refusal"] for c in changes}
     assert {name for name, found in data.items() if found} == words.keys()
     if "b" in words:

@@ -1,10 +1,13 @@
 """What is tried again later: refused creates, and cancels that have not taken."""
 
+from dataclasses import replace as replace_intent
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
-from reconciler.core.memory import OwnCancel, Refusal
+from reconciler.core.memory import Intent, OwnCancel, Refusal
+from reconciler.state.journal import Journal
 from tests.fakes.builders import R1, R2, record
 from tests.fakes.journals import Time, opened
 
@@ -128,3 +131,51 @@ def test_a_refused_cancel_is_disowned_unless_an_earlier_try_may_yet_take_effect(
         journal.cancels.record("j1", "Removed")
         journal.cancels.mark_failed("j1")
         assert journal.memory().cancels["j1"].counts, "the third try may have left"
+
+
+def lost(name: str, answer: str = "POST /jobs: HTTP 500: no licence, request r-1") -> Intent:
+    return Intent(name, R1, 1, answer=answer)
+
+
+def unmade(journal: Journal, *intents: Intent) -> None:
+    """These creates were sent, and a listing showed that they did not happen."""
+    for intent in intents:
+        journal.record_intent(replace_intent(intent, answer=""))
+        if intent.answer:
+            journal.record_answer(intent.name, intent.answer)
+        journal.drop_intent(intent.name, created=False)
+
+
+def test_the_same_5xx_three_times_in_a_row_counts_as_a_refusal_of_all(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        unmade(journal, lost("a"), lost("b", "POST /jobs: HTTP 500: no licence, request r-2"))
+        assert journal.memory().refusals == {}
+    with opened(state, time) as journal:
+        unmade(journal, lost("c"))
+        said = "POST /jobs: HTTP 500: no licence, request r-1; again and again, and no job came of it"
+        assert journal.memory().refused == said
+        assert journal.memory().refusals["c"] == Refusal("c", R1, said, 1060, of_all=True)
+        unmade(journal, lost("a"))
+        assert journal.next_try() == 1060, "it was sent before all were refused"
+        time.now += 60
+        unmade(journal, lost("a", ""))
+        assert journal.next_try() == 1180, "whatever its answer, a try that came to nothing slows the next one down"
+        assert journal.memory().refused == said, "that one said nothing"
+        journal.drop_intent("a", created=True)
+        assert journal.memory().refusals.keys() == {"c"}, "a job was made: the provider takes jobs"
+
+
+@pytest.mark.parametrize("between", ["another answer", "no answer", "refused", "made"])
+def test_what_comes_between_ends_the_row(state: Path, time: Time, between: str) -> None:
+    with opened(state, time) as journal:
+        unmade(journal, lost("a"), lost("a"))
+        if between == "another answer":
+            unmade(journal, lost("a", "POST /jobs: HTTP 503: no licence, request r-1"))
+        elif between == "no answer":
+            unmade(journal, lost("a", ""))
+        elif between == "refused":
+            journal.refusals.record("b", R1, "bad")
+        else:
+            journal.record_job(record("j1", "b"))
+        unmade(journal, lost("a"), lost("a"))
+        assert journal.memory().refused == ""
