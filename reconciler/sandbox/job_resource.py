@@ -100,7 +100,7 @@ class JobResource:
             )
             job = creation.create(self.store, asked, birth, self.mode)
         location = self.mode.location.format(path="fine_tuning/jobs", id=job.id)
-        shown = self.mode.job_of(job, wire.job(job, now), self.mode.born)
+        shown = self.mode.single_job_of(job, wire.job(job, now), self.mode.born)
         return answer(shown, status=self.mode.created, location=location)
 
     def _list(self, query: QueryParams) -> Response:
@@ -114,7 +114,7 @@ class JobResource:
         return answer(self.mode.listing(what, page))
 
     def _shown(self, job: Job, now: float) -> Response:
-        return answer(self.mode.job_of(job, wire.job(job, now)))
+        return answer(self.mode.single_job_of(job, wire.job(job, now)))
 
     def _job(self, http: Request) -> Job:
         job_id: str = http.path_params["id"]

@@ -72,6 +72,7 @@ class Mode:
     job: Shape = Shape()
     born: Shape | None = None  # a job in the answer to its create, where it is another
     listed: Shape | None = None  # a job in a listing
+    unreadable: Callable[[Object], bool] = lambda _job: False  # a job that it fails to show, but for in a listing
     file: Shape = Shape()
     unset_auto: int | None = None  # what stands for "auto" in an answer, instead of what was chosen
     finish_known: float = 0.0  # seconds after which a job is said to end, from its first answer on
@@ -104,6 +105,12 @@ class Mode:
         if self.finish_known and whole["estimated_finish"] is None:
             whole = {**whole, "estimated_finish": int(record.created + self.finish_known)}
         return {**(shape or self.job).of(whole), **record.extra}
+
+    def single_job_of(self, record: Job, whole: Object, shape: Shape | None = None) -> Object:
+        """The same in an answer that has one job. Raises RefusalError where this server fails to show it."""
+        if self.unreadable(whole):
+            raise RefusalError("1 validation error for a job", status=500, kind="internal_server_error")
+        return self.job_of(record, whole, shape)
 
     def is_pending(self, file: File, now: float, speed: float) -> bool:
         """Whether an upload is still being taken in."""

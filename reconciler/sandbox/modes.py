@@ -99,7 +99,7 @@ _ROWS = (
         silent=frozenset({"files"}),
         refusal=refusals.azure_classic,
     ),
-    Mode("litellm", base_path="/openai/v1", credentials=(_BEARER,), unsent=_METADATA),
+    Mode("litellm", base_path="/openai_passthrough/v1", credentials=(_BEARER,), unsent=_METADATA),
     Mode(
         "litellm-native",
         credentials=(_BEARER,),
@@ -107,8 +107,11 @@ _ROWS = (
         body=("custom_llm_provider",),
         unsent=frozenset({"metadata", "method"}),
         repeats=3,
+        # With managed files; and with Azure behind it, whose words it translates for one job, and not in a listing.
         born=Shape(respells={"training_file": _managed}),
         listed=Shape(respells={"status": _words(validating_files="pending", queued="pending")}),
+        unreadable=lambda job: job["status"] == "paused" or job["hyperparameters"] is None,
+        unpaged=frozenset({"files"}),
         missing=_NO_STORY,
         refusal=refusals.litellm,
     ),

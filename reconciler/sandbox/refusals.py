@@ -43,8 +43,8 @@ def azure_classic(error: RefusalError) -> Object:
 
 
 def litellm(error: RefusalError) -> Object:
-    message = f"litellm.APIError: OpenAIException - {error.message}"
-    return {"error": {"message": message, "type": None, "param": error.param, "code": str(error.status)}}
+    message = f"Error code: {error.status} - {error.message}"
+    return {"error": {"message": message, "type": error.kind, "param": error.param, "code": str(error.status)}}
 
 
 def detail(error: RefusalError) -> Object:

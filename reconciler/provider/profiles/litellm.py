@@ -1,6 +1,7 @@
 """A LiteLLM proxy: its pass-through routes lead to one server as they are, its native ones translate.
 
-A native route (https://PROXY/v1) asks with every request which server is meant, and forwards only what it knows.
+A native route (https://PROXY/v1) asks with every request which server is meant, and forwards only what it knows. Behind
+/openai/v1 the files are LiteLLM's own and the rest passes through; behind /openai_passthrough/v1 everything does.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ def _missing(reach: Reach) -> str:
         return ""
     return (
         f"LiteLLM's native route needs to know which server is meant: --query {PROVIDER}=openai; "
-        "or let the base URL end in /openai/v1, its pass-through"
+        "or let the base URL end in /openai_passthrough/v1"
     )
 
 
@@ -39,7 +40,7 @@ def _objection(reach: Reach, spec: Mapping[str, object]) -> str:
     instead = "write hyperparameters instead of method, or " if supervised else ""
     return (
         "LiteLLM's native route drops method without a word and would train a supervised job with defaults: "
-        f"{instead}use its pass-through, a base URL that ends in /openai/v1"
+        f"{instead}use its pass-through, a base URL that ends in /openai_passthrough/v1"
     )
 
 

@@ -125,7 +125,11 @@ def test_job_comes_back_as_the_server_shows_it(tmp_path: Path, mode: str, field:
         ),
         ("azure", {"code": "fine_tune_not_found", "inner_error": {"code": "fine_tune_not_found"}}),
         ("azure-classic", {"error": {"code": "fine_tune_not_found", "target": "fine_tune_id", "details": []}}),
-        ("litellm-native", {"error": {"code": "404", "type": None}}),
+        ("litellm", {"error": {"code": "fine_tune_not_found", "param": "fine_tune_id"}}),
+        (
+            "litellm-native",
+            {"error": {"code": "404", "message": "Error code: 404 - Could not find fine tune: ftjob-none"}},
+        ),
         ("nebius", {"detail": "Could not find fine tune: ftjob-none"}),
         ("llmariner", {"code": 5, "message": "Could not find fine tune: ftjob-none"}),
         ("telnyx", {"errors": [{"code": "404", "title": "fine_tune_not_found"}]}),
@@ -221,6 +225,22 @@ def test_gateway_shows_one_job_in_two_ways(tmp_path: Path) -> None:
         retrieved = http("GET", f"{JOBS}/{born['id']}").json()
     assert (listed["status"], retrieved["status"]) == ("pending", "validating_files")
     assert born["training_file"] != listed["training_file"] == retrieved["training_file"]
+
+
+@pytest.mark.parametrize(("paused", "method"), [(False, DPO), (True, None)])
+def test_gateway_fails_to_show_one_job_that_it_lists(tmp_path: Path, paused: bool, method: object) -> None:
+    with served(tmp_path, "openai") as server:
+        path = f"{JOBS}/{server.job(method=method)['id']}"
+        if paused:
+            server("POST", f"{path}/pause")
+    with served(tmp_path, "litellm-native") as http:
+        assert http("GET", path).status_code == 500
+        assert len(http("GET", JOBS).json()["data"]) == 1
+        assert http("POST", f"{path}/cancel", json={"custom_llm_provider": "openai"}).status_code == (
+            200 if paused else 500
+        )
+        (listed,) = http("GET", JOBS).json()["data"]
+    assert listed["status"] == "cancelled", "it was done, whatever the answer"
 
 
 def test_what_azure_makes_has_a_place_elsewhere_and_a_field_in_its_own_case(tmp_path: Path) -> None:

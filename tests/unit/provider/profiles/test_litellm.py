@@ -33,7 +33,7 @@ def test_its_native_route_says_in_body_and_query_which_server_is_meant(path: str
     assert {one["authorization"] for one in headers} == {f"Bearer {KEY}"}
     refused = said_of("litellm", f"http://proxy:4000{path}")
     assert "--query custom_llm_provider=openai" in refused
-    assert "/openai/v1" in refused
+    assert "/openai_passthrough/v1" in refused
 
 
 def test_each_server_behind_its_native_route_has_a_memory_of_its_own() -> None:
