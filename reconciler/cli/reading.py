@@ -22,6 +22,7 @@ from reconciler.cli.suggestions import no_such_job
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
 from reconciler.core.gates import Permission
+from reconciler.core.intake import Intake, intake, recorded_intake
 from reconciler.core.job import Event
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.spelling import utc_text
@@ -32,7 +33,7 @@ from reconciler.errors import ProviderError, ReconcilerError, UsageError, escape
 from reconciler.render.commands import statuses_here
 from reconciler.render.describe import Description, as_data, as_text
 from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_lines
-from reconciler.render.standing import is_live
+from reconciler.render.standing import intake_words, is_live
 from reconciler.render.status_screen import status_screen, wide_table
 from reconciler.render.text import Typed, age, moment, plural
 from reconciler.state.status_files import as_item
@@ -56,6 +57,7 @@ class _Known(Struct, frozen=True):
     unmanaged: int | None = None
     progress: Mapping[str, Progress] = field(default_factory=dict)
     decided: Decided | None = None
+    intake: Intake | None = None
     error: str = ""
     as_of: float = 0.0
 
@@ -69,6 +71,11 @@ class _Known(Struct, frozen=True):
         if not self.error:
             return {}
         return {"complete": False, "error": self.error, "as_of": utc_text(int(self.as_of))}
+
+    @property
+    def conditions(self) -> object:
+        """Those of the whole fleet."""
+        return self.intake.report["conditions"] if self.intake else []
 
     @property
     def identity(self) -> str:
@@ -102,6 +109,8 @@ def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *
                 "fleet": context.fleet.name,
                 "items": [as_item(s) for s in shown],
                 "unmanaged": known.unmanaged,
+                "conditions": known.conditions,
+                "next_try": known.intake.next_try if known.intake else None,
                 **known.incomplete,
             }
             print_document(document, form)
@@ -120,7 +129,8 @@ def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: s
         rows = wide_table(shown, now=now, width=screen, progress=known.progress, colours=colours and bool(screen))
     else:
         rows = status_screen(shown, now=now, width=terminal.width(), progress=known.progress, colours=colours)
-    parts = (terminal.fitted(known.warning(now)), rows, terminal.fitted(known.identity))
+    closed = terminal.fitted(intake_words(known.intake, now)) if known.intake else ""
+    parts = (terminal.fitted(known.warning(now)), closed, rows, terminal.fitted(known.identity))
     return "\n".join(part for part in parts if part)
 
 
@@ -150,6 +160,7 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
             progress=known.progress.get(found.job_id or ""),
             events=events,
             identity=known.identity,
+            intake=known.intake,
         )
         if form in {"json", "yaml"}:
             # An item has an error of its own: that of its job.
@@ -221,10 +232,12 @@ def _known(context: RunContext, snapshot: Snapshot) -> _Known:
         recorded, as_of = context.status_files.recorded()
         if not recorded:
             raise
-        return _Known(recorded, error=f"{escaped(context.account.host)}: {error}", as_of=as_of)
+        closed = recorded_intake(context.status_files.read_fleet())
+        return _Known(recorded, intake=closed, error=f"{escaped(context.account.host)}: {error}", as_of=as_of)
     # As `plan` asks the gates: what they would refuse is blocked.
     decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
-    known = _Known({}, unmanaged=seen.world.unmanaged, decided=decided)
+    closed = intake(seen.world, decided.gated.plan, before=context.status_files.read_fleet(), now=None)
+    known = _Known({}, unmanaged=seen.world.unmanaged, decided=decided, intake=closed)
     return replace(known, statuses=_statuses(context, known, Details()))
 
 

@@ -12,6 +12,7 @@ from reconciler.clock import Clock
 from reconciler.core.change import Adopt, Plan
 from reconciler.core.ending import By, end_of
 from reconciler.core.gates import Gated, gate
+from reconciler.core.intake import intake
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.memory import Memory
 from reconciler.core.plan import plan
@@ -77,7 +78,16 @@ def write_statuses(  # noqa: PLR0913 - what a status is made of
         names=names,
     )
     ports.status_files.write(report, all_of_them=names is None)
+    if names is None:
+        _write_fleet(ports, after)
     return report
+
+
+def _write_fleet(ports: Ports, after: Decided) -> None:
+    """What is wrong for all of the fleet; no file where nothing is."""
+    world, files = after.seen.world, ports.status_files
+    found = intake(world, after.gated.plan, before=files.read_fleet(), now=timestamp(ports.clock))
+    files.write_fleet(world.fleet.name, found.report if found else {})
 
 
 def _with_every_backoff(after: Decided, memory: Memory) -> Decided:
@@ -151,24 +161,42 @@ def log_refusals(gated: Gated, before: Repeats, now: float, log: Log) -> Repeats
     return refusals
 
 
+# Beside the names of jobs, which are never empty.
+_FLEET = ""
+
+
 def log_troubles(after: Decided, outcomes: Iterable[Outcome], before: Repeats, now: float, log: Log) -> Repeats:
     """What keeps names from going on, for the next pass to know: a line for what is new or lasts, and for its end.
 
     What a write of this pass came to is logged by it, a broken manifest by the daemon, a gate by `log_refusals`. Names
-    that wait for one and the same reason are one trouble.
+    that wait for one and the same reason are one trouble; a provider that takes no new jobs is one of the whole fleet.
     """
+    outcomes = tuple(outcomes)
     tried = {outcome.name for outcome in outcomes}
+    closed = intake(after.seen.world, after.gated.plan, before={}, now=None)
     own = (
-        c for c in after.gated.plan.changes if c.reason.trouble is Trouble.OWN and c.reason is not Reason.SOURCE_INVALID
+        c
+        for c in after.gated.plan.changes
+        if c.reason.trouble is Trouble.OWN and c.reason not in {Reason.SOURCE_INVALID, Reason.CREATE_REFUSED}
     )
     first = {(change.reason, change.message): change for change in reversed(tuple(own))}
     found = {change.name: change for change in sorted(first.values(), key=lambda change: change.name)}
-    troubles = before.met({name: f"{change.reason}: {change.message}" for name, change in found.items()}, now)
-    for name in (name for name in troubles.said if name not in tried):
+    texts = {name: f"{change.reason}: {change.message}" for name, change in found.items()}
+    troubles = before.met({**texts, **({_FLEET: closed.message} if closed else {})}, now)
+    if closed and _FLEET in troubles.said and all(o.reason is not Reason.CREATE_REFUSED for o in outcomes):
+        log.warning(
+            "fleet.blocked",
+            reason=Reason.CREATE_REFUSED,
+            why=closed.words,
+            waiting=len(closed.waiting),
+            **troubles.facts(_FLEET),
+        )
+    for name in (name for name in troubles.said if name not in {*tried, _FLEET}):
         change = found[name]
         log.warning("job.blocked", job=name, reason=change.reason, why=change.message, **troubles.facts(name))
     for name in troubles.over:
-        log.info("job.unblocked", job=name, **troubles.facts(name))
+        told = log if name == _FLEET else log.bind(job=name)
+        told.info("fleet.unblocked" if name == _FLEET else "job.unblocked", **troubles.facts(name))
     return troubles
 
 

@@ -35,6 +35,7 @@ from starlette.routing import Route
 
 from reconciler import __version__
 from reconciler.clock import Clock
+from reconciler.core.intake import intake
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.daemon import DaemonListener
@@ -178,6 +179,11 @@ class Telemetry(DaemonListener, Collector):
         yield self._gauge("unresolved_creates", "Creates whose outcome is unknown.", {(): unresolved})
         blocked = {(verdict.gate,): verdict.count if verdict.refused else 0 for verdict in gated.verdicts}
         yield self._gauge("blocked_changes", "Changes that a gate holds back.", blocked, "gate")
+        closed = intake(world, gated.plan, before={}, now=None)
+        waiting = {(): len(closed.waiting) if closed else 0}
+        yield self._gauge("refused_creates", "Jobs that wait because the provider takes no new ones.", waiting)
+        tried = {(): closed.next_try if closed else 0}
+        yield self._gauge("next_create_timestamp_seconds", "When one of them is tried; 0 where none waits.", tried)
         conditions = {
             (name, condition.type, word): int(condition.status.lower() == word)
             for name, status in done.report.items()

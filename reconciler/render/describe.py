@@ -10,12 +10,13 @@ from datetime import datetime
 from msgspec import Struct
 
 from reconciler.core.desired import Desired, Policy
+from reconciler.core.intake import Intake
 from reconciler.core.job import Event
 from reconciler.core.reason import NOT_SENT, Reason
 from reconciler.core.status import Progress, Status
 from reconciler.errors import printable
 from reconciler.render.records import event_data, time_words
-from reconciler.render.standing import Rank, is_live, progress_words, standing
+from reconciler.render.standing import Rank, intake_words, is_live, progress_words, standing
 from reconciler.render.status_screen import RANK_COLOURS, model_words
 from reconciler.render.text import Typed, age, moment, paint, sentence, wrapped
 
@@ -38,6 +39,7 @@ class Description(Struct, frozen=True):
     progress: Progress | None = None
     events: Sequence[Event] = ()
     identity: str = ""
+    intake: Intake | None = None
 
     @property
     def spec(self) -> dict[str, object]:
@@ -60,6 +62,7 @@ def as_data(shown: Description) -> dict[str, object]:
     refusal, desired = shown.status.refusal, shown.desired
     return {
         "fleet": shown.fleet,
+        "fleet_conditions": shown.intake.report["conditions"] if shown.intake else [],
         "declared_in": {"path": desired.path, "line": desired.line} if desired else None,
         "spec": shown.spec,
         "refusal": refusal
@@ -101,7 +104,7 @@ def _facts(shown: Description) -> Iterator[tuple[str, str]]:
     status, desired = shown.status, shown.desired
     stands = standing(status, now=shown.now, progress=shown.progress)
     yield "Name", status.name
-    yield "Fleet", shown.fleet
+    yield "Fleet", f"{shown.fleet}: {intake_words(shown.intake, shown.now)}" if shown.intake else shown.fleet
     yield "Declared in", f"{desired.path}:{desired.line}" if desired else "no manifest that can be read"
     yield "Revision", status.revision or "-"
     yield "Job", status.job_id or "-"

@@ -11,13 +11,14 @@ from enum import IntEnum
 from msgspec import Struct
 
 from reconciler.core.adoption import DIFFERS
+from reconciler.core.intake import Intake
 from reconciler.core.job import TERMINAL
 from reconciler.core.memory import Refusal
 from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Progress, Status
 from reconciler.errors import escaped, printable
 from reconciler.render.progress import Reached, time_left
-from reconciler.render.text import about, moment
+from reconciler.render.text import about, moment, plural
 
 
 class Rank(IntEnum):
@@ -120,6 +121,12 @@ def _trouble(status: Status, blocked: Condition, word: str, now: float) -> Stand
 def next_try(refusal: Refusal, now: float) -> str:
     """When a refused create is sent again; by whoever waits for it, because `apply` tries at once."""
     return f"next try {moment(refusal.next_at, now=now)}" if now < refusal.next_at else "tried again next"
+
+
+def intake_words(intake: Intake, now: float) -> str:
+    """That the provider takes no new jobs, whom that holds up, and until when; once for the whole fleet."""
+    tried = f"next try {moment(intake.next_try, now=now)}" if now < intake.next_try else "tried again next"
+    return printable(f"{intake.words}; {plural(len(intake.waiting), 'job')} waiting; {tried}")
 
 
 def progress_words(status: Status, progress: Progress | None, now: float) -> list[str]:

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from reconciler.core.documents import API_VERSION
 from reconciler.errors import escaped
 
-STATUS_KIND = "FineTuningJobStatus"
+STATUS_KINDS = frozenset({"FineTuningJobStatus", "FleetStatus"})
 _KINDS = ("Fleet", "FineTuningJob")
 _LISTS = frozenset({("v1", "List"), (API_VERSION, "List"), (API_VERSION, "FineTuningJobList")})
 
@@ -41,7 +41,7 @@ def belongs(value: Mapping[str, object]) -> Belongs:
         return Belongs.MISSPELT if _lacks_its_head(value) else Belongs.ELSEWHERE
     if version == API_VERSION and kind in _KINDS:
         return Belongs.OURS
-    if version == API_VERSION and kind == STATUS_KIND:
+    if version == API_VERSION and kind in STATUS_KINDS:
         return Belongs.OUTPUT
     if isinstance(value.get("items"), list) and (version, kind) in _LISTS:
         return Belongs.LIST

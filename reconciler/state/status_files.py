@@ -1,4 +1,6 @@
-"""Status on disk: one YAML file a name, whole or not at all, and written only when it differs.
+"""Status on disk: one YAML file a name, and one of the fleet while the provider takes no new jobs.
+
+Each is written whole or not at all, and only when it differs.
 
 `publish` is its only writer. It and the commands of `cli` read it for what they keep of the report before, such as
 when a condition changed. Nothing here is ever read as a fact about a job: a file that cannot be read counts as absent,
@@ -13,6 +15,8 @@ from typing import Protocol
 
 from msgspec.structs import fields
 
+from reconciler.core.memory import Refusal
+from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Status
 from reconciler.errors import ReconcilerError, system_words
 
@@ -88,6 +92,8 @@ class StatusFiles:
 
     def __init__(self, state_directory: Path, files: FileOperations | None = None) -> None:
         self._directory = state_directory / "status"
+        self._of_fleet = state_directory / "fleet.yaml"
+        self._fleet: tuple[bytes, Mapping[str, object]] = (b"", {})
         self._files: FileOperations = Disk() if files is None else files
         self._known: dict[str, tuple[bytes, Mapping[str, object]]] = {}  # by name: bytes, and what they say
         self._place: object = None  # as it was after the last write
@@ -102,6 +108,33 @@ class StatusFiles:
                 known[path.stem] = before if before and before[0] == content else (content, _report(content))
         self._known = known
         return {name: report for name, (_, report) in known.items() if report}
+
+    def read_fleet(self) -> Mapping[str, object]:
+        """The last report of the fleet; empty where there is none."""
+        content = b""
+        with contextlib.suppress(OSError):  # a file that cannot be read counts as absent
+            content = self._files.read(self._of_fleet)
+        if content != self._fleet[0]:
+            self._fleet = (content, _report(content))
+        return self._fleet[1]
+
+    def write_fleet(self, name: str, report: Mapping[str, object]) -> None:
+        """Make the fleet's file equal to ``report``, or remove it where that is empty.
+
+        Raises:
+            ReconcilerError: the state directory cannot be written.
+        """
+        if report == self.read_fleet():
+            return
+        try:
+            if report:
+                text = self._text(name, report, kind="FleetStatus")
+                self._replace(self._of_fleet, text)
+                self._fleet = (text, report)
+            else:
+                self._files.remove(self._of_fleet)
+        except OSError as error:
+            raise ReconcilerError(f"{self._of_fleet}: the status cannot be written: {error.strerror}") from error
 
     def untouched(self) -> bool:
         """Whether no file was made, replaced or removed there since the last `write`."""
@@ -132,7 +165,7 @@ class StatusFiles:
                 report = as_report(status)
                 if name not in self._known or report != self._known[name][1]:
                     text = self._text(name, report)
-                    changed += self._replace(name, text)
+                    changed += self._replace(self._directory / f"{name}.yaml", text)
                     self._known[name] = (text, report)
             for path in list(self._files.reports(self._directory)) if all_of_them else ():
                 if path.stem not in statuses:
@@ -143,10 +176,10 @@ class StatusFiles:
         self._place = self._files.place(self._directory)
         return changed
 
-    def _text(self, name: str, report: Mapping[str, object]) -> bytes:
+    def _text(self, name: str, report: Mapping[str, object], kind: str = "FineTuningJobStatus") -> bytes:
         document = {
             "apiVersion": "reconciler/v1",
-            "kind": "FineTuningJobStatus",
+            "kind": kind,
             "metadata": {"name": name},
             "status": report,
         }
@@ -155,12 +188,11 @@ class StatusFiles:
 
         return as_yaml(document).encode("utf-8")
 
-    def _replace(self, name: str, text: bytes) -> bool:
-        path = self._directory / f"{name}.yaml"
+    def _replace(self, path: Path, text: bytes) -> bool:
         with contextlib.suppress(FileNotFoundError):
             if self._files.read(path) == text:
                 return False
-        temporary = self._directory / f".{name}.new"
+        temporary = path.with_name(f".{path.stem}.new")
         self._files.write(temporary, text)
         self._files.replace(temporary, path)
         return True
@@ -176,6 +208,7 @@ def as_report(status: Status) -> dict[str, object]:
     report: dict[str, object] = {name: getattr(status, name) for name in _SHOWN}
     report["conditions"] = [{name: getattr(c, name) for name in _CONDITION} for c in status.conditions]
     report["history"] = list(status.history)
+    report["last_refusal"] = _last_refusal(status)
     return report
 
 
@@ -199,7 +232,25 @@ def as_status(name: str, report: Mapping[str, object]) -> Status:
         history=tuple(job for job in _maps(report, "history") if "job_id" in job),
         created_at=_number(report, "created_at"),
         past=reasons.get("Synced") == "Done",
+        refusal=_refusal(name, report),
     )
+
+
+def _last_refusal(status: Status) -> Mapping[str, object] | None:
+    """What the provider said to this very job, while that is why it waits; of all jobs the fleet's report tells."""
+    refusal = status.refusal
+    if refusal is None or refusal.name != status.name:
+        return None
+    return {"reason": str(refusal.reason), "message": refusal.message, "next_try": refusal.next_at}
+
+
+def _refusal(name: str, report: Mapping[str, object]) -> Refusal | None:
+    told = _map(report, "last_refusal", "message")
+    at = None if told is None else _number(told, "next_try")
+    if told is None or at is None:
+        return None
+    of_all = told.get("reason") == Reason.CREATE_REFUSED
+    return Refusal(name, _text(report, "revision") or "", str(told["message"]), at, of_all=of_all)
 
 
 def _text(report: Mapping[str, object], key: str) -> str | None:

@@ -321,8 +321,8 @@ _PARSED_LIMIT = 10_000
 class JsonStatusFiles(StatusFiles):
     """The real ones, in the part of YAML that is JSON: it is read and written thirty times as fast."""
 
-    def _text(self, name: str, report: Mapping[str, object]) -> bytes:
-        text = json.dumps({"metadata": {"name": name}, "status": report}).encode()
+    def _text(self, name: str, report: Mapping[str, object], kind: str = "FineTuningJobStatus") -> bytes:
+        text = json.dumps({"kind": kind, "metadata": {"name": name}, "status": report}).encode()
         if len(_PARSED) >= _PARSED_LIMIT:
             _PARSED.clear()
         _PARSED[text] = report

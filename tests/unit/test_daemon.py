@@ -35,6 +35,7 @@ from reconciler.source.directory import read_directory
 from reconciler.source.reader import DirectoryReader
 from reconciler.state.opening import open_journal
 from reconciler.state.schema import Identity
+from reconciler.state.yaml_form import from_yaml
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.daemons import DaemonHarness
 from tests.fakes.fleets import SILENT, FleetDirectory
@@ -860,6 +861,43 @@ def test_a_job_that_came_of_a_5xx_shows_that_the_provider_takes_jobs(world: Daem
     assert len(bodies) == 6, "one of them was not sent again"
 
 
+def reported(path: Path) -> dict[str, Any]:
+    """What a status file says."""
+    document: Any = from_yaml(path.read_bytes())
+    status: dict[str, Any] = document["status"]
+    return status
+
+
+def test_that_the_provider_takes_no_jobs_stands_once_in_the_fleets_own_file(world: DaemonHarness) -> None:
+    names = ["a", "b", "c"]
+    for name in names:
+        world.fleet.job(name, seed=ord(name))
+    world.fail_next("create", *(Refused("HTTP 403: no licence", status=403) for _ in range(2)))
+    told = world.state / "fleet.yaml"
+    world.live(30)
+    first = reported(told)
+    (condition,) = first["conditions"]
+    assert (condition["type"], condition["reason"]) == ("Blocked", "CreateRefused")
+    assert condition["message"] == "the provider takes no new jobs: HTTP 403: no licence (last refused: a)"
+    assert first["waiting"] == names
+    written = told.stat().st_mtime_ns
+    world.live(20)
+    assert told.stat().st_mtime_ns == written, "nothing has changed"
+    world.live(60)
+    second = reported(told)
+    assert second["conditions"][0]["last_transition_time"] == condition["last_transition_time"]
+    assert (second["last_refused"], second["next_try"] > first["next_try"] + 60) == ("b", True)
+    own = [reported(world.state / "status" / f"{n}.yaml")["last_refusal"] for n in names]
+    assert [one and (one["message"], one["reason"]) for one in own] == [
+        ("HTTP 403: no licence", "CreateRefused")
+    ] * 2 + [None]
+    assert {one["next_try"] for one in own if one} == {second["next_try"]}
+    world.live(300)
+    assert not told.exists()
+    assert len(world.provider.live()) == 3
+    assert len(world.lines("fleet.unblocked")) == 1
+
+
 def test_one_jobs_refusal_is_not_shown_as_anothers(world: DaemonHarness) -> None:
     world.fleet.job("a")
     world.fleet.job("b", seed=2)
@@ -873,30 +911,31 @@ def test_one_jobs_refusal_is_not_shown_as_anothers(world: DaemonHarness) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("error", "reason", "whose"),
     [
-        (Refused("HTTP 403: no money", status=403), "CreateRefused"),
-        (Refused("HTTP 400: bad", status=400), "CreateRejected"),
+        (Refused("HTTP 403: no money", status=403), "CreateRefused", "fleet"),
+        (Refused("HTTP 400: bad", status=400), "CreateRejected", "job"),
     ],
 )
 def test_a_daemon_that_starts_says_what_stands_in_trouble_and_says_it_again(
-    world: DaemonHarness, error: Refused, reason: str
+    world: DaemonHarness, error: Refused, reason: str, whose: str
 ) -> None:
     world.fleet.job("a")
     world.fail_next("create", error, error, error, error, error)
     world.live(20)
     assert len(world.lines("create.refused")) == 1
-    assert world.lines("job.blocked") == [], "the write has said it"
+    assert world.lines(f"{whose}.blocked") == [], "the write has said it"
     world.live(20)
-    (line,) = world.lines("job.blocked")
-    assert (line["job"], line["reason"], "HTTP 40" in line["why"], "since" in line) == ("a", reason, True, False)
+    (line,) = world.lines(f"{whose}.blocked")
+    assert (line["reason"], "HTTP 40" in line["why"], "since" in line) == (reason, True, False)
+    assert (line.get("job"), line.get("waiting")) == (("a", None) if whose == "job" else (None, 1))
     world.live(400)
-    assert [line.get("since", 0) // 60 for line in world.lines("job.blocked")[1:]] == [0, 1, 5], "and it lasts"
-    assert [line["job"] for line in world.lines("job.unblocked")] == []
+    assert [line.get("since", 0) // 60 for line in world.lines(f"{whose}.blocked")[1:]] == [0, 1, 5], "and it lasts"
+    assert world.lines(f"{whose}.unblocked") == []
     world.provider.trouble.clear()
     world.live(4000)
     assert world.provider.live("a")
-    assert [line["job"] for line in world.lines("job.unblocked")] == ["a"]
+    assert len(world.lines(f"{whose}.unblocked")) == 1
 
 
 def test_what_holds_many_names_for_one_reason_is_one_trouble(world: DaemonHarness) -> None:
@@ -906,7 +945,8 @@ def test_what_holds_many_names_for_one_reason_is_one_trouble(world: DaemonHarnes
     world.live(20)
     world.logged = io.StringIO()
     world.live(20)
-    assert [line["job"] for line in world.lines("job.blocked")] == ["n0", "n1"]
+    assert world.lines("job.blocked") == []
+    assert [line["waiting"] for line in world.lines("fleet.blocked")] == [5]
 
 
 @pytest.mark.parametrize(
