@@ -54,7 +54,7 @@ def validate(directory: str, root: Path | None, form: str) -> int:
     else:
         print_document(_data(snapshot), form)
     if form == "text":
-        for warning in seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps)):
+        for warning in seen_from_here(snapshot, _warnings(snapshot)):
             terminal.remark(f"warning: {warning}")
     return 1 if snapshot.problems else 0
 
@@ -86,15 +86,19 @@ def _data(snapshot: Snapshot) -> dict[str, Any]:
         "fleet": snapshot.fleet.name if snapshot.fleet else None,
         "jobs": [{"name": d.name, "revision": d.revision, "path": d.path} for d in snapshot.desired.values()],
         "problems": as_data(seen_from_here(snapshot, snapshot.problems)),
-        "warnings": as_data(seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps))),
+        "warnings": as_data(seen_from_here(snapshot, _warnings(snapshot))),
     }
 
 
 def _github(snapshot: Snapshot) -> str:
     """Workflow commands that GitHub shows beside the line: its paths start where a workflow runs."""
     errors = [_annotation("error", p) for p in seen_from_here(snapshot, snapshot.problems)]
-    warnings = [_annotation("warning", p) for p in seen_from_here(snapshot, (*snapshot.warnings, *snapshot.gaps))]
+    warnings = [_annotation("warning", p) for p in seen_from_here(snapshot, _warnings(snapshot))]
     return "\n".join([*errors, *warnings, *_notice(len(errors), len(warnings)), *([] if errors else [_text(snapshot)])])
+
+
+def _warnings(snapshot: Snapshot) -> tuple[Problem, ...]:
+    return (*snapshot.warnings, *snapshot.gaps, *snapshot.data_warnings)
 
 
 def _notice(errors: int, warnings: int) -> list[str]:
@@ -105,7 +109,7 @@ def _notice(errors: int, warnings: int) -> list[str]:
 
 
 def _annotation(level: str, problem: Problem) -> str:
-    position = {"line": problem.line, "col": problem.column} if problem.line else {}
+    position = {name: at for name, at in (("line", problem.line), ("col", problem.column)) if at}
     text = f"{problem.field}: {problem.message}" if problem.field else problem.message
     return annotation(level, text, file=github.path_in_repository(problem.path), **position)
 

@@ -16,14 +16,18 @@ from reconciler.cli import terminal
 from reconciler.cli.invocation import program
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import SourceError, UsageError, escaped
+from reconciler.provider.profiles import rules_of
 from reconciler.render import directories
 from reconciler.render.problems import as_data, as_lines, counted, located
+from reconciler.render.text import plural
 from reconciler.settings import Settings
+from reconciler.source.data_checks import RulesOf
 from reconciler.source.directory import read_directory, read_stream
 from reconciler.source.known import FILE, Known
 
 # A stream of 10,000 manifests is a few MB; whatever is far beyond that is not one.
 _STREAM_LIMIT = 16 * 1024 * 1024
+_WARNINGS_SHOWN = 5
 
 
 def known_by(settings: Settings) -> Known:
@@ -31,8 +35,17 @@ def known_by(settings: Settings) -> Known:
     return Known(settings.state_directory / FILE)
 
 
+def rules_for(settings: Settings) -> RulesOf:
+    """What the server of this run accepts of training files, be it the fleet's or the operator's."""
+    return lambda named: rules_of(settings.provider or named)
+
+
 def read_source(
-    directory: str, root: Path | None = None, own: Iterable[Path] = (), known: Known | None = None
+    directory: str,
+    root: Path | None = None,
+    own: Iterable[Path] = (),
+    known: Known | None = None,
+    rules_of: RulesOf = rules_of,
 ) -> Snapshot:
     """Read ``directory``, or standard input for ``-`` (paths then start at ``root``); the rest as in `read_directory`.
 
@@ -44,9 +57,9 @@ def read_source(
         content = sys.stdin.buffer.read(_STREAM_LIMIT + 1)
         if len(content) > _STREAM_LIMIT:
             raise SourceError([f"standard input: longer than {_STREAM_LIMIT} bytes"])
-        return read_stream(content, root or Path(), known)
+        return read_stream(content, root or Path(), known, rules_of)
     _check_directory(directory)
-    snapshot = read_directory(Path(directory), own, known)
+    snapshot = read_directory(Path(directory), own, known, rules_of)
     check_one_fleet(snapshot, where(Path(directory)))
     return snapshot
 
@@ -66,6 +79,7 @@ def valid_source(settings: Settings, known: Known | None = None) -> Snapshot:
         SourceError: with every problem of every file for programs; its words say how many they are.
     """
     snapshot = _read(settings, known or known_by(settings))
+    _name_data_warnings(snapshot)
     if snapshot.problems or snapshot.fleet is None:
         raise _invalid(snapshot, f"{counted(snapshot.problems)}; nothing was sent")
     return snapshot
@@ -141,13 +155,24 @@ def _siblings(path: Path) -> list[str]:
 
 def _read(settings: Settings, known: Known) -> Snapshot:
     own = (settings.state_directory, settings.sandbox_directory)
-    snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own, known)
+    rules = rules_for(settings)
+    snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own, known, rules)
     terminal.manner.fleet = snapshot.fleet.name if snapshot.fleet else ""
     for warning in seen_from_here(snapshot, snapshot.warnings):
         terminal.remark(f"warning: {warning}")
     for line in lines_for(seen_from_here(snapshot, snapshot.problems), sys.stderr):
         terminal.echo(line, err=True)
     return snapshot
+
+
+def _name_data_warnings(snapshot: Snapshot) -> None:
+    """The first few: `validate` has them all."""
+    warnings = seen_from_here(snapshot, snapshot.data_warnings)
+    for warning in warnings[:_WARNINGS_SHOWN]:
+        terminal.remark(f"warning: {warning}")
+    if len(warnings) > _WARNINGS_SHOWN:
+        more = plural(len(warnings) - _WARNINGS_SHOWN, "more warning")
+        terminal.remark(f"{more} of training files: {program()} validate shows them")
 
 
 def _invalid(snapshot: Snapshot, summary: str) -> SourceError:

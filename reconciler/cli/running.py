@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.cli import options
-from reconciler.cli.manifests import check_one_fleet, known_by, where
+from reconciler.cli.manifests import check_one_fleet, known_by, rules_for, where
 from reconciler.cli.wiring import Service, credentials_for, run_context
 from reconciler.core.repeats import Repeats
 from reconciler.core.snapshot import Problem, Snapshot
@@ -100,7 +100,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
         settings = replace(settings, api_key_file=settings.api_key_file.absolute())
     settings = replace(settings, header=tuple((name, absolute(reference)) for name, reference in settings.header))
     ours = (settings.state_directory, settings.sandbox_directory)
-    reader = DirectoryReader(settings.root, time.time, ours, known_by(settings))
+    reader = DirectoryReader(settings.root, time.time, ours, known_by(settings), rules_for(settings))
     if not os.path.lexists(settings.state_directory / FILE):
         check_one_fleet(reader.read(), place)  # what was one once is watched on, whatever stands there now
     _make_state_directory(settings)

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from reconciler.core.documents import Entry, ProviderName, TrainingFile
-from reconciler.core.fields import BODY_FIELDS, OnCancelled, OnChange, OnRemove, State
+from reconciler.core.fields import BODY_FIELDS, DataChecks, OnCancelled, OnChange, OnRemove, State
 from reconciler.core.nearest import nearest
 from reconciler.core.revision import form, revision_of
 
@@ -44,6 +44,7 @@ class Fleet(Struct, frozen=True):
     provider: ProviderName = ProviderName.SANDBOX
     state: State = State.ACTIVE
     prune: bool = True
+    data_checks: DataChecks = DataChecks.ERROR
     expect: Expect | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -122,6 +123,7 @@ def _as_it_is(value: Any) -> Any:
 _FLEET: Mapping[str, Callable[[Any], Any]] = {
     "provider": ProviderName,
     "state": State,
+    "data_checks": DataChecks,
     "expect": lambda fields: Expect(**fields),
     "limits": lambda fields: Limits(**fields),
 }

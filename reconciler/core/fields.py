@@ -50,6 +50,14 @@ class OnCancelled(StrEnum):
     RECREATE = "recreate"
 
 
+class DataChecks(StrEnum):
+    """What becomes of an error in a training file."""
+
+    ERROR = "error"
+    WARN = "warn"
+    OFF = "off"
+
+
 class Hashed(Enum):
     """How a field of the spec counts for the revision."""
 

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from reconciler.core.documents import ProviderName
-from reconciler.core.fields import State
+from reconciler.core.fields import DataChecks, State
 from reconciler.core.scalars import Integer, Name, Strict, Word, integral
 from reconciler.core.spec import JobSpec, as_written
 
@@ -81,6 +81,10 @@ class _FleetSpec(Strict):
     provider: Annotated[ProviderName, Field(strict=False)]
     state: Annotated[State, Field(strict=False)] = State.ACTIVE
     prune: bool = True
+    data_checks: Annotated[DataChecks, Field(strict=False)] = Field(
+        default=DataChecks.ERROR,
+        description="What an error in a training file is: an error, a warning, or nothing.",
+    )
     expect: _ExpectSpec | None = None
     limits: _LimitsSpec = _LimitsSpec()
 

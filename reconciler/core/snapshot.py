@@ -19,9 +19,10 @@ ERRORS_LIMIT = 100
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One error, where a person finds it; line and column count from 1, and line 0 is the file or directory as a whole.
+    """One error, where a person finds it; line and column count from 1.
 
-    ``text`` is the line as it was read, where there is one.
+    Line 0 is the file or directory as a whole, column 0 the line as a whole. ``text`` is the line as it was read,
+    where there is one.
     """
 
     path: str
@@ -32,7 +33,8 @@ class Problem:
     text: str = of_dataclass(default="", compare=False)
 
     def __str__(self) -> str:
-        where = escaped(self.path) + (f":{self.line}:{self.column}" if self.line else "")
+        place = f":{self.line}" + (f":{self.column}" if self.column else "") if self.line else ""
+        where = f"{escaped(self.path)}{place}"
         return f"{where}: {escaped(self.field)}: {self.message}" if self.field else f"{where}: {self.message}"
 
 
@@ -40,7 +42,8 @@ class Snapshot(Struct, frozen=True):
     """One reading of a fleet.
 
     ``broken`` are names whose manifest cannot be trusted, ``unreadable`` files that could not be read
-    to the end. Without ``problems`` there is a ``fleet``. ``warnings`` are documents that were left out.
+    to the end. Without ``problems`` there is a ``fleet``. ``warnings`` are documents that were left out,
+    ``data_warnings`` what is odd about training files.
     ``gaps`` are places whose emptiness does not prove that anything was deleted; ``holding`` are the files that
     hold documents of ours. ``fingerprint`` stands for every byte of it. ``own`` are this program's directories.
     ``fleets_below`` are directories and the fleet of each, where the root holds several fleets and is none itself.
@@ -56,6 +59,7 @@ class Snapshot(Struct, frozen=True):
     stream: bool = False
     contents: str = ""  # a digest of the manifests' bytes: a stream cannot be read twice
     warnings: tuple[Problem, ...] = ()
+    data_warnings: tuple[Problem, ...] = ()
     gaps: tuple[Problem, ...] = ()
     holding: frozenset[str] = frozenset()
     own: frozenset[Path] = frozenset()

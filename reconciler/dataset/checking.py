@@ -29,25 +29,25 @@ _IMAGE_EXAMPLES = 50_000  # the API's limit of examples with images in a file
 class Report(Struct, frozen=True):
     """What one look at a file found. ``findings`` are the first of both kinds, sorted; the numbers count them all.
 
-    ``examples`` are lines that are not blank, ``size`` is in bytes. ``found``: the file is of this format, and not of
-    the one that is wanted. ``repeats`` is there to compare two files, and outlives no process.
+    Flaws are errors too. ``examples`` are lines that are not blank, ``size`` is in bytes. ``found``: the file is of
+    this format, and not of the one that is wanted.
     """
 
     examples: int
     size: int
+    flaws: int = 0
     errors: int = 0
     warnings: int = 0
     findings: tuple[Finding, ...] = ()
     found: Format | None = None
-    repeats: Repeats | None = None
 
 
-def check(lines: Iterable[bytes], wanted: Wanted, rules: Rules = OPENAI) -> Report:
-    """Look at every line, as it is read."""
+def check(lines: Iterable[bytes], wanted: Wanted, rules: Rules = OPENAI) -> tuple[Report, Repeats]:
+    """Look at every line, as it is read; and what there is to compare the file with another by."""
     looking = _Looking(wanted, rules)
     for line in decoded(lines):
         looking.take(line)
-    return looking.report()
+    return looking.report(), looking.repeats
 
 
 class _Looking(Struct):
@@ -57,6 +57,7 @@ class _Looking(Struct):
     rules: Rules
     examples: int = 0
     size: int = 0
+    flaws: int = 0
     errors: int = 0
     warnings: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -67,7 +68,8 @@ class _Looking(Struct):
     def take(self, line: Line) -> None:
         number, content, value = line
         self.size += len(content)
-        if number == 1 and content.startswith(BOM_UTF8) and not self.rules.mark:
+        judged = self.wanted.format is not None
+        if judged and number == 1 and content.startswith(BOM_UTF8) and not self.rules.mark:
             words = "the file begins with a byte order mark: save it as UTF-8 without one"
             self._say(Finding(1, 1, "", words, Severity.WARNING))
         if value is None:
@@ -106,7 +108,8 @@ class _Looking(Struct):
                 return completion_faults(value)
 
     def _say(self, finding: Finding) -> None:
-        if finding.severity is Severity.ERROR:
+        if finding.severity is not Severity.WARNING:
+            self.flaws += finding.severity is Severity.FLAW
             self.errors += 1
             kept = self.errors <= SHOWN
         else:
@@ -125,11 +128,11 @@ class _Looking(Struct):
         return Report(
             self.examples,
             self.size,
+            self.flaws,
             self.errors,
             self.warnings,
             tuple(sorted(self.findings)),
             self.found,
-            self.repeats,
         )
 
     def _of_the_whole(self) -> Iterator[Finding]:
@@ -163,12 +166,10 @@ def _other_format(value: Example, wanted: Format, rules: Rules) -> Format | None
     return found if _FAMILY.get(found, found) is not _FAMILY.get(wanted, wanted) else None
 
 
-def overlap(validation: Report, training: Report) -> Finding | None:
+def overlap(validation: Repeats, training: Repeats) -> Finding | None:
     """The examples of a validation file that are trained on as well: they measure what was learned by heart."""
-    if validation.repeats is None or training.repeats is None:
-        return None
-    count, line = validation.repeats.shared_with(training.repeats)
+    count, line = validation.shared_with(training)
     if not count:
         return None
-    words = f"this example is in the training file too, {count} of {validation.examples} are: validate on others"
+    words = f"this example is in the training file too, as {count} in all are: validate on others"
     return Finding(line, 0, "", words, Severity.WARNING)

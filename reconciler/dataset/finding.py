@@ -10,8 +10,9 @@ from msgspec import Struct
 
 
 class Severity(StrEnum):
-    """An error costs the job; a warning may cost its quality."""
+    """A flaw is no JSON object; an error costs the job, as far as the rules are the server's; a warning its quality."""
 
+    FLAW = "flaw"
     ERROR = "error"
     WARNING = "warning"
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
-from reconciler.dataset.finding import Finding
+from reconciler.dataset.finding import Finding, Severity
 from reconciler.dataset.rules import DIGITS_LIMIT
 from reconciler.errors import escaped
 
@@ -118,6 +118,10 @@ class Line(NamedTuple):
     value: Example | Flaw | None
 
 
+def _finding(line: int, column: int, path: str, message: str) -> Finding:
+    return Finding(line, column, path, message, Severity.FLAW)
+
+
 def decoded(lines: Iterable[bytes]) -> Iterator[Line]:
     """Each line and what it holds, up to a flaw that ends the file."""
     first = True
@@ -126,7 +130,7 @@ def decoded(lines: Iterable[bytes]) -> Iterator[Line]:
         if number == 1:
             for signature, words in _SIGNATURES:
                 if line.startswith(signature):
-                    yield Line(number, line, Flaw(Finding(0, 0, "", words), ends=True))
+                    yield Line(number, line, Flaw(_finding(0, 0, "", words), ends=True))
                     return
             text = line.removeprefix(BOM_UTF8)  # Azure's documents ask for one
         value: Example | Flaw | None = None
@@ -142,7 +146,7 @@ def decoded(lines: Iterable[bytes]) -> Iterator[Line]:
 
 def nothing_in_it() -> Finding:
     """What is said of a file without an example."""
-    return Finding(0, 0, "", f"empty: it holds no example; {_ONE_A_LINE}")
+    return _finding(0, 0, "", f"empty: it holds no example; {_ONE_A_LINE}")
 
 
 def _quick(line: bytes) -> Example | None:
@@ -191,10 +195,10 @@ def _looked_at(line: bytes, number: int, *, first: bool) -> Example | Flaw:
     except UnicodeDecodeError as error:
         column = len(line[: error.start].decode()) + 1
         what = f"the byte 0x{line[error.start]:02x} is not UTF-8: save the file as UTF-8"
-        return Flaw(Finding(number, column, "", what), ends=True)
+        return Flaw(_finding(number, column, "", what), ends=True)
     if len(line) > _LONG and _is_crowded(line):
         words = f"more than {_VALUES_LIMIT:,} values in one line: write one example a line"
-        return Flaw(Finding(number, 1, "", words))
+        return Flaw(_finding(number, 1, "", words))
     try:
         value = _PARSER.decode(text)
         # Only an escape can hold half of a surrogate pair, and only such a text cannot be encoded.
@@ -220,7 +224,7 @@ def _not_json(text: str, number: int, *, first: bool) -> Flaw:
     elif first and (suspect := _suspect(text)):
         position, words, ends = 0, suspect, True
     path = flaw.path if words == flaw.message else ""
-    return Flaw(Finding(number, position + 1, path, words), ends)
+    return Flaw(_finding(number, position + 1, path, words), ends)
 
 
 def _not_an_object(text: str, value: object, number: int, *, first: bool) -> Flaw:
@@ -230,7 +234,7 @@ def _not_an_object(text: str, value: object, number: int, *, first: bool) -> Fla
     column = len(text) - len(text.lstrip()) + 1
     shown = escaped(text.strip()[:40])
     words = words or f"not a JSON object: {shown}; {_ONE_A_LINE}"
-    return Flaw(Finding(number, column, "", words), ends=words.startswith(_ARRAY))
+    return Flaw(_finding(number, column, "", words), ends=words.startswith(_ARRAY))
 
 
 def _suspect(text: str) -> str:

@@ -4,6 +4,7 @@ Pure. `source` makes one for each file of a job; two jobs that want the same sha
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.dataset.formats import Format
 
@@ -19,3 +20,7 @@ class Wanted(Struct, frozen=True):
     keys: frozenset[str] = frozenset()
     context: int | None = None
     training: bool = True
+
+    def for_validation(self) -> "Wanted":
+        """The same of the file that a job validates on."""
+        return replace(self, training=False)

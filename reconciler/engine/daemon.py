@@ -104,6 +104,7 @@ class Daemon:
         self._failing = Repeats()
         self._complaints = Repeats()
         self._left_out: frozenset[str] = frozenset()
+        self._oddities: frozenset[str] = frozenset()
 
     def run(self) -> None:
         """Go on until a stop is asked for, or the fleet's document says another fleet or provider.
@@ -149,6 +150,7 @@ class Daemon:
         self._listener.looked(snapshot)
         self._complain(snapshot.problems)
         self._name_left_out(snapshot.warnings)
+        self._name_oddities(snapshot.data_warnings)
         return snapshot
 
     def _name_left_out(self, warnings: Iterable[Problem]) -> None:
@@ -157,6 +159,13 @@ class Daemon:
         for warning in sorted(now - self._left_out):
             self._log.warning("source.left_out", document=warning)
         self._left_out = now
+
+    def _name_oddities(self, warnings: Iterable[Problem]) -> None:
+        """Name what is odd about each training file, once."""
+        now = frozenset(self._named(warning) for warning in warnings)
+        for warning in sorted(now - self._oddities):
+            self._log.warning("data.warned", problem=warning)
+        self._oddities = now
 
     def _complain(self, problems: Iterable[Problem]) -> None:
         """Name what is wrong at each change, and again as long as it lasts."""

@@ -18,6 +18,7 @@ from msgspec import Struct, field
 
 from reconciler import __version__
 from reconciler.core.documents import ProviderName
+from reconciler.dataset.rules import OPENAI, Rules
 from reconciler.errors import UsageError
 from reconciler.provider.key import Key
 from reconciler.provider.message import PORTS, base_of
@@ -61,6 +62,7 @@ class Profile(Struct, frozen=True):
     ``authorization``: an operator without a key may set this header themselves. ``routes`` are fields of the query and
     headers that choose another server behind this one. ``missing`` says what the operator has to say besides, ``body``
     makes the fields of every POST, ``objection`` says why a spec is not sent there; "" where there is nothing to say.
+    ``dataset`` is what it accepts of a training file.
     """
 
     name: ProviderName
@@ -72,6 +74,7 @@ class Profile(Struct, frozen=True):
     missing: Callable[[Reach], str] = lambda _reach: ""
     body: Callable[[Reach], Mapping[str, str]] = lambda _reach: {}
     objection: Callable[[Reach, Mapping[str, object]], str] = lambda _reach, _spec: ""
+    dataset: Rules = OPENAI
 
 
 class Assumption(StrEnum):

@@ -19,6 +19,7 @@ from reconciler.core.desired import Fleet, desire
 from reconciler.core.documents import API_VERSION, Entry
 from reconciler.core.snapshot import ERRORS_LIMIT, Problem, Snapshot
 from reconciler.errors import escaped, printable
+from reconciler.source.data_checks import RulesOf, check_files, openai_rules
 from reconciler.source.fingerprint import digest_of_manifests, fingerprint_of
 from reconciler.source.known import Known
 from reconciler.source.manifest_files import STREAM_NAME, read_manifests
@@ -33,11 +34,13 @@ _LINE_SHOWN = 2000  # characters; a longer line is data, of which nothing is sho
 _OF_FLEET = re.compile(r"kind['\"]?\s*:?\s*['\"]?Fleet")
 
 
-def read_directory(root: Path, own: Iterable[Path] = (), known: Known | None = None) -> Snapshot:
+def read_directory(
+    root: Path, own: Iterable[Path] = (), known: Known | None = None, rules_of: RulesOf = openai_rules
+) -> Snapshot:
     """Read every manifest and training file under ``root``, all of one generation.
 
     ``own`` are this program's directories, which hold no manifests: one may stand there before it is filled.
-    ``known`` are manifests that were read before.
+    ``known`` are manifests that were read before; ``rules_of`` says what a kind of server accepts of training files.
 
     A volume that Kubernetes updates changes as a whole, by another target of its link ``..data``;
     a root that is a link may be retargeted. Either during the reading makes it begin again.
@@ -45,7 +48,7 @@ def read_directory(root: Path, own: Iterable[Path] = (), known: Known | None = N
     with _without_collector():
         for _ in range(_GENERATIONS):
             generation = _generation(root)
-            snapshot = _read_directory(root, frozenset(own), known or Known())
+            snapshot = _read_directory(root, frozenset(own), known or Known(), rules_of)
             if _generation(root) == generation:
                 break
     return snapshot
@@ -74,7 +77,7 @@ def _generation(root: Path) -> tuple[str, str]:
     return links[0], links[1]
 
 
-def _read_directory(root: Path, own: frozenset[Path], known: Known) -> Snapshot:
+def _read_directory(root: Path, own: frozenset[Path], known: Known, rules_of: RulesOf) -> Snapshot:
     tree = survey(root, own)
     known.begin()
     reading = Reading(root, own, known)
@@ -84,7 +87,7 @@ def _read_directory(root: Path, own: frozenset[Path], known: Known) -> Snapshot:
     reading.digests += tree.gaps
     if not reading.seen:
         reading.problem(".", WHOLE, (), _nothing_read(root))
-    return _snapshot(reading, stream=False)
+    return _snapshot(reading, rules_of, stream=False)
 
 
 def _nothing_read(root: Path) -> str:
@@ -100,8 +103,8 @@ def _way_on(root: Path) -> str:
     return f"To begin a fleet there: reconciler init {shlex.quote(printable(str(root)))}"
 
 
-def read_stream(content: bytes, root: Path, known: Known | None = None) -> Snapshot:
-    """Read one multi-document stream; its paths start at ``root``. ``known`` as in `read_directory`."""
+def read_stream(content: bytes, root: Path, known: Known | None = None, rules_of: RulesOf = openai_rules) -> Snapshot:
+    """Read one multi-document stream; its paths start at ``root``. The rest as in `read_directory`."""
     known = known or Known()
     known.begin()
     reading = Reading(root, known=known)
@@ -109,14 +112,15 @@ def read_stream(content: bytes, root: Path, known: Known | None = None) -> Snaps
     if content and not content.endswith((b"\n", b"\r")):
         line = content.count(b"\n") + 1
         reading.problem(STREAM_NAME, (line, 1), (), "the stream ends within a line: it may have been cut short")
-    return _snapshot(reading, stream=True)
+    return _snapshot(reading, rules_of, stream=True)
 
 
-def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
+def _snapshot(reading: Reading, rules_of: RulesOf, *, stream: bool) -> Snapshot:
     """What was gathered, and what is wrong between documents."""
     below = _fleets_below(reading)
     fleet = None if below else _fleet(reading)
     single = _without_doubles(reading)
+    check_files(reading, fleet, rules_of)
     broken = frozenset(reading.broken - {""})
     sound = [entry for entry in single if entry.name not in broken]
     desired, faults = desire(sound, broken.union(_perhaps_broken(sound, reading)))
@@ -138,6 +142,7 @@ def _snapshot(reading: Reading, *, stream: bool) -> Snapshot:
         stream=stream,
         contents=contents,
         warnings=tuple(sorted([*reading.warnings, *_more_left_out(reading)])),
+        data_warnings=tuple(sorted(reading.data_warnings)),
         gaps=tuple(sorted(reading.gaps)),
         holding=frozenset(reading.holding),
         own=reading.own,

@@ -159,17 +159,12 @@ def training_lines(path: str, below: Below) -> Iterator[bytes]:
             yield line[:-2] + b"\n" if line.endswith(b"\r\n") else line
 
 
-def training_digest(path: str, below: Below) -> tuple[str, int, bytes | None]:
-    """A training file's SHA-256 in hex and size in bytes, CRLF read as LF; and these bytes, where they are few.
+def training_digest(path: str, below: Below) -> tuple[str, int]:
+    """A training file's SHA-256 in hex and size in bytes, CRLF read as LF.
 
     Raises Unfit where it cannot be read or is too long.
     """
-    digest, size, pieces, text = hashlib.sha256(), 0, 0, b""
-    for text in training_pieces(path, below):
-        digest.update(text)
-        size += len(text)
-        pieces += 1
-    return digest.hexdigest(), size, text if pieces == 1 else None
+    return digest_of(training_pieces(path, below))
 
 
 def training_pieces(path: str, below: Below) -> Iterator[bytes]:
@@ -192,10 +187,10 @@ def training_pieces(path: str, below: Below) -> Iterator[bytes]:
             yield text
 
 
-def digest_of(lines: Iterator[bytes]) -> tuple[str, int]:
+def digest_of(pieces: Iterator[bytes]) -> tuple[str, int]:
     """SHA-256 in hex, and the size in bytes."""
     digest, size = hashlib.sha256(), 0
-    for line in lines:
-        digest.update(line)
-        size += len(line)
+    for piece in pieces:
+        digest.update(piece)
+        size += len(piece)
     return digest.hexdigest(), size

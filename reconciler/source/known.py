@@ -1,4 +1,4 @@
-"""Files whose bytes were read before: what manifests declare, and which training files hold examples alone.
+"""Files whose bytes were read before: what manifests declare, and what came of a look at training files.
 
 `reading` and `training_files` ask with the SHA-256 of what they have just read, so that nothing is ever believed over
 the bytes: what is saved is parsing, never reading. Only what gave rise to no remark is remembered, as JSON in the state
@@ -74,16 +74,16 @@ class Known(Struct):
             self._now[_key(digest, json=json)] = declared
             self._learned = True
 
-    def is_checked(self, sha256: str) -> bool:
-        """Whether a training file of these bytes was found to hold examples alone."""
-        key = f"examples {sha256}"
-        if key in (self._before or {}):
-            self._now[key] = []
-        return key in self._now
+    def find_look(self, key: str) -> Any:
+        """What came of a look at training files that had no error; None where nobody has looked."""
+        found = self._now.get(f"look {key}", (self._before or {}).get(f"look {key}"))
+        if found is not None:
+            self._now[f"look {key}"] = found
+        return found
 
-    def mark_checked(self, sha256: str) -> None:
-        """A training file of these bytes holds examples alone."""
-        self._now[f"examples {sha256}"] = []
+    def learn_look(self, key: str, found: Any) -> None:
+        """A look has found this, made of JSON's values; ``key`` names the bytes and what was asked of them."""
+        self._now[f"look {key}"] = found
         self._learned = True
 
     def save(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from reconciler.core.snapshot import Snapshot
+from reconciler.source.data_checks import RulesOf, openai_rules
 from reconciler.source.directory import read_directory
 from reconciler.source.fingerprint import fingerprint
 from reconciler.source.known import Known
@@ -28,6 +29,7 @@ class DirectoryReader(Struct):
     wall: Callable[[], float] = time.time
     own: tuple[Path, ...] = ()
     known: Known = field(default_factory=Known)
+    rules_of: RulesOf = openai_rules
     _last: tuple[Sweep, State, Snapshot] | None = None
 
     def read(self) -> Snapshot:
@@ -36,7 +38,7 @@ class DirectoryReader(Struct):
             sweep, state, snapshot = self._last
             if sweep.state() == state:
                 return snapshot
-        snapshot = read_directory(self.root, self.own, self.known)
+        snapshot = read_directory(self.root, self.own, self.known, self.rules_of)
         sweep = sweep_of(snapshot)
         state = sweep.state()
         self._last = (sweep, state, snapshot) if self._stands_for(sweep, state, snapshot) else None

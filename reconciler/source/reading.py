@@ -43,10 +43,12 @@ class Reading:
     fleet_places: list[tuple[str, int, str]] = field(default_factory=list)  # file, line and name, valid or not
     fleet_misspelt: bool = False  # a document stands there that may have been meant as one
     entries: list[Entry] = field(default_factory=list)
+    files: list[TrainingFile] = field(default_factory=list)  # every one that a job names, valid or not
     fleets: list[Fleet] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)  # how many documents of a file are not ours
+    data_warnings: list[Problem] = field(default_factory=list)  # of what is odd about training files
     gaps: list[Problem] = field(default_factory=list)
     holding: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
@@ -54,11 +56,13 @@ class Reading:
     digests: list[tuple[str, str]] = field(default_factory=list)  # of each file, in their order
     places: dict[str, int] = field(default_factory=dict)  # which document of its file each entry is, by its name
     contents: dict[str, bytes] = field(default_factory=dict)  # of each file, for the lines that problems stand in
+    below: Below = field(init=False)
     _training: TrainingFiles = field(init=False)
     _located: "tuple[str, list[Document]]" = field(default=("", []))  # of the file that was last asked for
 
     def __post_init__(self) -> None:
-        self._training = TrainingFiles(Below.of(self.root), self.known)
+        self.below = Below.of(self.root)
+        self._training = TrainingFiles(self.below)
 
     def problem(self, path: str, position: tuple[int, int], keys: Iterable[str | int], message: str) -> None:
         self.problems.append(Problem(path, *position, ".".join(map(str, keys)), message))
@@ -138,6 +142,7 @@ class Reading:
         """A local training file; None, and a problem, where it cannot be used."""
         found = self.look_at(relative, given)
         if isinstance(found, TrainingFile):
+            self.files.append(found)
             return found
         self.problem_at(relative, place, ("spec", key), f"{escaped(given)}: {found}")
         return None

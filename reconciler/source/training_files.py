@@ -10,7 +10,6 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -18,19 +17,15 @@ from msgspec import Struct, field
 from reconciler.core.documents import TrainingFile
 from reconciler.core.nearest import nearest
 from reconciler.errors import SourceError, escaped
-from reconciler.source.examples import checked_lines
 from reconciler.source.files import (
     Absent,
     Below,
     Unfit,
-    digest_of,
     is_unicode,
     training_digest,
-    training_lines,
     training_pieces,
     unnamed,
 )
-from reconciler.source.known import Known
 
 
 def uploaded_pieces(root: Path, file: TrainingFile) -> Iterator[bytes]:
@@ -65,7 +60,6 @@ class TrainingFiles(Struct):
     """The local files of one reading; each is read once, however many jobs use it. ``below`` is the fleet directory."""
 
     below: Below
-    known: Known
     _found: dict[tuple[str, str], TrainingFile | Unfit] = field(default_factory=dict)
     _read: dict[str, TrainingFile | Unfit] = field(default_factory=dict)
     _hints: int = _HINTS
@@ -108,11 +102,7 @@ class TrainingFiles(Struct):
 
     def _training_file(self, real: str) -> TrainingFile | Unfit:
         try:
-            sha256, size, content = training_digest(real, self.below)
-            if not self.known.is_checked(sha256):
-                lines = BytesIO(content) if content is not None else training_lines(real, self.below)
-                sha256, size = digest_of(checked_lines(lines))
-                self.known.mark_checked(sha256)
+            sha256, size = training_digest(real, self.below)
         except Unfit as unfit:
             return unfit
         relative = self.below.relative(real)

@@ -50,7 +50,7 @@ class FleetDirectory:
 
     def fleet(self, **spec: Any) -> None:
         """Write the fleet document."""
-        self._write("fleet.yaml", "Fleet", self.name, {"provider": "compatible", **spec})
+        self._write("fleet.yaml", "Fleet", self.name, {"provider": "compatible", "data_checks": "off", **spec})
 
     def job(self, name: str, **spec: Any) -> None:
         """Write a job; ``slow`` (the default model) runs until it is cancelled."""

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.dataset.checking import check
 from reconciler.dataset.flaws import DEPTH_LIMIT, flaw_of
 from reconciler.dataset.lines import _PARSER
-from reconciler.source.examples import checked_lines
-from reconciler.source.files import Unfit
+from reconciler.dataset.wanted import Wanted
 from tests.fakes.strategies import json_values
 
 ONE = "a training file is UTF-8 text with one JSON object a line"
@@ -30,12 +30,13 @@ BOM = "a byte order mark amid the file (were files joined?): remove it"
 
 def told(content: bytes) -> str:
     """What is said of a file; "" where every line is an example."""
-    try:
-        read = b"".join(checked_lines(io.BytesIO(content)))
-    except Unfit as unfit:
-        return str(unfit)
-    assert read == content, "what was checked is what is hashed and uploaded"
-    return ""
+    report, _ = check(io.BytesIO(content), Wanted())
+    if not report.findings:
+        assert report.size == len(content)
+        return ""
+    flaw = report.findings[0]
+    where = f", in {flaw.path}" if flaw.path else ""
+    return f"line {flaw.line}, column {flaw.column}{where}: {flaw.message}" if flaw.line else flaw.message
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ https://RES.openai.azure.com/openai with ``--query api-version=…``.
 import re
 
 from reconciler.core.documents import ProviderName
+from reconciler.dataset.rules import Rules
 from reconciler.provider.profile import Auth, Profile, Reach
 
 VERSION = "api-version"
@@ -39,4 +40,5 @@ def _missing(reach: Reach) -> str:
     return ""
 
 
-PROFILE = Profile(ProviderName.AZURE, auth=Auth.API_KEY, missing=_missing)
+# Its documents ask for a byte order mark.
+PROFILE = Profile(ProviderName.AZURE, auth=Auth.API_KEY, missing=_missing, dataset=Rules(mark=True))

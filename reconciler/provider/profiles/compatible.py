@@ -1,6 +1,9 @@
 """Any other server that speaks the API, at the base URL that the operator gives; a key, where it wants one."""
 
 from reconciler.core.documents import ProviderName
+from reconciler.dataset.rules import Rules
 from reconciler.provider.profile import Profile
 
-PROFILE = Profile(ProviderName.COMPATIBLE, key_required=False, authorization=True)
+# Open models are trained on texts as well as on messages, and by whom, nobody here can know: no minimum is certain.
+_RULES = Rules(minimum=1, completion=True, mark=True)
+PROFILE = Profile(ProviderName.COMPATIBLE, key_required=False, authorization=True, dataset=_RULES)

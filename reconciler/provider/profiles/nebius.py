@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from reconciler.core.documents import ProviderName
+from reconciler.dataset.rules import Rules
 from reconciler.provider.profile import Profile, Reach
 
 
@@ -12,4 +13,5 @@ def _objection(_reach: Reach, spec: Mapping[str, object]) -> str:
     return ""
 
 
-PROFILE = Profile(ProviderName.NEBIUS, objection=_objection)
+# Its models are trained on texts as well as on messages.
+PROFILE = Profile(ProviderName.NEBIUS, objection=_objection, dataset=Rules(completion=True))
