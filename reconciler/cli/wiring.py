@@ -5,8 +5,8 @@ The commands that talk to a provider enter `run_context`. What was opened for it
 
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -166,6 +166,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             pass_lock=(lambda: _pass_lock(settings, clock)) if writes else nullcontext,
             follower=Follower(provider, journal, service.fan) if service else None,
             stopping=service.stopping if service else lambda: False,
+            beside=_beside,
             keep_known=known.save if known and writes else lambda: None,
             objection=lambda desired: account.objection(desired.body, desired.extra_body),
         )
@@ -259,6 +260,13 @@ def _scratch() -> "TemporaryDirectory[str]":
             "the sandbox has no data yet, and until apply makes some it needs a temporary directory, which cannot be "
             f"made ({error.strerror}): set TMPDIR to a directory that can be written"
         ) from error
+
+
+def _beside(work: Sequence[Callable[[], str]], /) -> AbstractContextManager[Sequence[Callable[[], str]]]:
+    # Imported here: only an upload needs threads (5 ms).
+    from reconciler.cli.uploading import beside  # noqa: PLC0415
+
+    return beside(work)
 
 
 @contextmanager

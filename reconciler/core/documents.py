@@ -28,6 +28,16 @@ class ProviderName(StrEnum):
     SANDBOX = "sandbox"
 
 
+# What a file's name at the provider says of its bytes, where it was uploaded under `TrainingFile.upload_name`.
+_CONTENT = re.compile(r"-[0-9a-f]{16}\.jsonl\Z")
+
+
+def content_of(upload_name: str) -> str:
+    """The same for names that stand for the same bytes: of any other name, all of it."""
+    found = _CONTENT.search(upload_name)
+    return found[0] if found else upload_name
+
+
 class TrainingFile(Struct, frozen=True):
     """A local file by its content: ``path`` under the fleet directory, digest and size in bytes with LF."""
 

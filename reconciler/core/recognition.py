@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from reconciler.core.body import alike, derived_seed, same_suffix
 from reconciler.core.desired import Desired
+from reconciler.core.documents import content_of
 from reconciler.core.file_marks import marks_of_file, on_another_file
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Memory, Record
@@ -229,7 +230,9 @@ def _on_our_files(listing: Listing, strangers: Iterable[Job]) -> Iterator[tuple[
 def _may_be_file(job: Job, desired: Desired, *, files: bool) -> bool:
     """Whether its training file can be the manifest's, where names have been seen to come back (``files``)."""
     known = files and job.file_name and desired.training is not None
-    return not known or (desired.training is not None and job.file_name == desired.training.upload_name)
+    return not known or (
+        desired.training is not None and content_of(job.file_name) == content_of(desired.training.upload_name)
+    )
 
 
 # ── how this provider lets a job be known ────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ is decided in `core`; here one is left out where a fresh look speaks against it,
 once, and its outcome said. No create and no cancel leaves here twice.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,16 +13,15 @@ from msgspec.structs import replace
 from reconciler.core.body import create_body
 from reconciler.core.change import Action, Cancel, Create, Write
 from reconciler.core.desired import Desired
-from reconciler.core.documents import TrainingFile
-from reconciler.core.file_marks import marks_of_create, upload_names
+from reconciler.core.file_marks import marks_of_create, uploads_of
 from reconciler.core.job import Job, Marks
-from reconciler.core.memory import Intent, Record
+from reconciler.core.memory import Intent, Memory, Record
 from reconciler.core.mismatch import differences, lost_method, lost_words, same_seed
 from reconciler.core.reason import Reason
+from reconciler.engine.uploads import Needed, Uploads
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, SourceError, escaped
 from reconciler.log import Log
 from reconciler.provider.port import Provider, is_lasting, is_not_ready, takes_no_jobs
-from reconciler.provider.request import Upload
 from reconciler.state.journal import Journal
 
 # HTTP statuses of a server that may do another time what it did not do now; from the second on it is broken.
@@ -59,7 +58,7 @@ class Outcome(Struct, frozen=True):
 
 
 class WriteTools(Struct, frozen=True):
-    """What a write needs at hand. ``pieces_of``: as `Ports` has it.
+    """What a write needs at hand.
 
     ``may_wait``: whether a create whose file is not ready yet may be put off once more. ``method_assumed``: as a
     `World` has it.
@@ -69,12 +68,18 @@ class WriteTools(Struct, frozen=True):
     provider: Provider
     journal: Journal
     log: Log
-    pieces_of: Callable[[TrainingFile], Iterable[bytes]]
+    uploads: Uploads
     may_wait: Callable[[Create], bool]
     method_assumed: bool = False
 
 
 # ── create ───────────────────────────────────────────────────────────────────────────────────
+
+
+def needed(fleet: str, change: Create, desired: Desired, memory: Memory) -> tuple[Needed, ...]:
+    """The local files of a create: for training, for validation."""
+    marks = marks_of_create(fleet, desired, change.attempt)
+    return tuple(Needed(desired.name, file, names) for file, names in uploads_of(desired, marks, memory))
 
 
 def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
@@ -86,8 +91,8 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
     marks = marks_of_create(tools.fleet, desired, change.attempt)
     log = tools.log.bind(job=desired.name, revision=desired.revision, attempt=change.attempt, reason=change.reason)
     try:
-        training = _uploaded(tools, desired.training, log, marks)
-        validation = _uploaded(tools, desired.validation, log)
+        files = needed(tools.fleet, change, desired, tools.journal.memory())
+        ids = iter([tools.uploads.file_id(one) for one in files])
     except SourceError as error:
         return _failed(change, f"nothing was sent: {error}")
     except Refused as error:
@@ -97,6 +102,7 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
             return _put_off(change, error, log, sent=False)
         log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
+    training, validation = (next(ids) if file else None for file in (desired.training, desired.validation))
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
     outcome = _post_once(tools, change, body, marks, log, filed=training is not None)
     return _compared(tools, desired, marks, outcome, log)
@@ -174,22 +180,6 @@ def _own(job: Job, marks: Marks) -> Job:
     if job.marks is not None and job.marks != marks:
         raise OutcomeUnknown(f"the answer is about job {escaped(job.id)}, which is another one")
     return job
-
-
-def _uploaded(tools: WriteTools, file: TrainingFile | None, log: Log, marks: Marks | None = None) -> str | None:
-    """The provider's id of a local file: found there by name and size, else uploaded; its name may say ``marks``."""
-    if file is None:
-        return None
-    names = (file.upload_name,) if marks is None else upload_names(file, marks, tools.journal.memory())
-    there = tools.provider.find_files({(name, file.size) for name in names})
-    file_id = next((there[name, file.size] for name in names if (name, file.size) in there), None)
-    if file_id is None:
-        name = names[0]
-        log.info("file.upload_started", path=file.path, filename=name, size=file.size)
-        file_id = tools.provider.upload_file(Upload(name, file.size, lambda: tools.pieces_of(file)))
-        log.info("file.uploaded", path=file.path, file_id=file_id)
-    tools.provider.wait_for_file(file_id)
-    return file_id
 
 
 def _refused(tools: WriteTools, change: Create, error: Refused, log: Log, *, sent: bool = True) -> Outcome:

@@ -13,6 +13,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.documents import TrainingFile
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.follow import Follower
+from reconciler.engine.uploads import Beside, one_by_one
 from reconciler.log import Log
 from reconciler.provider.port import Provider
 from reconciler.state.journal import Journal
@@ -27,7 +28,8 @@ class Ports(Struct, frozen=True):
     ``leftovers`` looks for files that may still hold names without a manifest (as `leftovers_of`). ``pass_lock``
     is the lock that each pass on one state directory holds. ``follower`` is for a daemon, which
     reads the events of live jobs; ``stopping`` says whether nothing more should be sent. ``keep_known`` writes down
-    what was read of the manifests, for the next reading to be faster. ``objection`` says why a spec is not sent to
+    what was read of the manifests, for the next reading to be faster. ``beside`` uploads several files at
+    once. ``objection`` says why a spec is not sent to
     this server; "" where nothing speaks against it.
     """
 
@@ -43,4 +45,5 @@ class Ports(Struct, frozen=True):
     follower: Follower | None = None
     stopping: Callable[[], bool] = lambda: False
     keep_known: Callable[[], None] = lambda: None
+    beside: Beside = one_by_one
     objection: Callable[[Desired], str] = lambda _: ""

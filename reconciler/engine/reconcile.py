@@ -7,12 +7,12 @@ listing, never an event. What to do is decided in `core`: in here is the order o
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from reconciler.core.change import Adopt, Cancel, Write
+from reconciler.core.change import Adopt, Cancel, Create, Write
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Job
 from reconciler.core.lookup import (
@@ -27,7 +27,7 @@ from reconciler.core.repeats import Repeats
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.status import Details, Progress
 from reconciler.core.watch import Watch
-from reconciler.engine.act import Outcome, WriteTools, cancel, create
+from reconciler.engine.act import Outcome, WriteTools, cancel, create, needed
 from reconciler.engine.looking import Looking
 from reconciler.engine.observe import look_up
 from reconciler.engine.publish import (
@@ -43,6 +43,7 @@ from reconciler.engine.publish import (
 )
 from reconciler.engine.rest import Rest, rest_after
 from reconciler.engine.steps import Decided, Pass, Seen
+from reconciler.engine.uploads import Needed, UploadPorts, Uploads
 from reconciler.log import Log
 
 
@@ -202,19 +203,33 @@ class Reconciler(Looking):
     def _act(
         self, decided: Decided, snapshot: Snapshot, log: Log, wrote: Callable[[Outcome], None]
     ) -> tuple[Outcome, ...]:
-        """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
-        world = decided.seen.world
+        """With everything at hand that the gated plan's writes need."""
+        world, writes = decided.seen.world, decided.gated.plan.writes
         ports = self.marking(snapshot)
         may_wait = lambda create: self.watch.may_wait(create.key, self.clock.monotonic())  # noqa: E731 - about now
-        tools = WriteTools(
-            world.fleet.name,
-            ports.provider,
-            ports.journal,
-            log,
-            ports.pieces_of,
-            may_wait,
-            method_assumed=self._method_assumed,
-        )
+
+        def expected() -> Iterator[Needed]:
+            memory = ports.journal.memory()
+            for write in writes:
+                if isinstance(write, Create):
+                    yield from needed(world.fleet.name, write, world.desired[write.name], memory)
+
+        files = UploadPorts(ports.provider, ports.journal, log, ports.pieces_of, ports.stopping, ports.beside)
+        with Uploads.open(files, expected) as uploads:
+            tools = WriteTools(
+                world.fleet.name,
+                ports.provider,
+                ports.journal,
+                log,
+                uploads,
+                may_wait,
+                method_assumed=self._method_assumed,
+            )
+            return self._send(tools, decided, wrote)
+
+    def _send(self, tools: WriteTools, decided: Decided, wrote: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
+        """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
+        world, ports = decided.seen.world, self._ports
         outcomes: list[Outcome] = []
         known = frozenset(job.id for job in world.jobs)
         writes = deque(decided.gated.plan.writes)

@@ -11,6 +11,7 @@ from itertools import islice
 from msgspec import Struct
 
 from reconciler.clock import Clock
+from reconciler.core.documents import content_of
 from reconciler.core.job import id_of, object_of, text_of
 from reconciler.core.spelling import status_word, whole_number
 from reconciler.errors import OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped
@@ -55,9 +56,8 @@ class Files:
         read = ReadRequest("list_files", "/files", params={"purpose": "fine-tune"})
         try:
             for file in self._listings.items(read, _parse_file, lambda file: file.id):
-                for one in wanted - found.keys():
-                    if file.holds(*one) and file.status not in _FILE_UNFIT:
-                        found[one] = file.id
+                if file.status not in _FILE_UNFIT:
+                    found |= dict.fromkeys((one for one in wanted - found.keys() if file.holds(*one)), file.id)
                 if len(found) == len(wanted):
                     break
         except (Refused, Unreadable) as error:
@@ -155,7 +155,11 @@ class _File(Struct, frozen=True):
 
     def holds(self, name: str, size: int) -> bool:
         """Whether it is that training file, as far as the server says: the name alone tells the content."""
-        return self.name == name and self.size in {None, size} and self.purpose in {"", "fine_tune"}
+        return (
+            content_of(self.name) == content_of(name)
+            and self.size in {None, size}
+            and self.purpose in {"", "fine_tune"}
+        )
 
 
 def _parse_file(answer: object) -> _File:

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from reconciler.core.body import unhashed
 from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, Keep, Plan, Wait
-from reconciler.core.documents import TrainingFile
+from reconciler.core.documents import TrainingFile, content_of
 from reconciler.core.file_marks import marks_of_create, uploads_of
 from reconciler.core.gates import WAIVABLE, Verdict
 from reconciler.core.job import Job
@@ -120,7 +120,8 @@ class Review(Struct, frozen=True, dict=True):
     def summary(self) -> dict[str, int]:
         """How many changes of each action, refused ones included; ``upload`` counts local files that are not there."""
         counts = {a: sum(1 for e in self.entries if e.change.action is a) for a in Action}
-        files = {names[0] for e in self.entries if isinstance(e.change, Create) for _, names in self._missing(e.change)}
+        creates = (e.change for e in self.entries if isinstance(e.change, Create))
+        files = {content_of(names[0]) for change in creates for _, names in self._missing(change)}
         return {
             "create": counts[Action.CREATE],
             "cancel": counts[Action.CANCEL],

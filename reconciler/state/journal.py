@@ -22,6 +22,7 @@ from reconciler.state.events import Events
 from reconciler.state.fence import Fence
 from reconciler.state.records import Records
 from reconciler.state.rows import Rows, Statement, put
+from reconciler.state.uploads import UploadRecords
 from reconciler.state.wanted import Manifests, Wanted
 
 # What the provider has been seen to return, in the column `identity.echoes`: our marks, or else file and seed.
@@ -47,6 +48,7 @@ class Journal:
         self.refusals = Refusals(rows, now)
         self.cancels = Cancels(rows, now)
         self.events = Events(rows)
+        self.uploads = UploadRecords(rows)
         self._rows = rows
         self._now = now
         self._begun = fence.entry.begun or fence.entry.settled

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 # "ftrj": says that a SQLite file is ours before anything is read from it.
 APPLICATION_ID = 0x6674726A
-VERSION = 4
+VERSION = 5
 
 # Jobs that were paused or resumed from here, and creates that failed in a row, each with the same answer.
 PAUSE = """(
@@ -17,6 +17,8 @@ PAUSE = """(
     confirmed INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (identity, job_id))"""
 STREAK = "(identity INTEGER PRIMARY KEY, answer TEXT, times INTEGER)"
+# Files that were uploaded from here.
+UPLOAD = "(identity INTEGER, file_id TEXT, name TEXT, sha256 TEXT, size INTEGER, PRIMARY KEY (identity, file_id))"
 
 # From each version that is still read to the next; the tables are those of `SCHEMA` then.
 MIGRATIONS = {
@@ -31,6 +33,7 @@ MIGRATIONS = {
         f"CREATE TABLE pause {PAUSE}",
         f"CREATE TABLE streak {STREAK}",
     ),
+    4: (f"CREATE TABLE upload {UPLOAD}",),
 }
 
 
@@ -73,6 +76,7 @@ CREATE TABLE event (
     identity INTEGER, job_id TEXT, seen TEXT, PRIMARY KEY (identity, job_id));
 CREATE TABLE pause {PAUSE};
 CREATE TABLE streak {STREAK};
+CREATE TABLE upload {UPLOAD};
 """
 
 

@@ -3,6 +3,7 @@
 Real sockets on loopback. ``jobs`` is the ledger: every job that was made, with the body that asked for it.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,15 +51,20 @@ class ForgetfulServer(FaultyServer):
     keeps_names: bool = False
     lists_files: bool = True
     files: dict[str, str] = field(default_factory=dict)
+    _one: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        super().__init__(lambda request: self.fault(request, self._serve(request)))
+        super().__init__(lambda request: self.fault(request, self._in_turn(request)))
 
     def make(self, status: str = "running", **body: Any) -> Made:
         """Somebody makes a job."""
         job = Made(f"ftjob-{len(self.jobs) + 1}", body, status)
         self.jobs.append(job)
         return job
+
+    def _in_turn(self, request: Request) -> Reply:
+        with self._one:
+            return self._serve(request)
 
     def _serve(self, request: Request) -> Reply:
         path = request.path.partition("?")[0].removeprefix("/v1")
