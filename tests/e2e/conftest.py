@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.faulty import Proxy
 from tests.fakes.fleets import FleetDirectory
+from tests.fakes.modes import KEY, SERVERS, Place
 from tests.fakes.sandboxes import SharedSandbox
 from tests.fakes.shell import Shell
 
@@ -44,3 +45,17 @@ def server(
         monkeypatch.setenv("OPENAI_BASE_URL", proxy.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
         yield proxy
+
+
+@pytest.fixture
+def place(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    shell: Shell,
+    shared_sandbox: SharedSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Place]:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("PORTKEY_PROVIDER", "openai")
+    with shared_sandbox.serving(tmp_path / "served", request.param, clock=shell.clock.time) as served:
+        yield Place(SERVERS[request.param], FleetDirectory(tmp_path / "fleet"), served.ledger, served.base_url, shell)

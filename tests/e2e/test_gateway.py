@@ -17,8 +17,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.e2e import test_modes
-from tests.e2e.test_modes import KEY, Place, Server
 from tests.fakes.fleets import FleetDirectory
+from tests.fakes.modes import KEY, Place, Server
 from tests.fakes.sandboxes import SharedSandbox
 from tests.fakes.shell import Shell
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 _BESIDE = Path(__file__).parents[3] / "shared" / "api" / "azure" / "answers"
-_FOLDER = Path(os.environ.get("AZURE_ANSWERS") or _BESIDE)
-AZURE = {path.stem: json.loads(path.read_text()) for path in sorted(_FOLDER.glob("*.json"))}
-WHY_NOT = f"there are no recorded answers in {_FOLDER}"
+FOLDER = Path(os.environ.get("AZURE_ANSWERS") or _BESIDE)
+AZURE = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+WHY_NOT = f"there are no recorded answers in {FOLDER}"
 
 
 def objects(kind: str) -> list[dict[str, Any]]:

@@ -116,12 +116,12 @@ def every_request(name: ProviderName, path: str, **account: Any) -> tuple[list[A
         asked = wire.server.requests
     forms = [request for request in asked if request.headers.get("content-type", "").startswith("multipart/")]
     return [
-        Ask(request.method, request.path, _form(request.body) if request in forms else request.body and request.json)
+        Ask(request.method, request.path, form_of(request.body) if request in forms else request.body and request.json)
         for request in asked
     ], [request.headers for request in asked]
 
 
-def _form(body: bytes) -> dict[str, str]:
+def form_of(body: bytes) -> dict[str, str]:
     """The fields of a form, a file's by its name."""
     return {
         name.decode(): value.decode()
