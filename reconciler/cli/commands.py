@@ -175,16 +175,25 @@ def describe(*context: Any, **given: Any) -> Any:
     return body("describe")(*context, **given)
 
 
-@command("reconciler doctor fleet", "reconciler doctor fleet -o json")
+@command("reconciler doctor fleet", "reconciler doctor fleet -o json", "reconciler doctor fleet --probe-create")
 @options.directory_argument
+@click.option(
+    "--probe-create",
+    is_flag=True,
+    help="Make the smallest job, which may cost money; compare what comes back; cancel it.",
+)
+@click.option("-y", "--yes", is_flag=True, help="With --probe-create: do not ask, the answer is yes.")
 @options.output()
 @options.root
 @options.connection
+@options.settle
+@options.lock_timeout
 @click.pass_obj
 def doctor(*context: Any, **given: Any) -> Any:
     """Show what a server can do, and what safety rests on there.
 
-    It reads only: the listing, one job, its events and checkpoints, files and models.
+    It reads only: the listing, one job, its events and checkpoints, files and models. With --probe-create it makes one
+    job after a question, and ends it.
     """
     return body("doctor")(*context, **given)
 

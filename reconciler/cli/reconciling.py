@@ -16,6 +16,7 @@ from reconciler.cli.interruption import explained, nothing_sent, still_training
 from reconciler.cli.invocation import approving, typed
 from reconciler.cli.manifests import known_by, valid_source
 from reconciler.cli.output import print_document
+from reconciler.cli.probing import end_leftover
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.core.change import Adopt, Change, Hold, Keep, Wait
 from reconciler.core.gates import Permission, approval_key
@@ -92,7 +93,8 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
         with explained(lambda: _ended(context, "" if settings.stream else typed(ctx, directory, "status"))):
             result = apply_fleet(context.reconciler, snapshot, permission, patience, listener)
         console.conclude(result)
-        return result.exit_code
+    end_leftover(settings, snapshot, context)
+    return result.exit_code
 
 
 # ── a person's yes ──

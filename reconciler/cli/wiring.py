@@ -50,7 +50,11 @@ if TYPE_CHECKING:
 
 
 class RunContext(Struct, frozen=True):
-    """What a command that talks to a provider works with. ``voice`` is how it speaks to a person meanwhile."""
+    """What a command that talks to a provider works with. ``voice`` is how it speaks to a person meanwhile.
+
+    ``ports`` and ``settle`` (seconds) are those that the reconciler was made of; ``credentials`` serve another context
+    of the same command, since a key that comes through a pipe comes once.
+    """
 
     fleet: Fleet
     account: Account
@@ -61,6 +65,9 @@ class RunContext(Struct, frozen=True):
     clock: Clock
     log: Log
     voice: Voice
+    ports: Ports
+    settle: float
+    credentials: "Credentials"
 
 
 class Service(Struct, frozen=True):
@@ -123,12 +130,13 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
     clock: Clock | None = None,
     service: Service | None = None,
     known: Known | None = None,
+    credentials: Credentials | None = None,
 ) -> Iterator[RunContext]:
     """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
 
     ``every_backoff``: back-offs of earlier runs count, as for `run` and for whoever tells how things stand; `apply`
     tries once all the same, and `plan` shows what it would do. The clock is the ``service``'s, where there is one.
-    ``known`` is what was read of the manifests; a pass that writes keeps it.
+    ``known`` is what was read of the manifests; a pass that writes keeps it. ``credentials``: of an earlier context.
 
     Raises:
         UsageError: no base URL or key.
@@ -139,9 +147,10 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
     fleet = snapshot.fleet
     if fleet is None:
         raise SourceError([str(problem) for problem in snapshot.problems])
-    secrets = service.credentials.key.secrets if service else Secrets()
+    held = service.credentials if service else credentials
+    secrets = held.key.secrets if held else Secrets()
     log, voice = _speaking(settings, clock, secrets, daemon=service is not None)
-    own = service.credentials if service else credentials_for(settings, secrets, log)
+    own = held or credentials_for(settings, secrets, log)
     account = account_of(settings, fleet, os.environ, own.key, own.headers)
     _check_expected(fleet, account)
     log = log.bind(fleet=fleet.name)
@@ -179,7 +188,9 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             method_assumed=Assumption.METHOD in account.assumed.that,
         )
         try:
-            yield RunContext(fleet, account, reconciler, provider, journal, status_files, clock, log, voice)
+            yield RunContext(
+                fleet, account, reconciler, provider, journal, status_files, clock, log, voice, ports, settle, own
+            )
         except ProviderError:
             # An inherited variable may have led to the wrong provider: say where this was.
             terminal.echo(header(fleet.name, account.host, account.organization), err=True)

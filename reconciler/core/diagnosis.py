@@ -41,6 +41,7 @@ class Facts(Struct, frozen=True):
 
     ``jobs`` are in the order of the server, ``pages`` how many it took. ``shown`` is all that it shows of the newest
     job, None where there is none. ``answered`` are the other reads that went through.
+    ``filters``: whether the listing finds jobs by their metadata; None where no job could show it.
     """
 
     memory: Memory
@@ -49,6 +50,7 @@ class Facts(Struct, frozen=True):
     shown: Mapping[str, object] | None = None
     answered: frozenset[str] = frozenset()
     errors: Mapping[str, str] = {}
+    filters: bool | None = None
 
 
 class Diagnosis(Struct, frozen=True):
@@ -108,6 +110,16 @@ def _metadata(facts: Facts) -> Finding:
     return Finding("metadata", Can.UNKNOWN, "no job with any is listed", _LATER)
 
 
+def _filter(facts: Facts) -> Finding:
+    means = "no safety rests on it: whose a job is, is matched here"
+    if "filter" in facts.errors:
+        return Finding("filter", Can.NO, facts.errors["filter"], means)
+    if facts.filters is None:
+        return Finding("filter", Can.UNKNOWN, "no job with marks is listed", means)
+    seen = "jobs are found by their metadata" if facts.filters else "jobs are not found by their metadata"
+    return _finding("filter", facts.filters, seen, means, means)
+
+
 def _seed(facts: Facts) -> Finding:
     means = "a lost create can be found again by it", "it is no trace of a job"
     if facts.memory.seeds:
@@ -165,6 +177,7 @@ _ROWS: tuple[Callable[[Facts], Finding], ...] = (
     _listing,
     _retrieve,
     _metadata,
+    _filter,
     _seed,
     _suffix,
     _training_file,

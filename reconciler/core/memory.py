@@ -112,6 +112,8 @@ class Memory(Struct, frozen=True):
     ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
     ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
     where it has no record of this one.
+    ``others`` are the ids of jobs that it knows of other fleets at this account, as long as marks were not seen to
+    come back.
     ``elsewhere`` are this fleet's jobs at other accounts, but for those of the sandbox, which trains nothing.
     ``refusals`` are the last of each name, until a create of it is answered; that of "" is the last of every create.
     ``put_off`` says why a create may not be sent for a moment, by name and revision (`EVERY_CREATE`: each of them).
@@ -135,6 +137,7 @@ class Memory(Struct, frozen=True):
     gone: frozenset[str] = frozenset()
     orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     neighbours: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    others: frozenset[str] = frozenset()
     elsewhere: tuple[Elsewhere, ...] = ()
 
     @property

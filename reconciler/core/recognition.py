@@ -50,6 +50,8 @@ class Listing(Struct, frozen=True):
 
     def tells_nothing_of(self, job: Job) -> bool:
         """Whether it may be anybody's: a file's name says whose it is only where names have been seen to come back."""
+        if job.id in self.memory.others:
+            return False
         return job.marks is None and not (self.memory.files and job.file_name)
 
 

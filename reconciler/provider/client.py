@@ -5,7 +5,7 @@ The engine and the commands call it through the `Provider` port. It says what ea
 to its parts.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import starmap
 
 from reconciler.clock import Clock
@@ -68,6 +68,11 @@ class OpenAIClient:
         self._sender.before_pass()
         read = ReadRequest("list", "/fine_tuning/jobs", all_jobs=True)
         return starmap(JobPage, self._listings.pages(read, self._job, lambda job: job.id))
+
+    def jobs_with(self, name: str, value: str) -> Sequence[Job]:
+        """Some of what the server says has this pair in its metadata: it may ignore what it is asked."""
+        read = ReadRequest("list", "/fine_tuning/jobs", params={f"metadata[{name}]": value})
+        return next(self._listings.pages(read, self._job, lambda job: job.id, enough=1))[0]
 
     def retrieve_job(self, job_id: str) -> Job:
         """One job as it is now."""

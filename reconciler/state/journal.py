@@ -102,6 +102,7 @@ class Journal:
             orphans={name: manifest.orphan for name, manifest in last_seen.items()},
             # Only a fleet of which nothing is known may be one that was renamed.
             neighbours={} if records else self.records.neighbours(),
+            others=frozenset() if echoes == _MARKS_RETURNED else self.records.others(),
             elsewhere=self.records.elsewhere(),
         )
 

@@ -57,6 +57,18 @@ class Records:
         )
         return {row["fleet"]: row["jobs"] for row in rows}
 
+    def others(self) -> frozenset[str]:
+        """The ids of jobs of other fleets at this account: the probes of `doctor`, for one."""
+        own = self._identity
+        rows = self._rows.read(
+            "SELECT job_id FROM identity JOIN record ON record.identity = id WHERE id != :identity "
+            "AND base_url = :base_url AND organization = :organization AND project = :project",
+            base_url=own.base_url,
+            organization=own.organization,
+            project=own.project,
+        )
+        return frozenset(row["job_id"] for row in rows)
+
     def elsewhere(self) -> tuple[Elsewhere, ...]:
         """This fleet's at other accounts."""
         rows = self._rows.read(

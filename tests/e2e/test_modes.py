@@ -234,3 +234,32 @@ def test_a_create_whose_answer_was_lost_is_never_sent_again(place: Place) -> Non
         assert place.plan(via=proxy) == ["hold CreateUnresolved"]
         assert len(proxy.creates()) == 1
     assert place.jobs == ["live"]
+
+
+# ── the one job that doctor makes ──
+
+
+@at("marks", "file", "seed", where=lambda mode: mode.uploads)
+def test_a_probe_is_made_once_read_and_ended_and_the_fleet_learns_from_it(place: Place) -> None:
+    place.want()
+    ran = place("doctor", "--probe-create", "--yes", "-o", "json")
+    assert (ran.code, set(place.jobs)) == (0, {"cancelled"}), ran.out + ran.err
+    found = ran.json
+    assert (found["identity"], found["probe"]["made"], found["probe"]["live"]) == (place.server.identity, True, [])
+    returned = {row["field"] for row in found["probe"]["compared"] if row["same"]}
+    assert {"marks": "metadata", "file": "file name", "seed": "seed"}[place.server.identity] in returned
+    # The API of 2024 leaves out method, and with it what it does not know.
+    assert {row["field"] for row in found["probe"]["compared"] if row["same"] is False} <= {"n_epochs"}
+    assert place("doctor", "-o", "json").json["identity"] == place.server.identity
+    made = len(place.jobs)
+    assert (place.apply().code, place.jobs[made:]) == (0, ["live"]), "to the fleet it is another fleet's"
+
+
+@at("id", where=lambda mode: mode.uploads)
+def test_a_probe_shows_that_nothing_comes_back_and_keeps_no_create_from_being_sent(place: Place) -> None:
+    place.want()
+    found = place("doctor", "--probe-create", "--yes", "-o", "json").json
+    assert (found["identity"], found["probe"]["live"], place.jobs) == ("id", [], ["cancelled"])
+    assert not any(row["same"] for row in found["probe"]["compared"])
+    assert place("doctor", "-o", "json").json["identity"] == "id"
+    assert (place.apply().code, place.jobs) == (0, ["cancelled", "live"])

@@ -185,7 +185,7 @@ HONOURED = {
     "forget": NAMED | {"--settle", "--lock-timeout"},
     "status": SPOKEN | FORM | READS | {"--all"},
     "describe": NAMED,
-    "doctor": SPOKEN | FORM | READS,
+    "doctor": SPOKEN | FORM | READS | {"--settle", "--lock-timeout", "--probe-create", "--yes"},
     "events": NAMED | {"--follow"},
     "checkpoints": NAMED,
     "run": (READS - {"--root"}) | {"--settle", "--lock-timeout", "--verbose"}

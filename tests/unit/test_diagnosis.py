@@ -17,12 +17,13 @@ BARE = job("j2", marked=False)
 
 def found(**facts: Any) -> dict[str, Can]:
     seen: dict[str, Any] = {"memory": memory(), "jobs": (FULL,), "pages": 1, "shown": SHOWN, "answered": EVERYTHING}
+    seen["filters"] = True
     return {f.capability: f.can for f in diagnose(Facts(**(seen | facts))).findings}
 
 
 def test_a_server_that_shows_everything_lacks_nothing() -> None:
     assert set(found().values()) == {Can.YES}
-    whole = diagnose(Facts(memory=memory(echoes=True), jobs=(FULL,), shown=SHOWN, answered=EVERYTHING))
+    whole = diagnose(Facts(memory=memory(echoes=True), jobs=(FULL,), shown=SHOWN, answered=EVERYTHING, filters=True))
     assert (whole.identity, whole.missing, list(advice(whole))) == ("marks", (), [])
 
 
@@ -35,6 +36,9 @@ def test_a_server_that_shows_everything_lacks_nothing() -> None:
         ({"memory": memory(echoes=False)}, "metadata", Can.NO),
         ({"jobs": (BARE,), "shown": {}}, "metadata", Can.UNKNOWN),
         ({"jobs": (BARE,)}, "metadata", Can.YES),
+        ({"filters": False}, "filter", Can.NO),
+        ({"filters": None}, "filter", Can.UNKNOWN),
+        ({"errors": {"filter": "HTTP 400"}}, "filter", Can.NO),
         ({"jobs": (BARE,)}, "seed", Can.NO),
         ({"jobs": (BARE,), "memory": memory(echoes=False, seeds=True)}, "seed", Can.YES),
         ({"jobs": ()}, "seed", Can.UNKNOWN),

@@ -260,6 +260,12 @@ def test_a_files_name_says_whose_a_job_is_where_names_were_seen_to_come_back(*, 
     assert identified([seeded(seed=None)], remembers=memory(files=files)).anonymous
 
 
+def test_a_job_that_is_recorded_of_another_fleet_is_nobodys_guess() -> None:
+    jobs = [seeded("j1", None), seeded("j2", None)]
+    assert identified(jobs, remembers=memory(others=frozenset({"j1"}))).anonymous
+    assert not identified(jobs, remembers=memory(others=frozenset({"j1", "j2"}))).anonymous
+
+
 ON_OUR_FILE = f"{FLEET}.a.{R1}.1.jsonl"
 BY_FILE = job("j9", name="b", seed=seed_of("b"), file_name=f"{FLEET}.b.{R1}.1.jsonl")
 

@@ -137,6 +137,16 @@ def test_live_jobs_of_a_fleet_that_was_renamed_are_known(state: Path) -> None:
         assert journal.memory().neighbours == {"fleet-1": 2}
 
 
+def test_jobs_of_other_fleets_at_this_account_are_known_until_marks_come_back(state: Path) -> None:
+    with opened(state) as journal:
+        journal.record_seen([record("j1")])
+    for identity in (replace(HERE, fleet="fleet-2", project="another"), replace(HERE, fleet="fleet-2")):
+        with opened(state, identity=identity) as journal:
+            assert journal.memory().others == (frozenset() if identity.project else {"j1"})
+            journal.record_echo(echoes=True)
+            assert journal.memory().others == frozenset()
+
+
 def test_jobs_of_the_fleet_at_other_accounts_are_known_but_for_the_sandboxs(state: Path) -> None:
     with opened(state) as journal:
         journal.record_seen([record("j1"), record("j2", "b", live=False)])

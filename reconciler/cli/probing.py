@@ -1,0 +1,155 @@
+"""`doctor --probe-create`: asks whether one job may be paid for, and lets `engine.probe` make and end it.
+
+`doctor` calls `probed` before it looks. What the job showed of the server is written into the memory of the fleet, as
+what its own jobs show is.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from reconciler.cli import options, terminal
+from reconciler.cli.interruption import explained
+from reconciler.cli.wiring import Credentials, RunContext, identity_of, run_context
+from reconciler.clock import Clock
+from reconciler.core.desired import Desired, Fleet
+from reconciler.core.fields import State
+from reconciler.core.memory import Memory
+from reconciler.core.probe import CONTENT, EXAMPLES, NAME, fleet_of_probe, model_to_probe, probe_of
+from reconciler.core.snapshot import Snapshot
+from reconciler.engine.apply import Listener
+from reconciler.engine.ports import Ports
+from reconciler.engine.probe import Probed, end_probes, live_probes, probe
+from reconciler.engine.reconcile import Reconciler
+from reconciler.errors import Declined, GateRefused, ReconcilerError, UsageError, escaped
+from reconciler.provider.profile import Account
+from reconciler.settings import Settings
+from reconciler.state.opening import journal_for
+from reconciler.state.status_files import StatusFiles
+
+
+def probed(settings: Settings, snapshot: Snapshot, clock: Clock, *, yes: bool) -> tuple[Probed, Credentials]:
+    """Make one job, read it and end it, once a person has agreed to pay for it; and what it was made with.
+
+    Raises:
+        UsageError: there is nobody to ask, or no manifest says which model.
+        GateRefused: the fleet is suspended, or expects another server.
+        Declined: the person said no.
+    """
+    fleet, like = snapshot.fleet, model_to_probe(snapshot.desired)
+    if fleet is not None and fleet.state is not State.ACTIVE:
+        raise GateRefused(f"the fleet says state: {fleet.state}; nothing is sent")
+    if fleet is None or like is None:
+        raise UsageError("no manifest here names a model, so nobody knows what a probe should train")
+    own = _reading_of(snapshot, fleet_of_probe(fleet))
+    with run_context(settings, own, writes=True, clock=clock) as context:
+        account = context.account
+        wanted = probe_of(like, lambda body: account.objection(body, like.extra_body))
+        if wanted is None:
+            raise ReconcilerError("this server is sent no spec that a probe could be; see `plan`")
+        _ask(account, like, yes=yes, stream=settings.stream)
+        with explained(lambda: "interrupted; the same command, or the next apply, ends what it made"):
+            own = replace(own, desired={NAME: wanted})
+            found = probe(_ports(context, settings), context.settle, own, _listener(context))
+    _remember(settings, fleet, account, found.memory, clock)
+    return found, context.credentials
+
+
+def end_leftover(settings: Settings, snapshot: Snapshot, after: RunContext) -> None:
+    """End what a probe left that was killed, or whose cancel did not take; sends nothing where nothing is left."""
+    fleet = snapshot.fleet
+    if fleet is None or fleet.state is State.SUSPENDED:
+        return
+    memory = shown_by_probes(settings, fleet, after.account, after.clock)
+    if not (memory.intents or any(record.live for record in memory.records.values())):
+        return
+    own = _reading_of(snapshot, fleet_of_probe(fleet))
+    with run_context(settings, own, writes=True, clock=after.clock, credentials=after.credentials) as context:
+        context.voice.say("an earlier probe of `doctor` has not ended; it is looked for, and cancelled")
+        run = Reconciler(_ports(context, settings), settle=context.settle)
+        last = end_probes(run, own, _listener(context))
+        for job_id in live_probes(last):
+            context.voice.say(f"! job {escaped(job_id)}, a probe of `doctor`, is still live; cancel it by hand")
+
+
+def _ports(context: RunContext, settings: Settings) -> Ports:
+    """Those of the context, for a fleet that no directory holds."""
+    return replace(
+        context.ports,
+        status_files=StatusFiles(settings.state_directory, _Nowhere()),
+        pieces_of=lambda _: (CONTENT,),
+        unchanged=lambda _: True,  # the one thing that was read of a manifest, its model, was shown and agreed to
+        leftovers=lambda _snapshot, _names: {},
+        keep_known=lambda: None,
+    )
+
+
+def _listener(context: RunContext) -> Listener:
+    return Listener(
+        announce=lambda _: None,
+        wrote=lambda outcome: context.voice.say(f"  {escaped(outcome.message)}"),
+        waiting=lambda seconds, following: context.voice.waiting(seconds, following.why),
+        waited=context.voice.go_on,
+        passed=lambda _: None,
+    )
+
+
+def shown_by_probes(settings: Settings, fleet: Fleet, account: Account, clock: Clock) -> Memory:
+    """What earlier probes have shown of this server. Writes nothing."""
+    identity = identity_of(fleet_of_probe(fleet), account)
+    with journal_for(settings.state_directory, identity, now=clock.time, read_only=True) as journal:
+        return journal.memory()
+
+
+def _reading_of(snapshot: Snapshot, fleet: Fleet) -> Snapshot:
+    """As if the probe's manifest had been read, and no other."""
+    return Snapshot(snapshot.root, fleet, {}, fingerprint=f"{fleet.name} {snapshot.fingerprint}")
+
+
+def _ask(account: Account, like: Desired, *, yes: bool, stream: bool) -> None:
+    """Raises UsageError where nobody can be asked, Declined where the answer is no."""
+    if yes or account.sandbox:
+        return
+    if not options.terminal() or stream:
+        raise UsageError("nobody can be asked here whether a job may be paid for: say --yes")
+    question = (
+        f"This makes one job at {account.host} that may cost money: {escaped(str(like.body['model']))}, "
+        f"{EXAMPLES} examples of a few words, 1 epoch; it is cancelled as soon as it has been read. Make it?"
+    )
+    if not click.confirm(terminal.fitted(question), default=False):
+        raise Declined("Cancelled; nothing was sent.")
+
+
+def _remember(settings: Settings, fleet: Fleet, account: Account, shown: Memory, clock: Clock) -> None:
+    """What tells jobs apart here holds for the fleet's own jobs too; that nothing does, its own must show."""
+    if not (shown.echoes or shown.files or shown.seeds):
+        return
+    with journal_for(settings.state_directory, identity_of(fleet, account), now=clock.time) as journal:
+        journal.record_echo(echoes=bool(shown.echoes), files=shown.files, seeds=shown.seeds)
+
+
+class _Nowhere:
+    """A probe has no status: its files would stand among those of the fleet."""
+
+    def reports(self, _directory: Path) -> Iterable[Path]:
+        return ()
+
+    def place(self, _directory: Path) -> object:
+        return None
+
+    def read(self, path: Path) -> bytes:
+        raise FileNotFoundError(path)
+
+    def changed_at(self, path: Path) -> float:
+        raise FileNotFoundError(path)
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Not written."""
+
+    def replace(self, old: Path, new: Path) -> None:
+        """Not replaced."""
+
+    def remove(self, path: Path) -> None:
+        """Not removed."""
