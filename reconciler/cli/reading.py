@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from reconciler.cli import options, terminal
 from reconciler.cli.invocation import program, typed
-from reconciler.cli.manifests import readable_source
+from reconciler.cli.manifests import readable_source, where
 from reconciler.cli.output import print_document, print_item
 from reconciler.cli.suggestions import no_such_job
 from reconciler.cli.wiring import RunContext, run_context
@@ -161,6 +161,7 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
             events=events,
             identity=known.identity,
             intake=known.intake,
+            directory="" if snapshot.stream else where(snapshot.root),
         )
         if form in {"json", "yaml"}:
             # An item has an error of its own: that of its job.

@@ -4,6 +4,7 @@ Pure. `describe` fills a `Description` and prints it as text, or as data beside 
 """
 
 import json
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -28,7 +29,8 @@ _CHECKPOINTS = 5
 class Description(Struct, frozen=True):
     """One name. ``desired`` is None where no manifest holds it; ``events`` are its newest, the oldest first.
 
-    ``identity`` says what jobs are known by at this provider, where it is not our marks.
+    ``identity`` says what jobs are known by at this provider, where it is not our marks. ``directory`` is the fleet's,
+    as seen from where the reader stands.
     """
 
     fleet: str
@@ -40,6 +42,13 @@ class Description(Struct, frozen=True):
     events: Sequence[Event] = ()
     identity: str = ""
     intake: Intake | None = None
+    directory: str = ""
+
+    @property
+    def declared_in(self) -> tuple[str, int] | None:
+        """Path and line of its manifest, to be clicked; None where none can be read."""
+        desired = self.desired
+        return (posixpath.normpath(posixpath.join(self.directory, desired.path)), desired.line) if desired else None
 
     @property
     def spec(self) -> dict[str, object]:
@@ -59,11 +68,11 @@ class Description(Struct, frozen=True):
 
 def as_data(shown: Description) -> dict[str, object]:
     """What `describe` knows beside the item of `status`."""
-    refusal, desired = shown.status.refusal, shown.desired
+    refusal, declared = shown.status.refusal, shown.declared_in
     return {
         "fleet": shown.fleet,
         "fleet_conditions": shown.intake.report["conditions"] if shown.intake else [],
-        "declared_in": {"path": desired.path, "line": desired.line} if desired else None,
+        "declared_in": dict(zip(("path", "line"), declared, strict=True)) if declared else None,
         "spec": shown.spec,
         "refusal": refusal
         and {
@@ -101,11 +110,11 @@ def as_text(shown: Description, *, width: int, colours: bool = False) -> str:
 
 
 def _facts(shown: Description) -> Iterator[tuple[str, str]]:
-    status, desired = shown.status, shown.desired
+    status, declared = shown.status, shown.declared_in
     stands = standing(status, now=shown.now, progress=shown.progress)
     yield "Name", status.name
     yield "Fleet", f"{shown.fleet}: {intake_words(shown.intake, shown.now)}" if shown.intake else shown.fleet
-    yield "Declared in", f"{desired.path}:{desired.line}" if desired else "no manifest that can be read"
+    yield "Declared in", f"{declared[0]}:{declared[1]}" if declared else "no manifest that can be read"
     yield "Revision", status.revision or "-"
     yield "Job", status.job_id or "-"
     if shown.identity:

@@ -210,6 +210,14 @@ def test_the_refusal_of_another_is_named_and_not_quoted() -> None:
     assert "Last refusal:\n  bad suffix\n  next try: by the next apply or pass\n" in as_text(own, width=80)
 
 
+def test_the_place_of_a_manifest_is_seen_from_where_the_reader_stands() -> None:
+    shown = replace(described(world([job()], [rich_job()])), directory="fleets/support")
+    assert "Declared in:  fleets/support/a.yaml:7\n" in as_text(shown, width=80)
+    assert as_data(shown)["declared_in"] == {"path": "fleets/support/a.yaml", "line": 7}
+    above = replace(shown, directory="..")
+    assert above.declared_in == ("../a.yaml", 7)
+
+
 def test_a_name_without_a_manifest_has_all_but_a_spec() -> None:
     shown = described(world([job(status="succeeded", model="ft:m", trained_tokens=12)], []))
     text = as_text(shown, width=80)
