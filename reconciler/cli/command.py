@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from reconciler.cli import terminal
 from reconciler.cli.names import COLOR, QUIET, VERBOSE, YES
 from reconciler.cli.suggestions import meant
+from reconciler.cli.usage import mistake
 
 PREFIX = "RECONCILER_"
 
@@ -128,9 +129,7 @@ class Command(click.Command):
                 error.param_hint = variable(error.param)
             raise
         except click.UsageError as error:
-            hint = self._hint(ctx, error, given)
-            words = error.message if hint else error.format_message()
-            raise click.UsageError(f"{words.rstrip('.')}{hint}", ctx) from error
+            raise click.UsageError(f"{mistake(error)}{self._hint(ctx, error, given)}", ctx) from error
 
     def _hint(self, ctx: click.Context, error: click.UsageError, given: list[str]) -> str:
         """What may have been meant: a flag, or a directory and a name as another command takes them."""

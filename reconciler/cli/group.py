@@ -13,6 +13,7 @@ from reconciler.cli.command import flags_of, manners
 from reconciler.cli.names import COMMANDS
 from reconciler.cli.overview import page
 from reconciler.cli.suggestions import meant
+from reconciler.cli.usage import mistake
 
 
 def command_named(name: str) -> click.Command:
@@ -40,7 +41,11 @@ class Commands(click.Group):
         """`help COMMAND` is what `COMMAND --help` is."""
         if args[:1] == ["help"] and not ctx.resilient_parsing:
             args = [*args[1:2], "--help"]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            flags = (flag for parameter in self.get_params(ctx) for flag in parameter.opts)
+            raise click.UsageError(f"{mistake(error)}{meant(error.option_name, flags)}", ctx) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -50,7 +55,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             if ctx.resilient_parsing:
                 return None, None, rest
-            raise click.UsageError(f"No such command {name!r}{meant(name, COMMANDS)}", ctx)
+            raise click.UsageError(f"no such command {name!r}{meant(name, COMMANDS)}", ctx)
         flags = [] if ctx.resilient_parsing else flags_of(ctx, self.params)
         return name, self.get_command(ctx, name), [*flags, *rest]
 

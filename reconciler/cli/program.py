@@ -4,7 +4,6 @@
 them before it is called.
 """
 
-import io
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +16,7 @@ from reconciler.cli.interruption import INTERRUPTED, interruptible, words_of
 from reconciler.cli.names import VERSION
 from reconciler.cli.output import logs_json, print_failure, reader_of
 from reconciler.cli.startup import postpone_rich
+from reconciler.cli.usage import mistake, told
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import Declined, ReconcilerError, UsageError, printable, system_words
 
@@ -48,7 +48,7 @@ def _run(arguments: Sequence[str], clock: Clock) -> int:
         code = cli.main(args=list(arguments), prog_name="reconciler", standalone_mode=False, obj=clock)
         sys.stdout.flush()
     except click.ClickException as error:
-        return _failed(arguments, error, error.format_message(), _usage(error), UsageError.exit_code)
+        return _failed(arguments, error, mistake(error), told(error), UsageError.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
         words = words_of(error)
         return _failed(arguments, error, words, words, INTERRUPTED)
@@ -76,10 +76,3 @@ def _failed(arguments: Sequence[str], error: BaseException, message: str, words:
     except OSError:
         terminal.drop(sys.stdout)
     return code
-
-
-def _usage(error: click.ClickException) -> str:
-    """Click's words: the usage line, where help is, the mistake; the help page itself where nothing was asked for."""
-    shown = io.StringIO()
-    error.show(shown)
-    return shown.getvalue().rstrip("\n").replace("\nError: ", "\nerror: ")

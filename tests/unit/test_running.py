@@ -69,7 +69,7 @@ def _file(path: Path) -> Path:
         (lambda root: _file(root / "fleet.yaml"), "fleet.yaml is no directory; .*: reconciler run .*"),
         (lambda root: _file(root / "fleet.yaml") / "below", "no such directory: .*/fleet.yaml/below"),
         (lambda _: Path(os.devnull), "/dev/null is no directory"),
-        (lambda root: root / ("x" * 300), r"it cannot be looked at \(File name too long\)"),
+        (lambda root: root / ("x" * 300), r"it cannot be looked at \(file name too long\)"),
         (lambda root: root / "a\x1bb", r"no such directory: .*/a\\x1bb;"),
         (lambda root: root / "a\0b", r"it cannot be looked at \(embedded null"),
     ],
