@@ -52,7 +52,7 @@ def test_answer_to_a_create_is_a_job_although_it_is_201_with_a_place_elsewhere()
 def test_file_is_uploaded_and_waited_for() -> None:
     uploaded, processed = AZURE["file_upload_201"], AZURE["file_processed"]
     with Wire(script(reply(uploaded, 201), reply(uploaded), reply(processed))) as wire:
-        file_id = wire.client.upload_file(an_upload(b"{}", "train.jsonl"))
+        file_id = wire.client.upload_file(an_upload(b" " * uploaded["bytes"], "train.jsonl"))
         wire.client.wait_for_file(file_id)
         assert [request.method for request in wire.server.requests] == ["POST", "GET", "GET"]
     assert file_id == uploaded["id"]
