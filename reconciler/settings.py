@@ -61,6 +61,8 @@ class Settings(Struct, frozen=True):
     deadline: float = REQUEST_DEADLINE  # no option sets it: a test need not wait so long
     assume: tuple[str, ...] = ()  # what cannot be seen of the server from outside
     status_word: tuple[tuple[str, str], ...] = ()  # a server's own status words and what they mean
+    prices: Path | None = None  # what training costs (docs/cost.md)
+    tokenizer: Path | None = None
 
     @property
     def state_directory(self) -> Path:

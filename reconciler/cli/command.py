@@ -29,6 +29,7 @@ _SECTIONS: Mapping[str, frozenset[str]] = {
         {"--provider", "--base-url", "--api-key-file", "--token-command", "--entra", "--auth", "--query", "--header"}
         | {"--body", "--status-word", "--assume"}
     ),
+    "Cost": frozenset({"--prices", "--tokenizer"}),
     "State": frozenset({"--state-dir", "--settle", "--lock-timeout"}),
     "Sandbox": frozenset({"--sandbox-dir", "--sandbox-speed"}),
     "Output": frozenset({"--output", "--quiet", "--verbose", "--color", "--log-format", "--help"}),

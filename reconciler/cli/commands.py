@@ -85,6 +85,7 @@ def schema(*context: Any, **given: Any) -> Any:
 @options.output("markdown")
 @options.pruning
 @options.root
+@options.pricing
 @options.connection
 @options.settle
 @click.pass_context
@@ -115,6 +116,7 @@ def plan(*context: Any, **given: Any) -> Any:
 @options.output()
 @options.pruning
 @options.root
+@options.pricing
 @options.connection
 @options.settle
 @options.lock_timeout
@@ -150,6 +152,7 @@ def forget(*context: Any, **given: Any) -> Any:
 @click.option("--all", "every", is_flag=True, help="Show names whose manifest is gone too.")
 @options.output("wide")
 @options.root
+@options.pricing
 @options.connection
 @click.pass_obj
 def status(*context: Any, **given: Any) -> Any:
@@ -165,6 +168,7 @@ def status(*context: Any, **given: Any) -> Any:
 @options.directory_option
 @options.output()
 @options.root
+@options.pricing
 @options.connection
 @click.pass_obj
 def describe(*context: Any, **given: Any) -> Any:
@@ -251,6 +255,7 @@ def checkpoints(*context: Any, **given: Any) -> Any:
     help="Serve /healthz, /readyz and /metrics, as in 0.0.0.0:8080; a port alone: on 127.0.0.1.",
 )
 @click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
+@options.pricing
 @options.connection
 @options.settle
 @options.lock_timeout

@@ -11,6 +11,7 @@ from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext
 from reconciler.core.body import unhashed
 from reconciler.core.change import Cancel, Create, Hold
+from reconciler.core.estimate import Estimate
 from reconciler.core.job import Job
 from reconciler.core.schedule import Due, Next
 from reconciler.core.status import Progress
@@ -61,6 +62,7 @@ def review_of(context: RunContext, decided: Decided, command: str = "", *, looks
         note = f"Apply waits one settle window before it writes: {context.reconciler.watch.cold}."
     identity = decided.seen.world.memory.identity
     digest = digest_of(context, decided)
+    progress = _progress(context.provider, decided) if looks else {}
     return Review(
         fleet=context.fleet.name,
         provider=context.account.profile.name,
@@ -72,8 +74,10 @@ def review_of(context: RunContext, decided: Decided, command: str = "", *, looks
         verdicts=decided.gated.verdicts,
         world=decided.seen.world,
         now=context.clock.time(),
-        progress=_progress(context.provider, decided) if looks else {},
+        progress=progress,
         there=_there(context.provider, decided) if looks else None,
+        estimates=_estimates(context, decided) if looks else {},
+        so_far=_so_far(context, decided, progress) if looks else {},
         note=" ".join(part for part in (note, f"Note: {identity}." if identity else "") if part),
         command=f"{command} --approve {digest}" if command else "",
     )
@@ -83,6 +87,26 @@ def _progress(provider: Provider, decided: Decided) -> Mapping[str, Progress]:
     """How far each job has come that this plan would end, where the provider tells it."""
     ends = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Cancel) and not isinstance(c, Hold)]
     return progress_at(provider, [end.job_id for end in ends[:_LOOKUPS]], in_turn)
+
+
+def _estimates(context: RunContext, decided: Decided) -> Mapping[str, Estimate]:
+    """What each create will cost that this plan wants, those that wait included, by name."""
+    creates = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Create)]
+    return {create.name: context.pricing().of_create(create, decided.seen.world) for create in creates}
+
+
+def _so_far(context: RunContext, decided: Decided, progress: Mapping[str, Progress]) -> Mapping[str, float]:
+    """What each job has cost that this plan would end, by id, where that is known."""
+    world = decided.seen.world
+    jobs = {job.id: job for job in world.jobs}
+    ends = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Cancel) and c.write.job_id in jobs]
+    found = {
+        end.job_id: context.pricing().so_far(
+            jobs[end.job_id], progress.get(end.job_id), world.memory.wanted.get((end.name, end.revision))
+        )
+        for end in ends
+    }
+    return {job_id: usd for job_id, usd in found.items() if usd is not None}
 
 
 def _there(provider: Provider, decided: Decided) -> frozenset[str] | None:

@@ -249,6 +249,20 @@ connection = _all(
         help="Log as text or json; auto is text at a terminal.",
     ),
 )
+pricing = _all(
+    click.option(
+        "--prices",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="What training costs, by model or server; YAML or JSON.",
+    ),
+    click.option(
+        "--tokenizer",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="The tokenizer.json of models that are not OpenAI's; needs the extra tokenizers.",
+    ),
+)
 settle = click.option(
     "--settle",
     metavar="TIME",

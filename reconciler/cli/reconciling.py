@@ -40,8 +40,9 @@ _DIGEST = re.compile("[0-9a-f]{16}")
 def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> int:
     """`plan`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)
-    snapshot = valid_source(settings)
-    with run_context(settings, snapshot, writes=False, clock=ctx.obj) as context:
+    known = known_by(settings)
+    snapshot = valid_source(settings, known)
+    with run_context(settings, snapshot, writes=False, clock=ctx.obj, known=known) as context:
         seen = context.reconciler.observe(snapshot)
         # The question about a first run is asked by apply; a plan shows what it is about.
         decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))

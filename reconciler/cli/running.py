@@ -98,6 +98,11 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
     settings = replace(settings, state_dir=settings.state_directory.absolute())
     if settings.api_key_file is not None:
         settings = replace(settings, api_key_file=settings.api_key_file.absolute())
+    settings = replace(
+        settings,
+        prices=settings.prices and settings.prices.absolute(),
+        tokenizer=settings.tokenizer and settings.tokenizer.absolute(),
+    )
     settings = replace(settings, header=tuple((name, absolute(reference)) for name, reference in settings.header))
     ours = (settings.state_directory, settings.sandbox_directory)
     reader = DirectoryReader(settings.root, time.time, ours, known_by(settings), rules_for(settings))

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,8 @@ from reconciler.state.status_files import StatusFiles
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
+    from reconciler.cli.pricing import Pricing
+
 
 class RunContext(Struct, frozen=True):
     """What a command that talks to a provider works with. ``voice`` is how it speaks to a person meanwhile.
@@ -68,6 +70,7 @@ class RunContext(Struct, frozen=True):
     ports: Ports
     settle: float
     credentials: "Credentials"
+    pricing: "Callable[[], Pricing]"
 
 
 class Service(Struct, frozen=True):
@@ -160,6 +163,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             account = replace(account, base_url=stack.enter_context(_sandbox(settings, clock, writes=writes)))
         provider = stack.enter_context(_client(account, clock, settings.deadline, _on_request(log, service), voice))
         directory = settings.state_directory
+        pricing = _pricing(settings, account.host, known or Known())
         identity = identity_of(fleet, account)
         journal = stack.enter_context(journal_for(directory, identity, now=clock.time, read_only=not writes))
         status_files = StatusFiles(directory)
@@ -178,6 +182,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             beside=_beside,
             keep_known=known.save if known and writes else lambda: None,
             objection=lambda desired: account.objection(desired.body, desired.extra_body),
+            estimate=lambda create, world: pricing().of_create(create, world),
         )
         settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
         reconciler = Reconciler(
@@ -189,7 +194,19 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
         )
         try:
             yield RunContext(
-                fleet, account, reconciler, provider, journal, status_files, clock, log, voice, ports, settle, own
+                fleet=fleet,
+                account=account,
+                reconciler=reconciler,
+                provider=provider,
+                journal=journal,
+                status_files=status_files,
+                clock=clock,
+                log=log,
+                voice=voice,
+                ports=ports,
+                settle=settle,
+                credentials=own,
+                pricing=pricing,
             )
         except ProviderError:
             # An inherited variable may have led to the wrong provider: say where this was.
@@ -218,6 +235,21 @@ def _check_expected(fleet: Fleet, account: Account) -> None:
     )
     if verdict.refused:
         raise GateRefused(f"gate expect refuses: {verdict.message}")
+
+
+def _pricing(settings: Settings, host: str, known: Known) -> "Callable[[], Pricing]":
+    """What jobs cost, once it is asked for; what the operator says of it is wrong at the start, or never."""
+
+    @cache
+    def pricing() -> "Pricing":
+        # Imported here: a plan with nothing to create needs no prices.
+        from reconciler.cli.pricing import pricing_of  # noqa: PLC0415
+
+        return pricing_of(settings, host, known)
+
+    if settings.prices is not None or settings.tokenizer is not None:
+        pricing()
+    return pricing
 
 
 def identity_of(fleet: Fleet, account: Account) -> Identity:

@@ -6,6 +6,7 @@ by their bytes: the count of a gigabyte would take minutes, and its price would 
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct
 
@@ -30,7 +31,7 @@ class Measure(Struct, frozen=True):
 
 
 def measured(lines: Iterable[bytes], counter: Counter, context: int | None, size: int) -> Measure:
-    """Of a file of ``size`` bytes whose lines have been found to be JSON objects."""
+    """Of a file of ``size`` bytes, as `source` has checked it."""
     step = max(1, -(-size // COUNTED))
     examples, tokens, billed, cut = 0, 0, 0, 0
     seen, all_bytes, about = 0, 0, not counter.exact or step > 1
@@ -40,7 +41,7 @@ def measured(lines: Iterable[bytes], counter: Counter, context: int | None, size
             continue
         all_bytes += len(text)
         if examples % step == 0:
-            example = json.loads(text)
+            example = _example(text)
             found = example_tokens(example, counter)
             about = about or "input" in example or image_count(example) > 0
             seen, tokens, billed = seen + len(text), tokens + found, billed + min(found, context or found)
@@ -48,3 +49,12 @@ def measured(lines: Iterable[bytes], counter: Counter, context: int | None, size
         examples += 1
     scale = all_bytes / seen if seen else 1.0
     return Measure(examples, round(tokens * scale), round(billed * scale), round(cut * scale), about)
+
+
+def _example(text: bytes) -> dict[str, Any]:
+    """A line, also of a file that is not checked."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) else {"text": text.decode(errors="replace")}

@@ -6,7 +6,10 @@ How_to_count_tokens_with_tiktoken.ipynb (messages and tools); 3 tokens a message
 """
 
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from msgspec import Struct
@@ -45,13 +48,25 @@ def counter_of(model: str | None, tokenizer: Counter | None = None) -> Counter:
 
 def encoding(name: str) -> Counter | None:
     """A published encoding of OpenAI's; None where the extra `[tokens]` is not installed."""
-    try:
-        # Imported here: its vocabularies take a second, and only who counts needs them. The binding counts texts of any
-        # length, the wrapper around it none above a million characters.
-        from bpe_openai._bindings import tokenizer_for_encoding  # noqa: PLC0415
-    except ImportError:
+    if find_spec("bpe_openai") is None:
         return None
-    return Counter(name, tokenizer_for_encoding(name).count, exact=True)
+
+    def count(text: str) -> int:
+        return _loaded(name)(text)  # not before a text is counted
+
+    return Counter(name, count, exact=True)
+
+
+@cache
+def _loaded(name: str) -> Callable[[str], int]:
+    # Imported here: the vocabularies take a second, and only who counts needs them. The binding counts texts of any
+    # length, the wrapper around it none above a million characters.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of how the library reads its own files
+        from bpe_openai._bindings import tokenizer_for_encoding  # noqa: PLC0415
+
+    count: Callable[[str], int] = tokenizer_for_encoding(name).count
+    return count
 
 
 def tokenizer_file(content: bytes, name: str) -> Counter:

@@ -9,9 +9,12 @@ from contextlib import AbstractContextManager
 from msgspec import Struct
 
 from reconciler.clock import Clock
+from reconciler.core.change import Create
 from reconciler.core.desired import Desired
 from reconciler.core.documents import TrainingFile
+from reconciler.core.estimate import Estimate
 from reconciler.core.snapshot import Snapshot
+from reconciler.core.world import World
 from reconciler.engine.follow import Follower
 from reconciler.engine.uploads import Beside, one_by_one
 from reconciler.log import Log
@@ -29,8 +32,8 @@ class Ports(Struct, frozen=True):
     is the lock that each pass on one state directory holds. ``follower`` is for a daemon, which
     reads the events of live jobs; ``stopping`` says whether nothing more should be sent. ``keep_known`` writes down
     what was read of the manifests, for the next reading to be faster. ``beside`` uploads several files at
-    once. ``objection`` says why a spec is not sent to
-    this server; "" where nothing speaks against it.
+    once. ``objection`` says why a spec is not sent to this server; "" where nothing speaks against it. ``estimate``
+    says what a create will cost.
     """
 
     provider: Provider
@@ -47,3 +50,4 @@ class Ports(Struct, frozen=True):
     keep_known: Callable[[], None] = lambda: None
     beside: Beside = one_by_one
     objection: Callable[[Desired], str] = lambda _: ""
+    estimate: Callable[[Create, World], Estimate] = lambda *_: Estimate(why="no price is known here")

@@ -10,6 +10,7 @@ from reconciler.core.job import Job
 from reconciler.core.memory import Elsewhere
 from reconciler.core.spelling import utc_text
 from reconciler.engine.act import Outcome
+from reconciler.render.cost import estimate_data, total_data
 from reconciler.render.review import Entry, Review
 
 
@@ -26,6 +27,7 @@ def plan_data(review: Review, outcomes: Iterable[Outcome] | None = None) -> dict
         "requeue_after": review.requeue_after,
         "summary": review.summary,
         "refused": review.refused,
+        "estimate": total_data(review.cost),
         "changes": [_change(entry, review) for entry in review.entries],
         "gates": [
             {"gate": v.gate, "limit": v.limit, "count": v.count, "refused": v.refused, "message": v.message}
@@ -65,6 +67,7 @@ def _change(entry: Entry, review: Review) -> dict[str, object]:
         "refused": entry.refused or None,
         "model": review.model(created) if created else None,
         "files": list(review.trained_on(created)) if created else [],
+        "estimate": estimate_data(review.estimates.get(created.name)) if created else None,
         "uploads": [file.path for file in review.uploads(created)] if created else [],
         "differences": [{"field": d.field, "old": d.old, "new": d.new} for d in since.differences or ()]
         if since is not None and known
@@ -97,11 +100,12 @@ def _refusal(change: Create, review: Review) -> dict[str, object] | None:
 
 
 def _loss(job: Job, review: Review) -> dict[str, object]:
-    progress = review.progress.get(job.id)
+    progress, spent = review.progress.get(job.id), review.so_far.get(job.id)
     return {
         "job_id": job.id,
         "status": job.status,
         "age": round(review.now - job.created_at) if job.created_at else None,
         "step": progress.step if progress else None,
         "total_steps": progress.total_steps if progress else None,
+        "usd": None if spent is None else round(spent, 4),
     }

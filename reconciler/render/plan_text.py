@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from reconciler.core.change import Action, Cancel, Create, Keep
+from reconciler.core.documents import ProviderName
+from reconciler.core.estimate import dollars
 from reconciler.core.job import Job
 from reconciler.core.memory import Elsewhere
 from reconciler.core.status import Progress
 from reconciler.errors import escaped, printable
+from reconciler.render.cost import estimate_line, total_line
 from reconciler.render.review import Difference, Entry, Review, Since, header
 from reconciler.render.standing import next_try
 from reconciler.render.text import age, hanging, paint, plural, sentence
@@ -66,7 +69,9 @@ def plan_text(review: Review, *, colours: bool = False, width: int | None = None
 
 
 def notes(review: Review) -> Iterator[str]:
-    """What goes on at accounts that are not looked at."""
+    """What all of it costs, and what goes on at accounts that are not looked at."""
+    if review.cost is not None:
+        yield total_line(review.cost, review.estimates.values(), sandbox=review.provider == ProviderName.SANDBOX)
     left = review.left_elsewhere
     if not left:
         return
@@ -157,6 +162,8 @@ def details(entry: Entry, review: Review) -> Iterator[str]:
         )
     yield from _trained_elsewhere(entry)
     yield from _since(entry.since) if entry.since is not None else _order(change, review)
+    if estimate := review.estimates.get(change.name):
+        yield estimate_line(estimate)
     if found := review.refusal(change):
         refusal, words = found
         yield f"{refusal.reason} before: {printable(words)}; {next_try(refusal, review.now)}; apply tries at once"
@@ -176,10 +183,12 @@ def _trained_elsewhere(entry: Entry) -> Iterator[str]:
 
 
 def loss(job: Job, review: Review) -> str:
-    """What a cancel throws away: status, age, steps."""
+    """What a cancel throws away: status, age, steps, money."""
     progress = review.progress.get(job.id)
     old = f", {age(review.now - job.created_at)} old" if job.created_at else ""
-    return f"{escaped(job.status)}{old}{f', {steps(progress)}' if progress else ''}"
+    spent = review.so_far.get(job.id)
+    cost = "" if spent is None else f", {dollars(spent)} spent"
+    return f"{escaped(job.status)}{old}{f', {steps(progress)}' if progress else ''}{cost}"
 
 
 def steps(progress: Progress) -> str:

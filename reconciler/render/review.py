@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from reconciler.core.body import unhashed
 from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, Keep, Plan, Wait
 from reconciler.core.documents import TrainingFile, content_of
+from reconciler.core.estimate import Estimate, Total, total
 from reconciler.core.file_marks import marks_of_create, uploads_of
 from reconciler.core.gates import WAIVABLE, Verdict
 from reconciler.core.job import Job
@@ -78,7 +79,8 @@ class Review(Struct, frozen=True, dict=True):
     """A gated plan and what a reader needs beside it.
 
     ``now`` is in Unix seconds. ``progress`` is how far each job has come that would be cancelled, as far as the
-    provider tells. ``there`` are the upload names of local files that the provider has already; None where that is not
+    provider tells, ``so_far`` what it has cost in US dollars. ``estimates`` are what the creates will cost, by name.
+    ``there`` are the upload names of local files that the provider has already; None where that is not
     known. ``note`` is said before anything else. ``command`` does exactly this plan.
     """
 
@@ -93,6 +95,8 @@ class Review(Struct, frozen=True, dict=True):
     world: World
     now: float
     progress: Mapping[str, Progress] = field(default_factory=dict)
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    so_far: Mapping[str, float] = field(default_factory=dict)
     there: AbstractSet[str] | None = None
     note: str = ""
     command: str = ""
@@ -176,6 +180,11 @@ class Review(Struct, frozen=True, dict=True):
         live = {job.id for job in self.world.jobs if job.live}
         moving = any(goes_on(change, live) for change in self.plan.changes)
         return _RECHECK_SECONDS if moving else None
+
+    @cached_property
+    def cost(self) -> Total | None:
+        """What all that this plan wants will cost; None where it wants nothing, or nothing was estimated."""
+        return total(self.estimates.values()) if self.estimates else None
 
     def model(self, change: Create) -> str | None:
         """The model that it is trained from; None while the job that makes it has none."""

@@ -88,6 +88,7 @@ class _Checks(Struct):
 
     def judge(self, file: TrainingFile, wanted: Wanted, names: list[str]) -> None:
         """Look at a file, and say what was found."""
+        self.reading.known.keep_measures(file.sha256)
         found = self._look(file, wanted)
         if isinstance(found, Unfit):
             self.reading.problem(file.path, (0, 0), (), str(found))

@@ -1,4 +1,4 @@
-"""Files whose bytes were read before: what manifests declare, and what came of a look at training files.
+"""Files whose bytes were read before: what manifests declare, what was found in training files, and their tokens.
 
 `reading` and `training_files` ask with the SHA-256 of what they have just read, so that nothing is ever believed over
 the bytes: what is saved is parsing, never reading. Only what gave rise to no remark is remembered, as JSON in the state
@@ -85,6 +85,28 @@ class Known(Struct):
         """A look has found this, made of JSON's values; ``key`` names the bytes and what was asked of them."""
         self._now[f"look {key}"] = found
         self._learned = True
+
+    def find_measure(self, sha256: str, way: str) -> list[Any] | None:
+        """What a training file of these bytes was found to hold, counted this way."""
+        rows = self._measures(sha256)
+        return rows.get(way) if rows is not None else None
+
+    def learn_measure(self, sha256: str, way: str, row: list[Any]) -> None:
+        """A training file of these bytes holds that much, counted this way."""
+        self._now[f"measures {sha256}"] = {**(self._measures(sha256) or {}), way: row}
+        self._learned = True
+
+    def keep_measures(self, sha256: str) -> None:
+        """A manifest names a file of these bytes: whatever was counted of it is kept."""
+        self._measures(sha256)
+
+    def _measures(self, sha256: str) -> dict[str, list[Any]] | None:
+        """By the way of counting; what is asked for is kept."""
+        key = f"measures {sha256}"
+        if key not in self._now and key in (self._before or {}):
+            self._now[key] = (self._before or {})[key]
+        found: dict[str, list[Any]] | None = self._now.get(key)
+        return found
 
     def save(self) -> None:
         """Write down what the last reading knew, where it learned anything. A disk that fails costs time, later."""

@@ -42,10 +42,13 @@ exec {program} "$@"
 _VOLATILE = (
     (re.compile(r"\b(ftjob|ftevent|ftckpt|file)-[0-9A-Za-z]{8,}"), r"\1-ID"),
     (re.compile(r"(\bft:[\w.:-]+?):(?:[0-9A-Za-z]{8}\b|[0-9A-Za-z]{0,8}…)"), r"\1:ID"),
+    (re.compile(r"(?:about )?[\d,]+ tokens, "), "TOKENS, "),  # exact with an extra alone
+    (re.compile(r"[≈<] \$[\d.]+"), "USD"),
+    (re.compile(r"^Cost: .*? for "), "Cost: USD for "),
     (re.compile(r"(Digest:|--approve|the plan now is) [0-9a-f]{16}"), r"\1 DIGEST"),
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(Z| UTC)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)?(s|m|h|d)(\d+[smh])?\b"), "AGE"),
-    (re.compile(r", step \d+ of \d+"), ""),
+    (re.compile(r", step \d+ of \d+(, \$[\d.]+ spent)?"), ""),
     (re.compile(r"\b(validating_files|queued|running)\b"), "LIVE"),
     (re.compile(r"(?<=\S) {2,}"), "  "),
     (re.compile(r"^(\S+  LIVE)  (?:step|about|-).*  AGE$"), r"\1  -  AGE"),

@@ -68,6 +68,7 @@ def test_a_second_plan_waits_for_nothing_that_it_does_not_use(
         assert shell("apply", fleet.root, "--yes", "--first-run", *there).code == 0
         loaded = modules_of("plan", str(fleet.root), *there)
     unused = {"pydantic", "yaml", "pathspec", "structlog", "typing_extensions", "rich", "starlette", "watchfiles"}
+    unused |= {"bpe_openai", "reconciler.cli.pricing", "reconciler.dataset.tokens", "reconciler.dataset.prices"}
     assert loaded & unused == set()
     assert "httpcore" in loaded
 
@@ -134,7 +135,17 @@ def test_help_without_a_command(shell: Shell) -> None:
 def test_help_groups_the_flags_and_says_defaults_once(shell: Shell) -> None:
     page = shell("apply", "--help").out
     sections = re.findall(r"^(\w+):$", page, re.MULTILINE)
-    assert sections == ["Arguments", "Options", "Manifests", "Connection", "State", "Sandbox", "Output", "Examples"]
+    assert sections == [
+        "Arguments",
+        "Options",
+        "Manifests",
+        "Connection",
+        "Cost",
+        "State",
+        "Sandbox",
+        "Output",
+        "Examples",
+    ]
     for section, flag in (("Connection", "--base-url"), ("State", "--settle"), ("Output", "--color")):
         assert flag in page.partition(f"\n{section}:\n")[2].partition("\n\n")[0]
     for _, parameter in OPTIONS:
@@ -172,6 +183,7 @@ READS = frozenset(
     | {"--header", "--body", "--status-word", "--assume"}
     | {"--state-dir", "--sandbox-dir", "--sandbox-speed", "--log-format"}
 )
+COST = {"--prices", "--tokenizer"}
 NAMED = SPOKEN | FORM | READS | {"--directory"}
 # The flags that change what a command does, says, or prints as the command to give next.
 HONOURED = {
@@ -179,16 +191,16 @@ HONOURED = {
     "validate": FORM | {"--root", "--quiet"},
     "import": SPOKEN | FORM | (READS - {"--root"}) | {"--all"},
     "schema": FORM,
-    "plan": SPOKEN | FORM | READS | {"--settle", "--prune", "--detailed-exitcode"},
-    "apply": SPOKEN | FORM | READS | {"--settle", "--lock-timeout", "--prune"}
+    "plan": SPOKEN | FORM | READS | COST | {"--settle", "--prune", "--detailed-exitcode"},
+    "apply": SPOKEN | FORM | READS | COST | {"--settle", "--lock-timeout", "--prune"}
     | {"--yes", "--approve", "--first-run", "--wait", "--timeout"},
     "forget": NAMED | {"--settle", "--lock-timeout"},
-    "status": SPOKEN | FORM | READS | {"--all"},
-    "describe": NAMED,
+    "status": SPOKEN | FORM | READS | COST | {"--all"},
+    "describe": NAMED | COST,
     "doctor": SPOKEN | FORM | READS | {"--settle", "--lock-timeout", "--probe-create", "--yes"},
     "events": NAMED | {"--follow"},
     "checkpoints": NAMED,
-    "run": (READS - {"--root"}) | {"--settle", "--lock-timeout", "--verbose"}
+    "run": (READS - {"--root"}) | COST | {"--settle", "--lock-timeout", "--verbose"}
     | {"--interval", "--stability", "--poll", "--listen", "--first-run"},
     "sandbox": frozenset({"--port", "--host", "--speed", "--sandbox-dir", "--mode"}),
 }  # fmt: skip

@@ -173,7 +173,7 @@ def test_data_says_what_a_bot_needs() -> None:
     created = by_key["c", "create"]
     assert (created["model"], created["files"], created["refused"]) == ("m", ["file-1"], "max_cancels")
     assert created["throws_away"] == [
-        {"job_id": "j3", "status": "running", "age": 3700, "step": 40, "total_steps": 100}
+        {"job_id": "j3", "status": "running", "age": 3700, "step": 40, "total_steps": 100, "usd": None}
     ]
     assert by_key["a", "cancel"]["throws_away"][0]["step"] is None
     assert by_key["a", "cancel"]["model"] is None

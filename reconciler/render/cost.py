@@ -1,0 +1,76 @@
+"""What jobs will cost, and have cost, in words and as data.
+
+Pure. The plan and the reports show it; the figures are `core.estimate`'s.
+"""
+
+from collections.abc import Iterable
+
+from reconciler.core.estimate import Estimate, Total, dollars
+from reconciler.errors import escaped
+from reconciler.render.text import plural
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 example``, ``1,200 examples``."""
+    return plural(number, noun).replace(str(number), f"{number:,}", 1)
+
+
+def estimate_line(estimate: Estimate) -> str:
+    """As in ``data/train.jsonl: 1,200 examples, about 310,000 tokens, 3 epochs ≈ $2.79``."""
+    parts = [counted(estimate.examples, "example")] if estimate.examples is not None else []
+    if estimate.tokens is not None:
+        parts.append(f"{'about ' if estimate.about else ''}{counted(estimate.tokens, 'token')}")
+    if estimate.epochs is not None:
+        parts.append(plural(estimate.epochs, "epoch"))
+    where = f"{escaped(estimate.file)}: " if parts else ""
+    if estimate.usd is None:
+        why = escaped(estimate.why)
+        return f"{where}{', '.join(parts)}; {why}" if parts else f"cost not known: {why}"
+    price = "cost nothing here" if estimate.price == "free" else f"≈ {dollars(estimate.usd)}".replace("≈ <", "< ")
+    return f"{where}{', '.join(parts)} {price}".strip()
+
+
+def total_line(total: Total, estimates: Iterable[Estimate], *, sandbox: bool) -> str:
+    """What a plan will cost, at which prices, and what is not in that."""
+    found = tuple(estimates)
+    known = [e for e in found if e.usd is not None]
+    prices = dict.fromkeys(" ".join(filter(None, (e.date, escaped(e.source)))) for e in known if e.price != "free")
+    at = ", ".join(filter(None, prices))
+    if not known:
+        whys = "; ".join(dict.fromkeys(escaped(e.why) for e in found))
+        return f"Cost: not known ({whys})"
+    said = (
+        f"Cost: {'about ' if total.about and total.usd else ''}{dollars(total.usd)} for {plural(len(known), 'new job')}"
+    )
+    rest = f"; {plural(total.unknown, 'more job')} of unknown cost" if total.unknown else ""
+    return f"{said}{f' at prices of {at}' if at else ''}{rest}{'; the sandbox charges nothing' if sandbox else ''}"
+
+
+def estimate_data(estimate: Estimate | None) -> dict[str, object] | None:
+    """The same for a program."""
+    if estimate is None:
+        return None
+    return {
+        "examples": estimate.examples,
+        "tokens": estimate.tokens,
+        "epochs": estimate.epochs,
+        "trained_tokens": estimate.trained,
+        "about": estimate.about,
+        "usd": _cents(estimate.usd),
+        "price": estimate.price or None,
+        "price_date": estimate.date or None,
+        "price_source": estimate.source or None,
+        "unknown": estimate.why or None,
+    }
+
+
+def total_data(total: Total | None) -> dict[str, object] | None:
+    """Of several; ``unknown`` are jobs that ``usd`` does not hold."""
+    if total is None:
+        return None
+    return {"usd": _cents(total.usd), "about": total.about, "unknown": total.unknown}
+
+
+def _cents(usd: float | None) -> float | None:
+    """To a hundredth of a cent: small jobs cost less than one."""
+    return None if usd is None else round(usd, 4)
