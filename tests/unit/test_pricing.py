@@ -28,7 +28,8 @@ def root(tmp_path: Path) -> Path:
     root = tmp_path / "fleet"
     root.mkdir()
     (root / "fleet.yaml").write_text(FLEET)
-    (root / "train.jsonl").write_text(json.dumps({"prompt": "x " * 100, "completion": "y"}) + "\n" * 1)
+    lines = [json.dumps({"prompt": f"{n} {'x ' * 100}", "completion": "y"}) for n in range(10)]
+    (root / "train.jsonl").write_text("\n".join(lines))
     (root / "a.yaml").write_text(manifest("a", "{model: davinci-002, training_file: train.jsonl}"))
     (root / "b.yaml").write_text(manifest("b", "{model_from: {job: a}, training_file: train.jsonl}"))
     (root / "c.yaml").write_text(manifest("c", "{model: unknown, training_file: file-1}"))
@@ -52,8 +53,8 @@ def pricing(root: Path, host: str = "api.openai.com") -> Pricing:
 def test_a_create_costs_its_tokens_at_the_price_of_its_model(root: Path) -> None:
     world = world_of(root)
     found = pricing(root).of_create(create(world.desired["a"]), world)
-    assert (found.model, found.file, found.examples, found.epochs) == ("davinci-002", "train.jsonl", 1, 25)
-    assert found.usd == pytest.approx((found.tokens or 0) * 25 * 6 / 1_000_000)
+    assert (found.model, found.file, found.examples, found.epochs) == ("davinci-002", "train.jsonl", 10, 10)
+    assert found.usd == pytest.approx((found.tokens or 0) * 10 * 6 / 1_000_000)
 
 
 def test_what_is_built_on_another_job_costs_as_the_base_of_that_does(root: Path) -> None:
