@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from reconciler.core.complaints import problems_of
 from reconciler.core.documents import API_VERSION
-from reconciler.core.fields import is_file_id
+from reconciler.core.fields import FILES, as_written
 from reconciler.core.job import text_of
 from reconciler.core.models import job_spec
 from reconciler.core.spelling import number, whole_number
@@ -93,9 +93,14 @@ def _fitting(spec: dict[str, Any], name: str) -> tuple[dict[str, Any], tuple[str
     """As much of it as a manifest may say, and what was left out. Raises UnfitError where a needed field is missing."""
     left_out: list[str] = []
     spec = _filled(spec)
-    for field in ("training_file", "validation_file"):
-        if field in spec and not is_file_id(spec[field]):
+    for field in FILES:
+        if field not in spec:
+            continue
+        named = as_written(spec[field])
+        if named is None:
             _leave_out(spec, (field,), f"{escaped(spec[field])} is no file id that a manifest can name", left_out)
+        else:
+            spec[field] = named
     for _ in range(_LEFT_OUT_LIMIT):
         try:
             _, written = job_spec(_document(spec, name))

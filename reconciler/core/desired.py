@@ -10,7 +10,17 @@ from typing import Any
 from msgspec import Struct, field
 
 from reconciler.core.documents import Entry, ProviderName, TrainingFile
-from reconciler.core.fields import BODY_FIELDS, DataChecks, OnCancelled, OnChange, OnRemove, State
+from reconciler.core.fields import (
+    BODY_FIELDS,
+    FILES,
+    DataChecks,
+    OnCancelled,
+    OnChange,
+    OnRemove,
+    State,
+    is_digest,
+    provided,
+)
 from reconciler.core.nearest import nearest
 from reconciler.core.revision import form, revision_of
 
@@ -87,9 +97,21 @@ class Desired(Struct, frozen=True):
     line: int = 1
 
     @property
+    def by_digest(self) -> Mapping[str, str]:
+        """The fields that name a file of the provider's by its bytes, as `sha256:` and 64 hex digits."""
+        local = self.local_fields
+        return {key: str(self.form[key]) for key in FILES if key not in local and is_digest(self.form.get(key))}
+
+    @property
+    def local_fields(self) -> Mapping[str, TrainingFile]:
+        """The fields that name local files."""
+        given = zip(FILES, (self.training, self.validation), strict=True)
+        return {key: file for key, file in given if file is not None}
+
+    @property
     def local_files(self) -> tuple[TrainingFile, ...]:
         """The local files that it is trained and validated with."""
-        return tuple(file for file in (self.training, self.validation) if file is not None)
+        return tuple(self.local_fields.values())
 
 
 class Fault(Struct, frozen=True):
@@ -206,12 +228,17 @@ def _fault(entry: Entry, by_name: Mapping[str, Entry], broken: Container[str], f
 def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
     spec = entry.spec
     hashed = form(entry, others[entry.upstream].revision if entry.upstream else None)
-    local = {key for key, file in (("training_file", entry.training), ("validation_file", entry.validation)) if file}
+    # What is no id stands in the body only when its file is there.
+    files = {
+        key: file_id for key in FILES if key in spec and (file_id := provided(spec[key])) and not is_digest(file_id)
+    }
     return Desired(
         name=entry.name,
         revision=revision_of(hashed),
         form=hashed,
-        body={key: spec[key] for key in BODY_FIELDS if key in spec and key not in local},
+        body={
+            key: files.get(key, spec[key]) for key in BODY_FIELDS if key in spec and (key not in FILES or key in files)
+        },
         extra_body=spec.get("extra_body", {}),
         training=entry.training,
         validation=entry.validation,

@@ -99,10 +99,37 @@ FATES: Mapping[str, Fate] = {
     "rerun": _OURS_AND_HASHED,
     "policy": _OURS,
 }
+# Those that name a file.
+FILES = ("training_file", "validation_file")
 # Fields of the API's create body: they are written as fields of the spec, never in extra_body.
 BODY_FIELDS = tuple(name for name, fate in FATES.items() if fate.sent)
 
 
-def is_file_id(value: str) -> bool:
-    """Whether a training file is named by a provider's id; everything else is a path."""
-    return value.startswith("file-") and re.fullmatch(r"file-[A-Za-z0-9_-]+", value) is not None
+# How a file is named that the provider has: ids of kinds that no path looks like, any id after `id:`, or its bytes.
+_ID = re.compile(
+    r"file-[A-Za-z0-9_-]+|gs://[^\x00-\x20\x7f]+|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"|id:(?!sha256:)[^\x00-\x1f\x7f]{1,512}"
+)
+_DIGEST = re.compile(r"sha256:[0-9A-Fa-f]{64}")
+_EXPLICIT = "id:"
+
+
+def provided(given: str) -> str | None:
+    """A file that the provider has, as body and revision name it: its id, or `sha256:` and 64 hex digits; None: a path.
+
+    Bytes count as those of a local file do.
+    """
+    if _DIGEST.fullmatch(given):
+        return given.lower()
+    return given.removeprefix(_EXPLICIT) if _ID.fullmatch(given) else None
+
+
+def is_digest(given: object) -> bool:
+    """Whether a file is named by its bytes."""
+    return isinstance(given, str) and _DIGEST.fullmatch(given) is not None
+
+
+def as_written(file_id: str) -> str | None:
+    """What a manifest writes for an id; None where it cannot."""
+    shapes = (file_id, f"{_EXPLICIT}{file_id}")
+    return next((shape for shape in shapes if provided(shape) == file_id and not is_digest(shape)), None)

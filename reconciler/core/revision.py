@@ -7,9 +7,10 @@ tests/unit/test_revision.py holds it against another implementation.
 **The revision** is the first 16 hex digits of SHA-256 over the RFC 8785 form of the object that
 `form` builds: of ``model``, ``suffix``, ``seed``, ``method``, ``hyperparameters``, ``extra_body`` and
 ``rerun`` those that the manifest sets, as it sets them (null, an empty map and ``rerun: 0`` are unset);
-``training_file`` and ``validation_file`` as the file id, or as ``sha256:`` and the 64 hex digits of the
-local file's bytes with CRLF read as LF; ``model_from`` as ``{"job", "checkpoint", "revision"}`` with the
-revision of that job. Nothing else changes it.
+``training_file`` and ``validation_file`` as the file id (without the `id:` that may stand before it), or as ``sha256:``
+and the 64 hex digits of the local file's bytes with CRLF read as LF (as the manifest may write it itself, for a file
+that the provider has); ``model_from`` as ``{"job", "checkpoint", "revision"}`` with the revision of that job.
+Nothing else changes it.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 
 from reconciler.core.canonical import canonical
 from reconciler.core.documents import Entry, TrainingFile
-from reconciler.core.fields import FATES, Hashed
+from reconciler.core.fields import FATES, Hashed, provided
 
 _AS_WRITTEN = tuple(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_WRITTEN)
 _AS_NAMED = tuple(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_NAMED)
@@ -39,7 +40,9 @@ def form(entry: Entry, upstream_revision: str | None) -> dict[str, object]:
 
 
 def _content(file: TrainingFile | None, given: str | None) -> str | None:
-    return f"sha256:{file.sha256}" if file else given
+    if file:
+        return f"sha256:{file.sha256}"
+    return given and provided(given)
 
 
 def revision_of(hashed: Mapping[str, object]) -> str:

@@ -89,7 +89,8 @@ def meant(fault: Callable[[str], str]) -> AfterValidator:
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536), meant(free_fault)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(name_fault)]
-FilePath = Annotated[str, StringConstraints(min_length=1, max_length=256), meant(path_fault)]
+# An id of another server's may have 512 characters, after `id:`.
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=515), meant(path_fault)]
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 Name = Annotated[
     str,

@@ -106,7 +106,10 @@ class JobSpec(Strict):
     model: Word | None = None
     training_file: Annotated[
         FilePath,
-        Field(description="A path relative to this manifest, or a file id (file-…)."),
+        Field(
+            description="A path relative to this manifest; or a file that the provider has: "
+            "file-…, gs://…, a UUID, id:ANY, or sha256:HEX."
+        ),
     ]
     validation_file: FilePath | None = None
     suffix: Annotated[str, StringConstraints(min_length=1, max_length=64), meant(name_fault)] | None = None

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from reconciler.core.body import create_body
 from reconciler.core.change import Action, Cancel, Create, Write
 from reconciler.core.desired import Desired
+from reconciler.core.fields import FILES
 from reconciler.core.file_marks import marks_of_create, uploads_of
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Memory, Record
@@ -92,7 +93,8 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
     log = tools.log.bind(job=desired.name, revision=desired.revision, attempt=change.attempt, reason=change.reason)
     try:
         files = needed(tools.fleet, change, desired, tools.journal.memory())
-        ids = iter([tools.uploads.file_id(one) for one in files])
+        ids = dict(zip(desired.local_fields, [tools.uploads.file_id(one) for one in files], strict=True))
+        ids |= {field: tools.uploads.of_digest(named) for field, named in desired.by_digest.items()}
     except SourceError as error:
         return _failed(change, f"nothing was sent: {error}")
     except Refused as error:
@@ -102,9 +104,9 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
             return _put_off(change, error, log, sent=False)
         log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
         return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
-    training, validation = (next(ids) if file else None for file in (desired.training, desired.validation))
+    training, validation = map(ids.get, FILES)
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
-    outcome = _post_once(tools, change, body, marks, log, filed=training is not None)
+    outcome = _post_once(tools, change, body, marks, log, filed=desired.training is not None)
     return _compared(tools, desired, marks, outcome, log)
 
 

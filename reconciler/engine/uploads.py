@@ -12,7 +12,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from reconciler.core.documents import TrainingFile, content_of
-from reconciler.errors import NotSent, ProviderError, SourceError
+from reconciler.core.file_marks import marks_of_file
+from reconciler.errors import NotSent, ProviderError, Refused, SourceError
 from reconciler.log import Log
 from reconciler.provider.port import Provider
 from reconciler.provider.request import Upload
@@ -129,6 +130,30 @@ class Uploads:
         finally:
             self._record(needed.key)
 
+    def of_digest(self, named: str) -> str:
+        """The id of a file that the provider has, by `sha256:` and 64 hex digits of its bytes.
+
+        Raises:
+            Refused: no file there is known to hold them; a create of it is tried again as a rejected one is.
+        """
+        provider, digest = self._ports.provider, named.removeprefix("sha256:")
+        wanted = (f"-{digest[:16]}.jsonl", None)
+        found = provider.find_files({wanted}).get(wanted) or self._recorded(digest)
+        if found is None:
+            raise Refused(
+                f"no file there is known to hold the bytes {named}: write the path of a local "
+                "file, or the id that the provider has for it"
+            )
+        provider.wait_for_file(found)
+        return found
+
+    def _recorded(self, digest: str) -> str | None:
+        journal = self._ports.journal
+        echoes = journal.memory().echoes
+        # Where the file's name is the mark of a job, no other job may be made of it.
+        same = (one for one in journal.uploads.by_id().values() if one.sha256 == digest)
+        return self._still_there(one for one in same if echoes or marks_of_file(one.name) is None)
+
     def _begin(self, needed: Iterable[Needed]) -> None:
         """Look for all of them at once, and begin to upload what is not there."""
         by_key: dict[str, Needed] = {}
@@ -143,7 +168,7 @@ class Uploads:
         self._ids |= dict(zip(by_key, results, strict=True))
 
     def _task(
-        self, needed: Needed, there: Mapping[tuple[str, int], str], known: Mapping[str, Uploaded]
+        self, needed: Needed, there: Mapping[tuple[str, int | None], str], known: Mapping[str, Uploaded]
     ) -> Callable[[], str]:
         """All that is done for one file; in a thread of its own, so the journal is written elsewhere."""
         found = next(

@@ -44,13 +44,13 @@ class Files:
         self._clock = clock
         self._last_words: set[str] = set()  # about files, of which this server never says more
 
-    def find(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+    def find(self, wanted: AbstractSet[tuple[str, int | None]]) -> Mapping[tuple[str, int | None], str]:
         """The usable ones among training files of these names and sizes in bytes, in one walk.
 
         What a listing that does not exist, or cannot be walked to its end, does not show counts as absent: a second
         upload costs nothing.
         """
-        found: dict[tuple[str, int], str] = {}
+        found: dict[tuple[str, int | None], str] = {}
         if not wanted:
             return found
         read = ReadRequest("list_files", "/files", params={"purpose": "fine-tune"})
@@ -153,7 +153,7 @@ class _File(Struct, frozen=True):
     purpose: str
     status: str
 
-    def holds(self, name: str, size: int) -> bool:
+    def holds(self, name: str, size: int | None) -> bool:
         """Whether it is that training file, as far as the server says: the name alone tells the content."""
         return (
             content_of(self.name) == content_of(name)

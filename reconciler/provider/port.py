@@ -75,7 +75,7 @@ class Provider(Protocol):
         """The highest step first."""
         ...
 
-    def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+    def find_files(self, wanted: AbstractSet[tuple[str, int | None]]) -> Mapping[tuple[str, int | None], str]:
         """The ids of those training files (name, size in bytes) that the account has, in one look."""
         ...
 

@@ -59,6 +59,7 @@ class Description(Struct, frozen=True):
         fields: dict[str, object] = dict(desired.body)
         fields |= {"training_file": desired.training.path} if desired.training else {}
         fields |= {"validation_file": desired.validation.path} if desired.validation else {}
+        fields |= desired.by_digest
         fields |= {"model_from": desired.model_from} if desired.model_from else {}
         fields |= {"extra_body": desired.extra_body} if desired.extra_body else {}
         fields |= {"rerun": desired.form["rerun"]} if desired.form.get("rerun") else {}

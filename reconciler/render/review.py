@@ -14,6 +14,7 @@ from reconciler.core.body import unhashed
 from reconciler.core.change import Action, Adopt, Cancel, Change, Create, Hold, Keep, Plan, Wait
 from reconciler.core.documents import TrainingFile, content_of
 from reconciler.core.estimate import Estimate, Total, total
+from reconciler.core.fields import FILES
 from reconciler.core.file_marks import marks_of_create, uploads_of
 from reconciler.core.gates import WAIVABLE, Verdict
 from reconciler.core.job import Job
@@ -192,15 +193,11 @@ class Review(Struct, frozen=True, dict=True):
         return None if model is None else str(model)
 
     def trained_on(self, change: Create) -> tuple[str, ...]:
-        """Its training and validation files: paths, or the provider's ids."""
+        """Its training and validation files: paths, the provider's ids, or digests."""
         desired = self.world.desired[change.name]
-        ids = (desired.body.get("training_file"), desired.body.get("validation_file"))
-        local = (desired.training, desired.validation)
-        return tuple(
-            file.path if file is not None else str(file_id)
-            for file, file_id in zip(local, ids, strict=True)
-            if file is not None or file_id is not None
-        )
+        local = {key: file.path for key, file in desired.local_fields.items()}
+        named = {**desired.body, **desired.by_digest, **local}
+        return tuple(str(named[key]) for key in FILES if key in named)
 
     def besides(self, change: Create) -> str:
         """What is sent and is no part of its revision, as JSON; "" where that is nothing."""

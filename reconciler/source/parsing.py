@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from reconciler.core.complaints import Complaint, problems_of
 from reconciler.core.documents import Entry
-from reconciler.core.fields import ONE_MODEL, is_file_id
+from reconciler.core.fields import FILES, ONE_MODEL, provided
 from reconciler.core.models import fleet_spec, job_spec
 from reconciler.core.revision import form, revision_of
 from reconciler.core.snapshot import ERRORS_LIMIT, Problem
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _MODELS = (("spec", "model"), ("spec", "model_from"))
 _ADOPTED_FOR = ("spec", "policy", "adopt", "revision")
-_PATH_LIMIT = 256  # as the schema has it
+_PATH_LIMIT = 515  # as the schema has it
 _A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
 _NO_DOCUMENT = (
     "holds no document: a save under way looks like this; delete it if nothing is wanted of it, "
@@ -197,8 +197,8 @@ class _Parser(Struct):
             name, written = job_spec({**job, "spec": alone})
         except ValidationError:
             return ""
-        given = [written.get(key) for key in ("training_file", "validation_file")]
-        files = [self.reading.look_at(self.relative, f) if f and not is_file_id(f) else None for f in given]
+        given = [written.get(key) for key in FILES]
+        files = [self.reading.look_at(self.relative, f) if f and provided(f) is None else None for f in given]
         training, validation = (None if isinstance(file, Unfit) else file for file in files)
         if "model_from" in written or any(isinstance(file, Unfit) for file in files):
             return ""
@@ -214,9 +214,9 @@ class _Parser(Struct):
         spec = value.get("spec")
         if not isinstance(spec, Mapping):
             return
-        for key in ("training_file", "validation_file"):
+        for key in FILES:
             given = spec.get(key)
-            if isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and not is_file_id(given):
+            if isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and provided(given) is None:
                 self.reading.find_file(self.relative, self.place, key, given)
         unset: tuple[object, ...] = (None, {})
         if not no_model and (spec.get("model") in unset) == (spec.get("model_from") in unset):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.desired import Fleet, fleet_of
 from reconciler.core.documents import Entry, TrainingFile
-from reconciler.core.fields import is_file_id
+from reconciler.core.fields import FILES, provided
 from reconciler.core.snapshot import Problem
 from reconciler.errors import escaped
 from reconciler.source.files import Below, Unfit
@@ -25,6 +25,9 @@ from reconciler.source.training_files import TrainingFiles
 if TYPE_CHECKING:
     from reconciler.source.yaml_text import Document
 
+_TWO_MEANINGS = (
+    "the name of a file that the provider has, and of one that stands here: write ./ before it, or rename that one"
+)
 WHOLE = (0, 0)  # the position of what is wrong with a file or a directory as a whole
 
 
@@ -118,7 +121,7 @@ class Reading:
             self.fleet_places.append((relative, one.line, one.name))
             self.fleets.append(fleet_of(one.name, one.spec))
             return
-        files = {key: self._local(relative, one, key) for key in ("training_file", "validation_file")}
+        files = {key: self._local(relative, one, key) for key in FILES}
         self.places.setdefault(one.name, one.place)
         self.entries.append(
             Entry(one.name, one.spec, relative, one.line, files["training_file"], files["validation_file"])
@@ -127,7 +130,12 @@ class Reading:
     def _local(self, relative: str, one: Declared, key: str) -> TrainingFile | None:
         """The local file that a job names; None, and its job is broken, where it cannot be used."""
         given = one.spec.get(key)
-        if given is None or is_file_id(given):
+        if given is None:
+            return None
+        if provided(given) is not None:
+            if self._training.stands(relative, given):
+                self.broken.add(one.name)
+                self.problem_at(relative, one.place, ("spec", key), f"{escaped(given)}: {_TWO_MEANINGS}")
             return None
         found = self.find_file(relative, one.place, key, given)
         if found is None:

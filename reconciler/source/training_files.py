@@ -71,11 +71,20 @@ class TrainingFiles(Struct):
             self._found[base, given] = self._find(base, given)
         return self._found[base, given]
 
+    def stands(self, manifest: str, given: str) -> bool:
+        """Whether a file stands where a manifest would name it by what is the name of the provider's file, too."""
+        if given.startswith("file-"):  # an id whatever stands there: so it was before there were other names
+            return False
+        return os.path.lexists(f"{self.below.root}/{posixpath.dirname(manifest)}/{given}")
+
     def _find(self, base: str, given: str) -> TrainingFile | Unfit:
         if given.startswith("~"):
             return Unfit("~ is not expanded: write a path relative to its manifest")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", given):
-            return Unfit("a URL, from which nothing is read: download the file, and write its path")
+            return Unfit(
+                "a URL, from which nothing is read: download the file, and write its path, or put id: before it where "
+                "it is what this server calls a file"
+            )
         if given.startswith("/") or "\0" in given:
             return Unfit("must be a path relative to its manifest")
         path = f"{self.below.root}/{base}/{given}"

@@ -72,7 +72,7 @@ class MemoryProvider:
         self._called("checkpoints", job_id)
         return ()
 
-    def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+    def find_files(self, wanted: AbstractSet[tuple[str, int | None]]) -> Mapping[tuple[str, int | None], str]:
         return dict.fromkeys(wanted, "file-1")
 
     def file_name(self, file_id: str) -> str:

@@ -293,7 +293,7 @@ class SimProvider:
 
     # ── files ──
 
-    def find_files(self, wanted: AbstractSet[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+    def find_files(self, wanted: AbstractSet[tuple[str, int | None]]) -> Mapping[tuple[str, int | None], str]:
         fault = self._process.effect("find file", 0.05)
         self._read_fault("find file", fault)
         there = {(name, size): file_id for file_id, (name, size, _) in reversed(self._server.files.items())}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from reconciler.core.fields import BODY_FIELDS, FATES, Hashed, is_file_id
+from reconciler.core.fields import BODY_FIELDS, FATES, Hashed, as_written, is_digest, provided
 from reconciler.core.spec import JobSpec, check_fates
 from tests.fakes.specs import (
     ALL_FIELDS,
@@ -130,19 +130,76 @@ def test_every_nested_field_is_sent_and_hashed_as_it_stands() -> None:
     assert {(model, name) for model in sent for name in model.model_fields} - seen == set()
 
 
+HEX = "0123456789abcdef" * 4
+UUID = "9f3c0d5e-0000-4A11-8aaa-0123456789ab"
+
+
 @pytest.mark.parametrize(
-    ("value", "is_id"),
+    ("given", "file_id"),
     [
-        ("file-abc", True),
-        ("file-AbC_9-x", True),
-        ("file-", False),
-        ("file-a/b", False),
-        ("data/file-a.jsonl", False),
-        ("file-a.jsonl", False),
+        ("file-abc", "file-abc"),
+        ("file-AbC_9-x", "file-AbC_9-x"),
+        ("file-", None),
+        ("file-a/b", None),
+        ("data/file-a.jsonl", None),
+        ("file-a.jsonl", None),
+        ("gs://bucket/train.jsonl", "gs://bucket/train.jsonl"),
+        ("gs://", None),
+        ("gs://a b", None),
+        ("s3://bucket/train.jsonl", None),
+        ("https://example.com/train.jsonl", None),
+        (UUID, UUID),
+        (f"./{UUID}", None),
+        (f"{UUID}.jsonl", None),
+        ("id:train.jsonl", "train.jsonl"),
+        ("id:s3://bucket/a b", "s3://bucket/a b"),
+        ("id:file-abc", "file-abc"),
+        ("id:", None),
+        ("id:a\nb", None),
+        ("./id:a", None),
+        (f"id:{'x' * 512}", "x" * 512),
+        (f"id:{'x' * 513}", None),
+        (f"sha256:{HEX}", f"sha256:{HEX}"),
+        (f"sha256:{HEX.upper()}", f"sha256:{HEX}"),
+        (f"sha256:{HEX[1:]}", None),
+        (f"id:sha256:{HEX}", None),
     ],
 )
-def test_file_ids(value: str, is_id: bool) -> None:
-    assert is_file_id(value) is is_id
+def test_what_names_a_file_of_the_providers_and_what_is_a_path(given: str, file_id: str | None) -> None:
+    assert provided(given) == file_id
+    assert is_digest(given) is (file_id is not None and file_id.startswith("sha256:"))
+
+
+@pytest.mark.parametrize(
+    ("file_id", "written"),
+    [
+        ("file-abc", "file-abc"),
+        ("gs://b/t", "gs://b/t"),
+        (UUID, UUID),
+        ("train.jsonl", "id:train.jsonl"),
+        ("9f3c/train", "id:9f3c/train"),
+        ("id:a", "id:id:a"),
+        (f"{'x' * 282}==", f"id:{'x' * 282}=="),
+        (f"sha256:{HEX}", None),
+        ("a\nb", None),
+        ("x" * 513, None),
+    ],
+)
+def test_an_id_is_written_so_that_it_is_read_as_that_id(file_id: str, written: str | None) -> None:
+    assert as_written(file_id) == written
+    assert written is None or provided(written) == file_id
+
+
+def test_nothing_but_a_text_is_a_digest() -> None:
+    assert not is_digest(None)
+
+
+def test_a_file_of_the_providers_is_in_the_body_by_its_id_and_by_its_digest_only_once_it_is_there() -> None:
+    desired = only(entry({**MODEL, "training_file": f"sha256:{HEX.upper()}", "validation_file": "id:v.jsonl"}))
+    assert desired.form["training_file"] == f"sha256:{HEX}"
+    assert desired.form["validation_file"] == desired.body["validation_file"] == "v.jsonl"
+    assert "training_file" not in desired.body
+    assert desired.by_digest == {"training_file": f"sha256:{HEX}"}
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,9 @@ def test_it_says_what_is_shown_once_and_adopts_the_job_for_that() -> None:
         ({"user_provided_suffix": None, "suffix": "by-another-name"}, "suffix", "by-another-name"),
         ({"metadata": {"a": "b", "reconciler_x": "y"}}, "metadata", {"a": "b"}),
         ({"validation_file": "file-2"}, "validation_file", "file-2"),
+        ({"validation_file": "v.jsonl"}, "validation_file", "id:v.jsonl"),
+        ({"training_file": "9f3c/train"}, "training_file", "id:9f3c/train"),
+        ({"training_file": "gs://b/train"}, "training_file", "gs://b/train"),
     ],
 )
 def test_whatever_the_spelling(shown: dict[str, Any], field: str, value: object) -> None:
@@ -71,9 +74,9 @@ def test_whatever_the_spelling(shown: dict[str, Any], field: str, value: object)
         ({"seed": 2**40}, "seed", "seed: must be less than or equal to 2147483647, not 1099511627776"),
         ({"user_provided_suffix": "x" * 65}, "suffix", "suffix: must have at most 64 characters, and has 65"),
         (
-            {"validation_file": "v.jsonl"},
+            {"validation_file": "a\nb"},
             "validation_file",
-            "validation_file: v.jsonl is no file id that a manifest can name",
+            "validation_file: a\\x0ab is no file id that a manifest can name",
         ),
         ({"integrations": [{"type": "mlflow"}]}, "integrations", "integrations.0."),
         ({"metadata": {"k": "v" * 513}}, "metadata", "metadata: k: a key has 1 to 64 characters, a value at most 512"),
@@ -100,7 +103,7 @@ def test_a_large_metadata_is_left_out_whole() -> None:
         ({"model": None}, "model"),
         ({"model": ""}, "model"),
         ({"training_file": None}, "training_file"),
-        ({"training_file": "9f3c/train"}, "training_file: 9f3c/train is no file id that a manifest can name"),
+        ({"training_file": "x" * 513}, "is no file id that a manifest can name"),
         ({"model": "x" * 300}, "model"),
     ],
 )

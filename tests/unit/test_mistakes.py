@@ -830,7 +830,7 @@ IN_A_JOB = [
         "training_file a URL",
         JOB + "  model: m\n  training_file: https://example.com/train.jsonl\n",
         [
-            "7:3: spec.training_file: https://example.com/train.jsonl: a URL, from which nothing is read: download the file, and write its path"
+            "7:3: spec.training_file: https://example.com/train.jsonl: a URL, from which nothing is read: download the file, and write its path, or put id: before it where it is what this server calls a file"
         ],
     ),
     (

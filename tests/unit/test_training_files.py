@@ -146,3 +146,35 @@ def test_of_many_missing_files_a_few_get_a_hint(root: Path) -> None:
     found = problems(root)
     assert len(found) == 30
     assert sum("did you mean" in problem for problem in found) == 20
+
+
+UUID = "9f3c0d5e-0000-4a11-8aaa-0123456789ab"
+
+
+@pytest.mark.parametrize("given", [UUID, "id:train", f"sha256:{'0' * 64}"])
+def test_what_names_a_file_here_and_one_of_the_providers_names_neither(root: Path, given: str) -> None:
+    (root / "a.yaml").write_text(manifest("a", json.dumps({"model": "m", "training_file": given})))
+    assert read_directory(root).problems == ()
+    (root / given).write_text(LINE)
+    (problem,) = problems(root)
+    assert "write ./ before it, or rename that one" in problem
+    assert "a" not in read_directory(root).desired
+    (root / "a.yaml").write_text(manifest("a", json.dumps({"model": "m", "training_file": f"./{given}"})))
+    training = read_directory(root).desired["a"].training
+    assert training is not None
+    assert training.path == given
+
+
+def test_an_id_that_looks_like_one_is_one_whatever_stands_there(root: Path) -> None:
+    (root / "file-1").write_text(LINE)
+    (root / "a.yaml").write_text(manifest("a", "{model: m, training_file: file-1}"))
+    assert read_directory(root).desired["a"].training is None
+
+
+def test_a_digest_has_the_revision_of_the_file_with_these_bytes(root: Path) -> None:
+    with_file(root, LINE.encode())
+    local = read_directory(root).desired["a"]
+    assert local.training is not None
+    (root / "a.yaml").write_text(manifest("a", f"{{model: m, training_file: 'sha256:{local.training.sha256}'}}"))
+    (root / "train.jsonl").unlink()
+    assert read_directory(root).desired["a"].revision == local.revision

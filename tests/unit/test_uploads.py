@@ -1,5 +1,6 @@
 """The training files of a pass: the same bytes are uploaded once, and several files beside each other."""
 
+import hashlib
 import shutil
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from reconciler.cli.uploading import beside
 from reconciler.core.documents import content_of
+from reconciler.core.reason import Reason
 from reconciler.engine.uploads import Beside, one_by_one
 from reconciler.errors import NotSent
 from tests.fakes.faulty import Reply, Request, reply
@@ -185,3 +187,48 @@ def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
     with pytest.raises(CancelledError):
         results[-1]()
     assert len(begun) <= 4
+
+
+def digest_of(fleet: FleetDirectory, stem: str) -> str:
+    return f"sha256:{hashlib.sha256((fleet.root / 'data' / f'{stem}.jsonl').read_bytes()).hexdigest()}"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_bytes_that_were_uploaded_before_are_named_by_their_digest(
+    fleet: FleetDirectory, server: ForgetfulServer, *, listed: bool
+) -> None:
+    server.lists_files = listed
+    fleet.data("other", 13)
+    fleet.job("a", training_file="data/other.jsonl")
+    apply_once(fleet, server.base_url)
+    fleet.job("b", training_file=digest_of(fleet, "other"), validation_file=digest_of(fleet, "train"))
+    (fleet.root / "data" / "other.jsonl").rename(fleet.root / "gone")
+    fleet.remove("a")
+    apply_once(fleet, server.base_url)
+    made = server.jobs[-1].body
+    assert made["training_file"] == "file-2"
+    assert made["validation_file"] == "file-1"
+    assert len(server.files) == 2
+
+
+def test_bytes_that_nobody_uploaded_make_no_job(fleet: FleetDirectory, server: ForgetfulServer) -> None:
+    fleet.data("other", 13)
+    fleet.job("a", training_file=digest_of(fleet, "other"))
+    (outcome,) = apply_once(fleet, server.base_url).outcomes
+    assert (outcome.ok, outcome.sent, outcome.reason) == (False, False, Reason.CREATE_REJECTED)
+    assert f"no file there is known to hold the bytes {digest_of(fleet, 'other')}" in outcome.message
+    assert len(server.jobs) == 1
+    fleet.job("b", training_file="data/other.jsonl")
+    apply_once(fleet, server.base_url)
+    apply_once(fleet, server.base_url)
+    assert [job.body["metadata"]["reconciler_job"] for job in server.jobs] == ["first", "b", "a"]
+
+
+def test_a_file_whose_name_is_a_jobs_mark_is_not_named_by_its_digest(tmp_path: Path, server: ForgetfulServer) -> None:
+    server.read = shows("model", "seed", "training_file")
+    fleet = FleetDirectory(tmp_path / "without")
+    fleet.job("a")
+    apply_once(fleet, server.base_url)
+    fleet.job("b", training_file=digest_of(fleet, "train"))
+    apply_once(fleet, server.base_url)
+    assert len(server.jobs) == 1
