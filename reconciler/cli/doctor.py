@@ -55,6 +55,7 @@ def look(context: RunContext, snapshot: Snapshot, shown_before: Memory) -> Facts
     """Every read that tells something: the listing, all of one job, and what else can be listed."""
     provider, errors = context.provider, dict[str, str]()
     # Whose a job is, is read here as a pass reads it.
+    context.reconciler.ask_every_name()
     jobs, pages = _listing(context.reconciler.marking(snapshot).provider, errors)
     newest = max(jobs, key=lambda job: job.age_key, default=None)
     shown = _tried("retrieve", lambda: provider.job_as_shown(newest.id), errors) if newest is not None else None
@@ -72,7 +73,14 @@ def look(context: RunContext, snapshot: Snapshot, shown_before: Memory) -> Facts
     if memory.echoes is None:  # what a probe has shown, as long as no job of the fleet's own has
         memory = replace(memory, echoes=shown_before.echoes, files=shown_before.files, seeds=shown_before.seeds)
     return Facts(
-        memory=memory, jobs=jobs, pages=pages, shown=shown, answered=frozenset(answered), errors=errors, filters=filters
+        memory=memory,
+        jobs=jobs,
+        pages=pages,
+        shown=shown,
+        answered=frozenset(answered),
+        errors=errors,
+        filters=filters,
+        fleet=context.fleet.name,
     )
 
 

@@ -49,6 +49,7 @@ def import_jobs(
     settings = options.settings_of(directory, rest)
     snapshot = valid_source(settings)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
+        context.reconciler.ask_every_name()
         world = context.reconciler.observe(snapshot).world
         owners = owners_of(world)
         unmanaged = [job for job in sorted(world.jobs, key=lambda j: j.age_key) if job.id not in owners]

@@ -41,10 +41,12 @@ class Facts(Struct, frozen=True):
 
     ``jobs`` are in the order of the server, ``pages`` how many it took. ``shown`` is all that it shows of the newest
     job, None where there is none. ``answered`` are the other reads that went through.
-    ``filters``: whether the listing finds jobs by their metadata; None where no job could show it.
+    ``filters``: whether the listing finds jobs by their metadata; None where no job could show it. ``fleet`` is whose
+    jobs are counted as its own.
     """
 
     memory: Memory
+    fleet: str = ""
     jobs: tuple[Job, ...] = ()
     pages: int = 0
     shown: Mapping[str, object] | None = None
@@ -90,8 +92,16 @@ def _listing(facts: Facts) -> Finding:
     if not facts.jobs:
         return Finding("listing", Can.YES, "it is empty", "it is walked to its end before anything is written")
     order = "newest first" if is_newest_first(facts.jobs) else "in another order"
-    seen = f"jobs: {len(facts.jobs)}, pages: {facts.pages}, {order}"
+    seen = f"jobs: {_whose(facts)}, pages: {facts.pages}, {order}"
     return Finding("listing", Can.YES, seen, "it is walked to its end before anything is written")
+
+
+def _whose(facts: Facts) -> str:
+    """How many jobs there are, and of them those that are this fleet's, or another's."""
+    ours = {job.id for job in facts.jobs if job.belongs_to(facts.fleet) or job.id in facts.memory.records}
+    others = sum(job.id not in ours and (job.marks is not None or job.id in facts.memory.others) for job in facts.jobs)
+    rest = len(facts.jobs) - len(ours) - others
+    return f"{len(facts.jobs)} (this fleet's {len(ours)}, other fleets' {others}, unmanaged {rest})"
 
 
 def _retrieve(facts: Facts) -> Finding:
@@ -140,6 +150,16 @@ def _training_file(facts: Facts) -> Finding:
     return _of_jobs(facts, "training_file", lambda job: bool(job.training_file), *means)
 
 
+def _file_name(facts: Facts) -> Finding:
+    means = "a job is known by it where its marks do not come back", "a job cannot be known by its file"
+    if facts.memory.files or any(job.file_name for job in facts.jobs):
+        return Finding("file_name", Can.YES, "that of a job's training file comes back", means[0])
+    asked = [job for job in facts.jobs if job.marks is None]
+    if facts.memory.echoes or not asked:
+        return Finding("file_name", Can.UNKNOWN, "not asked", "where marks come back it is not needed")
+    return Finding("file_name", Can.NO, f"none of {len(asked)} jobs leads to one", means[1])
+
+
 def _method(facts: Facts) -> Finding:
     means = "a job that is trained otherwise than asked is noticed", "a method that a gateway drops goes unnoticed"
     if facts.shown is None:
@@ -181,6 +201,7 @@ _ROWS: tuple[Callable[[Facts], Finding], ...] = (
     _seed,
     _suffix,
     _training_file,
+    _file_name,
     _method,
     _events,
     _checkpoints,

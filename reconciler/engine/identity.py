@@ -29,6 +29,7 @@ class FileNames:
         self._missed: dict[str, float] = {}  # since when a file was not there
         self._tries: dict[str, int] = {}
         self.seeds = False  # this server shows seeds
+        self.every = False  # who looks once has no later look that would ask for the rest
 
     def of(self, job: Job) -> str:
         """The name of its training file, "" where it is not known; some servers show the name for the id."""
@@ -47,7 +48,7 @@ class FileNames:
             listed = self._provider.file_names()
             self._names |= {file_id: listed[file_id] for file_id in unknown if listed.get(file_id)}
             unknown = [file_id for file_id in unknown if file_id not in self._names]
-        for file_id in sorted(unknown, key=lambda one: self._tries.get(one, 0))[:_ONE_BY_ONE]:
+        for file_id in sorted(unknown, key=lambda one: self._tries.get(one, 0))[: None if self.every else _ONE_BY_ONE]:
             self._tries[file_id] = self._tries.get(file_id, 0) + 1
             try:
                 self._learn_one(file_id)

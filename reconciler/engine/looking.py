@@ -63,6 +63,10 @@ class Looking:
         """The clock that every time in here is read from."""
         return self._ports.clock
 
+    def ask_every_name(self) -> None:
+        """Ask for the name of every training file in one look, as who makes no second one must."""
+        self._file_names.every = True
+
     def unchanged(self, snapshot: Snapshot) -> bool:
         """Whether manifests and training files, read again, are still what the snapshot was made of."""
         return self._ports.unchanged(snapshot)

@@ -5,6 +5,7 @@ everything holds. Where it is the seed or the job id alone, there is never a sec
 stands in the last part (docs/servers.md has it as a table).
 """
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -14,7 +15,8 @@ import pytest
 from reconciler.sandbox import MODES
 from reconciler.sandbox.mode import Mode
 from tests.e2e.pages import ROOT
-from tests.fakes.faulty import DROP, Proxy, once
+from tests.fakes.faulty import DROP, Proxy, Reply, Request, once, reply
+from tests.fakes.fleets import FleetDirectory
 from tests.fakes.modes import SERVERS, Place
 
 
@@ -234,6 +236,53 @@ def test_a_create_whose_answer_was_lost_is_never_sent_again(place: Place) -> Non
         assert place.plan(via=proxy) == ["hold CreateUnresolved"]
         assert len(proxy.creates()) == 1
     assert place.jobs == ["live"]
+
+
+# ── what is known of a server is one memory, and whose a job is is read in one way ──
+
+
+@at("marks", "file", "seed", "id")
+def test_doctor_shows_what_a_pass_has_learned(place: Place) -> None:
+    place.want()
+    place.apply()
+    assert place("doctor", "-o", "json").json["identity"] == place.server.identity
+    if place.server.identity in WHOLE:  # and what anybody can see there
+        elsewhere = ("--state-dir", place.fleet.root.parent / "elsewhere")
+        assert place("doctor", "-o", "json", *elsewhere).json["identity"] == place.server.identity
+
+
+@at(*WHOLE)
+def test_jobs_of_this_fleet_and_of_another_are_imported_by_nobody(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.twin(seed=1, metadata=None)  # a colleague trains on the file that we uploaded
+    other = FleetDirectory(place.fleet.root.parent / "other", name="fleet-2")
+    other.job("a", **{"suffix": "bot", **place.server.spec})
+    dataclasses.replace(place, fleet=other).apply()
+    elsewhere = ("--state-dir", place.fleet.root.parent / "elsewhere")
+    for where in ((), elsewhere):
+        listed = place("import", "-o", "json", *where).json["unmanaged"]
+        assert [job["job_id"] for job in listed] == ["ftjob-twin"]
+    ours = place.ledger.all_jobs()[0].id
+    assert place("import", ours, *elsewhere).code == 1
+
+
+@pytest.mark.parametrize("place", ["openai-2024"], indirect=True)
+def test_whose_a_job_is_is_asked_of_every_file_before_it_is_imported(place: Place) -> None:
+    place.fleet.fleet(limits={"max_creates": 30})
+    for number in range(24):
+        place.want(f"a{number}")
+    place.apply()
+
+    def unlisted(request: Request, answer: Reply) -> Reply:
+        lists = request.path.partition("?")[0].endswith("/files") and request.method == "GET"
+        return reply({"error": {"message": "no such route"}}, 404) if lists else answer
+
+    for number in range(24):
+        place.fleet.remove(f"a{number}")
+    with Proxy(place.base_url, unlisted) as proxy:
+        elsewhere = ("--state-dir", place.fleet.root.parent / "elsewhere")
+        assert place("import", "-o", "json", *elsewhere, via=proxy).json["unmanaged"] == []
 
 
 # ── the one job that doctor makes ──

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from reconciler.core.diagnosis import Can, Facts, advice, diagnose
 from reconciler.core.memory import Memory
-from tests.fakes.builders import job, memory
+from tests.fakes.builders import job, memory, record
 
 EVERYTHING = frozenset({"events", "checkpoints", "files", "models"})
 SHOWN = {"id": "j1", "method": {"type": "supervised"}, "metadata": {"a": "b"}}
@@ -17,12 +17,12 @@ BARE = job("j2", marked=False)
 
 def found(**facts: Any) -> dict[str, Can]:
     seen: dict[str, Any] = {"memory": memory(), "jobs": (FULL,), "pages": 1, "shown": SHOWN, "answered": EVERYTHING}
-    seen["filters"] = True
+    seen |= {"filters": True, "fleet": "fleet-1"}
     return {f.capability: f.can for f in diagnose(Facts(**(seen | facts))).findings}
 
 
 def test_a_server_that_shows_everything_lacks_nothing() -> None:
-    assert set(found().values()) == {Can.YES}
+    assert set(found(memory=memory(files=True)).values()) == {Can.YES}
     whole = diagnose(Facts(memory=memory(echoes=True), jobs=(FULL,), shown=SHOWN, answered=EVERYTHING, filters=True))
     assert (whole.identity, whole.missing, list(advice(whole))) == ("marks", (), [])
 
@@ -44,6 +44,10 @@ def test_a_server_that_shows_everything_lacks_nothing() -> None:
         ({"jobs": ()}, "seed", Can.UNKNOWN),
         ({"jobs": (BARE,)}, "suffix", Can.UNKNOWN),
         ({"jobs": (BARE,)}, "training_file", Can.NO),
+        ({"jobs": (BARE,)}, "file_name", Can.NO),
+        ({"jobs": (BARE,), "memory": memory(echoes=True)}, "file_name", Can.UNKNOWN),
+        ({"jobs": ()}, "file_name", Can.UNKNOWN),
+        ({"jobs": (replace(BARE, file_name="x.jsonl"),)}, "file_name", Can.YES),
         ({"shown": {"method": None}}, "method", Can.NO),
         ({"shown": {"method": {"type": "mystery"}}}, "method", Can.NO),
         ({"shown": None}, "method", Can.UNKNOWN),
@@ -83,3 +87,10 @@ def test_the_order_of_a_listing_is_named() -> None:
     older = replace(FULL, id="j0", created_at=1)
     for jobs, said in (((FULL, older), "newest first"), ((older, FULL), "in another order")):
         assert said in diagnose(Facts(memory=memory(), jobs=jobs, pages=1)).findings[0].seen
+
+
+def test_whose_the_jobs_are_is_counted() -> None:
+    jobs = (FULL, replace(BARE, id="j3"), replace(BARE, id="j4"), job("j5", fleet="other"), BARE)
+    remembers = memory(records=[record("j3")], others=frozenset({"j4"}))
+    told = diagnose(Facts(memory=remembers, fleet="fleet-1", jobs=jobs, pages=1)).findings[0].seen
+    assert told.startswith("jobs: 5 (this fleet's 2, other fleets' 2, unmanaged 1), pages: 1")
