@@ -54,7 +54,7 @@ def format_of(line: Mapping[str, object]) -> Format | None:
     messages = line.get("messages")
     if messages is not None:
         last = messages[-1] if isinstance(messages, list) and messages else None
-        asks = isinstance(last, Mapping) and last.get("role") in {"user", "developer", "system"}
+        asks = isinstance(last, Mapping) and last.get("role") in ("user", "developer", "system")
         return Format.REINFORCEMENT if asks and line.keys() - _BESIDE_MESSAGES else Format.CHAT
     return Format.COMPLETION if {"prompt", "completion"} <= line.keys() else None
 

@@ -122,12 +122,10 @@ def _of_assistants(message: Message, role: str, path: str) -> Iterator[Fault]:
     if role != "assistant":
         for field in ("weight", "tool_calls", "function_call", "refusal"):
             if message.get(field) is not None:
-                yield Fault(
-                    f"{path}.{field}", f"belongs to assistant messages alone, not to a {role} message: remove it"
-                )
+                yield Fault(f"{path}.{field}", f"belongs to assistant messages, and this is one of {role}: remove it")
         return
     if weight is not None and (isinstance(weight, bool) or weight not in (0, 1)):
-        yield Fault(f"{path}.weight", f"must be 0 or 1, not {quoted(weight)}")
+        yield Fault(f"{path}.weight", f"must be 0 or 1, not {kind_of(weight)}")
     if calls is not None:
         yield from _tool_calls(calls, f"{path}.tool_calls")
     if call is not None:
@@ -218,7 +216,7 @@ def _answers_call(message: Message, role: str, path: str, calls: set[str]) -> It
             calls.add(call["id"])
     if role != "tool":
         if given is not None:
-            yield Fault(where, f"belongs to tool messages alone, not to a {role} message: remove it")
+            yield Fault(where, f"belongs to tool messages, and this is one of {role}: remove it")
     elif given is None:
         yield Fault(where, missing("write the id of the call that this message answers"))
     elif not isinstance(given, str):

@@ -84,8 +84,9 @@ def _answer(message: object, path: str, rules: Rules) -> Iterator[Fault]:
     yield from message_faults(message, path, rules, set())
     if not isinstance(message, dict):
         return
-    if message.get("role") in rules.roles - {"assistant"}:
-        yield Fault(f"{path}.role", f"must be assistant, not {message['role']}")
+    role = message.get("role")
+    if isinstance(role, str) and role in rules.roles and role != "assistant":
+        yield Fault(f"{path}.role", f"must be assistant, not {role}")
     elif message.get("tool_calls") or message.get("function_call"):
         field = "tool_calls" if message.get("tool_calls") else "function_call"
         yield Fault(f"{path}.{field}", "preferences are between texts: remove it")

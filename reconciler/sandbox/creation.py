@@ -13,7 +13,7 @@ from . import method, models, scripts
 from .errors import RefusalError
 from .job import Failure, Job
 from .store import File
-from .training import MIN_EXAMPLES
+from .training import ANYTHING, MIN_EXAMPLES, kind_of
 
 if TYPE_CHECKING:
     from .mode import Mode
@@ -46,6 +46,7 @@ def create(store: Store, asked: JobRequest, birth: Birth, mode: Mode) -> Job:
 
     training = file(asked.training_file, "training_file")
     validation = file(asked.validation_file, "validation_file") if asked.validation_file else None
+    kind = ANYTHING if mode.trains_anything else kind_of(asked.method.type, _first_base(store, asked.model))
     draft = Job(
         id=birth.id,
         created=birth.now,
@@ -60,7 +61,7 @@ def create(store: Store, asked: JobRequest, birth: Birth, mode: Mode) -> Job:
         method=method.resolve(asked.method, training.examples),
         examples=training.examples,
         tokens=training.tokens,
-        failure=_failure(training, validation),
+        failure=_failure(kind, training, validation, asked.method.extras.get("grader")),
         script=None if script is None else script.name,
         endless=script is not None and script.endless,
         made_as=mode.model_name(models.snapshot(asked.model), birth.id, asked.suffix),
@@ -82,6 +83,13 @@ def _check_model(store: Store, model: str, now: float) -> None:
         raise models.unknown(model, status=400)
 
 
+def _first_base(store: Store, model: str) -> str:
+    """The model that a fine-tuned one was made from in the beginning."""
+    while (job := store.job_by_model(model)) is not None:
+        model = job.model
+    return model
+
+
 def _object(name: str) -> File:
     """A file that nobody uploads: the server finds it by its name."""
     return File(name, 0.0, 1, name, "fine-tune", MIN_EXAMPLES, MIN_EXAMPLES, None)
@@ -99,10 +107,7 @@ def _usable(file: File | None, file_id: str, param: str) -> File:
     return file
 
 
-def _failure(training: File, validation: File | None) -> Failure | None:
-    if (failure := training.dataset.failure()) is not None:
+def _failure(kind: str, training: File, validation: File | None, grader: object) -> Failure | None:
+    if (failure := training.dataset.failure(kind, grader=grader)) is not None:
         return failure
-    if validation is not None and validation.problem is not None:
-        message = f"The job failed due to an invalid validation file. {validation.problem}"
-        return Failure("invalid_validation_file", message, "validation_file")
-    return None
+    return None if validation is None else validation.dataset.failure(kind, "validation", grader)

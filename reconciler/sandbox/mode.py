@@ -62,6 +62,7 @@ class Mode:
     suffix: tuple[int, int] = (0, 64)  # its shortest, 0 where there need be none, and its longest
     auto: bool = True  # whether "auto" is taken
     either: bool = False  # whether `method` and `hyperparameters` together are refused
+    trains_anything: bool = False  # whether every JSON object is an example, of whatever is trained
     repeats: int = 1  # jobs that one create becomes where the script `repeated` asks for it
     model_name: Callable[[str, str, str | None], str] = lambda _model, _id, _suffix: ""  # "": as the API names it
     file_delay: float = 0.0  # seconds at speed 1 that an upload stays `pending`

@@ -1,16 +1,18 @@
-"""A training file as the sandbox judges it: how many examples, and what is wrong.
+"""A training file as the sandbox judges it: how many examples, and what is wrong for which kind of training.
 
-Judged once, on upload, so that creating a job need not read the file again.
-It checks only that each line is a JSON object; whether the objects are good
-examples is no business of a server that trains nothing.
+Judged once, on upload, so that creating a job need not read the file again: for every kind at the same time, for an
+upload does not say what it is for. What one example may be is in `examples`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .examples import KINDS as JUDGED
+from .examples import BadExample, check
 from .job import Failure
 
 if TYPE_CHECKING:
@@ -20,43 +22,134 @@ if TYPE_CHECKING:
 MIN_EXAMPLES = 10
 # A common rule of thumb for English; the sandbox owns no tokenizer.
 _BYTES_PER_TOKEN = 4
+ANYTHING = "anything"  # the kind of training for which every JSON object is an example
+_COMPLETION_MODELS = ("davinci-002", "babbage-002")
+_KINDS = (*JUDGED, ANYTHING)
+_KEYS = "keys"  # beside the kinds: what every example has
+_MARK = b"\xef\xbb\xbf"
+# The largest double has 309 digits.
+_MAX_DIGITS = 308
+
+
+def kind_of(method: str, model: str) -> str:
+    """What a job trains: its method, but for the two models that complete a text."""
+    base = model.split(":")[1] if model.startswith("ft:") else model
+    return "completion" if method == "supervised" and base.startswith(_COMPLETION_MODELS) else method
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """`problem` describes the first bad line, or is None."""
+    """`problem` is JSON: the first bad line in words, by the kind of training, and the keys that every example has.
+
+    What an older sandbox wrote there is no JSON, and holds for each kind.
+    """
 
     examples: int
     tokens: int
     problem: str | None = None
 
-    def failure(self) -> Failure | None:
-        """How a job that trains on this file ends in validation, if it does."""
-        if self.problem is not None:
-            message = f"The job failed due to an invalid training file. {self.problem}"
-            return Failure("invalid_training_file", message, "training_file")
-        if self.examples < MIN_EXAMPLES:
+    def problem_for(self, kind: str) -> str | None:
+        """What is wrong where this kind of training is wanted."""
+        if self.problem is None or not self.problem.startswith("{"):
+            return self.problem
+        found: str | None = json.loads(self.problem).get(kind)
+        return found
+
+    def lacking(self, grader: object) -> str | None:
+        """What not every example has, and the grader reads."""
+        known = json.loads(self.problem).get(_KEYS) if self.problem and self.problem.startswith("{") else None
+        missing = sorted(_read_by(grader) - set(known)) if known is not None else []
+        return f"Not every line has '{missing[0]}', which the grader reads." if missing else None
+
+    def failure(self, kind: str, role: str = "training", grader: object = None) -> Failure | None:
+        """How a job that uses this file ends in validation, if it does; a validation file has no minimum."""
+        param = f"{role}_file"
+        problem = self.problem_for(kind) or (self.lacking(grader) if kind == "reinforcement" else None)
+        if problem is not None:
+            message = f"The job failed due to an invalid {role} file. {problem}"
+            return Failure(f"invalid_{param}", message, param)
+        if role == "training" and self.examples < MIN_EXAMPLES:
             message = f"Training file has {self.examples} example(s), but must have at least {MIN_EXAMPLES} examples"
-            return Failure("invalid_n_examples", message, "training_file")
+            return Failure("invalid_n_examples", message, param)
         return None
 
 
 def inspect(lines: Iterable[bytes]) -> Dataset:
-    """Count the examples; blank lines are none."""
+    """Count the examples, and find the first bad one for each kind; blank lines are none."""
     examples = size = 0
-    problem = None
+    problems: dict[str, str] = {}
+    keys: set[str] | None = None
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        text = line.removeprefix(_MARK) if number == 1 else line
+        if not text.strip():
             continue
         examples += 1
         size += len(line)
-        if problem is None and not _is_object(line):
-            problem = f"Line {number} is not a JSON object."
-    return Dataset(examples, max(1, size // _BYTES_PER_TOKEN), problem)
+        if len(problems) < len(_KINDS):
+            own = _judge(text, number, problems)
+            keys = own if keys is None else keys & own
+    told = {**problems, _KEYS: sorted(keys or ())}
+    return Dataset(examples, max(1, size // _BYTES_PER_TOKEN), json.dumps(told))
 
 
-def _is_object(line: bytes) -> bool:
+def _read_by(grader: object) -> set[str]:
+    """The keys of an example that a grader's templates name; a script may read whatever it likes."""
+    if isinstance(grader, str):
+        return set(re.findall(r"{{\s*item\.(\w+)", grader))
+    parts = [value for key, value in grader.items() if key != "source"] if isinstance(grader, dict) else grader
+    return set().union(*map(_read_by, parts)) if isinstance(parts, list) else set()
+
+
+def _judge(line: bytes, number: int, problems: dict[str, str]) -> set[str]:
+    """Note what is wrong with a line; the keys that it has."""
     try:
-        return isinstance(json.loads(line), dict)
+        example = _object(line)
     except (ValueError, RecursionError):
-        return False
+        for kind in _KINDS:
+            problems.setdefault(kind, f"Line {number} is not a JSON object.")
+        return set()
+    for kind in JUDGED:
+        if kind not in problems:
+            try:
+                check(kind, example)
+            except BadExample as bad:
+                problems[kind] = f"Line {number}: {bad}."
+    return set(example)
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """Raises ValueError where a line is none, or one that two readers of JSON would not read alike."""
+    value = json.loads(
+        line.decode(),
+        object_pairs_hook=_unique,
+        parse_constant=_refuse,
+        parse_float=_finite,
+        parse_int=_integer,
+    )
+    if not isinstance(value, dict):
+        raise ValueError("no object")  # noqa: TRY004 - as whatever else is no JSON object
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(word)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if abs(value) == float("inf"):
+        raise ValueError(digits)
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError("too long")
+    return int(digits)
