@@ -39,6 +39,7 @@ class Limits(Struct, frozen=True):
     max_creates: int = 20
     max_cancels: int | str = "30%"
     max_active: int | None = None
+    max_cost: float | None = None  # US dollars
 
     def cancel_limit(self, live: int) -> int:
         """How many of ``live`` jobs may be ended in one pass: a share is rounded down, and at least 1."""

@@ -11,10 +11,11 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from reconciler.core.change import Cancel, Change, Create, Plan, Wait, Write
 from reconciler.core.desired import Expect
+from reconciler.core.estimate import Estimate, dollars, total
 from reconciler.core.lines import forget_command
 from reconciler.core.reason import Reason
 from reconciler.core.retirement import kept_meanwhile
@@ -32,7 +33,8 @@ class Permission(Struct, frozen=True):
     ``approved``: `approval_key` of every write that a person agreed to; nothing else is sent but the healing of
     duplicates, and the end of what a server made otherwise than it was asked. None: no yes is needed (`--yes`, the
     sandbox, a daemon). ``limits_waived``: it was agreed to by its digest, and the limits do not count it. ``ahead``:
-    the `Ahead` jobs whose end a person agreed to.
+    the `Ahead` jobs whose end a person agreed to. ``estimates``: what each create will cost, by its name, where a limit
+    of the fleet asks.
     """
 
     first_run: bool = False
@@ -42,6 +44,7 @@ class Permission(Struct, frozen=True):
     approved: frozenset[str] | None = None
     limits_waived: bool = False
     ahead: frozenset[str] = frozenset()
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 # The gate that holds back what a person's yes did not name.
@@ -49,15 +52,15 @@ APPROVAL = "approval"
 # What ends a job that no plan ever asked for needs no yes of its own.
 _HEALING = frozenset({Reason.DUPLICATE, Reason.METHOD_LOST})
 # The gates that a person's approval of the digest passes by; evidence is nobody's to give.
-WAIVABLE = frozenset({"first_run", "max_creates", "max_cancels"})
+WAIVABLE = frozenset({"first_run", "max_creates", "max_cancels", "max_cost"})
 
 
 class Verdict(Struct, frozen=True):
-    """One gate over one plan: ``count`` against ``limit`` (None where the gate has no number)."""
+    """One gate over one plan: ``count`` against ``limit`` (None where the gate has no number); max_cost: US dollars."""
 
     gate: str
-    limit: int | None
-    count: int
+    limit: float | None
+    count: float
     refused: bool
     message: str
 
@@ -94,6 +97,7 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
         (_all_missing(world, creates), creates),
         (_max_creates(world, _counted(creates, permission)), _counted(creates, permission)),
         (_max_cancels(world, _counted(ending, permission)), _counted(ending, permission)),
+        *_max_cost(world, _counted(creates, permission), permission.estimates),
     )
     refused: dict[Write, Verdict] = {}
     for verdict, concerned in judged:
@@ -272,6 +276,33 @@ def _max_cancels(world: World, ending: Sequence[Write]) -> Verdict:
     )
     return Verdict("max_cancels", limit, count, count > limit, message)
 
+
+def _max_cost(
+    world: World, creates: Sequence[Write], estimates: Mapping[str, Estimate]
+) -> Iterator[tuple[Verdict, Sequence[Write]]]:
+    """Over the limit none is sent; else those whose cost is not known, which nobody can hold against it."""
+    limit = world.fleet.limits.max_cost
+    if limit is None:
+        return
+    found = {create: estimates.get(create.name, _NOT_ESTIMATED) for create in creates}
+    known = round(total(found.values()).usd, 6)  # a millionth of a dollar is an error of adding up
+    unknown = [create for create, estimate in found.items() if estimate.usd is None]
+    said = f"new jobs for {dollars(known)} wanted, limits.max_cost is {dollars(limit)}"
+    if known > limit:
+        yield Verdict("max_cost", limit, known, refused=True, message=f"{said}; {_WAY_ON}"), creates
+    elif unknown:
+        whys = list(dict.fromkeys(f"{create.name}: {escaped(found[create].why)}" for create in unknown))
+        count = f"{len(unknown)} new {'job' if len(unknown) == 1 else 'jobs'}"
+        message = (
+            f"what {count} will cost is not known ({_few(whys)}), and limits.max_cost is {dollars(limit)}; "
+            "say the price with --prices FILE, or check the plan and approve its digest"
+        )
+        yield Verdict("max_cost", limit, known, refused=True, message=message), unknown
+    else:
+        yield Verdict("max_cost", limit, known, refused=False, message=f"{dollars(known)} of {dollars(limit)}"), ()
+
+
+_NOT_ESTIMATED = Estimate(why="nobody has estimated it")
 
 # Names beyond this many are counted, not named.
 _NAMED = 3

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from reconciler.core.documents import ProviderName
 from reconciler.core.fields import DataChecks, State
-from reconciler.core.scalars import Integer, Name, Strict, Word, integral
+from reconciler.core.scalars import Integer, Name, Number, Strict, Word, integral
 from reconciler.core.spec import JobSpec, as_written
 
 _PERCENT = r"^(?:0{0,2}[0-9]|0?[1-9][0-9]|100)%$"
@@ -65,6 +65,7 @@ class _LimitsSpec(Strict):
         json_schema_extra=_count_or_share,
     )
     max_active: Annotated[Integer, Field(ge=1)] | None = None
+    max_cost: Annotated[Number, Field(gt=0, description="US dollars.")] | None = None
 
     @field_validator("max_cancels", mode="before")
     @classmethod

@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from reconciler.core.change import Adopt, Cancel, Create, Write
+from reconciler.core.change import Adopt, Cancel, Create, Plan, Write
+from reconciler.core.estimate import Estimate
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Job
 from reconciler.core.lookup import (
@@ -27,6 +28,7 @@ from reconciler.core.repeats import Repeats
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.status import Details, Progress
 from reconciler.core.watch import Watch
+from reconciler.core.world import World
 from reconciler.engine.act import Outcome, WriteTools, cancel, create, needed
 from reconciler.engine.looking import Looking
 from reconciler.engine.observe import look_up
@@ -153,12 +155,20 @@ class Reconciler(Looking):
     def decide(self, seen: Seen, snapshot: Snapshot, permission: Permission) -> Decided:
         """Plan, then gate; where something would be sent, the files must be the same in a second read."""
         wanted = plan(seen.world)
-        permission = replace(permission, all_valid=permission.all_valid and not snapshot.problems)
+        all_valid = permission.all_valid and not snapshot.problems
+        permission = replace(permission, all_valid=all_valid, estimates=self.estimates(wanted, seen.world))
         gated = gate(wanted, seen.world, permission)
         if gated.plan.writes and not self._ports.unchanged(snapshot):
             permission = replace(permission, steady=False)
             gated = gate(wanted, seen.world, permission)
         return Decided(seen, wanted, gated, permission)
+
+    def estimates(self, wanted: Plan, world: World) -> Mapping[str, Estimate]:
+        """What the creates of a plan will cost, by name; of no plan whose fleet has no limit of it."""
+        if world.fleet.limits.max_cost is None:
+            return {}
+        creates = [change.write for change in wanted.changes if isinstance(change.write, Create)]
+        return {create.name: self._ports.estimate(create, world) for create in creates}
 
     def forget(self, snapshot: Snapshot, name: str) -> tuple[str, ...]:
         """Drop what holds a name up, as far as a fresh look allows it; says each thing that was dropped."""
@@ -260,7 +270,7 @@ class Reconciler(Looking):
         memory = self.memory(jobs.values(), world.fleet)
         world = replace(world, jobs=tuple(jobs.values()), memory=memory, looked_for=looked_for)
         wanted = plan(world)
-        gated = gate(wanted, world, decided.permission)
+        gated = gate(wanted, world, replace(decided.permission, estimates=self.estimates(wanted, world)))
         return replace(decided, seen=replace(decided.seen, world=world), plan=wanted, gated=gated)
 
 

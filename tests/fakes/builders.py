@@ -58,8 +58,8 @@ def asked_for_dpo(name: str = "a", revision: str = R1, **policy: Any) -> Desired
 
 
 def fleet(**fields: Any) -> Fleet:
-    """A fleet; ``max_creates``, ``max_cancels`` and ``max_active`` go into its limits."""
-    limits = {key: fields.pop(key) for key in ("max_creates", "max_cancels", "max_active") if key in fields}
+    """A fleet; ``max_creates``, ``max_cancels``, ``max_active`` and ``max_cost`` go into its limits."""
+    limits = {key: fields.pop(key) for key in ("max_creates", "max_cancels", "max_active", "max_cost") if key in fields}
     return Fleet(fields.pop("name", FLEET), limits=Limits(**limits), **fields)
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from reconciler.core.change import Cancel, Change, Plan
 from reconciler.core.desired import Fleet
+from reconciler.core.estimate import Estimate
 from reconciler.core.file_marks import marks_of_file
 from reconciler.core.gates import Permission
 from reconciler.core.job import TERMINAL, Job, Marks
@@ -21,6 +22,7 @@ from reconciler.core.memory import Intent, Memory, OwnCancel, Record
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.training import Training
+from reconciler.core.world import World
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.rest import Rest
@@ -395,6 +397,15 @@ class RecordedBeforeTold(Reconciler):
         return known
 
 
+class CostOfOne(Reconciler):
+    """Cost counted for one create only."""
+
+    def estimates(self, wanted: Plan, world: World) -> Mapping[str, Estimate]:
+        found = super().estimates(wanted, world)
+        one = next((name for name, estimate in found.items() if estimate.usd is not None), "")
+        return {name: e if name == one or e.usd is None else replace(e, usd=0.0) for name, e in found.items()}
+
+
 @dataclass(frozen=True)
 class Bug:
     """A program that is wrong, the oracles that may catch it, and within how many seeds they must."""
@@ -451,5 +462,6 @@ BUGS: Mapping[str, Bug] = {
     "another fleet's marks taken for proof": _bug("S5", "S1", reconciler=AnybodysMarks, first=555),
     "a wrong job left running": _bug("S3c", reconciler=TakesItAsItIs),
     "a job with a lost method made again at every pass": _bug("S3c", provider=ComparesTheLive),
+    "cost counted for one create only": _bug("max_cost", reconciler=CostOfOne, first=150),
     "an end recorded before it is told": _bug("L3b", reconciler=RecordedBeforeTold, scenario="end"),
 }

@@ -60,6 +60,19 @@ class JobWish:
     rerun: int = 0
     dpo: bool = False  # else no method is asked for
 
+    @property
+    def usd(self) -> float | None:
+        """What it is estimated at; of one seed nobody knows a price."""
+        return usd_of(self.seed, self.rerun)
+
+
+def usd_of(seed: object, rerun: int) -> float | None:
+    """As the simulated table of prices says."""
+    return None if seed == _UNPRICED else 1.0 + rerun
+
+
+_UNPRICED = 2
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -68,6 +81,7 @@ class Wish:
     jobs: tuple[tuple[str, JobWish], ...] = ()
     max_active: int | None = None
     max_cancels: str = "100%"
+    max_cost: float | None = None
     state: str = "active"
     moved: tuple[str, str] = ("", "")
 
@@ -174,6 +188,7 @@ def _text(kind: str, name: str, spec: dict[str, Any]) -> bytes:
 def files_of(wish: Wish) -> dict[str, bytes]:
     limits: dict[str, Any] = {"max_cancels": wish.max_cancels}
     limits |= {"max_active": wish.max_active} if wish.max_active else {}
+    limits |= {"max_cost": wish.max_cost} if wish.max_cost else {}
     fleet = {"provider": "compatible", "limits": limits, "state": wish.state}
     files = {"fleet.yaml": _text("Fleet", FLEET, fleet)}
     files |= {(path := wish.path(name)): _job_text(name, job, path.count("/")) for name, job in wish.jobs}

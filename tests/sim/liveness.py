@@ -170,9 +170,14 @@ def _known_model(it: _Name, upstream: str) -> bool:
     return bool(made) and it.world.server.identifies
 
 
+def _gate_may_hold(it: _Name) -> bool:
+    """Whether a limit may refuse a create, or all jobs are gone."""
+    return it.wish.max_cancels != "100%" or it.wish.max_cost is not None or _jobs_were_deleted(it)
+
+
 def _full(it: _Name) -> bool:
     live = sum(_counts(it.world, j) and j.live(it.world.engine.now) for j in it.world.server.jobs.values())
-    held = _jobs_were_deleted(it) or it.wish.max_cancels != "100%"  # a place is kept for a create that a gate holds
+    held = _gate_may_hold(it)  # a place is kept for a create that a gate holds
     return it.wish.max_active is not None and (live >= it.wish.max_active or held)
 
 
@@ -193,7 +198,7 @@ EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
     "DependencyFailed": lambda it: not _known_model(it, it.policy.model_from or ""),
     "WaitingForPrevious": lambda it: bool(it.live(it.jobs())),
     "WaitingForCapacity": _full,
-    "Blocked": lambda it: it.wish.max_cancels != "100%" or _jobs_were_deleted(it),
+    "Blocked": _gate_may_hold,
     "NoIdentity": lambda it: not it.world.server.echoes and _may_be_anybodys(it),
     "CreateUnresolved": lambda it: not _marks_seen(it.world),
 }

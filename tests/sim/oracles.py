@@ -394,6 +394,24 @@ def s9_posted_as_hashed(world: SimWorld) -> Iterator[str]:
             yield f"{_says(job)} was not built on a model of {wish.model_from}'s revision"
 
 
+def max_cost_holds(world: SimWorld) -> Iterator[str]:
+    """A pass never posts creates whose estimates come to more than `limits.max_cost`, nor one of unknown cost."""
+    passes: defaultdict[tuple[str, float, int], list[Post]] = defaultdict(list)
+    for post in world.server.posts:
+        if post.kind == "create" and post.marks is not None:
+            passes[post.writer.name, post.listed_at, post.version].append(post)
+    for (writer, _, _), posts in passes.items():
+        limit = _version(world, posts[0], posts[0].version).wish.max_cost
+        if limit is None:
+            continue
+        wishes = [_wish(world, post, _name_of(world, post)) for post in posts]
+        costs = [wish.usd for wish in wishes if wish is not None]
+        if None in costs:
+            yield f"{writer} posted a create of which nobody knows the cost"
+        elif (usd := sum(cost for cost in costs if cost is not None)) > limit:
+            yield f"{writer} posted creates for {usd:g} in one pass, where max_cost is {limit:g}"
+
+
 def s11_no_foreign_exception(world: SimWorld) -> Iterator[str]:
     """S11: never a crash of our own making."""
     for process, error in world.engine.foreign:
@@ -414,6 +432,7 @@ ORACLES: dict[str, Callable[[SimWorld], Iterator[str]]] = {
     "S7": s7_nothing_torn,
     "S9": s9_posted_as_hashed,
     "S11": s11_no_foreign_exception,
+    "max_cost": max_cost_holds,
     "L1": l1_converges,
     "L2": l2_unknowns_resolved,
     "L3b": l3b_ends_told,

@@ -28,6 +28,8 @@ _NAMES = ("a", "b", "c")
 _PROCESS_LIMIT = 14
 # Of eight seeds that one has a server which drops marks and returns training files.
 _BY_FILE = 5
+# Of five seeds that one has a fleet that may not cost more than so much.
+_LIMITED = 2
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class _Story:
         self.world.slow = chance.happens(0.08)
         self.server.lives = [self._life() for _ in range(3)]
         self._some_train_by_preferences(seed)
+        # Drawn apart, so that every other story stays what it was.
+        self.max_cost = random.Random(f"cost {seed}").choice((1.0, 2.0, 2.5)) if seed % 5 == _LIMITED else None
         self.pace = Pace(interval=chance.pick((60.0, 300.0)), stability=chance.pick((0.5, 1.0, 5.0)))
         self.watched = [site for site in self.world.sites if chance.happens(0.25)]
         if self.watched:
@@ -219,6 +223,7 @@ class _Story:
     def _first_wish(self) -> Wish:
         chance = self.chance
         wish = Wish(max_active=chance.pick((None, None, None, 1, 2)), max_cancels=chance.pick(("100%", "100%", "30%")))
+        wish = replace(wish, max_cost=self.max_cost)
         for name in _NAMES[: chance.pick((1, 1, 2, 3))]:
             wish = wish.having(name, self._job(name, wish))
         return wish

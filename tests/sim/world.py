@@ -5,16 +5,19 @@ import itertools
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
+from reconciler.core.change import Create
+from reconciler.core.estimate import Estimate
 from reconciler.core.gates import Permission
 from reconciler.core.job import Marks
 from reconciler.core.snapshot import Snapshot
+from reconciler.core.world import World
 from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Listener, Patience, apply
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace
@@ -32,7 +35,7 @@ from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
 from reconciler.state.status_files import FileOperations, StatusFiles
 from tests.sim.chance import Source
-from tests.sim.checkout import Checkout, Wish, slowly
+from tests.sim.checkout import Checkout, Wish, slowly, usd_of
 from tests.sim.disk import JsonStatusFiles, StateDirectory, Verify
 from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
 from tests.sim.server import Server, SimProvider
@@ -290,6 +293,7 @@ class SimWorld:
             pieces_of=lambda file: uploaded_pieces(root, file),
             unchanged=lambda snapshot: self._unchanged(site.checkout, process, snapshot),
             leftovers=leftovers_of,
+            estimate=_estimate,
             pass_lock=(lambda: site.lock.held_by(process)) if program.locks else contextlib.nullcontext,
         )
 
@@ -364,6 +368,12 @@ class SimWorld:
                 and (marks.name, marks.revision, marks.attempt) not in named
             ):
                 self.unfindable.append(job.id)
+
+
+def _estimate(create: Create, seen: World) -> Estimate:
+    form: Mapping[str, Any] = seen.desired[create.name].form
+    usd = usd_of(form.get("seed"), form.get("rerun", 0))
+    return Estimate(usd=usd, why="" if usd is not None else "no price known")
 
 
 _roots: list[Path] = []

@@ -100,11 +100,16 @@ def test_a_fleet_with_every_field() -> None:
         "state": "suspended",
         "prune": False,
         "expect": {"host": "h", "organization": "o", "project": "p"},
-        "limits": {"max_creates": 0, "max_cancels": 3.0, "max_active": 2},
+        "limits": {"max_creates": 0, "max_cancels": 3.0, "max_active": 2, "max_cost": 7.5},
     }
     described = fleet(written)
     assert described == Fleet(
-        "f", ProviderName.COMPATIBLE, State.SUSPENDED, prune=False, expect=Expect("h", "o", "p"), limits=Limits(0, 3, 2)
+        "f",
+        ProviderName.COMPATIBLE,
+        State.SUSPENDED,
+        prune=False,
+        expect=Expect("h", "o", "p"),
+        limits=Limits(0, 3, 2, 7.5),
     )
 
 

@@ -1,11 +1,14 @@
 """Gates: what each refuses, what it leaves alone, and what its message says."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
 from reconciler.core.change import Action, Cancel, Wait
 from reconciler.core.desired import Expect
+from reconciler.core.estimate import Estimate
 from reconciler.core.fields import State
 from reconciler.core.gates import Gated, Permission, Verdict, approval_key, expectation, gate
 from reconciler.core.plan import plan
@@ -497,3 +500,88 @@ def test_a_file_that_stands_holds_its_own_name_alone() -> None:
     assert sent(two, replace(BEGIN, limits_waived=True, approved=frozenset({"cancel j1", "cancel j2"}))) == [
         "cancel j2"
     ]
+
+
+# ── max_cost ──
+
+
+def priced(*usd: float | None, limit: float = 5.0, **more: Any) -> tuple[World, Permission]:
+    """A fleet with a limit, and a new job at each of these estimates."""
+    names = "abcdefgh"[: len(usd)]
+    found = {
+        name: Estimate(usd=one, why="" if one is not None else f"no price known for m-{name}")
+        for name, one in zip(names, usd, strict=True)
+    }
+    permission = Permission(first_run=True, estimates=found)
+    return world([], [desired(name) for name in names], of=fleet(max_cost=limit, **more)), permission
+
+
+def test_new_jobs_may_cost_as_much_as_the_limit_together() -> None:
+    assert sent(*priced(2.0, 3.0)) == ["create a", "create b"]
+    assert sent(*priced(0.1, 0.2, limit=0.3)) == ["create a", "create b"], "0.1 + 0.2 is 0.3 to a person"
+    of, permission = priced(2.0, 3.0)
+    told = verdict(of, "max_cost", permission)
+    assert (told.limit, told.count, told.refused, told.message) == (5.0, 5.0, False, "$5.00 of $5.00")
+
+
+def test_over_the_limit_none_of_the_new_jobs_is_sent() -> None:
+    of, permission = priced(2.0, 3.01)
+    assert sent(of, permission) == []
+    assert refused(of, permission) == ["max_cost"]
+    assert verdict(of, "max_cost", permission).message == (
+        "new jobs for $5.01 wanted, limits.max_cost is $5.00; check the plan and approve its digest, or raise the limit"
+    )
+
+
+def test_new_jobs_that_wait_count_for_the_cost_too() -> None:
+    assert sent(*priced(2.0, 3.01, max_active=1)) == []
+
+
+def test_a_cost_that_is_not_known_is_refused_and_the_others_go_on() -> None:
+    of, permission = priced(2.0, None)
+    assert sent(of, permission) == ["create a"]
+    told = verdict(of, "max_cost", permission)
+    assert (told.count, told.refused) == (2.0, True)
+    assert told.message == (
+        "what 1 new job will cost is not known (b: no price known for m-b), and limits.max_cost is $5.00; "
+        "say the price with --prices FILE, or check the plan and approve its digest"
+    )
+    of, permission = priced(None, None, None, None)
+    many = verdict(of, "max_cost", permission).message
+    assert many.startswith("what 4 new jobs will cost is not known (a: no price known for m-a, b: ")
+    assert "and 1 more)" in many
+
+
+def test_what_nobody_has_estimated_is_not_known() -> None:
+    of, permission = priced(2.0)
+    nothing = replace(permission, estimates={})
+    assert "a: nobody has estimated it" in verdict(of, "max_cost", nothing).message
+    assert sent(of, nothing) == []
+
+
+def test_an_approval_of_the_plan_passes_the_cost_by() -> None:
+    of, permission = priced(2.0, 30.0, None)
+    keys = frozenset(approval_key(c.write) for c in plan(of).changes if c.write is not None)
+    approved = replace(permission, approved=keys, limits_waived=True)
+    assert sent(of, approved) == ["create a", "create b", "create c"]
+    rest = frozenset(key for key in keys if "create a " not in key)
+    assert sent(of, replace(approved, approved=rest)) == ["create b", "create c"], "what it did not name is not sent"
+    assert sent(of, replace(permission, approved=keys)) == [], "a yes without the digest waives no limit"
+
+
+def test_what_costs_nothing_is_known_to() -> None:
+    assert sent(*priced(0.0, 0.0, limit=0.01)) == ["create a", "create b"]
+
+
+def test_a_fleet_without_that_limit_has_no_such_gate() -> None:
+    of, permission = priced(None)
+    free = replace(of, fleet=fleet())
+    assert "max_cost" not in {v.gate for v in gated(free, permission).verdicts}
+    assert sent(free, permission) == ["create a"]
+
+
+def test_a_replacement_that_costs_too_much_leaves_the_running_job() -> None:
+    of = world([job("j1", "a")], [desired("a", R2)], of=fleet(max_cost=1.0))
+    seen = gated(of, Permission(estimates={"a": Estimate(usd=2.0)}))
+    assert seen.plan.writes == ()
+    assert [v.gate for v in seen.refusals] == ["max_cost"]

@@ -966,6 +966,11 @@ IN_A_FLEET = [
         ["6:12: spec.limits.max_creates: must be greater than or equal to 0, not -1"],
     ),
     (
+        "max_cost of nothing",
+        FLEET_HEAD + "  provider: sandbox\n  limits: {max_cost: 0}\n",
+        ["6:12: spec.limits.max_cost: must be greater than 0, not 0"],
+    ),
+    (
         "limits field misspelt",
         FLEET_HEAD + "  provider: sandbox\n  limits: {max_cancel: 3}\n",
         ["6:12: spec.limits.max_cancel: unknown field; did you mean max_cancels?"],

@@ -69,6 +69,7 @@ VALID = [
     fleet(state="suspended", prune=False, expect={"host": "h", "organization": "o", "project": "p"}),
     fleet(limits={"max_creates": 1, "max_cancels": "100%", "max_active": 2}),
     fleet(limits={"max_cancels": 3}),
+    fleet(limits={"max_cost": 0.5}),
 ]
 VALUES: list[Any] = [
     *(None, {}, [], "", "x", "auto", "wait", "active", "last", "supervised", "dpo", "reinforcement", "Not A Name"),
