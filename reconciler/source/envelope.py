@@ -41,7 +41,7 @@ def belongs(value: Mapping[str, object]) -> Belongs:
         return Belongs.MISSPELT if _lacks_its_head(value) else Belongs.ELSEWHERE
     if version == API_VERSION and kind in _KINDS:
         return Belongs.OURS
-    if version == API_VERSION and kind in STATUS_KINDS:
+    if version == API_VERSION and isinstance(kind, str) and kind in STATUS_KINDS:
         return Belongs.OUTPUT
     if isinstance(value.get("items"), list) and (version, kind) in _LISTS:
         return Belongs.LIST
