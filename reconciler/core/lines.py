@@ -4,6 +4,8 @@ Pure. The rows in `standing` and `retirement` are written in these lines, and de
 `admission` asks what may be retired.
 """
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from reconciler.core.change import Cancel, Hold, Keep
@@ -32,6 +34,15 @@ def not_ours(case: Case, named: NamedJob, reason: Reason) -> Hold:
     """A live job that stands for this name and does not carry our marks: adopted, or of a server that drops them."""
     message = "it is live and does not carry this fleet's marks, so it is never cancelled from here; cancel it by hand"
     return held(case, reason, message, named)
+
+
+def unproven(case: Case) -> Iterator[Hold]:
+    """The live jobs that may be of an earlier spec of this name, or a person's: named, and left."""
+    message = (
+        "it trains on a file that was uploaded for an earlier spec, and nobody here remembers the seed of that spec: "
+        "it may be a person's job, so it is left; cancel it by hand if it is not"
+    )
+    yield from (held(case, Reason.ORPHANED, message, n) for n in case.unproven)
 
 
 def may_retire(case: Case, named: NamedJob, *, by_name: bool = False) -> bool:

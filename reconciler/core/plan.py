@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.core.admission import admit
 from reconciler.core.change import Cancel, Change, Create, Plan, Wait
+from reconciler.core.lines import unproven
 from reconciler.core.retirement import retire
 from reconciler.core.standing import stand
 from reconciler.core.world import World
@@ -31,6 +32,7 @@ def plan(world: World) -> Plan:
             changes.append(_replacing(create, follows))
         changes.extend(decision.changes)
         changes.extend(follows)
+        changes.extend(unproven(cases[name]))
     return Plan(tuple(changes), world.unmanaged)
 
 

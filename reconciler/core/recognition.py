@@ -59,11 +59,13 @@ class Recognised(Struct, frozen=True):
     """The jobs of a listing by name, the oldest first.
 
     ``suspects`` carry no marks, and each might be a job of its name's present revision. ``anonymous``: jobs of unknown
-    origin are listed with nothing to know them by but their ids, and no job shows more.
+    origin are listed with nothing to know them by but their ids, and no job shows more. ``unproven`` are live on a file
+    of a spec that nobody here remembers, so that nobody can say whether their seed is the one that was sent.
     """
 
     by_name: Mapping[str, tuple[NamedJob, ...]]
     suspects: Mapping[str, tuple[Job, ...]]
+    unproven: Mapping[str, tuple[NamedJob, ...]]
     anonymous: bool
 
 
@@ -77,6 +79,7 @@ def recognise(listing: Listing) -> Recognised:
     return Recognised(
         by_name={name: tuple(sorted(jobs, key=lambda n: n.job.age_key)) for name, jobs in by_name.items()},
         suspects={name: tuple(jobs) for name, jobs in _suspects(listing, strangers, traces).items()},
+        unproven={name: tuple(jobs) for name, jobs in _unproven(listing, strangers).items()},
         anonymous=any(map(listing.tells_nothing_of, strangers)) and not any(job.seed for job in listing.jobs),
     )
 
@@ -227,6 +230,20 @@ def _on_our_files(listing: Listing, strangers: Iterable[Job]) -> Iterator[tuple[
             continue
         if not (exact and job.seed):
             yield desired.name, job
+
+
+def _unproven(listing: Listing, strangers: Iterable[Job]) -> Mapping[str, list[NamedJob]]:
+    """By name: they may be ours or a person's. Nothing follows from them but a line that says so."""
+    found: defaultdict[str, list[NamedJob]] = defaultdict(list)
+    memory = listing.memory
+    for job in strangers:
+        marks = marks_of_file(job.file_name) if job.live and job.marks is None and job.file_name else None
+        if marks is None or marks.fleet != listing.fleet or memory.wanted.get((marks.name, marks.revision)):
+            continue
+        desired, intent = listing.desired.get(marks.name), memory.intents.get(marks.name)
+        if marks.revision not in {desired and desired.revision, intent and intent.revision}:
+            found[marks.name].append(NamedJob(job, marks.revision, marks.attempt, ours=False, adopted=False))
+    return found
 
 
 def _may_be_file(job: Job, desired: Desired, *, files: bool) -> bool:

@@ -67,6 +67,7 @@ class World(Struct, frozen=True, dict=True):
         absent = {r.name for r in memory.records.values() if r.job_id in self.missing | self.unseen}
         once_wanted = {name for name, revision in memory.wanted if memory.wanted_here(name, revision)}
         names = set(self.desired) | set(recognised.by_name) | set(memory.intents) | self.broken | absent
+        names |= recognised.unproven.keys()
         return {
             name: Case(
                 name,
@@ -76,6 +77,7 @@ class World(Struct, frozen=True, dict=True):
                 tuple(records.get(name, ())),
                 once_wanted=name in once_wanted,
                 suspects=recognised.suspects.get(name, ()),
+                unproven=recognised.unproven.get(name, ()),
                 anonymous=recognised.anonymous,
             )
             for name in sorted(names)  # not in the order of the hash seed: the same world gives the same log
@@ -102,6 +104,7 @@ class Case(Struct, frozen=True, dict=True):
     records: tuple[Record, ...] = ()  # what the journal holds of this name
     once_wanted: bool = False  # some revision of this name is among what `wanted_here` says
     suspects: tuple[Job, ...] = ()  # without marks: each might be a job of its present revision
+    unproven: tuple[NamedJob, ...] = ()  # live on a file of an earlier spec, whose seed nobody here remembers
     anonymous: bool = False  # jobs of unknown origin are listed, and no job with anything to know it by but its id
 
     @property

@@ -358,3 +358,59 @@ def test_what_identity_rests_on_is_remembered(fleet: FleetDirectory, server: For
         memory = opened.journal.memory()
     assert (memory.echoes, memory.files, memory.seeds) == (False, True, True)
     assert "the name of its training file" in memory.identity
+
+
+# ── a seed of the manifest's own, once the state directory is lost ───────────────────────────
+
+
+def test_a_seed_that_the_manifest_sets_is_known_of_its_present_spec(
+    fleet: FleetDirectory, server: ForgetfulServer, runner: Runner
+) -> None:
+    fleet.job("a", seed=7)
+    for _ in range(3):
+        assert reasons(runner()) == {"a": Reason.IN_PROGRESS}
+    assert statuses(server) == ["running"]
+    fleet.job("a", seed=7, policy={"state": "cancelled"})
+    assert (runner().exit_code, statuses(server)) == (0, ["cancelled"])
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_of_an_earlier_spec_nobody_knows_it_so_the_job_is_named_and_left(
+    fleet: FleetDirectory, server: ForgetfulServer, runner: Runner, gone: bool
+) -> None:
+    fleet.job("a", seed=7)
+    fleet.job("b")
+    runner()
+    if gone:
+        fleet.remove("a")
+    else:
+        fleet.job("a", seed=8)
+    for _ in range(3):
+        result = runner()
+        changes = [c for c in result.last.after.plan.changes if c.name == "a"]
+        assert [c.reason for c in changes] == [*([] if gone else [Reason.IN_PROGRESS]), Reason.ORPHANED]
+        assert "nobody here remembers the seed" in changes[-1].message
+    assert statuses(server) == ["running"] * (2 if gone else 3), "never a second one of a spec, and none is ended"
+
+
+def test_where_the_state_directory_remembers_the_spec_it_is_retired_as_any_other(
+    fleet: FleetDirectory, server: ForgetfulServer
+) -> None:
+    fleet.job("a", seed=7)
+    apply_once(fleet, server.base_url)
+    fleet.job("a", seed=8)
+    apply_once(fleet, server.base_url)
+    assert statuses(server) == ["cancelled", "running"]
+
+
+def test_a_job_by_hand_on_a_file_of_an_earlier_spec_changes_nothing_of_the_name(
+    fleet: FleetDirectory, server: ForgetfulServer, runner: Runner
+) -> None:
+    fleet.job("a", seed=7)
+    runner()
+    server.jobs[0].status = "cancelled"
+    server.make(model="sandbox-slow", training_file="file-1", seed=4711)
+    fleet.job("a", seed=8)
+    runner()
+    assert reasons(runner())["a"] is Reason.ORPHANED
+    assert statuses(server) == ["cancelled", "running", "running"]
