@@ -179,6 +179,26 @@ def describe(*context: Any, **given: Any) -> Any:
     return body("describe")(*context, **given)
 
 
+@command("reconciler files fleet", "reconciler files fleet -o json", "reconciler files fleet --prune-unused")
+@options.directory_argument
+@click.option(
+    "--prune-unused", is_flag=True, help="Delete those that no manifest and no live job needs, after a question."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask: the answer is yes.")
+@options.output()
+@options.root
+@options.connection
+@options.settle
+@options.lock_timeout
+@click.pass_obj
+def files(*context: Any, **given: Any) -> Any:
+    """Show the fleet's files at the provider, and delete those that nothing needs.
+
+    A file of which nobody can say who uploaded it is shown, and never deleted.
+    """
+    return body("files")(*context, **given)
+
+
 @command("reconciler doctor fleet", "reconciler doctor fleet -o json", "reconciler doctor fleet --probe-create")
 @options.directory_argument
 @click.option(

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Listed] = {
     "forget": Listed(_ACT, "reading", "Drop what holds up a job: a lost record, a stuck cancel.", "name"),
     "status": Listed(_LOOK, "reading", "Show how the jobs stand, a row each."),
     "describe": Listed(_LOOK, "reading", "Show everything of one job, and what happens next.", "name"),
+    "files": Listed(_LOOK, "files", "Show the fleet's files at the provider, and delete those that nothing needs."),
     "doctor": Listed(_LOOK, "doctor", "Show what a server can do, and what safety rests on there."),
     "events": Listed(_LOOK, "reading", "Show the provider's events of a job, the oldest first.", "name"),
     "checkpoints": Listed(_LOOK, "reading", "Show the provider's checkpoints of a job.", "name"),

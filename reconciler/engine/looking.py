@@ -59,6 +59,11 @@ class Looking:
         self._rest: Rest | None = None
 
     @property
+    def ports(self) -> Ports:
+        """What it touches, for who does more within the lock of a pass than a pass does."""
+        return self._ports
+
+    @property
     def clock(self) -> Clock:
         """The clock that every time in here is read from."""
         return self._ports.clock

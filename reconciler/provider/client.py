@@ -52,6 +52,7 @@ class OpenAIClient:
         self.file_names = files.names
         self.upload_file = files.upload
         self.delete_file = files.delete
+        self.list_files = files.every
         self.wait_for_file = files.wait_for
 
     def create_job(self, body: Mapping[str, object]) -> Job:

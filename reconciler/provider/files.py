@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from reconciler.clock import Clock
 from reconciler.core.documents import content_of
+from reconciler.core.file_uses import ProviderFile
 from reconciler.core.job import id_of, object_of, text_of
-from reconciler.core.spelling import status_word, whole_number
+from reconciler.core.spelling import status_word, unix_seconds, whole_number
 from reconciler.errors import OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped
 from reconciler.provider.answer import NO_ROUTE
 from reconciler.provider.listing import Listings
@@ -64,6 +65,13 @@ class Files:
             if error.status is not None and error.status not in NO_ROUTE | _WRONG_QUESTION:
                 raise
         return found
+
+    def every(self) -> tuple[ProviderFile, ...]:
+        """All training files. Raises as a listing does, also where it cannot be walked to its end."""
+        read = ReadRequest("list_files", "/files", params={"purpose": "fine-tune"})
+        files = {file.id: file for file in self._listings.items(read, _parse_file, lambda file: file.id)}
+        mine = (file for file in files.values() if file.purpose in {"", "fine_tune"})
+        return tuple(ProviderFile(file.id, file.name, file.size or 0, file.created_at) for file in mine)
 
     def ask(self) -> None:
         """Whether the server lists files. Raises as a listing does where it does not."""
@@ -152,6 +160,7 @@ class _File(Struct, frozen=True):
     size: int | None
     purpose: str
     status: str
+    created_at: int
 
     def holds(self, name: str, size: int | None) -> bool:
         """Whether it is that training file, as far as the server says: the name alone tells the content."""
@@ -171,6 +180,7 @@ def _parse_file(answer: object) -> _File:
         size=whole_number(fields.get("bytes")) or None,  # 0 is how some servers write that they do not know
         purpose=status_word(text_of(fields, "purpose") or ""),
         status=_status_of(fields),
+        created_at=unix_seconds(fields.get("created_at")) or 0,
     )
 
 

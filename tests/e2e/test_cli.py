@@ -100,6 +100,7 @@ def test_help_and_version(shell: Shell) -> None:
         "forget",
         "import",
         "doctor",
+        "files",
         "schema",
         "sandbox",
     ):

@@ -43,6 +43,7 @@ PRINTING = {
     "apply": ["{}"],
     "status": ["{}"],
     "doctor": ["{}"],
+    "files": ["{}"],
     "events": ["tone", "-d", "{}"],
     "checkpoints": ["tone", "-d", "{}"],
     "forget": ["tone", "-d", "{}"],

@@ -198,6 +198,7 @@ HONOURED = {
     "status": SPOKEN | FORM | READS | COST | {"--all"},
     "describe": NAMED | COST,
     "doctor": SPOKEN | FORM | READS | {"--settle", "--lock-timeout", "--probe-create", "--yes"},
+    "files": SPOKEN | FORM | READS | {"--settle", "--lock-timeout", "--prune-unused", "--yes"},
     "events": NAMED | {"--follow"},
     "checkpoints": NAMED,
     "run": (READS - {"--root"}) | COST | {"--settle", "--lock-timeout", "--verbose"}

@@ -283,3 +283,20 @@ def test_a_files_id_is_checked_like_any_other(file_id: str) -> None:
     with Wire(lambda _: reply({"id": file_id})) as wire:
         outcome = caught(lambda: wire.client.upload_file(an_upload(b"{}", "n")))
         assert isinstance(outcome, OutcomeUnknown)
+
+
+def test_every_training_file_is_listed_once_with_what_is_said_of_it() -> None:
+    pages = (
+        {"data": [file("a") | {"created_at": "1700000000"}, file("b", purpose="batch")], "has_more": True},
+        {"data": [file("a"), file("c", size=None, name="")], "has_more": False},
+    )
+    with Wire(script(*(reply(one) for one in pages))) as wire:
+        files = {one.id: one for one in wire.client.list_files()}
+    assert files.keys() == {"a", "c"}
+    assert (files["c"].size, files["c"].name, files["c"].created_at) == (0, "", 0)
+
+
+@pytest.mark.parametrize("answer", [HTML, reply({}, 404), reply({}, 403)], ids=["html", "404", "403"])
+def test_files_that_cannot_be_listed_are_not_no_files(answer: Reply) -> None:
+    with Wire(lambda _: answer) as wire, pytest.raises((Unreadable, Refused)):
+        wire.client.list_files()
