@@ -8,12 +8,13 @@ variables are those of every OpenAI client (docs/configuration.md). How kinds of
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from msgspec import Struct
 
+from reconciler.core.credentials import is_secret_in_url
 from reconciler.core.desired import Fleet
 from reconciler.core.documents import ProviderName
 from reconciler.core.fields import FATES
@@ -99,6 +100,8 @@ def account_of(
         raise UsageError(f"provider {profile.name} needs a key: set OPENAI_API_KEY, --api-key-file or --token-command")
     if key.current() and (fault := fault_of_names(reach.headers, authorization=False)):
         raise UsageError(fault)
+    for secret in _secrets_of_query(settings.query):
+        key.secrets.add(secret)
     for value in own.values():
         value.current()  # what cannot be read is an error now, and what can is redacted from here on
     return Account(
@@ -113,6 +116,12 @@ def account_of(
         own_headers=own,
         body=dict(settings.body),
     )
+
+
+def _secrets_of_query(query: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """What is secret of it, as it is given and as it may stand in a URL."""
+    for value in (value for name, value in query if is_secret_in_url(name)):
+        yield from (value, quote(value, safe=""), quote_plus(value))
 
 
 def base_url_of(settings: Settings, environment: Mapping[str, str]) -> str:

@@ -7,10 +7,14 @@ import sys
 import click
 from click.core import ParameterSource
 
+from reconciler.core.credentials import is_secret_in_url
+
 # What an approval stands for, or what is said anew with it.
 _OWN = frozenset({"yes", "approve", "first_run", "form", "detailed_exitcode", "directory"})
 # What a shell or a machine is set to, and not what is done.
 _SURROUNDINGS = frozenset({"log_format", "sandbox_speed"})
+
+_HIDDEN = "[redacted]"  # as the log has it
 
 
 def program() -> str:
@@ -29,7 +33,7 @@ def typed(ctx: click.Context, directory: str, command: str, job: str = "") -> st
     """Another command about the same directory, or one job in it, with those options of this one that it takes.
 
     What a ``RECONCILER_`` variable says is written out as its flag: the command may be run in another shell, or in CI.
-    No flag's value is a secret: a key is named by its file.
+    No secret is: a key is named by its file, and what is secret of a query is left for a person to fill in.
     """
     from reconciler.cli.group import command_named  # noqa: PLC0415 - it imports the commands, which call this
 
@@ -58,4 +62,8 @@ def _text(parameter: click.Parameter, value: object) -> str:
     """The value in the words of its type: a duration has a unit, a pair an equals sign."""
     if isinstance(value, float):
         return f"{value:g}{'s' if parameter.type.name == 'duration' else ''}"
-    return "=".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if not isinstance(value, tuple):
+        return str(value)
+    name, given = map(str, value)
+    hidden = parameter.name == "query" and is_secret_in_url(name)
+    return f"{name}={_HIDDEN if hidden else given}"

@@ -1,7 +1,8 @@
 """What never belongs into a manifest, and where it does belong: keys, base URLs, headers, proxies.
 
 Pure. `complaints` asks `way_of` for a field that nobody knows; `source` passes what it shows of a file through
-`masked` and `without_keys`, so that a key which stands in a manifest stands in no log besides.
+`masked` and `without_keys`, so that a key which stands in a manifest stands in no log besides. `settings` and
+`cli.invocation` ask which fields of an operator's query are secret.
 """
 
 import re
@@ -33,6 +34,9 @@ _EXACTLY = {
 }
 _SECRET = re.compile(r"apikey|token$|secret|password|passwd|authorization|privatekey|credential")
 
+# What keys and signatures are called in URLs alone, as Azure's functions and shared access signatures have them.
+_IN_URLS = frozenset({"code", "sig", "sas"})
+
 _LONGEST = 64  # characters that a name is known by
 
 # Values that are keys by their shape, wherever they stand; and what stands between // and @ of a URL.
@@ -57,6 +61,12 @@ def is_secret(field: str) -> bool:
     """Whether what stands under this name is a key, or a password."""
     plain = folded(field[:_LONGEST])
     return _SECRET.search(plain) is not None or _EXACTLY.get(plain) is _KEY
+
+
+def is_secret_in_url(field: str) -> bool:
+    """Whether what stands under this name in a URL's query opens a door: a key, a signature, the code of a function."""
+    plain = folded(field[:_LONGEST])
+    return is_secret(field) or plain.endswith(("key", "signature")) or plain in _IN_URLS
 
 
 def masked(line: str) -> str:

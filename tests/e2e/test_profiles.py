@@ -2,10 +2,11 @@
 
 import json
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
 
@@ -91,6 +92,77 @@ def test_nothing_secret_stands_in_any_output_or_file(
     for secret in secrets:
         assert secret not in "".join(ran.out + ran.err for ran in said)
         assert secret.encode() not in kept
+
+
+QUERIES = {"code": "c0de/with+signs==", "api-key": "the-api-key-of-a-gateway", "sig": "a%2Fsignature%3D"}
+
+
+@pytest.mark.parametrize("inherited", [False, True])
+def test_what_is_secret_in_a_query_stands_in_no_output_or_file(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, monkeypatch: pytest.MonkeyPatch, inherited: bool
+) -> None:
+    pairs = [f"{name}={value}" for name, value in {"api-version": "preview", **QUERIES}.items()]
+    own = [] if inherited else [word for pair in pairs for word in ("--query", pair)]
+    if inherited:
+        monkeypatch.setenv("RECONCILER_QUERY", " ".join(pairs))
+    fleet.job("a")
+
+    def echo(request: Request, was: Reply) -> Reply:
+        return reply({"error": {"message": f"{request.path} {QUERIES}"}}, 400) if request.creates else was
+
+    server.fault = echo
+    said = [
+        shell("plan", fleet.root, "-v", *own),
+        shell("plan", fleet.root, "-o", "json", *own),
+        shell("apply", fleet.root, *ONCE, "-v", *own),
+        shell("apply", fleet.root, *ONCE, "--log-format", "json", *own),
+        shell("status", fleet.root, *own),
+        shell("describe", "a", "-d", fleet.root, "-o", "json", *own),
+        shell("doctor", fleet.root, "-o", "json", *own),
+    ]
+    server.fault = lambda _request, _was: reply({}, 302, location=f"/elsewhere?code={QUERIES['code']}")
+    said += [shell("plan", fleet.root, *own), shell("plan", fleet.root, "-o", "json", *own)]
+    assert all("code=c0de" in request.path for request in server.requests)
+    assert "api-version=preview" in said[0].out, "what is no secret is written out"
+    spoken = "".join(ran.out + ran.err for ran in said)
+    kept = b"".join(path.read_bytes() for path in fleet.root.rglob("*") if path.is_file())
+    for secret in QUERIES.values():
+        for spelt in (secret, quote(secret, safe=""), quote_plus(secret)):
+            assert spelt not in spoken
+            assert spelt.encode() not in kept
+
+
+def test_what_is_secret_in_a_url_stands_in_no_output(
+    shell: Shell, fleet: FleetDirectory, server: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [shell("plan", fleet.root, "--base-url", "https://user:a-pass-word@127.0.0.1:1/v1")]
+    monkeypatch.setenv("HTTP_PROXY", "http://user:a-pass-word@127.0.0.1:1")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://models.example/v1")
+    said += [shell("plan", fleet.root, "-v"), shell("doctor", fleet.root, "-o", "json", "--log-format", "json")]
+    assert [ran.code for ran in said] == [64, 1, 1]
+    assert "a-pass-word" not in "".join(ran.out + ran.err for ran in said)
+
+
+def test_no_value_of_a_header_or_a_query_is_in_the_title_of_the_process(
+    fleet: FleetDirectory, server: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.job("a")
+    monkeypatch.setenv("RECONCILER_QUERY", f"code={QUERIES['code']}")
+    hung: list[str] = []
+
+    def look(request: Request, was: Reply) -> Reply:
+        titles = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+        hung.extend(title.decode(errors="replace") for title in titles if b"plan" in title)
+        return was
+
+    server.fault = look
+    command = [sys.executable, "-m", "reconciler", "plan", str(fleet.root), "--header", "x-a=$X_TOKEN"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 3, "a first run has to be said"
+    assert "--query 'code=[redacted]'" in ran.stdout
+    assert any("x-a=$X_TOKEN" in title for title in hung)
+    for secret in (SECRETS["X_TOKEN"], QUERIES["code"]):
+        assert not any(secret in title for title in hung)
 
 
 @pytest.mark.parametrize(
