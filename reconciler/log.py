@@ -9,12 +9,18 @@ structlog (70 ms to import). Event names are constant and dotted; facts are keys
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 from reconciler.errors import printable, scrub
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
+
+
+# Of what does not fit on the line that it belongs to.
+_INDENT = "    "
 
 
 class Log(Protocol):
@@ -65,8 +71,10 @@ def configure(*, form: str, secrets: Iterable[str], verbose: bool = False, strea
         _printable if readable else _leading,
         renderer,
     ]
+    printed = SteadyStream(out).printed
+    on_screen = readable and out.isatty()
     logger: Log = structlog.wrap_logger(
-        _Sayer(SteadyStream(out).printed),
+        _Sayer((lambda line: printed(_fitted(line, get_terminal_size().columns))) if on_screen else printed),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger("debug" if verbose else "info"),
     )
@@ -78,6 +86,15 @@ class _Sayer:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.debug = self.info = self.warning = self.error = self.msg = say
+
+
+def _fitted(line: str, columns: int) -> str:
+    """Broken at words, where a terminal of so many columns would break it within one; nothing is cut."""
+    parts = (
+        wrap(one, columns, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False) or [one]
+        for one in line.split("\n")
+    )
+    return "\n".join(part for found in parts for part in found)
 
 
 class Narrator:

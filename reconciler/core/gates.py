@@ -177,7 +177,10 @@ def _approval(sent: Sequence[Write], permission: Permission) -> tuple[Verdict, S
 
 def _evidence(sent: Sequence[Write], permission: Permission) -> Verdict:
     refused = bool(sent) and not permission.steady
-    message = "the files changed while they were read; run again when they are at rest" if refused else "files at rest"
+    way_on = (
+        "run again when they are at rest" if permission.gone is None else "it goes on by itself once they are at rest"
+    )
+    message = f"the files changed while they were read; {way_on}" if refused else "files at rest"
     return Verdict("evidence", None, len(sent), refused, message)
 
 

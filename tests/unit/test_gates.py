@@ -204,6 +204,17 @@ WAY_ON = "check the plan and approve its digest, or raise the limit"
                 "evidence", None, 2, True, "the files changed while they were read; run again when they are at rest"
             ),
         ),
+        (
+            REMOVAL,
+            replace(BEGIN, steady=False, gone=frozenset({"gone"})),
+            Verdict(
+                "evidence",
+                None,
+                2,
+                True,
+                "the files changed while they were read; it goes on by itself once they are at rest",
+            ),
+        ),
         (REMOVAL, BEGIN, Verdict("removal_evidence", None, 0, False, "every manifest is valid")),
         (
             REMOVAL,

@@ -3,6 +3,8 @@
 import io
 import json
 
+import pytest
+
 from reconciler.log import configure
 
 KEY = "sk-a-key-that-must-appear-nowhere"
@@ -33,6 +35,26 @@ def test_a_traceback_is_text_like_any_other() -> None:
     told = json.loads(out.getvalue())
     assert "ValueError" in told["exception"]
     assert KEY not in out.getvalue()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_line_at_a_terminal_breaks_at_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    why = "the provider rejected this job, and says in many words what it thinks of it: " * 3
+    out, whole = Terminal(), io.StringIO()
+    for stream in (out, whole):
+        configure(form="text", secrets=[], stream=stream).error("job.blocked", why=why, path="x" * 100)
+    lines = out.getvalue().splitlines()
+    assert [line for line in lines if len(line) > 80] == [f"    path={'x' * 100}"]
+    assert " ".join(out.getvalue().split())[8:] == " ".join(whole.getvalue().split())[8:], "nothing is cut"
+    assert len(whole.getvalue().splitlines()) == 1, "a file has no width"
+    json_at_a_terminal = Terminal()
+    configure(form="json", secrets=[], stream=json_at_a_terminal).error("job.blocked", why=why)
+    assert len(json_at_a_terminal.getvalue().splitlines()) == 1
 
 
 def test_when_how_bad_and_what_come_first_in_every_line() -> None:
