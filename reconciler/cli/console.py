@@ -135,6 +135,7 @@ class Console:
         self._shown = shown
         self._first: Review | None = None
         self._last: Pass | None = None
+        context.voice.hold()  # how a job ended while nobody looked is told below the plan
         self._put_off: set[str] = set()  # names whose create is waited with: said once, not once a try
 
     def announce(self, decided: Decided) -> None:
@@ -142,6 +143,7 @@ class Console:
         self._first = review_of(self._context, decided_here(decided, self._typed))
         if self._form == "text" and not self._shown:
             terminal.tell(text_of(self._first))
+        self._context.voice.release()
 
     def wrote(self, outcome: Outcome) -> None:
         """What came of one write."""

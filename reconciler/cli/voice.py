@@ -123,6 +123,48 @@ class Plain:
         """Nothing is left behind."""
 
 
+class Ordered:
+    """A `Voice` that can be held back, because what it would say is about something that has to be shown first."""
+
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
+        self._held: list[str] | None = None
+
+    def hold(self) -> None:
+        """Keep every line until `release`."""
+        self._held = []
+
+    def release(self) -> None:
+        """Say what was kept, and from here on everything at once."""
+        held, self._held = self._held or [], None
+        for line in held:
+            self._voice.say(line)
+
+    def say(self, line: str) -> None:
+        """Say it, or keep it."""
+        if self._held is None:
+            self._voice.say(line)
+        else:
+            self._held.append(line)
+
+    def waiting(self, seconds: float, what: str) -> None:
+        """At once: nobody waits before a silent screen."""
+        self._voice.waiting(seconds, what)
+
+    def jobs(self, jobs: Sequence[JobProgress]) -> None:
+        """At once."""
+        self._voice.jobs(jobs)
+
+    def go_on(self) -> None:
+        """At once."""
+        self._voice.go_on()
+
+    def close(self) -> None:
+        """Nothing that was kept is lost."""
+        self.release()
+        self._voice.close()
+
+
 def voice_of(clock: Clock, *, quiet: bool, moving: bool) -> Voice:
     """The voice for a person; ``moving``: nothing but it writes to stderr, so that lines may be redrawn."""
     if quiet:

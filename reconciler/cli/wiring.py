@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from reconciler.cli import terminal
-from reconciler.cli.voice import Logged, Silent, Voice, voice_of
+from reconciler.cli.voice import Logged, Ordered, Silent, Voice, voice_of
 from reconciler.clock import Clock, SystemClock
 from reconciler.core.desired import Fleet
 from reconciler.core.gates import expectation
@@ -66,7 +66,7 @@ class RunContext(Struct, frozen=True):
     status_files: StatusFiles
     clock: Clock
     log: Log
-    voice: Voice
+    voice: Ordered
     ports: Ports
     settle: float
     credentials: "Credentials"
@@ -214,13 +214,13 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             raise
 
 
-def _speaking(settings: Settings, clock: Clock, secrets: Secrets, *, daemon: bool) -> tuple[Log, Voice]:
+def _speaking(settings: Settings, clock: Clock, secrets: Secrets, *, daemon: bool) -> tuple[Log, Ordered]:
     """A daemon logs; a command that ends speaks to a person, and logs where that is wanted."""
     logs = daemon or settings.verbose or settings.log_format == "json"
     log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose) if logs else None
     if log is not None and (daemon or settings.log_format == "json"):
-        return log, Silent() if daemon else Logged(log)
-    voice = voice_of(clock, quiet=settings.quiet, moving=log is None)
+        return log, Ordered(Silent() if daemon else Logged(log))
+    voice = Ordered(voice_of(clock, quiet=settings.quiet, moving=log is None))
     return log or Narrator(voice.say, sentence, secrets), voice
 
 

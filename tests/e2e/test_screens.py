@@ -138,3 +138,15 @@ def test_help_fits_the_screen_and_shows_what_to_type(command: str) -> None:
     assert max(map(len, screen.lines)) <= 80
     assert "Examples" in screen.text or not command
     assert "…" not in screen.text
+
+
+def test_how_a_job_ended_while_nobody_looked_is_told_below_the_plan(fleet: FleetDirectory) -> None:
+    fleet.job("tone", model="sandbox-fail-file")
+    speed = ("--sandbox-speed", "1000")
+    look("apply", "fleet")
+    for _ in range(50):
+        if "failed" in look("status", "fleet", *speed).text:
+            break
+    lines = [line for line in look("apply", "fleet", "--wait", *speed).lines if line]
+    assert lines[0].startswith("fleet fleet-1 at")
+    assert any(line.startswith("✗ tone: failed") for line in lines[1:])

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.cli import terminal
 from reconciler.cli.startup import allow_rich, postpone_rich
-from reconciler.cli.voice import Logged, Plain, Silent, Voice
+from reconciler.cli.voice import Logged, Ordered, Plain, Silent, Voice
 from reconciler.log import configure
 from reconciler.render.progress import JobProgress, progress_line
 from tests.fakes.clocks import ManualClock
@@ -43,6 +43,21 @@ def test_where_lines_stay_a_job_is_told_when_its_status_changes_and_now_and_then
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 5
     assert said[-1].startswith("tone: cancelling")
+
+
+def test_what_is_held_back_is_said_in_its_order_and_never_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Ordered(Plain(ManualClock()))
+    voice.hold()
+    voice.say("tone: failed")
+    voice.waiting(30, "the settle window")
+    assert capsys.readouterr().err == "waiting 30 s for the settle window\n"
+    voice.release()
+    voice.say("done")
+    assert capsys.readouterr().err == "tone: failed\ndone\n"
+    voice.hold()
+    voice.say("at the end")
+    voice.close()
+    assert capsys.readouterr().err == "at the end\n"
 
 
 def test_a_job_that_does_not_move_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
