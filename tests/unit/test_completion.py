@@ -1,6 +1,7 @@
 """What a shell completes: at once where it can be, and through click's own protocol where flags are next."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -207,3 +208,33 @@ def test_names_stand_in_many_places(tmp_path: Path) -> None:
     (tmp_path / "gone.yaml").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe.yaml")
     assert sorted(job_names(tmp_path)) == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell_is_one_that_it_understands(name: str) -> None:
+    """What the script prints in it is compared with click's above; here the shell itself reads it."""
+    shell = shutil.which(name)
+    if shell is None:
+        pytest.skip(f"{name} is not installed")
+    place = {**os.environ, "_RECONCILER_COMPLETE": f"{name}_source"}
+    script = subprocess.run([sys.executable, "-m", "reconciler"], env=place, capture_output=True, check=True).stdout
+    assert script
+    assert subprocess.run([shell, "-n"], input=script, capture_output=True, check=False).stderr == b""
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes_with_it(fleet: FleetDirectory, tmp_path: Path) -> None:
+    del fleet
+    program = tmp_path / "bin" / "reconciler"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m reconciler "$@"\n')
+    program.chmod(0o755)
+    place = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+    def asked(line: str) -> str:
+        script = f"_RECONCILER_COMPLETE=fish_source reconciler | source; complete -C '{line}'"
+        return subprocess.run(["fish", "-c", script], env=place, capture_output=True, text=True, check=True).stdout
+
+    assert asked("reconciler st") == "status\tShow how the jobs stand\n"
+    assert asked("reconciler describe -d fleet t") == "taste\ntone\n"
+    assert asked("reconciler plan --det") == "--detailed-exitcode\tExit 2 where changes are present.\n"
