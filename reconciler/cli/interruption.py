@@ -16,7 +16,9 @@ from types import FrameType
 import click
 
 from reconciler.cli.suggestions import some
-from reconciler.errors import ReconcilerError
+from reconciler.core.job import Job
+from reconciler.errors import ReconcilerError, escaped
+from reconciler.render.text import Typed
 
 INTERRUPTED = 130
 # Seconds: who signals a process, and then its group, means it once.
@@ -72,6 +74,17 @@ def still_training(jobs: Sequence[tuple[str, str]], unresolved: Sequence[str], s
         where = f"; `{status}` shows them" if status else ""
         said.append(f"Still training at the provider: {some(f'{name} ({id_})' for name, id_ in jobs)}{where}")
     return " ".join(said).rstrip(".")
+
+
+def followed(name: str, job: Job | None, typed: Typed) -> str:
+    """Of a job that was only looked at. ``job`` is as it was seen last; None where it was not."""
+    if job is None:
+        return "interrupted"
+    what = f"job {escaped(job.id)} of {escaped(name)}"
+    if job.live:
+        again = typed("events", name)  # as it was typed: with --follow
+        return f"interrupted; {what} goes on training at the provider. To look again: {again}"
+    return f"interrupted; {what} has ended ({escaped(job.status)}): {typed('describe', name)}"
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def typed(ctx: click.Context, directory: str, command: str, job: str = "") -> st
         name = parameter.name or ""
         source = ctx.get_parameter_source(name)
         inherited = source is ParameterSource.ENVIRONMENT and name not in _SURROUNDINGS
-        given = source is ParameterSource.COMMANDLINE or inherited
+        given = isinstance(parameter, click.Option) and (source is ParameterSource.COMMANDLINE or inherited)
         if given and parameter.expose_value and name in accepted - _OWN:
             words += _option(parameter, ctx.params[name])
     return " ".join(words)

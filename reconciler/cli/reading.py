@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.cli import options, terminal
+from reconciler.cli.interruption import explained, followed
 from reconciler.cli.invocation import program, typed
 from reconciler.cli.manifests import readable_source, where
 from reconciler.cli.output import print_document, print_item
@@ -23,7 +24,7 @@ from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
 from reconciler.core.gates import Permission
 from reconciler.core.intake import Intake, intake, recorded_intake
-from reconciler.core.job import Event
+from reconciler.core.job import Event, Job
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.spelling import utc_text
 from reconciler.core.status import Details, Progress, Status, statuses
@@ -178,17 +179,31 @@ def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: boo
     """`events`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)
     snapshot = readable_source(settings)
+    here = partial(typed, click.get_current_context(), directory)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
         job_id = _job_id(context, snapshot, name)
-        found = _events(context, job_id, follow=follow)
-        if form != "text" and not follow:
-            print_document([event_data(event) for event in found], form)
+        if not follow:
+            _print_events(_newest_last(context, job_id), form)
             return
-        for event in found:
-            if form == "text":
-                terminal.echo("\n".join(event_lines(event, terminal.width_of(sys.stdout))))
-            else:
-                print_item(event_data(event), form)
+        looked: list[Job] = []
+        with explained(lambda: followed(name, looked[-1] if looked else None, here)):
+            for event in _followed(context, job_id, looked.append):
+                _print_event(event, form)
+
+
+def _print_events(found: Iterable[Event], form: str) -> None:
+    if form != "text":
+        print_document([event_data(event) for event in found], form)
+        return
+    for event in found:
+        _print_event(event, form)
+
+
+def _print_event(event: Event, form: str) -> None:
+    if form == "text":
+        terminal.echo("\n".join(event_lines(event, terminal.width_of(sys.stdout))))
+    else:
+        print_item(event_data(event), form)
 
 
 def checkpoints(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> None:
@@ -298,15 +313,19 @@ def _job_id(context: RunContext, snapshot: Snapshot, name: str) -> str:
     return job_id
 
 
-def _events(context: RunContext, job_id: str, *, follow: bool) -> Iterator[Event]:
-    """Each event once, the oldest first; with ``follow`` until the job has ended and all were yielded."""
+def _newest_last(context: RunContext, job_id: str) -> Iterator[Event]:
+    yield from reversed(context.provider.list_events(job_id))
+
+
+def _followed(context: RunContext, job_id: str, looked: Callable[[Job], None]) -> Iterator[Event]:
+    """Each event once, the oldest first, until the job has ended and all were yielded; ``looked`` gets it each time."""
     yielded: set[str] = set()
     while True:
-        live = follow and context.provider.retrieve_job(job_id).live
-        for event in reversed(context.provider.list_events(job_id)):
+        looked(job := context.provider.retrieve_job(job_id))
+        for event in _newest_last(context, job_id):
             if event.id not in yielded:
                 yielded.add(event.id)
                 yield event
-        if not live:
+        if not job.live:
             return
         context.clock.sleep(_FOLLOW_SECONDS)

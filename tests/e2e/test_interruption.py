@@ -17,11 +17,12 @@ import yaml
 from reconciler.cli import interruption
 from reconciler.errors import JournalError
 from reconciler.sandbox import EmbeddedSandbox
+from tests.fakes.builders import job as a_job
 from tests.fakes.commands import at_a_terminal
 from tests.fakes.fleets import FleetDirectory
 from tests.fakes.forked import program
+from tests.fakes.reviews import typed
 
-QUIET = "\ninterrupted\n"
 STARTED = [sys.executable, "-m", "reconciler"]
 _PATIENCE = 60  # seconds: a process that was to end hangs, where a busy machine would only be slow
 
@@ -111,7 +112,7 @@ def test_nohup_keeps_a_command_going(fleet: FleetDirectory) -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
 @pytest.mark.parametrize("form", ["text", "json", "yaml"])
-def test_a_command_that_only_looks_says_only_that_it_ended(
+def test_a_command_that_only_looks_says_that_the_job_goes_on_and_how_to_look_again(
     fleet: FleetDirectory, sent: signal.Signals, form: str
 ) -> None:
     subprocess.run([*program(), "apply", str(fleet.root)], check=True, capture_output=True)
@@ -121,10 +122,15 @@ def test_a_command_that_only_looks_says_only_that_it_ended(
         until("Created", process.stdout)
         process.send_signal(sent)
         assert process.wait(_PATIENCE) == 130
-        assert log.read() == QUIET
+        said = log.read()
         rest = process.stdout.read()
         process.stdout.close()
-    ended = {"error": "interrupted", "problems": [], "complete": False}
+    status = subprocess.run([*program(), "status", str(fleet.root), "-o", "json"], check=True, capture_output=True)
+    (job,) = json.loads(status.stdout)["items"]
+    again = f"reconciler events a -d {fleet.root} --follow"
+    words = f"interrupted; job {job['job_id']} of a goes on training at the provider. To look again: {again}"
+    assert said == f"\n{words}\n"
+    ended = {"error": words, "problems": [], "complete": False}
     if form == "json":
         assert json.loads(rest.splitlines()[-1]) == ended
     elif form == "yaml":
@@ -195,6 +201,14 @@ def test_what_cannot_be_explained_is_an_interruption_all_the_same() -> None:
         raise KeyboardInterrupt
     assert interruption.words_of(ended.value) == "interrupted; nothing more is sent"
     assert interruption.words_of(KeyboardInterrupt()) == "interrupted"
+
+
+def test_whoever_follows_a_job_that_has_ended_is_told_so() -> None:
+    ended = a_job(status="succeeded")
+    assert interruption.followed("a", ended, typed) == (
+        "interrupted; job j1 of a has ended (succeeded): reconciler describe a -d fleet"
+    )
+    assert interruption.followed("a", None, typed) == "interrupted"
 
 
 def test_an_interrupt_that_cannot_be_told_has_its_exit_code(fleet: FleetDirectory) -> None:

@@ -81,6 +81,12 @@ def test_another_command_takes_the_options_that_it_knows(
     assert sorted(typed(context, "my fleet", command, job).split()) == sorted(said.split())
 
 
+def test_another_command_about_a_job_does_not_take_its_name_for_a_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/python"])
+    context = command_named("describe").make_context("describe", ["tone", "-d", "fleet", "--state-dir", "/var/s"])
+    assert typed(context, "fleet", "forget", "tone") == "reconciler forget tone -d fleet --state-dir /var/s"
+
+
 def test_a_command_is_called_by_the_path_that_this_one_was_called_by(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", [".venv/bin/reconciler"])
     monkeypatch.setenv("PATH", "/nowhere")

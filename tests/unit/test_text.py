@@ -8,7 +8,7 @@ import pytest
 from reconciler.cli import terminal
 from reconciler.core.job import Checkpoint, Event
 from reconciler.render.records import checkpoint_table, event_lines
-from reconciler.render.text import sentence
+from reconciler.render.text import sentence, wrapped
 
 COMMAND = "reconciler plan a/long/path"
 
@@ -75,3 +75,10 @@ def test_what_is_said_on_stderr_breaks_at_words_at_a_terminal_alone(monkeypatch:
         monkeypatch.setattr(sys, "stderr", stream)
         terminal.echo(words, err=True)
         assert stream.getvalue() == said
+
+
+def test_a_command_in_backticks_is_whole_however_narrow_the_screen_is() -> None:
+    command = "`reconciler forget tone -d a/long/path/to/a/fleet`"
+    assert wrapped(f"run {command}, or not", 60, "  ") == [f"  run {command}, or", "  not"]
+    assert wrapped(f"run {command}, or not", 20, "  ") == ["  run", f"  {command},", "  or not"]
+    assert wrapped(f"the id {'x' * 30}", 20) == ["the id xxxxxxxxxxxxx", "x" * 17], "a word that fits no line is broken"
