@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True):
 
     root: Path
     stream: bool = False
+    files_root: Path | None = None  # training files may stand below it, too
     state_dir: Path | None = None
     provider: ProviderName | None = None
     base_url: str | None = None

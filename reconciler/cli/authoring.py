@@ -46,9 +46,9 @@ def init(directory: Path) -> None:
 
 
 @github.reporting_errors
-def validate(directory: str, root: Path | None, form: str) -> int:
+def validate(directory: str, root: Path | None, files_root: Path | None, form: str) -> int:
     """`validate`, as `commands` declares it."""
-    snapshot = read_source(directory, options.root_of(directory, root))
+    snapshot = read_source(directory, options.root_of(directory, root), files_root=files_root)
     if form in _FORMS:
         terminal.echo(_FORMS[form](snapshot))
     else:

@@ -61,6 +61,7 @@ def validate(*context: Any, **given: Any) -> Any:
 )
 @click.option("--all", "every", is_flag=True, help="Import every job that is live or has succeeded.")
 @options.output()
+@options.files_root
 @options.connection
 @click.pass_obj
 def import_jobs(*context: Any, **given: Any) -> Any:
@@ -276,6 +277,7 @@ def checkpoints(*context: Any, **given: Any) -> Any:
 )
 @click.option("--first-run", is_flag=True, help="Begin a fleet of which the provider has no job yet.")
 @options.pricing
+@options.files_root
 @options.connection
 @options.settle
 @options.lock_timeout

@@ -40,12 +40,13 @@ def rules_for(settings: Settings) -> RulesOf:
     return lambda named: rules_of(settings.provider or named)
 
 
-def read_source(
+def read_source(  # noqa: PLR0913, PLR0917 - those of `read_directory`
     directory: str,
     root: Path | None = None,
     own: Iterable[Path] = (),
     known: Known | None = None,
     rules_of: RulesOf = rules_of,
+    files_root: Path | None = None,
 ) -> Snapshot:
     """Read ``directory``, or standard input for ``-`` (paths then start at ``root``); the rest as in `read_directory`.
 
@@ -57,9 +58,9 @@ def read_source(
         content = sys.stdin.buffer.read(_STREAM_LIMIT + 1)
         if len(content) > _STREAM_LIMIT:
             raise SourceError([f"standard input: longer than {_STREAM_LIMIT} bytes"])
-        return read_stream(content, root or Path(), known, rules_of)
+        return read_stream(content, root or Path(), known, rules_of, files_root)
     _check_directory(directory)
-    snapshot = read_directory(Path(directory), own, known, rules_of)
+    snapshot = read_directory(Path(directory), own, known, rules_of, files_root)
     check_one_fleet(snapshot, where(Path(directory)))
     return snapshot
 
@@ -156,7 +157,9 @@ def _siblings(path: Path) -> list[str]:
 def _read(settings: Settings, known: Known) -> Snapshot:
     own = (settings.state_directory, settings.sandbox_directory)
     rules = rules_for(settings)
-    snapshot = read_source("-" if settings.stream else str(settings.root), settings.root, own, known, rules)
+    snapshot = read_source(
+        "-" if settings.stream else str(settings.root), settings.root, own, known, rules, settings.files_root
+    )
     terminal.manner.fleet = snapshot.fleet.name if snapshot.fleet else ""
     for warning in seen_from_here(snapshot, snapshot.warnings):
         terminal.remark(f"warning: {warning}")

@@ -153,8 +153,14 @@ directory_option = click.option(
     help="The fleet directory, or - for manifests from stdin.",
     shell_complete=_complete_directory,
 )
-root = click.option(
-    "--root", metavar="DIR", type=Directory(exists=True), help="With -: where paths start.", show_default="."
+files_root = click.option(
+    "--files-root", metavar="DIR", type=Directory(exists=True), help="Training files may stand below this one, too."
+)
+root = _all(
+    click.option(
+        "--root", metavar="DIR", type=Directory(exists=True), help="With -: where paths start.", show_default="."
+    ),
+    files_root,
 )
 connection = _all(
     click.option(

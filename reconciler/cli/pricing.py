@@ -24,6 +24,7 @@ from reconciler.dataset.prices import Prices, listed_prices, prices_of
 from reconciler.dataset.tokens import Counter, counter_of, tokenizer_file
 from reconciler.errors import UsageError, escaped
 from reconciler.settings import Settings
+from reconciler.source.files import Below
 from reconciler.source.known import Known
 from reconciler.source.measuring import measure_of, remembered
 from reconciler.source.yaml_text import read_documents
@@ -35,7 +36,7 @@ _PRICES_LIMIT, _TOKENIZER_LIMIT = 1_000_000, 200_000_000
 class Pricing(Struct, frozen=True):
     """``host`` is the server, ``own`` the operator's tokenizer for models whose encoding is not known."""
 
-    root: Path
+    below: Below
     host: str
     known: Known
     prices: Prices
@@ -48,7 +49,7 @@ class Pricing(Struct, frozen=True):
         file = desired.training
         measure = None
         if file is not None:
-            measure = measure_of(self.root, file, counter_of(model, self.own), _context(model), self.known)
+            measure = measure_of(self.below, file, counter_of(model, self.own), _context(model), self.known)
         wanted = Wanted(model, desired.body, file.path if file else str(desired.body.get("training_file", "")))
         return estimate(wanted, measure, self.prices.find(model, self.host))
 
@@ -81,7 +82,8 @@ def pricing_of(settings: Settings, host: str, known: Known) -> Pricing:
     Raises:
         UsageError: their prices, or their tokenizer, cannot be read.
     """
-    return Pricing(settings.root, host, known, prices_for(settings.prices), tokenizer_for(settings.tokenizer))
+    below = Below.of(settings.root, settings.files_root)
+    return Pricing(below, host, known, prices_for(settings.prices), tokenizer_for(settings.tokenizer))
 
 
 def prices_for(file: Path | None) -> Prices:

@@ -100,12 +100,15 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
         settings = replace(settings, api_key_file=settings.api_key_file.absolute())
     settings = replace(
         settings,
+        files_root=settings.files_root and settings.files_root.absolute(),
         prices=settings.prices and settings.prices.absolute(),
         tokenizer=settings.tokenizer and settings.tokenizer.absolute(),
     )
     settings = replace(settings, header=tuple((name, absolute(reference)) for name, reference in settings.header))
     ours = (settings.state_directory, settings.sandbox_directory)
-    reader = DirectoryReader(settings.root, time.time, ours, known_by(settings), rules_for(settings))
+    reader = DirectoryReader(
+        settings.root, time.time, ours, known_by(settings), rules_for(settings), settings.files_root
+    )
     if not os.path.lexists(settings.state_directory / FILE):
         check_one_fleet(reader.read(), place)  # what was one once is watched on, whatever stands there now
     _make_state_directory(settings)

@@ -173,7 +173,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             status_files=status_files,
             clock=clock,
             log=log,
-            pieces_of=lambda file: uploaded_pieces(settings.root, file),
+            pieces_of=lambda file: uploaded_pieces(settings.root, file, settings.files_root),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             leftovers=leftovers_of,
             pass_lock=(lambda: _pass_lock(settings, clock)) if writes else nullcontext,

@@ -46,6 +46,7 @@ class Snapshot(Struct, frozen=True):
     ``data_warnings`` what is odd about training files.
     ``gaps`` are places whose emptiness does not prove that anything was deleted; ``holding`` are the files that
     hold documents of ours. ``fingerprint`` stands for every byte of it. ``own`` are this program's directories.
+    ``files_root``: the operator lets training files stand below it, too.
     ``fleets_below`` are directories and the fleet of each, where the root holds several fleets and is none itself.
     """
 
@@ -63,6 +64,7 @@ class Snapshot(Struct, frozen=True):
     gaps: tuple[Problem, ...] = ()
     holding: frozenset[str] = frozenset()
     own: frozenset[Path] = frozenset()
+    files_root: Path | None = None
     fleets_below: tuple[tuple[str, str], ...] = ()
 
 

@@ -123,7 +123,7 @@ class _Checks(Struct):
         """Look at the bytes: those that the revision is computed from, or at none."""
         below, digest = self.reading.below, hashlib.sha256()
         try:
-            lines = _hashed(training_lines(f"{below.root}/{file.path}", below), digest)
+            lines = _hashed(training_lines(below.place(file.path), below), digest)
             report, repeats = check(lines, wanted, self.rules)
         except Unfit as unfit:
             return unfit

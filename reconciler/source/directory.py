@@ -35,12 +35,17 @@ _OF_FLEET = re.compile(r"kind['\"]?\s*:?\s*['\"]?Fleet")
 
 
 def read_directory(
-    root: Path, own: Iterable[Path] = (), known: Known | None = None, rules_of: RulesOf = openai_rules
+    root: Path,
+    own: Iterable[Path] = (),
+    known: Known | None = None,
+    rules_of: RulesOf = openai_rules,
+    files_root: Path | None = None,
 ) -> Snapshot:
     """Read every manifest and training file under ``root``, all of one generation.
 
     ``own`` are this program's directories, which hold no manifests: one may stand there before it is filled.
-    ``known`` are manifests that were read before; ``rules_of`` says what a kind of server accepts of training files.
+    ``known`` are manifests that were read before; ``rules_of`` says what a kind of server accepts of training files,
+    which may stand below ``files_root``, too.
 
     A volume that Kubernetes updates changes as a whole, by another target of its link ``..data``;
     a root that is a link may be retargeted. Either during the reading makes it begin again.
@@ -48,7 +53,7 @@ def read_directory(
     with _without_collector():
         for _ in range(_GENERATIONS):
             generation = _generation(root)
-            snapshot = _read_directory(root, frozenset(own), known or Known(), rules_of)
+            snapshot = _read_directory(Reading(root, frozenset(own), known or Known(), files_root), rules_of)
             if _generation(root) == generation:
                 break
     return snapshot
@@ -77,10 +82,10 @@ def _generation(root: Path) -> tuple[str, str]:
     return links[0], links[1]
 
 
-def _read_directory(root: Path, own: frozenset[Path], known: Known, rules_of: RulesOf) -> Snapshot:
-    tree = survey(root, own)
-    known.begin()
-    reading = Reading(root, own, known)
+def _read_directory(reading: Reading, rules_of: RulesOf) -> Snapshot:
+    root = reading.root
+    tree = survey(root, reading.own)
+    reading.known.begin()
     reading.gaps = [Problem(place, 1, 1, "", why) for place, why in tree.gaps]
     for relative, content in read_manifests(root, tree):
         reading.take(relative, content)
@@ -103,11 +108,17 @@ def _way_on(root: Path) -> str:
     return f"To begin a fleet there: reconciler init {shlex.quote(printable(str(root)))}"
 
 
-def read_stream(content: bytes, root: Path, known: Known | None = None, rules_of: RulesOf = openai_rules) -> Snapshot:
+def read_stream(
+    content: bytes,
+    root: Path,
+    known: Known | None = None,
+    rules_of: RulesOf = openai_rules,
+    files_root: Path | None = None,
+) -> Snapshot:
     """Read one multi-document stream; its paths start at ``root``. The rest as in `read_directory`."""
     known = known or Known()
     known.begin()
-    reading = Reading(root, known=known)
+    reading = Reading(root, known=known, files_root=files_root)
     reading.take(STREAM_NAME, content)
     if content and not content.endswith((b"\n", b"\r")):
         line = content.count(b"\n") + 1
@@ -146,6 +157,7 @@ def _snapshot(reading: Reading, rules_of: RulesOf, *, stream: bool) -> Snapshot:
         gaps=tuple(sorted(reading.gaps)),
         holding=frozenset(reading.holding),
         own=reading.own,
+        files_root=reading.files_root,
         fleets_below=below,
     )
 

@@ -67,6 +67,7 @@ class Below:
     """
 
     root: Path
+    also: str = ""  # data may stand below this directory, too: the operator says so
     _real: dict[str, str] = field(default_factory=dict)
     _prefix: str = field(init=False)
 
@@ -74,9 +75,13 @@ class Below:
         self._prefix = os.path.join(self.root, "")  # noqa: PTH118 - with a slash at its end
 
     @classmethod
-    def of(cls, root: Path) -> "Below":
-        """Below ``root``, be it a link or not."""
-        return cls(real_path(root))
+    def of(cls, root: Path, files_root: Path | None = None) -> "Below":
+        """Below ``root``, be it a link or not, and below ``files_root``."""
+        return cls(real_path(root), os.path.join(real_path(files_root), "") if files_root else "")  # noqa: PTH118
+
+    def place(self, path: str) -> str:
+        """Where a file stands of which `relative` said ``path``."""
+        return os.path.join(self.root, path)  # noqa: PTH118 - text is four times as fast
 
     def resolve(self, path: str) -> str:
         """Where a file really stands, links included. Raises OSError where nothing stands there."""
@@ -90,10 +95,10 @@ class Below:
 
     def holds(self, real: str) -> bool:
         """Whether a real path leads there."""
-        return real.startswith(self._prefix) or real == str(self.root)
+        return real.startswith(self._prefix) or real == str(self.root) or bool(self.also and real.startswith(self.also))
 
     def relative(self, real: str) -> str:
-        """A real path below it, as seen from there."""
+        """A real path below it, as seen from there; one below the other directory as it is."""
         return real.removeprefix(self._prefix)
 
 

@@ -17,13 +17,13 @@ from reconciler.source.tree import survey
 
 def fingerprint(snapshot: Snapshot) -> str:
     """Read the disk again: what ``snapshot.fingerprint`` would be now."""
-    below = Below.of(snapshot.root)
+    below = Below.of(snapshot.root, snapshot.files_root)
     contents = snapshot.contents if snapshot.stream else _contents_now(snapshot.root, snapshot.own)
     files = {file for desired in snapshot.desired.values() for file in desired.local_files}
     digests: list[tuple[str, str]] = []
     for file in sorted(files, key=lambda f: f.path):
         try:
-            digests.append((file.path, training_digest(f"{below.root}/{file.path}", below)[0]))
+            digests.append((file.path, training_digest(below.place(file.path), below)[0]))
         except Unfit as unfit:
             digests.append((file.path, str(unfit)))
     return fingerprint_of(contents, digests)

@@ -6,7 +6,6 @@ bytes: it is found by their digest.
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from reconciler.core.documents import TrainingFile
 from reconciler.dataset.measure import Measure, measured
@@ -15,15 +14,15 @@ from reconciler.source.files import Below, Unfit, training_lines
 from reconciler.source.known import Known
 
 
-def measure_of(root: Path, file: TrainingFile, counter: Counter, context: int | None, known: Known) -> Measure | None:
-    """Of a file below the fleet directory; None where it cannot be read, or has changed since the manifests were."""
+def measure_of(below: Below, file: TrainingFile, counter: Counter, context: int | None, known: Known) -> Measure | None:
+    """Of a file of the fleet; None where it cannot be read, or has changed since the manifests were."""
     found = remembered(file.sha256, counter, context, known)
     if found is not None:
         return found
-    below, digest = Below.of(root), hashlib.sha256()
+    digest = hashlib.sha256()
 
     def lines() -> Iterator[bytes]:
-        for line in training_lines(f"{below.root}/{file.path}", below):
+        for line in training_lines(below.place(file.path), below):
             digest.update(line)
             yield line
 

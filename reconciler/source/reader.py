@@ -23,13 +23,14 @@ _RACY_SECONDS = 2.0
 
 
 class DirectoryReader(Struct):
-    """Reads ``root``. ``wall`` is Unix time, to compare with the files' own; ``own`` as in `read_directory`."""
+    """Reads ``root``. ``wall`` is Unix time, to compare with the files' own; the rest as in `read_directory`."""
 
     root: Path
     wall: Callable[[], float] = time.time
     own: tuple[Path, ...] = ()
     known: Known = field(default_factory=Known)
     rules_of: RulesOf = openai_rules
+    files_root: Path | None = None
     _last: tuple[Sweep, State, Snapshot] | None = None
 
     def read(self) -> Snapshot:
@@ -38,7 +39,7 @@ class DirectoryReader(Struct):
             sweep, state, snapshot = self._last
             if sweep.state() == state:
                 return snapshot
-        snapshot = read_directory(self.root, self.own, self.known, self.rules_of)
+        snapshot = read_directory(self.root, self.own, self.known, self.rules_of, self.files_root)
         sweep = sweep_of(snapshot)
         state = sweep.state()
         self._last = (sweep, state, snapshot) if self._stands_for(sweep, state, snapshot) else None

@@ -35,13 +35,14 @@ WHOLE = (0, 0)  # the position of what is wrong with a file or a directory as a 
 class Reading:
     """What is gathered while files are read, one after the other.
 
-    Files are named by their path relative to ``root``. ``unreadable``, ``gaps``, ``holding`` and ``own`` are as in
-    `Snapshot`; ``broken`` are names whose document is, "" where it has none that can be read.
+    Files are named by their path relative to ``root``. ``unreadable``, ``gaps``, ``holding``, ``own`` and
+    ``files_root`` are as in `Snapshot`; ``broken`` are names whose document is, "" where it has none that can be read.
     """
 
     root: Path
     own: frozenset[Path] = frozenset()
     known: Known = field(default_factory=Known)
+    files_root: Path | None = None
     seen: int = 0  # how many files are manifests, readable or not
     fleet_places: list[tuple[str, int, str]] = field(default_factory=list)  # file, line and name, valid or not
     fleet_misspelt: bool = False  # a document stands there that may have been meant as one
@@ -64,7 +65,7 @@ class Reading:
     _located: "tuple[str, list[Document]]" = field(default=("", []))  # of the file that was last asked for
 
     def __post_init__(self) -> None:
-        self.below = Below.of(self.root)
+        self.below = Below.of(self.root, self.files_root)
         self._training = TrainingFiles(self.below)
 
     def problem(self, path: str, position: tuple[int, int], keys: Iterable[str | int], message: str) -> None:

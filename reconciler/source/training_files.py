@@ -1,8 +1,8 @@
 """Training and validation files by their content: found for a manifest, and read once more to be uploaded.
 
 `reading` asks `TrainingFiles` for each file that a job names; `cli` hands `uploaded_pieces` to the engine, which
-calls it for each upload. Nothing outside of the fleet directory is read, and no byte of it is changed but
-CRLF, read as LF.
+calls it for each upload. Nothing outside of the fleet directory, and of the one that the operator names beside it, is
+read, and no byte is changed but CRLF, read as LF.
 """
 
 import hashlib
@@ -28,16 +28,16 @@ from reconciler.source.files import (
 )
 
 
-def uploaded_pieces(root: Path, file: TrainingFile) -> Iterator[bytes]:
+def uploaded_pieces(root: Path, file: TrainingFile, files_root: Path | None = None) -> Iterator[bytes]:
     """The bytes to upload, CRLF read as LF: what the revision was computed from, or an error before the last piece.
 
     Raises:
         SourceError: the file has changed since, or cannot be read. A receiver never has all bytes of another file.
     """
-    below = Below.of(root)
+    below = Below.of(root, files_root)
     digest, size, held = hashlib.sha256(), 0, b""
     try:
-        for piece in training_pieces(f"{below.root}/{file.path}", below):
+        for piece in training_pieces(below.place(file.path), below):
             digest.update(piece)
             size += len(piece)
             if size > file.size:
@@ -85,9 +85,9 @@ class TrainingFiles(Struct):
                 "a URL, from which nothing is read: download the file, and write its path, or put id: before it where "
                 "it is what this server calls a file"
             )
-        if given.startswith("/") or "\0" in given:
+        if (given.startswith("/") and not self.below.also) or "\0" in given:
             return Unfit("must be a path relative to its manifest")
-        path = f"{self.below.root}/{base}/{given}"
+        path = given if given.startswith("/") else f"{self.below.root}/{base}/{given}"
         try:
             real = self._where(path)
         except UnicodeEncodeError:

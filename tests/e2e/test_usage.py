@@ -179,7 +179,17 @@ def test_every_example_works(shell: Shell, fleet: FleetDirectory, name: str) -> 
 SPOKEN = frozenset({"--quiet", "--verbose", "--color"})
 FORM = frozenset({"--output"})
 READS = frozenset(
-    {"--root", "--provider", "--base-url", "--api-key-file", "--token-command", "--entra", "--auth", "--query"}
+    {
+        "--root",
+        "--files-root",
+        "--provider",
+        "--base-url",
+        "--api-key-file",
+        "--token-command",
+        "--entra",
+        "--auth",
+        "--query",
+    }
     | {"--header", "--body", "--status-word", "--assume"}
     | {"--state-dir", "--sandbox-dir", "--sandbox-speed", "--log-format"}
 )
@@ -188,7 +198,7 @@ NAMED = SPOKEN | FORM | READS | {"--directory"}
 # The flags that change what a command does, says, or prints as the command to give next.
 HONOURED = {
     "init": frozenset(),
-    "validate": FORM | {"--root", "--quiet"},
+    "validate": FORM | {"--root", "--files-root", "--quiet"},
     "import": SPOKEN | FORM | (READS - {"--root"}) | {"--all"},
     "schema": FORM,
     "plan": SPOKEN | FORM | READS | COST | {"--settle", "--prune", "--detailed-exitcode"},

@@ -10,6 +10,7 @@ from reconciler.core.documents import TrainingFile
 from reconciler.dataset.measure import Measure
 from reconciler.dataset.tokens import Counter
 from reconciler.source.directory import read_directory
+from reconciler.source.files import Below
 from reconciler.source.known import Known
 from reconciler.source.measuring import measure_of, remembered
 from tests.fakes.manifests import manifest
@@ -52,10 +53,10 @@ def training(root: Path, known: Known) -> TrainingFile:
 def test_a_file_is_counted_once_for_its_bytes_and_way(root: Path) -> None:
     known, counting = Known(), Counting()
     file = training(root, known)
-    assert measure_of(root, file, counting.counter, None, known) == Measure(10, 30, 30, 0, about=False)
-    assert measure_of(root, file, counting.counter, None, known) == Measure(10, 30, 30, 0, about=False)
+    assert measure_of(Below.of(root), file, counting.counter, None, known) == Measure(10, 30, 30, 0, about=False)
+    assert measure_of(Below.of(root), file, counting.counter, None, known) == Measure(10, 30, 30, 0, about=False)
     assert counting.asked == 20
-    assert measure_of(root, file, counting.counter, 2, known) == Measure(10, 30, 20, 10, about=False)
+    assert measure_of(Below.of(root), file, counting.counter, 2, known) == Measure(10, 30, 20, 10, about=False)
     assert counting.asked == 40
 
 
@@ -63,7 +64,7 @@ def test_what_was_counted_outlives_the_process_and_readings_that_do_not_ask(root
     cache, counting = tmp_path / "cache", Counting()
     known = Known(cache)
     file = training(root, known)
-    measure_of(root, file, counting.counter, None, known)
+    measure_of(Below.of(root), file, counting.counter, None, known)
     known.save()
     for _ in range(2):  # a run that learns something else keeps what it did not ask for
         known = Known(cache)
@@ -73,14 +74,14 @@ def test_what_was_counted_outlives_the_process_and_readings_that_do_not_ask(root
     again = Known(cache)
     training(root, again)
     assert remembered(file.sha256, counting.counter, None, again) == Measure(10, 30, 30, 0, about=False)
-    assert measure_of(root, file, counting.counter, None, again) is not None
+    assert measure_of(Below.of(root), file, counting.counter, None, again) is not None
     assert counting.asked == 20
 
 
 def test_a_file_that_nobody_names_any_more_is_forgotten(root: Path, tmp_path: Path) -> None:
     known = Known(tmp_path / "cache")
     file = training(root, known)
-    measure_of(root, file, Counting().counter, None, known)
+    measure_of(Below.of(root), file, Counting().counter, None, known)
     known.save()
     (root / "a.yaml").unlink()
     known = Known(tmp_path / "cache")
@@ -97,9 +98,9 @@ def test_a_file_that_has_changed_since_is_not_measured(root: Path) -> None:
     known = Known()
     file = training(root, known)
     (root / "train.jsonl").write_text("{}\n")
-    assert measure_of(root, file, Counting().counter, None, known) is None
+    assert measure_of(Below.of(root), file, Counting().counter, None, known) is None
     assert remembered(file.sha256, Counting().counter, None, known) is None
-    assert measure_of(root, replace(file, path="gone.jsonl"), Counting().counter, None, known) is None
+    assert measure_of(Below.of(root), replace(file, path="gone.jsonl"), Counting().counter, None, known) is None
 
 
 def test_lines_that_are_no_examples_are_counted_as_texts(root: Path) -> None:
@@ -109,4 +110,4 @@ def test_lines_that_are_no_examples_are_counted_as_texts(root: Path) -> None:
     import hashlib
 
     odd = replace(file, path="odd.jsonl", sha256=hashlib.sha256(b"one two\n[1]\n\xff\n").hexdigest())
-    assert measure_of(root, odd, Counting().counter, None, known) == Measure(3, 4, 4, 0, about=False)
+    assert measure_of(Below.of(root), odd, Counting().counter, None, known) == Measure(3, 4, 4, 0, about=False)

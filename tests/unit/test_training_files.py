@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from reconciler.errors import SourceError
 from reconciler.source.directory import read_directory
 from reconciler.source.files import Below, digest_of, training_digest, training_lines
+from reconciler.source.fingerprint import fingerprint
+from reconciler.source.reader import DirectoryReader
 from reconciler.source.training_files import uploaded_pieces
 from tests.fakes.manifests import manifest
 from tests.unit.test_directory import LINE, problems, with_file
@@ -178,3 +181,65 @@ def test_a_digest_has_the_revision_of_the_file_with_these_bytes(root: Path) -> N
     (root / "a.yaml").write_text(manifest("a", f"{{model: m, training_file: 'sha256:{local.training.sha256}'}}"))
     (root / "train.jsonl").unlink()
     assert read_directory(root).desired["a"].revision == local.revision
+
+
+@pytest.fixture
+def outside(root: Path) -> Path:
+    """A directory beside the fleet's, with a training file."""
+    place = root.parent / "datasets"
+    (place / "v1").mkdir(parents=True)
+    (place / "v1" / "train.jsonl").write_text(LINE)
+    return place
+
+
+def names(root: Path, given: str) -> None:
+    (root / "a.yaml").write_text(manifest("a", json.dumps({"model": "m", "training_file": given})))
+
+
+@pytest.mark.parametrize("how", ["relative", "absolute", "link"])
+def test_the_operator_may_let_files_stand_elsewhere_and_no_manifest_can(root: Path, outside: Path, how: str) -> None:
+    (root / "link.jsonl").symlink_to(outside / "v1" / "train.jsonl")
+    given = {
+        "relative": "../datasets/v1/train.jsonl",
+        "absolute": str(outside / "v1" / "train.jsonl"),
+        "link": "link.jsonl",
+    }[how]
+    names(root, given)
+    (problem,) = problems(root)
+    assert "leads outside the fleet directory" in problem or "must be a path relative" in problem
+    snapshot = read_directory(root, files_root=outside)
+    training = snapshot.desired["a"].training
+    assert (snapshot.problems, training is not None) == ((), True)
+    assert training is not None
+    assert training.path == str((outside / "v1" / "train.jsonl").resolve())
+    assert b"".join(uploaded_pieces(root, training, outside)) == LINE.encode()
+    with pytest.raises(SourceError, match="leads outside"):
+        next(uploaded_pieces(root, training))
+
+
+def test_what_stands_elsewhere_is_evidence_as_well(root: Path, outside: Path) -> None:
+    names(root, "../datasets/v1/train.jsonl")
+    reader = DirectoryReader(root, wall=lambda: time.time() + 100, files_root=outside)
+    snapshot = reader.read()
+    assert fingerprint(snapshot) == snapshot.fingerprint
+    (outside / "v1" / "train.jsonl").write_text(LINE + LINE)
+    assert fingerprint(snapshot) != snapshot.fingerprint
+    assert reader.read().desired["a"].revision != snapshot.desired["a"].revision
+
+
+@pytest.mark.parametrize("given", ["../other/train.jsonl", "../datasets/../other/train.jsonl", "../datasets/out.jsonl"])
+def test_nothing_else_is_read_for_it(root: Path, outside: Path, given: str) -> None:
+    (root.parent / "other").mkdir()
+    (root.parent / "other" / "train.jsonl").write_text(LINE)
+    (outside / "out.jsonl").symlink_to(root.parent / "other" / "train.jsonl")
+    names(root, given)
+    (problem,) = read_directory(root, files_root=outside).problems
+    assert "leads outside the fleet directory" in problem.message
+
+
+def test_a_manifest_that_leads_there_is_not_read(root: Path, outside: Path) -> None:
+    (outside / "b.yaml").write_text(manifest("b", "{model: m, training_file: file-1}"))
+    (root / "b.yaml").symlink_to(outside / "b.yaml")
+    snapshot = read_directory(root, files_root=outside)
+    assert "b" not in snapshot.desired
+    assert "leads outside the fleet directory" in snapshot.problems[0].message
