@@ -4,15 +4,15 @@ Pure. `standing` refuses an adoption that nothing bears out and says where an ad
 refused one down. Nothing in here asks a server.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from reconciler.core.body import same_file, same_model, same_suffix
+from reconciler.core.body import same_file, same_model
 from reconciler.core.desired import Adoption, Desired
 from reconciler.core.job import Job
+from reconciler.core.mismatch import Contradiction, contradictions, lost_method
 from reconciler.core.recognition import NamedJob
-from reconciler.core.training import AUTO, training_of
+from reconciler.core.training import METHODS
 from reconciler.core.world import Case
-from reconciler.errors import escaped
 
 # What is said of an adopted job before its differences, for whoever shows them alone.
 DIFFERS = "it is not what its manifest says: "
@@ -44,30 +44,19 @@ def borne_out(case: Case, named: NamedJob) -> bool:
 
 def differences(desired: Desired, job: Job) -> tuple[str, ...]:
     """What of an adopted job is not what its manifest says; what the server renames or leaves out proves nothing."""
-    return tuple(_differences(desired, job))
+    found = _contradictions(desired.body, job)
+    return tuple(one.in_words("{field} {shown}, its manifest {asked}") for one in found)
 
 
-def _differences(desired: Desired, job: Job) -> Iterator[str]:
-    body = desired.body
+def _contradictions(body: Mapping[str, object], job: Job) -> Iterator[Contradiction]:
     if not same_model(body, job):
-        yield _differs("model", job.model, body.get("model"))
-    if not same_suffix(body, job):
-        yield _differs("suffix", job.suffix, body.get("suffix"))
+        yield Contradiction("model", body.get("model"), job.model)
     if not same_file(body, job):
-        yield _differs("training_file", job.training_file, body.get("training_file"))
-    # 0 is what some servers show whatever was sent.
-    if job.seed and isinstance(seed := body.get("seed"), int) and job.seed != seed:
-        yield _differs("seed", job.seed, seed)
-    wanted = dict(training_of(body).numbers)
-    for name, shown in job.training.numbers:
-        # A server that was told auto may show what it chose.
-        if AUTO not in {shown, wanted.get(name, shown)} and shown != wanted.get(name, shown):
-            yield _differs(name, f"{shown:g}", f"{wanted[name]:g}")
-
-
-def _differs(field: str, shown: object, wanted: object) -> str:
-    says = "none" if wanted is None else escaped(str(wanted))
-    return f"{field} {escaped(str(shown))}, its manifest {says}"
+        yield Contradiction("training_file", body.get("training_file"), job.training_file)
+    # A manifest that says no method wants the supervised one.
+    if lost := lost_method({"method": METHODS[0], **body}, job, assumed=True):
+        yield Contradiction("method", lost, job.training.method)
+    yield from contradictions(body, job, body.get("seed"))
 
 
 def warning(desired: Desired, job: Job) -> str:

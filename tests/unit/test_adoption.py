@@ -58,6 +58,8 @@ def test_what_is_not_shown_proves_nothing(field: str) -> None:
             {"method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 9}}}},
             "n_epochs 9, its manifest 3",
         ),
+        ({"hyperparameters": {"n_epochs": "auto"}}, "n_epochs auto, its manifest 3"),
+        ({"method": {"type": "dpo"}}, "method dpo, its manifest supervised"),
         ({"model": "gpt-4o\x1b[2J"}, "model gpt-4o\\x1b[2J, its manifest gpt-4o-mini"),
     ],
 )
@@ -68,6 +70,12 @@ def test_what_contradicts_the_manifest_is_named(shown: dict[str, Any], said: str
 def test_a_suffix_that_the_manifest_does_not_have_is_one_and_a_seed_is_none() -> None:
     spec = wants(suffix=None, seed=None)
     assert differences(spec, shows()) == ("suffix Support Bot, its manifest none",)
+
+
+@pytest.mark.parametrize(("method", "said"), [("dpo", ("method dpo, its manifest supervised",)), ("supervised", ())])
+def test_a_manifest_without_a_method_is_for_a_supervised_job(method: str, said: tuple[str, ...]) -> None:
+    spec = replace(wants(), body={field: value for field, value in WANTED.items() if field != "method"})
+    assert differences(spec, shows(method={"type": method}, hyperparameters=None)) == said
 
 
 def test_a_plan_says_so_of_the_job_that_stands_for_its_name_and_of_no_other() -> None:

@@ -82,6 +82,7 @@ def test_the_words_say_both() -> None:
         ({"seed": 7}, {"seed": "7"}, ()),
         ({"seed": 7}, {"seed": 0}, ()),
         ({"seed": 7}, {"seed": 8}, ("seed: 7 was sent, the server shows 8",)),
+        ({"seed": 0}, {"seed": 8}, ("seed: 0 was sent, the server shows 8",)),
         ({}, {"seed": derived_seed(MARKS)}, ()),
         ({}, {"seed": 8}, (f"seed: {derived_seed(MARKS)} was sent, the server shows 8",)),
         ({"model": "gpt-4.1"}, {"model": "GPT-4.1-2025-04-14"}, ()),
