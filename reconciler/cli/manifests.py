@@ -86,14 +86,14 @@ def valid_source(settings: Settings, known: Known | None = None) -> Snapshot:
     return snapshot
 
 
-def readable_source(settings: Settings) -> Snapshot:
+def readable_source(settings: Settings, known: Known | None = None) -> Snapshot:
     """The manifests as far as they can be read: what is known of the others can still be shown.
 
     Raises:
         UsageError: as `read_source` does.
         SourceError: not even the fleet is known.
     """
-    snapshot = _read(settings, known_by(settings))
+    snapshot = _read(settings, known or known_by(settings))
     if snapshot.fleet is None:
         raise _invalid(snapshot, "without its fleet document nothing can be known of a fleet")
     return snapshot

@@ -13,10 +13,12 @@ from msgspec import Struct
 
 from reconciler.core.change import Create
 from reconciler.core.desired import Desired
-from reconciler.core.estimate import Estimate
+from reconciler.core.documents import ProviderName
+from reconciler.core.estimate import Cost, Estimate
 from reconciler.core.job import Job
+from reconciler.core.recognition import NamedJob
 from reconciler.core.status import Progress
-from reconciler.core.world import World
+from reconciler.core.world import Case, World
 from reconciler.dataset.bases import base_of
 from reconciler.dataset.cost import Wanted, estimate, spent
 from reconciler.dataset.measure import Measure
@@ -27,7 +29,6 @@ from reconciler.settings import Settings
 from reconciler.source.files import Below
 from reconciler.source.known import Known
 from reconciler.source.measuring import measure_of, remembered
-from reconciler.source.yaml_text import read_documents
 
 # Far beyond any list of prices, and any tokenizer.
 _PRICES_LIMIT, _TOKENIZER_LIMIT = 1_000_000, 200_000_000
@@ -55,10 +56,13 @@ class Pricing(Struct, frozen=True):
 
     def of_form(self, form: Mapping[str, object], model: str | None) -> Estimate:
         """What a job of an earlier spec was to cost, as far as its file was counted before; nothing is read for it."""
-        return estimate(Wanted(model, form), self._remembered(form, model), self.prices.find(model, self.host))
+        file = str(form.get("training_file", ""))[:19]  # a digest is told by its beginning
+        return estimate(Wanted(model, form, file), self._remembered(form, model), self.prices.find(model, self.host))
 
     def of_job(self, job: Job) -> float | None:
         """What it has cost, by the tokens that the provider says were trained; None where it does not say."""
+        if self.host == ProviderName.SANDBOX:
+            return 0.0  # whatever it would have cost elsewhere
         return spent(job.trained_tokens, self.prices.find(job.model, self.host))
 
     def so_far(self, job: Job, progress: Progress | None, form: Mapping[str, object] | None) -> float | None:
@@ -68,6 +72,12 @@ class Pricing(Struct, frozen=True):
             return known
         usd = self.of_form(form, job.model).usd
         return None if usd is None else usd * min(1.0, progress.step / progress.total_steps)
+
+    def cost(self, case: Case, named: NamedJob, progress: Progress | None = None) -> Cost:
+        """What a job of a name has cost, beside what it was to cost."""
+        form, job = case.sent(named), named.job
+        usd = self.so_far(job, progress, form) if job.live else self.of_job(job)
+        return Cost(job.trained_tokens, usd, self.of_form(form, job.model))
 
     def _remembered(self, form: Mapping[str, object], model: str | None) -> Measure | None:
         kind, _, sha256 = str(form.get("training_file", "")).partition(":")
@@ -90,6 +100,9 @@ def prices_for(file: Path | None) -> Prices:
     """The operator's prices, and those of the package where they say nothing. Raises UsageError."""
     if file is None:
         return listed_prices()
+    # Imported here: only a file of the operator's needs YAML.
+    from reconciler.source.yaml_text import read_documents  # noqa: PLC0415
+
     parsed = read_documents(_content(file, "--prices", _PRICES_LIMIT))
     if parsed.flaws or len(parsed.documents) != 1:
         flaw = parsed.flaws[0] if parsed.flaws else None

@@ -17,11 +17,12 @@ from msgspec.structs import replace
 from reconciler.cli import options, terminal
 from reconciler.cli.interruption import explained, followed
 from reconciler.cli.invocation import program, typed
-from reconciler.cli.manifests import readable_source, where
+from reconciler.cli.manifests import known_by, readable_source, where
 from reconciler.cli.output import print_document, print_item
 from reconciler.cli.suggestions import no_such_job
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
+from reconciler.core.estimate import Cost, Spent
 from reconciler.core.gates import Permission
 from reconciler.core.intake import Intake, intake, recorded_intake
 from reconciler.core.job import Event, Job
@@ -32,6 +33,7 @@ from reconciler.engine.follow import over, progress_at
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError, ReconcilerError, UsageError, escaped, printable
 from reconciler.render.commands import statuses_here
+from reconciler.render.cost import cost_data, spent_data, spent_line
 from reconciler.render.describe import Description, as_data, as_text
 from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_lines
 from reconciler.render.standing import intake_words, is_live
@@ -99,8 +101,9 @@ def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *
     if directory != "-" and not Path(directory).exists():
         raise UsageError(f"no such directory: {directory}; for one job: {program()} describe {directory} -d DIR")
     settings = options.settings_of(directory, rest)
-    snapshot = readable_source(settings)
-    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
+    read = known_by(settings)
+    snapshot = readable_source(settings, read)
+    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock, known=read) as context:
         known = _known(context, snapshot)
         chosen = [s for s in known.statuses.values() if every or not s.past]
         known = _with_progress(context, known, chosen)
@@ -109,6 +112,8 @@ def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *
             document = {
                 "fleet": context.fleet.name,
                 "items": [as_item(s) for s in shown],
+                "costs": {s.name: cost_data(_cost(context, known, s)) for s in shown},
+                "spent": spent_data(_spent(context, known, shown)),
                 "unmanaged": known.unmanaged,
                 "conditions": known.conditions,
                 "next_try": known.intake.next_try if known.intake else None,
@@ -131,8 +136,29 @@ def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: s
     else:
         rows = status_screen(shown, now=now, width=terminal.width(), progress=known.progress, colours=colours)
     closed = terminal.fitted(intake_words(known.intake, now)) if known.intake else ""
-    parts = (terminal.fitted(known.warning(now)), closed, rows, terminal.fitted(known.identity))
+    paid = _spent(context, known, shown) if any(s.trained_tokens for s in shown) else None
+    spent = terminal.fitted(spent_line(paid)) if paid else ""
+    parts = (terminal.fitted(known.warning(now)), closed, rows, spent, terminal.fitted(known.identity))
     return "\n".join(part for part in parts if part)
+
+
+def _cost(context: RunContext, known: _Known, status: Status) -> Cost | None:
+    """Of the job that a status tells of; None where there is none, or the provider cannot be read."""
+    if known.decided is None or status.job_id is None:
+        return None
+    # Imported here: a fleet without a job needs no prices.
+    from reconciler.cli.spending import cost_of  # noqa: PLC0415
+
+    return cost_of(context, known.decided.seen.world, status, known.progress)
+
+
+def _spent(context: RunContext, known: _Known, shown: Iterable[Status]) -> Spent | None:
+    """On all jobs of the names that are shown; None where the provider cannot be read."""
+    if known.decided is None:
+        return None
+    from reconciler.cli.spending import spent  # noqa: PLC0415 - as above
+
+    return spent(context, known.decided.seen.world, [status.name for status in shown], known.progress)
 
 
 def _nothing_declared(fleet: str, past: int, here: Typed) -> str:
@@ -145,8 +171,9 @@ def _nothing_declared(fleet: str, past: int, here: Typed) -> str:
 def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> int:
     """`describe`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)
-    snapshot = readable_source(settings)
-    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock) as context:
+    read = known_by(settings)
+    snapshot = readable_source(settings, read)
+    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock, known=read) as context:
         known = _known(context, snapshot)
         known, events = _looked_into(context, known, _one(known.statuses, name))
         now = context.clock.time()
@@ -163,6 +190,7 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
             identity=known.identity,
             intake=known.intake,
             directory="" if snapshot.stream else where(snapshot.root),
+            cost=_cost(context, known, found),
         )
         if form in {"json", "yaml"}:
             # An item has an error of its own: that of its job.

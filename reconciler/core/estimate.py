@@ -51,6 +51,30 @@ def total(estimates: Iterable[Estimate]) -> Total:
     return Total(fsum(known), len(found) - len(known), any(e.about for e in found))
 
 
+class Cost(Struct, frozen=True):
+    """Of one job that exists: what it has cost, None where that is not known, beside what it was to cost."""
+
+    tokens: int | None
+    usd: float | None
+    estimate: Estimate
+
+
+class Spent(Struct, frozen=True):
+    """What jobs have cost together; ``unknown`` are those of which it is not known, which ``usd`` does not hold."""
+
+    jobs: int
+    tokens: int
+    usd: float
+    unknown: int
+
+
+def spent_on(costs: Iterable[Cost]) -> Spent:
+    """Their sum, as far as it is known."""
+    found = tuple(costs)
+    known = [cost.usd for cost in found if cost.usd is not None]
+    return Spent(len(found), sum(cost.tokens or 0 for cost in found), fsum(known), len(found) - len(known))
+
+
 def dollars(usd: float) -> str:
     """As a person writes it: ``$2.79``; what is less than a cent is not nothing."""
     return "<$0.01" if 0 < usd < 0.005 else f"${usd:,.2f}"  # noqa: PLR2004 - half a cent

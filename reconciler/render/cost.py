@@ -5,7 +5,7 @@ Pure. The plan and the reports show it; the figures are `core.estimate`'s.
 
 from collections.abc import Iterable
 
-from reconciler.core.estimate import Estimate, Total, dollars
+from reconciler.core.estimate import Cost, Estimate, Spent, Total, dollars
 from reconciler.errors import escaped
 from reconciler.render.text import plural
 
@@ -69,6 +69,42 @@ def total_data(total: Total | None) -> dict[str, object] | None:
     if total is None:
         return None
     return {"usd": _cents(total.usd), "about": total.about, "unknown": total.unknown}
+
+
+def cost_words(cost: Cost) -> str:
+    """As in ``$2.79 (about $2.80 estimated)``; "" where nothing is known to have been paid."""
+    if not cost.usd:
+        return ""
+    estimated = cost.estimate.usd
+    before = "about " if cost.estimate.about else ""
+    return f"{dollars(cost.usd)}{f' ({before}{dollars(estimated)} estimated)' if estimated is not None else ''}"
+
+
+def cost_data(cost: Cost | None) -> dict[str, object] | None:
+    """The same for a program."""
+    if cost is None:
+        return None
+    return {"trained_tokens": cost.tokens, "usd": _cents(cost.usd), "estimate": estimate_data(cost.estimate)}
+
+
+def spent_line(spent: Spent) -> str:
+    """What a fleet has spent; "" where nothing is known to have been paid."""
+    if not spent.usd:
+        return ""
+    rest = f"; {plural(spent.unknown, 'job')} of unknown cost" if spent.unknown else ""
+    return f"spent: {dollars(spent.usd)} for {spent.tokens:,} trained tokens of {plural(spent.jobs, 'job')}{rest}"
+
+
+def spent_data(spent: Spent | None) -> dict[str, object] | None:
+    """The same for a program."""
+    if spent is None:
+        return None
+    return {
+        "jobs": spent.jobs,
+        "trained_tokens": spent.tokens,
+        "usd": _cents(spent.usd),
+        "unknown": spent.unknown,
+    }
 
 
 def _cents(usd: float | None) -> float | None:

@@ -11,11 +11,13 @@ from datetime import datetime
 from msgspec import Struct
 
 from reconciler.core.desired import Desired, Policy
+from reconciler.core.estimate import Cost
 from reconciler.core.intake import Intake
 from reconciler.core.job import Event
 from reconciler.core.reason import NOT_SENT, Reason
 from reconciler.core.status import Progress, Status
 from reconciler.errors import printable
+from reconciler.render.cost import cost_data, cost_words
 from reconciler.render.records import event_data, time_words
 from reconciler.render.standing import Rank, intake_words, is_live, progress_words, standing
 from reconciler.render.status_screen import RANK_COLOURS, model_words
@@ -30,7 +32,7 @@ class Description(Struct, frozen=True):
     """One name. ``desired`` is None where no manifest holds it; ``events`` are its newest, the oldest first.
 
     ``identity`` says what jobs are known by at this provider, where it is not our marks. ``directory`` is the fleet's,
-    as seen from where the reader stands.
+    as seen from where the reader stands. ``cost`` is that of its job.
     """
 
     fleet: str
@@ -43,6 +45,7 @@ class Description(Struct, frozen=True):
     identity: str = ""
     intake: Intake | None = None
     directory: str = ""
+    cost: Cost | None = None
 
     @property
     def declared_in(self) -> tuple[str, int] | None:
@@ -82,6 +85,7 @@ def as_data(shown: Description) -> dict[str, object]:
             "message": refusal.message if refusal.name == shown.status.name else None,
             "next_try": refusal.next_at,
         },
+        "cost": cost_data(shown.cost),
         "events": [event_data(event) for event in shown.events],
         "next": next_words(shown),
     }
@@ -130,7 +134,8 @@ def _facts(shown: Description) -> Iterator[tuple[str, str]]:
     if status.created_at:
         yield "Created", _when(status.created_at, shown.now)
     if status.trained_tokens is not None:
-        yield "Trained", f"{status.trained_tokens} tokens"
+        paid = cost_words(shown.cost) if shown.cost else ""
+        yield "Trained", f"{status.trained_tokens} tokens{f', {paid}' if paid else ''}"
     if status.error:
         yield "Error", error
 

@@ -187,7 +187,7 @@ def loss(job: Job, review: Review) -> str:
     progress = review.progress.get(job.id)
     old = f", {age(review.now - job.created_at)} old" if job.created_at else ""
     spent = review.so_far.get(job.id)
-    cost = "" if spent is None else f", {dollars(spent)} spent"
+    cost = f", {dollars(spent)} spent" if spent else ""
     return f"{escaped(job.status)}{old}{f', {steps(progress)}' if progress else ''}{cost}"
 
 

@@ -390,7 +390,7 @@ def test_plan_as_json(shell: Shell, fleet: FleetDirectory) -> None:
     (change,) = told["changes"]
     base = {"name", "action", "reason", "job_id", "revision", "attempt", "message"}
     besides = {"refused", "model", "files", "uploads", "differences", "last_refusal", "throws_away"}
-    assert set(change) == base | besides | {"leaves_running", "elsewhere"}
+    assert set(change) == base | besides | {"leaves_running", "elsewhere", "estimate"}
     assert (change["leaves_running"], change["elsewhere"], told["elsewhere"]) == ([], [], [])
     assert (change["model"], change["files"], change["refused"]) == ("sandbox-slow", ["data/train.jsonl"], None)
     assert change["uploads"] == ["data/train.jsonl"]
@@ -667,7 +667,7 @@ def test_status(shell: Shell, fleet: FleetDirectory) -> None:
     assert wide[0].split()[-5:] == ["JOB", "SYNCED", "SUCCEEDED", "BLOCKED", "MODEL"]
     assert "ftjob-" in wide[1]
     told = shell("status", fleet.root, "-o", "json").json
-    assert set(told) == {"fleet", "items", "unmanaged"}
+    assert set(told) == {"fleet", "items", "unmanaged", "conditions", "next_try", "costs", "spent"}
     assert set(told["items"][0]) == {
         "name",
         "revision",

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.fleets import FleetDirectory
+from tests.fakes.faulty import Proxy
+from tests.fakes.fleets import FleetDirectory, jobs_at
 from tests.fakes.shell import Shell
 
 OWN = "date: 2026-01-05\nsource: our contract\nmodels: {sandbox-slow: {per_million_tokens: 1000}}\n"
@@ -90,3 +91,27 @@ def test_what_was_counted_is_not_counted_again(shell: Shell, fleet: FleetDirecto
     fleet.job("again", model="gpt-4o-mini", seed=1)
     shell("plan", fleet.root)
     assert fleet.times().keys() - times.keys() == {"again.yaml"}, "a plan writes nothing"
+
+
+def test_what_a_fleet_has_spent_is_added_up(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.fleet(provider="compatible")
+    options = ["--settle", "0"]
+    fleet.remove("known")
+    fleet.job("a", model="gpt-4o-mini")
+    shell("apply", fleet.root, "--yes", "--first-run", "--wait", *options)
+    fleet.job("a", model="gpt-4o-mini", seed=7)
+    fleet.job("b", model="sandbox-fail-server")
+    assert shell("apply", fleet.root, "--yes", "--wait", *options).code == 5
+    document = shell("status", fleet.root, "--all", "-o", "json").json
+    trained = [j["trained_tokens"] for j in jobs_at(server.base_url) if j["trained_tokens"]]
+    assert len(trained) == 2
+    spent = document["spent"]
+    assert (spent["jobs"], spent["trained_tokens"], spent["unknown"]) == (3, sum(trained), 1)
+    assert spent["usd"] == round(sum(trained) * 3 / 1_000_000, 4)
+    cost = document["costs"]["a"]
+    assert cost["usd"] == round(trained[-1] * 3 / 1_000_000, 4)
+    assert cost["estimate"]["usd"] is not None
+    assert "spent: " in shell("status", fleet.root).out
+    assert " estimated)" in shell("describe", "a", "-d", fleet.root).out
+    data = shell("describe", "a", "-d", fleet.root, "-o", "json").json
+    assert data["cost"] == cost

@@ -6,9 +6,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.core.estimate import Estimate
+from reconciler.core.estimate import Cost, Estimate, Spent
 from reconciler.core.status import Progress
-from reconciler.render.cost import estimate_data, estimate_line
+from reconciler.render.cost import (
+    cost_data,
+    cost_words,
+    estimate_data,
+    estimate_line,
+    spent_data,
+    spent_line,
+)
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_markdown import plan_markdown
 from reconciler.render.plan_text import plan_text
@@ -109,3 +116,29 @@ def test_a_cancel_says_what_it_throws_away_in_dollars() -> None:
     assert "then cancels j1: running, 1h1m old, step 40 of 100, $1.10 spent" in plan_text(seen)
     data: Any = plan_data(seen)
     assert data["changes"][0]["throws_away"][0]["usd"] == 1.104
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (Cost(930_000, 2.79, KNOWN), "$2.79 (about $2.79 estimated)"),
+        (Cost(930_000, 2.79, replace(KNOWN, about=False)), "$2.79 ($2.79 estimated)"),
+        (Cost(930_000, 2.79, UNKNOWN), "$2.79"),
+        (Cost(930_000, None, KNOWN), ""),
+        (Cost(930_000, 0.0, KNOWN), ""),
+    ],
+)
+def test_what_a_job_has_cost_stands_beside_its_estimate(cost: Cost, words: str) -> None:
+    assert cost_words(cost) == words
+
+
+def test_what_a_fleet_has_spent_is_one_line_and_data() -> None:
+    spent = Spent(jobs=3, tokens=1_234_567, usd=3.7, unknown=1)
+    assert spent_line(spent) == "spent: $3.70 for 1,234,567 trained tokens of 3 jobs; 1 job of unknown cost"
+    assert spent_line(replace(spent, unknown=0)).endswith("of 3 jobs")
+    assert spent_line(replace(spent, usd=0.0)) == ""
+    assert spent_data(spent) == {"jobs": 3, "trained_tokens": 1_234_567, "usd": 3.7, "unknown": 1}
+    assert spent_data(None) is None
+    found: Any = cost_data(Cost(10, None, KNOWN))
+    assert (found["trained_tokens"], found["usd"], found["estimate"]["usd"]) == (10, None, 2.79)
+    assert cost_data(None) is None

@@ -1,6 +1,6 @@
 """Estimates, alone and together."""
 
-from reconciler.core.estimate import Estimate, dollars, total
+from reconciler.core.estimate import Cost, Estimate, Spent, dollars, spent_on, total
 
 
 def test_a_sum_counts_what_it_does_not_hold() -> None:
@@ -23,3 +23,14 @@ def test_less_than_a_cent_is_not_nothing() -> None:
 def test_what_is_paid_for_is_not_known_where_a_part_of_it_is_not() -> None:
     assert Estimate(tokens=10, epochs=3).trained == 30
     assert (Estimate(tokens=10).trained, Estimate(epochs=3).trained) == (None, None)
+
+
+def test_what_was_spent_counts_the_jobs_that_it_does_not_hold() -> None:
+    costs = [
+        Cost(1_000, 2.5, Estimate()),
+        Cost(None, None, Estimate()),
+        Cost(500, None, Estimate()),
+        Cost(None, 0.0, Estimate()),
+    ]
+    assert spent_on(costs) == Spent(jobs=4, tokens=1_500, usd=2.5, unknown=2)
+    assert spent_on([]) == Spent(0, 0, 0.0, 0)

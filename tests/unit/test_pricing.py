@@ -132,3 +132,8 @@ def test_what_was_trained_counts_before_any_estimate(root: Path) -> None:
     assert pricing(root).of_job(trained) == 3.0
     assert pricing(root).so_far(trained, Progress(1, 2, {}), {}) == 3.0
     assert pricing(root).of_job(replace(trained, model="unknown")) is None
+
+
+def test_the_sandbox_has_cost_nothing(root: Path) -> None:
+    trained = replace(job(), model="davinci-002", trained_tokens=500_000)
+    assert pricing(root, "sandbox").of_job(trained) == 0.0
