@@ -5,5 +5,6 @@ files    training files                     listing    a listing to its end     
 sender   reads until answered, writes once  request    what is sent                  retry  the pauses
 answer   what an answer means               complaint  what a server says in it
 transport  one request under one deadline   proxy      what stands between             message  HTTP's messages
-profile  kinds of servers, one Account      key        the API key
+profile  how a kind of server is reached, one Account of it; profiles has the kinds
+key      the API key     header  headers of the operator's own     token_command, entra  keys that expire
 """
