@@ -1,6 +1,6 @@
 """The rules of a line of chat data, for supervised training; and what every line with messages has in common.
 
-Pure. `checking` asks `chat_faults`, and before it `is_plain`, which accepts what nearly every line is.
+Pure. `checking` asks `chat_faults` of a line that is not `plain`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,6 @@ from reconciler.dataset.tools import tool_faults
 from reconciler.dataset.words import missing, quoted
 
 IMAGES_LIMIT = 10  # an example
-_PLAIN = {"role", "content"}
-_SPEAKERS = frozenset({"system", "user", "assistant"})
 
 # Lines of other programs, by a field of theirs, and the way on.
 _OTHERS: tuple[tuple[str, str], ...] = (
@@ -30,28 +28,6 @@ _OTHERS: tuple[tuple[str, str], ...] = (
     ("question", "write question and answer as messages of the user and the assistant"),
     ("text", "write the text as messages"),
 )
-
-
-def is_plain(example: Mapping[str, Any]) -> bool:
-    """Whether a line is right without a closer look: nothing but texts, of known speakers, one an assistant's."""
-    messages = example.get("messages")
-    if type(messages) is not list or example.keys() & _TOOLS:
-        return False
-    answered = False
-    for message in messages:
-        if type(message) is not dict or message.keys() != _PLAIN:
-            return False
-        role, content = message["role"], message["content"]
-        if type(content) is not str or type(role) is not str or role not in _SPEAKERS:
-            return False
-        if role == "assistant":
-            if not content:
-                return False
-            answered = True
-    return answered
-
-
-_TOOLS = {"tools", "functions", "parallel_tool_calls"}
 
 
 def chat_faults(example: Mapping[str, Any], rules: Rules) -> Iterator[Fault]:

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, field
 
-from reconciler.dataset.chat import chat_faults, is_plain
+from reconciler.dataset.chat import chat_faults
 from reconciler.dataset.completion import completion_faults
 from reconciler.dataset.finding import Fault, Finding, Severity
 from reconciler.dataset.formats import SHAPES, Format, format_of
-from reconciler.dataset.lines import Example, Flaw, Line, decoded, nothing_in_it
+from reconciler.dataset.lines import Example, Flaw, nothing_in_it, read_line
 from reconciler.dataset.oddities import Oddities
+from reconciler.dataset.plain import Plain, plain
 from reconciler.dataset.preference import preference_faults
 from reconciler.dataset.reinforcement import reinforcement_faults
 from reconciler.dataset.repeats import COMPARED, Repeats
@@ -45,8 +46,15 @@ class Report(Struct, frozen=True):
 def check(lines: Iterable[bytes], wanted: Wanted, rules: Rules = OPENAI) -> tuple[Report, Repeats]:
     """Look at every line, as it is read; and what there is to compare the file with another by."""
     looking = _Looking(wanted, rules)
-    for line in decoded(lines):
-        looking.take(line)
+    form = wanted.format
+    for number, line in enumerate(lines, start=1):
+        if form is not None and looking.examples and not looking.found:
+            found = plain(line, form)
+            if found is not None:
+                looking.take_plain(number, line, found)
+                continue
+        if not looking.take(number, line):
+            break
     return looking.report(), looking.repeats
 
 
@@ -65,8 +73,17 @@ class _Looking(Struct):
     repeats: Repeats = field(default_factory=Repeats)
     odd: Oddities = field(default_factory=Oddities)
 
-    def take(self, line: Line) -> None:
-        number, content, value = line
+    def take_plain(self, number: int, content: bytes, found: Plain) -> None:
+        """One line that breaks no rule."""
+        size = len(content)
+        self.size += size
+        self.examples += 1
+        self.repeats.add(content, number)
+        self.odd.take_plain(number, size, found, self.wanted.context)
+
+    def take(self, number: int, content: bytes) -> bool:
+        """One line; False where nothing more is said of the file."""
+        value = read_line(content, number, first=not self.examples)
         self.size += len(content)
         judged = self.wanted.format is not None
         if judged and number == 1 and content.startswith(BOM_UTF8) and not self.rules.mark:
@@ -74,12 +91,14 @@ class _Looking(Struct):
             self._say(Finding(1, 1, "", words, Severity.WARNING))
         if value is None:
             self.odd.take_blank(number)
-            return
+            return True
         self.examples += 1
         if isinstance(value, Flaw):
             self._say(value.finding)
-        elif self.wanted.format is not None and self.found is None:
+            return not value.ends
+        if self.wanted.format is not None and self.found is None:
             self._example(number, content, value, self.wanted.format)
+        return True
 
     def _example(self, number: int, content: bytes, value: Example, wanted: Format) -> None:
         if self.examples == 1 and (found := _other_format(value, wanted, self.rules)):
@@ -89,13 +108,11 @@ class _Looking(Struct):
             return
         for fault in self._faults(value, wanted):
             self._say(Finding(number, 0, *fault))
-        self.repeats.add(content.rstrip(), number)
+        self.repeats.add(content, number)
         self.odd.take(number, len(content), value, wanted, self.wanted.context)
 
     def _faults(self, value: Example, wanted: Format) -> Iterable[Fault]:
         match wanted:
-            case Format.CHAT if is_plain(value):
-                return ()
             case Format.CHAT if self.rules.completion and format_of(value) is Format.COMPLETION:
                 return completion_faults(value)
             case Format.CHAT:

@@ -1,6 +1,6 @@
 """A training file's lines, each found to be one JSON object; and what a line, or a file, is instead.
 
-`checking` passes every line through `decoded`. A line is decoded once, by msgspec; only one that this refuses, or in
+`checking` passes the lines through `read_line`. A line is decoded once, by msgspec; only one that this refuses, or in
 which a key may stand twice, is looked at again, by Python's parser; and only what that refuses too is walked through
 (`flaws`), to say what is wrong and where. Whether the object is a good example is not asked here.
 """
@@ -8,7 +8,6 @@ which a key may stand twice, is looked at again, by Python's parser; and only wh
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
@@ -95,7 +94,7 @@ _WRITER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 _VALUES_LIMIT = 200_000
 _TEXTS_IN = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _LONG = 1024 * 1024
-# Where a key may stand apart from its colon, counting colons tells nothing.
+# Where a key stands apart from its colon, counting colons tells nothing.
 _APART = re.compile(rb'"[ \t\r\n]+:')
 _LARGEST = 10**DIGITS_LIMIT
 _fast = msgspec.json.Decoder().decode
@@ -110,38 +109,22 @@ class Flaw(NamedTuple):
     ends: bool = False
 
 
-class Line(NamedTuple):
-    """A line of a file, with its number from 1, and what it holds; None where it is blank."""
-
-    number: int
-    content: bytes
-    value: Example | Flaw | None
+def read_line(line: bytes, number: int, *, first: bool) -> Example | Flaw | None:
+    """The object that a line of a file is, or why it is none; None where it is blank. ``first``: all before it were."""
+    text = line
+    if number == 1:
+        for signature, words in _SIGNATURES:
+            if line.startswith(signature):
+                return Flaw(_finding(0, 0, "", words), ends=True)
+        text = line.removeprefix(BOM_UTF8)  # Azure's documents ask for one
+    if not text or text.isspace():
+        return None
+    value = _quick(text)
+    return _looked_at(text, number, first=first) if value is None else value
 
 
 def _finding(line: int, column: int, path: str, message: str) -> Finding:
     return Finding(line, column, path, message, Severity.FLAW)
-
-
-def decoded(lines: Iterable[bytes]) -> Iterator[Line]:
-    """Each line and what it holds, up to a flaw that ends the file."""
-    first = True
-    for number, line in enumerate(lines, start=1):
-        text = line
-        if number == 1:
-            for signature, words in _SIGNATURES:
-                if line.startswith(signature):
-                    yield Line(number, line, Flaw(_finding(0, 0, "", words), ends=True))
-                    return
-            text = line.removeprefix(BOM_UTF8)  # Azure's documents ask for one
-        value: Example | Flaw | None = None
-        if text and not text.isspace():
-            value = _quick(text)
-            if value is None:
-                value = _looked_at(text, number, first=first)
-            first = False
-        yield Line(number, line, value)
-        if isinstance(value, Flaw) and value.ends:
-            return
 
 
 def nothing_in_it() -> Finding:
@@ -157,13 +140,21 @@ def _quick(line: bytes) -> Example | None:
         value = _fast(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    # As many keys as colons behind a quote: no key stands twice.
-    if type(value) is dict and _keys(value) == line.count(b'":') and not _APART.search(line):
-        return value
-    return None
+    return value if type(value) is dict and is_each_once(line, count_keys(value)) else None
 
 
-def _keys(value: Example) -> int:
+def is_each_once(line: bytes, keys: int) -> bool:
+    """Whether a line whose value has so many keys holds none that stands twice; True is certain."""
+    colons = line.count(b'":')
+    # Within a text a quote is escaped; it is not where a text ends in a backslash.
+    if colons != keys and (b'\\\\"' in line or colons - line.count(b'\\":') != keys):
+        return False
+    if line.count(b":") == colons or not (b" :" in line or b"\t:" in line or b"\r:" in line):
+        return True
+    return _APART.search(line) is None
+
+
+def count_keys(value: Example) -> int:
     """How many keys there are, at any depth; -1 where a number is too large."""
     count, waiting = 0, [value]
     while waiting:

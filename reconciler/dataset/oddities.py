@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from reconciler.dataset.content import images_in
 from reconciler.dataset.finding import Finding, Severity
 from reconciler.dataset.formats import Format
+from reconciler.dataset.plain import Plain
 from reconciler.dataset.wanted import Wanted
 from reconciler.dataset.words import quoted
 
@@ -39,10 +40,22 @@ class Oddities(Struct):
         self.blank += 1
         self.first_blank = self.first_blank or number
 
+    def take_plain(self, number: int, size: int, found: Plain, context: int | None) -> None:
+        """One line that breaks no rule."""
+        if context and size > context * _BYTES_PER_TOKEN:
+            self._take_long(number, size)
+        system, answer = found
+        self.system = self.system or system
+        if answer is not None:
+            self._take_answer(answer)
+
+    def _take_long(self, number: int, size: int) -> None:
+        self.long += 1
+        self.first_long = self.first_long if self.long > 1 else (number, size)
+
     def take(self, number: int, size: int, value: Mapping[str, Any], wanted: Format, context: int | None) -> None:
         if context and size > context * _BYTES_PER_TOKEN:
-            self.long += 1
-            self.first_long = self.first_long if self.long > 1 else (number, size)
+            self._take_long(number, size)
         holder = value.get("input") if wanted is Format.PREFERENCE else value
         messages = holder.get("messages") if isinstance(holder, dict) else None
         if not isinstance(messages, list):
@@ -52,7 +65,7 @@ class Oddities(Struct):
             self.image_examples += 1
         if not self.system:
             self.system = any(isinstance(m, dict) and m.get("role") in _SYSTEM for m in messages)
-        last = messages[-1] if messages else None
+        last = messages[-1] if messages and wanted is Format.CHAT else None
         if isinstance(last, dict) and last.get("role") == "assistant":
             self._take_answer(last.get("content"))
 
