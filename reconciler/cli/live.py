@@ -1,9 +1,10 @@
-"""Lines that move, at a terminal: one for each job that is waited for, and what else is waited for below them.
+"""Lines that move, at a terminal: one for each job that is waited for and each file that is sent, then other waits.
 
 Imported by `voice` at a terminal only. `rich` draws; what is drawn is in `render.progress`.
 """
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import TextIO, cast
 
@@ -17,8 +18,8 @@ from reconciler.cli import terminal
 from reconciler.clock import Clock
 from reconciler.errors import escaped
 from reconciler.log import SteadyStream
-from reconciler.render.progress import JobProgress, measures
-from reconciler.render.text import age, clip_name, hanging
+from reconciler.render.progress import JobProgress, UploadProgress, measures, sent_of
+from reconciler.render.text import age, clip, clip_name, hanging
 
 _REDRAWS_A_SECOND = 4
 _BAR, _BAR_MIN, _GAP = 16, 4, 2
@@ -43,7 +44,9 @@ class Live:
         )
         self._screen: Screen | None = None
         self._jobs: tuple[JobProgress, ...] = ()
+        self._uploads: dict[str, UploadProgress] = {}
         self._what, self._until = "", 0.0
+        self._changing = threading.RLock()  # whether there is a screen: files are sent by threads
 
     def say(self, line: str) -> None:
         """Above the lines that move."""
@@ -62,20 +65,41 @@ class Live:
         if self._screen is not None:
             self._screen.refresh()
 
+    def uploading(self, upload: UploadProgress) -> None:
+        """A line each, which the screen redraws by itself."""
+        with self._changing:
+            self._uploads[upload.path] = upload
+            if self._screen is None:
+                self._show()
+
+    def sent(self, path: str) -> None:
+        """Its line goes."""
+        with self._changing:
+            self._uploads.pop(path, None)
+            self._rest()
+
     def go_on(self) -> None:
         """The countdown goes; the jobs stay while there are any."""
         self._what = ""
-        if not self._jobs:
+        self._rest()
+
+    def _rest(self) -> None:
+        """Where nothing is left to move, nothing does."""
+        if not (self._jobs or self._uploads or self._what):
             self.close()
 
     def close(self) -> None:
         """Leave a clean line behind."""
-        screen, self._screen = self._screen, None
-        if screen is not None:
-            screen.stop()
+        with self._changing:
+            screen, self._screen = self._screen, None
+            if screen is not None:
+                screen.stop()
 
     def _show(self) -> None:
-        if self._screen is None:
+        with self._changing:
+            if self._screen is not None:
+                self._screen.refresh()
+                return
             self._screen = Screen(
                 console=self._console,
                 get_renderable=self._draw,
@@ -86,8 +110,6 @@ class Live:
             )
             terminal.manner.still = self.close
             self._screen.start(refresh=True)
-        else:
-            self._screen.refresh()
 
     def _draw(self) -> RenderableType:
         room = max(1, self._console.height - _RESERVED)
@@ -95,10 +117,19 @@ class Live:
         parts: list[RenderableType] = [self._table(shown)] if shown else []
         if hidden:
             parts.append(Text(f"… and {len(hidden)} more"))
+        parts += [self._sending(upload) for upload in tuple(self._uploads.values())]
         seconds = math.ceil(max(0.0, self._until - self._clock.monotonic()))
         if self._what and seconds:
             parts.append(Text(f"waiting {seconds} s for {escaped(self._what)}", overflow="ellipsis", no_wrap=True))
         return Group(*parts)
+
+    def _sending(self, upload: UploadProgress) -> Table:
+        line = Table.grid(padding=(0, _GAP), pad_edge=False)
+        for _ in range(3):
+            line.add_column(no_wrap=True, overflow="ellipsis")
+        name = Text(clip(upload.path, _NAME_MAX))
+        line.add_row(name, ProgressBar(total=upload.size, completed=upload.sent, width=_BAR), Text(sent_of(upload)))
+        return line
 
     def _table(self, jobs: Sequence[JobProgress]) -> Table:
         table = Table.grid(padding=(0, _GAP), pad_edge=False)

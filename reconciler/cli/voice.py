@@ -13,7 +13,7 @@ from reconciler.cli.startup import allow_rich
 from reconciler.clock import Clock
 from reconciler.errors import escaped
 from reconciler.log import Log
-from reconciler.render.progress import JobProgress, progress_line
+from reconciler.render.progress import JobProgress, UploadProgress, progress_line, upload_line
 
 # Seconds between two lines about one job, where lines stay: a day of training is a screen or two.
 _NOW_AND_THEN = 60.0
@@ -32,6 +32,12 @@ class Voice(Protocol):
 
     def jobs(self, jobs: Sequence[JobProgress]) -> None:
         """Say how far the jobs are that are waited for; nobody else is shown from now on."""
+
+    def uploading(self, upload: UploadProgress) -> None:
+        """Say how far a file is; from whatever thread sends it."""
+
+    def sent(self, path: str) -> None:
+        """Nothing more is to be said of that file."""
 
     def go_on(self) -> None:
         """The wait is over."""
@@ -52,6 +58,12 @@ class Silent:
     def jobs(self, jobs: Sequence[JobProgress]) -> None:
         """Not said."""
 
+    def uploading(self, upload: UploadProgress) -> None:
+        """Not said."""
+
+    def sent(self, path: str) -> None:
+        """Not said."""
+
     def go_on(self) -> None:
         """Not said."""
 
@@ -62,8 +74,10 @@ class Silent:
 class Logged(Silent):
     """``--log-format json``: every line of stderr is JSON, so waits and progress are events."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, clock: Clock) -> None:
         self._log = log
+        self._clock = clock
+        self._uploads: dict[str, float] = {}
         self._waits_for = ""
         self._shown: dict[str, JobProgress] = {}
 
@@ -88,6 +102,17 @@ class Logged(Silent):
                 )
         self._shown = {job.job_id: job for job in jobs}
 
+    def uploading(self, upload: UploadProgress) -> None:
+        """An event now and then."""
+        now = self._clock.monotonic()
+        if now - self._uploads.setdefault(upload.path, now) >= _NOW_AND_THEN:
+            self._uploads[upload.path] = now
+            self._log.info("file.upload_progressed", path=upload.path, sent=upload.sent, size=upload.size)
+
+    def sent(self, path: str) -> None:
+        """The log of the upload says so."""
+        self._uploads.pop(path, None)
+
 
 class Plain:
     """Where lines stay: a pipe, a file, the log of a pipeline. Each line says something new."""
@@ -96,6 +121,7 @@ class Plain:
         self._clock = clock
         self._waits_for = ""
         self._said: dict[str, tuple[float, JobProgress]] = {}
+        self._uploads: dict[str, float] = {}  # when something was last said of each file
 
     def say(self, line: str) -> None:
         """Print it."""
@@ -115,6 +141,17 @@ class Plain:
             if before is None or before.status != job.status or (now - at >= _NOW_AND_THEN and before != job):
                 self._said[job.job_id] = (now, job)
                 self.say(progress_line(job, self._clock.time()))
+
+    def uploading(self, upload: UploadProgress) -> None:
+        """A line now and then."""
+        now = self._clock.monotonic()
+        if now - self._uploads.setdefault(upload.path, now) >= _NOW_AND_THEN:
+            self._uploads[upload.path] = now
+            self.say(upload_line(upload))
+
+    def sent(self, path: str) -> None:
+        """What comes of it is said by who wanted it."""
+        self._uploads.pop(path, None)
 
     def go_on(self) -> None:
         """Nothing moves here."""
@@ -154,6 +191,14 @@ class Ordered:
     def jobs(self, jobs: Sequence[JobProgress]) -> None:
         """At once."""
         self._voice.jobs(jobs)
+
+    def uploading(self, upload: UploadProgress) -> None:
+        """At once."""
+        self._voice.uploading(upload)
+
+    def sent(self, path: str) -> None:
+        """At once."""
+        self._voice.sent(path)
 
     def go_on(self) -> None:
         """At once."""

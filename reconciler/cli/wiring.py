@@ -18,6 +18,7 @@ from reconciler.cli import terminal
 from reconciler.cli.voice import Logged, Ordered, Silent, Voice, voice_of
 from reconciler.clock import Clock, SystemClock
 from reconciler.core.desired import Fleet
+from reconciler.core.documents import TrainingFile
 from reconciler.core.gates import expectation
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.follow import Fan, Follower
@@ -33,6 +34,7 @@ from reconciler.provider.profiles.azure import scope_of
 from reconciler.provider.request import RequestRecord
 from reconciler.provider.transport import DeadlineTransport
 from reconciler.render.narration import sentence
+from reconciler.render.progress import UploadProgress
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, account_of, base_url_of
 from reconciler.source.fingerprint import fingerprint
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
     from reconciler.cli.pricing import Pricing
+
+# Bytes of a file whose upload takes a few seconds on most lines.
+_WORTH_A_LINE = 8_000_000
 
 
 class RunContext(Struct, frozen=True):
@@ -173,7 +178,7 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             status_files=status_files,
             clock=clock,
             log=log,
-            pieces_of=lambda file: uploaded_pieces(settings.root, file, settings.files_root),
+            pieces_of=lambda file: _told(uploaded_pieces(settings.root, file, settings.files_root), file, voice),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             leftovers=leftovers_of,
             pass_lock=(lambda: _pass_lock(settings, clock)) if writes else nullcontext,
@@ -219,7 +224,7 @@ def _speaking(settings: Settings, clock: Clock, secrets: Secrets, *, daemon: boo
     logs = daemon or settings.verbose or settings.log_format == "json"
     log = configure(form=settings.log_format, secrets=secrets, verbose=settings.verbose) if logs else None
     if log is not None and (daemon or settings.log_format == "json"):
-        return log, Ordered(Silent() if daemon else Logged(log))
+        return log, Ordered(Silent() if daemon else Logged(log, clock))
     voice = Ordered(voice_of(clock, quiet=settings.quiet, moving=log is None))
     return log or Narrator(voice.say, sentence, secrets), voice
 
@@ -303,6 +308,21 @@ def _scratch() -> "TemporaryDirectory[str]":
             "the sandbox has no data yet, and until apply makes some it needs a temporary directory, which cannot be "
             f"made ({error.strerror}): set TMPDIR to a directory that can be written"
         ) from error
+
+
+def _told(pieces: Iterator[bytes], file: TrainingFile, voice: Voice) -> Iterator[bytes]:
+    """The same pieces; a person hears how far a file is that takes a while."""
+    if file.size < _WORTH_A_LINE:
+        yield from pieces
+        return
+    sent = 0
+    try:
+        for piece in pieces:
+            voice.uploading(UploadProgress(file.path, sent, file.size))
+            yield piece
+            sent += len(piece)
+    finally:
+        voice.sent(file.path)
 
 
 def _beside(work: Sequence[Callable[[], str]], /) -> AbstractContextManager[Sequence[Callable[[], str]]]:

@@ -1,6 +1,6 @@
-"""How far live jobs have come, as values and as one line each.
+"""How far live jobs and uploads have come, as values and as one line each.
 
-Pure. `apply --wait` shows it while it waits; `voice` lays it out at a terminal, and now and then elsewhere.
+Pure. `apply` shows it while it waits; `voice` lays it out at a terminal, and now and then elsewhere.
 """
 
 from collections.abc import Iterable, Mapping
@@ -96,3 +96,21 @@ def measures(job: JobProgress) -> tuple[str, ...]:
     """Its step and its loss, as far as they are known."""
     step = () if job.step is None else (f"step {job.step} of {job.total}" if job.total else f"step {job.step}",)
     return (*step, *(() if job.loss is None else (f"loss {job.loss:.4g}",)))
+
+
+class UploadProgress(Struct, frozen=True):
+    """One file that is being sent: ``sent`` of ``size`` bytes; ``path`` is as its manifest's reader sees it."""
+
+    path: str
+    sent: int
+    size: int
+
+
+def upload_line(upload: UploadProgress) -> str:
+    """As in ``uploading data/train.jsonl: 120.0 of 512.0 MB``."""
+    return f"uploading {escaped(upload.path)}: {sent_of(upload)}"
+
+
+def sent_of(upload: UploadProgress) -> str:
+    """How much of it has left."""
+    return f"{upload.sent / 1e6:.1f} of {upload.size / 1e6:.1f} MB"

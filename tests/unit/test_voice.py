@@ -14,7 +14,7 @@ from reconciler.cli import terminal
 from reconciler.cli.startup import allow_rich, postpone_rich
 from reconciler.cli.voice import Logged, Ordered, Plain, Silent, Voice
 from reconciler.log import configure
-from reconciler.render.progress import JobProgress, progress_line
+from reconciler.render.progress import JobProgress, UploadProgress, progress_line
 from tests.fakes.clocks import ManualClock
 
 allow_rich()
@@ -83,7 +83,7 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_as_json_every_line_is_an_event() -> None:
     out = io.StringIO()
-    speak(Logged(configure(form="json", secrets=[], stream=out)))
+    speak(Logged(configure(form="json", secrets=[], stream=out), ManualClock()))
     events = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [e["event"] for e in events] == ["wait.started", "job.progressed"]
     assert (events[1]["step"], events[1]["total_steps"], events[1]["train_loss"]) == (40, 100, 0.42)
@@ -97,6 +97,35 @@ def speak(voice: Voice) -> None:
     voice.jobs([JOB])
     voice.waiting(10, "")
     voice.close()
+
+
+def sending(voice: Voice, clock: ManualClock) -> None:
+    for sent in range(0, 512_000_000, 4_000_000):
+        voice.uploading(UploadProgress("data/train.jsonl", sent, 512_000_000))
+        clock.sleep(1.0)
+    voice.sent("data/train.jsonl")
+    voice.uploading(UploadProgress("data/train.jsonl", 0, 512_000_000))
+
+
+def test_where_lines_stay_an_upload_is_told_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = ManualClock()
+    sending(Ordered(Plain(clock)), clock)
+    assert capsys.readouterr().err.splitlines() == [
+        "uploading data/train.jsonl: 240.0 of 512.0 MB",
+        "uploading data/train.jsonl: 480.0 of 512.0 MB",
+    ]
+    sending(Silent(), clock)
+    assert capsys.readouterr().err == ""
+
+
+def test_in_a_log_an_upload_is_an_event_now_and_then() -> None:
+    out, clock = io.StringIO(), ManualClock()
+    sending(Logged(configure(form="json", secrets=[], stream=out), clock), clock)
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [(e["event"], e["sent"], e["size"]) for e in events] == [
+        ("file.upload_progressed", 240_000_000, 512_000_000),
+        ("file.upload_progressed", 480_000_000, 512_000_000),
+    ]
 
 
 class _Terminal(io.StringIO):
@@ -127,6 +156,24 @@ def test_at_a_terminal_each_job_has_one_line_that_moves(monkeypatch: pytest.Monk
     assert shown[2].split() == ["base", "queued", "5s"]
     voice.close()
     assert screen_of(out.getvalue()) == ["✓ other: succeeded"], "and leaves a clean screen"
+
+
+def test_at_a_terminal_each_upload_has_one_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    clock, out = ManualClock(), _Terminal()
+    voice = Live(clock, out)
+    for path, sent in (("a.jsonl", 1_000_000), ("b.jsonl", 2_000_000), ("a.jsonl", 8_000_000)):
+        voice.uploading(UploadProgress(path, sent, 16_000_000))
+    voice.say("✓ other: created")
+    voice.waiting(30, "the server")
+    shown = screen_of(out.getvalue())
+    assert [line.split()[0] for line in shown] == ["✓", "a.jsonl", "b.jsonl", "waiting"]
+    assert shown[1].endswith("8.0 of 16.0 MB")
+    voice.sent("a.jsonl")
+    voice.go_on()
+    voice.sent("b.jsonl")
+    assert screen_of(out.getvalue()) == ["✓ other: created"], "a clean screen when nothing moves"
 
 
 def test_a_wait_counts_down_and_more_jobs_than_lines_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
