@@ -4,7 +4,7 @@ Pure values. `plan` makes them, `gates` may hold parts back, `act` carries them 
 `render` show them. Nothing in here decides.
 
 Every change has a ``name``, a ``reason``, a ``message``, and what it is about: ``job_id``, ``revision``, ``attempt``
-(None where there is none). ``write`` is the create or the cancel that it is, or that it holds back; else None.
+(None where there is none). ``write`` is what it sends (a create, a cancel, a pause, a resume), or what it holds back.
 """
 
 import hashlib
@@ -23,6 +23,8 @@ class Action(StrEnum):
 
     CREATE = "create"
     CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
     ADOPT = "adopt"
     KEEP = "keep"
     WAIT = "wait"
@@ -83,6 +85,34 @@ class Cancel(_Line, frozen=True):
         return self
 
 
+class Pause(_Line, frozen=True):
+    """A live job is to stand still."""
+
+    action: ClassVar = Action.PAUSE
+
+    job_id: str
+    revision: str
+    attempt: int
+
+    @property
+    def write(self) -> Self:
+        return self
+
+
+class Resume(_Line, frozen=True):
+    """A job that was paused from here is to go on."""
+
+    action: ClassVar = Action.RESUME
+
+    job_id: str
+    revision: str
+    attempt: int
+
+    @property
+    def write(self) -> Self:
+        return self
+
+
 class Keep(_Line, frozen=True):
     """A job stays. ``write``: until its successor exists, which may not be made yet."""
 
@@ -110,7 +140,7 @@ class Wait(_Line, frozen=True):
 
     action: ClassVar = Action.WAIT
 
-    write: Create | Cancel
+    write: "Write"
     gate: str = ""
 
     @property
@@ -142,8 +172,8 @@ class Hold(_Line, frozen=True):
     write: Cancel | None = None
 
 
-Write = Create | Cancel
-Change = Create | Cancel | Keep | Adopt | Wait | Hold
+Write = Create | Cancel | Pause | Resume
+Change = Write | Keep | Adopt | Wait | Hold
 
 
 class Plan(Struct, frozen=True):
@@ -156,7 +186,8 @@ class Plan(Struct, frozen=True):
     def writes(self) -> tuple[Write, ...]:
         """What this pass sends, in the order it is sent: cancels first, they free capacity."""
         cancels = (c for c in self.changes if isinstance(c, Cancel) and not c.follows)
-        return (*cancels, *(c for c in self.changes if isinstance(c, Create)))
+        turns = (c for c in self.changes if isinstance(c, Pause | Resume))
+        return (*cancels, *turns, *(c for c in self.changes if isinstance(c, Create)))
 
     @property
     def put_off(self) -> tuple[Wait, ...]:

@@ -22,7 +22,16 @@ ONE_MODEL = "exactly one of model and model_from is needed"
 
 
 class State(StrEnum):
-    """What is to be done with jobs: work, nothing, or end them."""
+    """What is to be done with a job: work, nothing, end it, or let it stand still where its server can."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CANCELLED = "cancelled"
+    PAUSED = "paused"
+
+
+class FleetState(StrEnum):
+    """What is to be done with all of them."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
-from reconciler.core.change import Cancel, Change, Create, Plan, Wait, Write
+from reconciler.core.change import Cancel, Change, Create, Pause, Plan, Resume, Wait, Write
 from reconciler.core.desired import Expect
 from reconciler.core.estimate import Estimate, dollars, total
 from reconciler.core.lines import forget_command
@@ -80,7 +80,7 @@ def approval_key(write: Write) -> str:
     """What a person's yes names: this very create, or the end of this very job."""
     if isinstance(write, Create):
         return f"create {write.name} {write.revision} {write.attempt}"
-    return f"cancel {write.job_id}"
+    return f"{write.action} {write.job_id}"
 
 
 def gate(plan: Plan, world: World, permission: Permission) -> Gated:
@@ -109,7 +109,7 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
 
 
 def _gated(change: Change, refused: Mapping[Write, Verdict], waiting: Container[str]) -> Change:
-    if isinstance(change, Create | Cancel) and change in refused:
+    if isinstance(change, Create | Cancel | Pause | Resume) and change in refused:
         verdict = refused[change]
         message = f"gate {verdict.gate} refuses it: {verdict.message}"
         return Wait(change.name, Reason.BLOCKED, message, write=change, gate=verdict.gate)

@@ -21,6 +21,9 @@ from reconciler.core.training import Training, training_of
 # Words for "a cancel is under way" (they are in Azure's list of statuses).
 _ENDING = frozenset({"canceling", "cancelling"})
 
+# Words for a job that stands still until somebody resumes it (they are in Azure's list, too).
+_PAUSED = frozenset({"paused", "pausing"})
+
 # The words that end a job; every other word, known or not, is live.
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "canceled"})
 
@@ -114,6 +117,11 @@ class Job(Struct, frozen=True):
     def ending(self) -> bool:
         """Whether a cancel of it is under way."""
         return self.status in _ENDING
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands still, or is about to."""
+        return self.status in _PAUSED
 
     @property
     def live(self) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from reconciler.core.change import Cancel, Hold, Keep
+from reconciler.core.change import Adopt, Cancel, Hold, Keep, Pause, Resume
+from reconciler.core.job import Job
 from reconciler.core.mismatch import lost_words
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
@@ -100,3 +101,48 @@ def method_lost(case: Case, named: NamedJob) -> Cancel | Hold:
         return not_ours(case, named, Reason.METHOD_LOST)
     end = cancelled(case, named, Reason.METHOD_LOST, f"another job than was asked for: {lost_words(lost, named.job)}")
     return replace(end, lost=lost, answered=answered) if isinstance(end, Cancel) else end
+
+
+def paused(case: Case, named: NamedJob) -> Pause | Cancel | Hold:
+    """A live job that is to stand still; but one that was made with another method than was sent is ended."""
+    memory, job = case.world.memory, named.job
+    if case.lost(named):
+        return method_lost(case, named)
+    if job.status == "paused":
+        return held(case, Reason.PAUSED, "it is paused, as its manifest says (state: paused)", named)
+    if not named.ours:
+        message = "it is live and does not carry this fleet's marks, so it is never paused from here; pause it by hand"
+        return held(case, Reason.CANNOT_PAUSE, message, named)
+    if memory.can_pause is False:
+        message = "this server has no way to pause a job: it trains on; `state: cancelled` would end it"
+        return held(case, Reason.CANNOT_PAUSE, message, named)
+    if job.paused or _waits(case, named):
+        return held(case, Reason.PAUSING, f"to be paused (state: paused); {_UNDER_WAY}", named)
+    return Pause(case.name, Reason.PAUSING, "to be paused (state: paused)", job.id, named.revision, named.attempt)
+
+
+def resumed(case: Case, kept: Keep | Adopt) -> Resume | Hold | None:
+    """The end of a pause of ours, where its job is kept and is to go on; nobody else's pause is undone."""
+    named = next((n for n in case.live if n.job.id == kept.job_id), None)
+    if named is None or named.job.status != "paused" or named.job.id not in case.world.memory.pauses:
+        return None
+    message = "it was paused from here, and is to go on"
+    if _waits(case, named):
+        return held(case, Reason.RESUMING, f"{message}; {_UNDER_WAY}", named)
+    return Resume(case.name, Reason.RESUMING, message, named.job.id, named.revision, named.attempt)
+
+
+# Why a job is not as it was asked to be a moment ago.
+_UNDER_WAY = "that was sent and has not taken effect; it is sent again after a while"
+
+
+def _waits(case: Case, named: NamedJob) -> bool:
+    own = case.world.memory.pauses.get(named.job.id)
+    return own is not None and own.waiting
+
+
+def strangers_pause(case: Case, job: Job) -> str:
+    """What to say of a kept job that somebody else has paused; "" where nobody has."""
+    if not job.paused or job.id in case.world.memory.pauses:
+        return ""
+    return "; it was not paused from here, so it is left so: resume it where it was paused"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.core.adoption import borne_out
 from reconciler.core.desired import Desired
+from reconciler.core.fields import State
 from reconciler.core.file_marks import on_another_file
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Record
@@ -22,6 +23,7 @@ def lookups(world: World) -> tuple[str, ...]:
     cancels = world.memory.cancels
     # A listing may lag behind a cancel; only a fresh look may say that it did not take.
     doubted = {job.id for job in world.jobs if job.live and job.id in cancels and not cancels[job.id].left}
+    doubted |= {job.id for job in world.jobs if job.live and not job.paused and job.id in world.memory.pauses}
     expected = {r.job_id for r in world.memory.records.values() if must_exist(world, r)}
     expected |= {d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt}
     return tuple(sorted((expected - listed) | doubted | set(_mute(world))))
@@ -110,6 +112,14 @@ def job_of_intent(case: Case) -> NamedJob | None:
 
 def _made_by(named: NamedJob, intent: Intent) -> bool:
     return named.adopted or named.attempt == intent.attempt
+
+
+def gone_on(world: World) -> tuple[str, ...]:
+    """Jobs that were paused from here and have been seen to go on, or to have ended, while nobody wants them paused."""
+    wanted = {n.job.id for case in world.cases.values() if case.policy.state is State.PAUSED for n in case.live}
+    jobs = {job.id: job for job in world.jobs}
+    pauses = sorted(world.memory.pauses.keys() & jobs.keys() - wanted)
+    return tuple(job_id for job_id in pauses if not jobs[job_id].paused)
 
 
 # ── what is written down of a look ───────────────────────────────────────────────────────────

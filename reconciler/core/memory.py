@@ -67,6 +67,12 @@ class OwnCancel(Struct, frozen=True):
     sent_at: int | None = None
 
 
+class OwnPause(Struct, frozen=True):
+    """A pause that this state directory recorded before it was sent; over when the job has been seen to go on."""
+
+    waiting: bool = False  # the last pause or resume did not take, and its back-off is not over
+
+
 class Rejection(Struct, frozen=True):
     """A create that the provider refused, while its back-off lasts."""
 
@@ -116,6 +122,8 @@ class Memory(Struct, frozen=True):
     come back.
     ``elsewhere`` are this fleet's jobs at other accounts, but for those of the sandbox, which trains nothing.
     ``refusals`` are the last of each name, until a create of it is answered; that of "" is the last of every create.
+    ``pauses`` are the jobs that were paused from here, by id. ``can_pause``: whether this server has been seen to pause
+    a job, or not to have such a route; None: not yet known.
     ``put_off`` says why a create may not be sent for a moment, by name and revision (`EVERY_CREATE`: each of them).
     ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
     ``files``: it does not, and has been seen to return the name of the training file. ``seeds``: it does not, and has
@@ -127,6 +135,8 @@ class Memory(Struct, frozen=True):
     records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
     wanted: Mapping[tuple[str, str], Mapping[str, object] | None] = field(default_factory=lambda: MappingProxyType({}))
     cancels: Mapping[str, OwnCancel] = field(default_factory=lambda: MappingProxyType({}))
+    pauses: Mapping[str, OwnPause] = field(default_factory=lambda: MappingProxyType({}))
+    can_pause: bool | None = None
     rejected: Mapping[str, Rejection] = field(default_factory=lambda: MappingProxyType({}))
     refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
     refusals: Mapping[str, Refusal] = field(default_factory=lambda: MappingProxyType({}))

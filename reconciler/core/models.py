@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from reconciler.core.documents import ProviderName
-from reconciler.core.fields import DataChecks, State
+from reconciler.core.fields import DataChecks, FleetState
 from reconciler.core.scalars import Integer, Name, Number, Strict, Word, integral
 from reconciler.core.spec import JobSpec, as_written
 
@@ -80,7 +80,7 @@ class _LimitsSpec(Strict):
 
 class _FleetSpec(Strict):
     provider: Annotated[ProviderName, Field(strict=False)]
-    state: Annotated[State, Field(strict=False)] = State.ACTIVE
+    state: Annotated[FleetState, Field(strict=False)] = FleetState.ACTIVE
     prune: bool = True
     data_checks: Annotated[DataChecks, Field(strict=False)] = Field(
         default=DataChecks.ERROR,

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from reconciler.core.admission import admit
-from reconciler.core.change import Cancel, Change, Create, Plan, Wait
-from reconciler.core.lines import unproven
+from reconciler.core.change import Adopt, Cancel, Change, Create, Keep, Plan, Wait
+from reconciler.core.lines import resumed, unproven
 from reconciler.core.retirement import retire
 from reconciler.core.standing import stand
 from reconciler.core.world import World
@@ -30,8 +30,9 @@ def plan(world: World) -> Plan:
         follows = () if decision.final else tuple(retire(cases[name], decision, create))
         if create is not None:
             changes.append(_replacing(create, follows))
-        changes.extend(decision.changes)
-        changes.extend(follows)
+        for change in (*decision.changes, *follows):
+            resume = resumed(cases[name], change) if isinstance(change, Keep | Adopt) else None
+            changes.extend([resume, change] if resume else [change])
         changes.extend(unproven(cases[name]))
     return Plan(tuple(changes), world.unmanaged)
 

@@ -64,6 +64,9 @@ class Reason(StrEnum):
     MISSING = "Missing", EndedBy.PERSON, False, Trouble.OWN
     ADOPTION_REFUSED = "AdoptionRefused", EndedBy.PERSON, False, Trouble.OWN
     SUSPENDED = "Suspended", EndedBy.PERSON, True
+    PAUSED = "Paused", EndedBy.PERSON, True
+    PAUSING = "Pausing", EndedBy.TIME, False
+    CANNOT_PAUSE = "CannotPause", EndedBy.PROVIDER, False
     CANCEL_REQUESTED = "CancelRequested", EndedBy.PERSON, True, Trouble.NONE, True
     REMOVED = "Removed", EndedBy.TIME, False, Trouble.NONE, True
     ORPHANED = "Orphaned", EndedBy.PROVIDER, True
@@ -87,6 +90,7 @@ class Reason(StrEnum):
     WAITING_FOR_PREVIOUS = "WaitingForPrevious", EndedBy.PROVIDER, False
     WAITING_FOR_CAPACITY = "WaitingForCapacity", EndedBy.PROVIDER, False
     BLOCKED = "Blocked", EndedBy.PERSON, False, Trouble.ELSEWHERE
-    # Part D: live jobs of other revisions.
+    # Part D: live jobs of other revisions, and those that stand still and are to go on.
     SUPERSEDED = "Superseded", EndedBy.TIME, False, Trouble.NONE, True
+    RESUMING = "Resuming", EndedBy.TIME, False
     AHEAD = "Ahead", EndedBy.PERSON, False

@@ -13,7 +13,18 @@ from reconciler.core.change import Adopt, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
 from reconciler.core.job import Job
-from reconciler.core.lines import cancelled, forget_command, held, held_ahead, kept, may_retire, method_lost, not_ours
+from reconciler.core.lines import (
+    cancelled,
+    forget_command,
+    held,
+    held_ahead,
+    kept,
+    may_retire,
+    method_lost,
+    not_ours,
+    paused,
+    strangers_pause,
+)
 from reconciler.core.lookup import job_of_intent, must_exist, stays_unresolved, suspects_of_intent
 from reconciler.core.memory import Record
 from reconciler.core.mismatch import lost_words
@@ -160,6 +171,16 @@ def _nothing_live(case: Case) -> Decision:
     return _hold(case, Reason.CANCEL_REQUESTED, "state: cancelled; no job of it is live, none is created")
 
 
+def _row_4_paused(case: Case) -> Decision | None:
+    if case.desired is None or case.policy.state is not State.PAUSED:
+        return None
+    if case.live:
+        return Decision(changes=tuple(paused(case, n) for n in case.live), final=True)
+    if case.succeeded:
+        return None
+    return _hold(case, Reason.PAUSED, "state: paused; no job of it is live, none is created")
+
+
 def _row_5_removed(case: Case) -> Decision | None:
     if case.desired is not None:
         return None
@@ -252,7 +273,8 @@ def _keep(case: Case, named: NamedJob) -> Keep | Adopt:
         how = "named by policy.adopt" if named.adopted else f"recognised by its {trace}"
         message = f"{escaped(named.job.status)} already, {how}; no second one is made{_differing(case, named)}"
         return Adopt(case.name, Reason.ADOPTED, message, named.job.id, named.revision, named.attempt)
-    return kept(case, Reason.IN_PROGRESS, f"{escaped(named.job.status)}{_differing(case, named)}", named)
+    said = f"{escaped(named.job.status)}{strangers_pause(case, named.job)}{_differing(case, named)}"
+    return kept(case, Reason.IN_PROGRESS, said, named)
 
 
 def _differing(case: Case, named: NamedJob) -> str:
@@ -317,6 +339,7 @@ STANDING: tuple[Callable[[Case], Decision | None], ...] = (
     _row_2_create_unresolved,
     _row_3_missing,
     _row_4_state,
+    _row_4_paused,
     _row_5_removed,
     _row_5_adoption_refused,
     _row_6_method_lost,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from reconciler.core.change import Cancel, Change, Create, Hold, Plan, Wait
+from reconciler.core.change import Cancel, Change, Create, Hold, Pause, Plan, Resume, Wait
 from reconciler.core.ending import By, End, end_of
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.lines import not_taken
@@ -199,7 +199,7 @@ def _synced(changes: Sequence[Change], said: Sequence[_Said]) -> _Facts:
 
 
 def _is_pending(change: Change) -> bool:
-    if isinstance(change, Create | Cancel | Wait):
+    if isinstance(change, Create | Cancel | Pause | Resume | Wait):
         return True
     # A live job that its manifest wants cancelled: the cancel has not taken.
     to_end = change.reason is Reason.CANCEL_REQUESTED and change.job_id is not None

@@ -74,6 +74,8 @@ class MarkedProvider:
         # The answer to a create as it is: no further request may stand between it and the journal.
         self.create_job = provider.create_job
         self.cancel_job = provider.cancel_job
+        self.pause_job = provider.pause_job
+        self.resume_job = provider.resume_job
         self.list_events = provider.list_events
         self.list_checkpoints = provider.list_checkpoints
         self.find_files = provider.find_files

@@ -12,11 +12,12 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from reconciler.core.change import Adopt, Cancel, Create, Plan, Write
+from reconciler.core.change import Adopt, Cancel, Create, Pause, Plan, Resume, Write
 from reconciler.core.estimate import Estimate
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Job
 from reconciler.core.lookup import (
+    gone_on,
     newly_ended,
     records_of,
     seen_at_first,
@@ -32,6 +33,7 @@ from reconciler.core.world import World
 from reconciler.engine.act import Outcome, WriteTools, cancel, create, needed
 from reconciler.engine.looking import Looking
 from reconciler.engine.observe import look_up
+from reconciler.engine.pausing import turn
 from reconciler.engine.publish import (
     details_of,
     follow,
@@ -198,6 +200,7 @@ class Reconciler(Looking):
         if world.memory.echoes is not None:
             journal.record_echo(echoes=world.memory.echoes, files=world.memory.files, seeds=world.memory.seeds)
         journal.record_seen(records_of(world), void=seen.void)
+        journal.pauses.drop(*gone_on(world))
         for name, job_id in seen.resolved.items():
             journal.drop_intent(name, created=job_id is not None)
             log.info("create.resolved", job=name, job_id=job_id, created=job_id is not None)
@@ -247,6 +250,8 @@ class Reconciler(Looking):
             write = writes.popleft()
             if isinstance(write, Cancel):
                 outcome = cancel(tools, write)
+            elif isinstance(write, Pause | Resume):
+                outcome = turn(tools, write)
             elif any(outcome.stop for outcome in outcomes):
                 break
             else:
@@ -278,6 +283,8 @@ def _with_outcome(watch: Watch, write: Write, outcome: Outcome, at: float) -> Wa
     """With what came of a write; the clocks that it starts begin ``at``, and again in a new process."""
     if isinstance(write, Cancel):
         return watch.read_back(outcome.job) if outcome.job is not None else watch
+    if isinstance(write, Pause | Resume):
+        return watch
     if outcome.token is not None:
         watch = watch.lost_answer(write.name, outcome.token, at)
     elif outcome.ok:

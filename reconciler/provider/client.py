@@ -1,4 +1,4 @@
-"""The six operations and files over HTTP, for one account of one server.
+"""The operations on jobs and files over HTTP, for one account of one server.
 
 The engine and the commands call it through the `Provider` port. It says what each operation asks, and as which type: a
 `ReadRequest`, which may be sent again, or a `WriteRequest`, which may not. Sending, judging and walking pages is left
@@ -95,6 +95,14 @@ class OpenAIClient:
     def cancel_job(self, job_id: str) -> None:
         """Send one POST."""
         self._sender.send_once(WriteRequest("cancel", f"/fine_tuning/jobs/{step(job_id)}/cancel"))
+
+    def pause_job(self, job_id: str) -> None:
+        """Send one POST."""
+        self._sender.send_once(WriteRequest("pause", f"/fine_tuning/jobs/{step(job_id)}/pause"))
+
+    def resume_job(self, job_id: str) -> None:
+        """Send one POST."""
+        self._sender.send_once(WriteRequest("resume", f"/fine_tuning/jobs/{step(job_id)}/resume"))
 
     def list_events(self, job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
         """The newest first; with ``limit`` no further page is read than is needed for as many."""

@@ -41,7 +41,7 @@ class JobPage(NamedTuple):
 
 
 class Provider(Protocol):
-    """The six operations of the fine-tuning API, and its files.
+    """The operations of the fine-tuning API, and its files.
 
     Reads raise `NotSent`, `Refused` or `Unreadable`; a listing is complete or raises. Writes are sent
     once and raise `NotSent`, `Refused` (it was not done) or `OutcomeUnknown` (it may have been).
@@ -64,6 +64,14 @@ class Provider(Protocol):
         ...
 
     def cancel_job(self, job_id: str) -> None:
+        """Send one POST; what came of it is read with `retrieve_job`."""
+        ...
+
+    def pause_job(self, job_id: str) -> None:
+        """Send one POST; what came of it is read with `retrieve_job`."""
+        ...
+
+    def resume_job(self, job_id: str) -> None:
         """Send one POST; what came of it is read with `retrieve_job`."""
         ...
 

@@ -15,7 +15,12 @@ from reconciler.errors import printable
 from reconciler.render.review import Entry, Review
 from reconciler.render.text import Typed, paint, sentence
 
-_DONE = {Action.CREATE: "created", Action.CANCEL: "cancelled"}
+_DONE = {
+    Action.CREATE: "created",
+    Action.CANCEL: "cancelled",
+    Action.PAUSE: "paused",
+    Action.RESUME: "resumed",
+}
 
 
 def outcome_line(outcome: Outcome, *, colours: bool = False) -> str:

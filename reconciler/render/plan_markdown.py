@@ -20,6 +20,7 @@ _NAMED = 10
 
 # What costs something comes first, because a comment may be too short for all of it.
 _ORDER = {Action.CANCEL: 0, "replace": 1, Action.HOLD: 2, Action.CREATE: 3, Action.ADOPT: 4, Action.WAIT: 5}
+_ORDER |= {Action.PAUSE: 1, Action.RESUME: 1}
 
 # How a detail begins that says what is lost.
 _LOSSES = ("throws away", "then cancels")

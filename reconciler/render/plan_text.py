@@ -26,6 +26,8 @@ _SYMBOLS: Mapping[str, tuple[str, str]] = {
     Action.CREATE: ("+", "green"),
     "replace": ("±", "yellow"),
     Action.CANCEL: ("-", "red"),
+    Action.PAUSE: ("|", "yellow"),
+    Action.RESUME: (">", "green"),
     Action.ADOPT: ("=", "cyan"),
     Action.KEEP: ("=", ""),
     Action.WAIT: ("~", "yellow"),
@@ -91,7 +93,7 @@ def place(job: Elsewhere) -> str:
 
 
 _COUNTED = (
-    {"create": "to create", "cancel": "to cancel"},
+    {"create": "to create", "cancel": "to cancel", "pause": "to pause", "resume": "to resume"},
     {"adopt": "to adopt", "keep": "kept", "wait": "waiting", "hold": "held"},
 )
 
@@ -99,7 +101,7 @@ _COUNTED = (
 def summary_line(review: Review) -> str:
     """One line of counts; zeros are left out, and what a gate refuses is counted beside the writes that it is of."""
     counts = review.summary
-    writes, others = ([f"{counts[key]} {word}" for key, word in words.items() if counts[key]] for words in _COUNTED)
+    writes, others = ([f"{counts[key]} {word}" for key, word in words.items() if counts.get(key)] for words in _COUNTED)
     said = [*writes, *others]
     unmanaged = f" {plural(review.plan.unmanaged, 'job')} at this provider not ours." if review.plan.unmanaged else ""
     if review.converged:

@@ -135,6 +135,7 @@ class Review(Struct, frozen=True, dict=True):
             "keep": counts[Action.KEEP],
             "wait": counts[Action.WAIT],
             "hold": counts[Action.HOLD],
+            **{a: counts[a] for a in (Action.PAUSE, Action.RESUME) if counts[a]},
         }
 
     @property

@@ -51,6 +51,7 @@ _WORDS: Mapping[str, str] = {
     Reason.ADOPTION_REFUSED: "blocked",
     Reason.METHOD_LOST: "blocked",
     Reason.SUSPENDED: "suspended",
+    Reason.PAUSED: "paused",
     Reason.CANCEL_REQUESTED: "cancelled",
     Reason.RETRY: "not created",
     Reason.RESTORED: "not created",

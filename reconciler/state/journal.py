@@ -20,6 +20,7 @@ from reconciler.core.memory import Intent, Memory, Record
 from reconciler.state.backoffs import Cancels, Refusals, lasts
 from reconciler.state.events import Events
 from reconciler.state.fence import Fence
+from reconciler.state.pauses import Pauses
 from reconciler.state.records import Records
 from reconciler.state.rows import Rows, Statement, put
 from reconciler.state.uploads import UploadRecords
@@ -47,6 +48,7 @@ class Journal:
         self.manifests = Manifests(rows)
         self.refusals = Refusals(rows, now)
         self.cancels = Cancels(rows, now)
+        self.pauses = Pauses(rows, now)
         self.events = Events(rows)
         self.uploads = UploadRecords(rows)
         self._rows = rows
@@ -77,6 +79,7 @@ class Journal:
         return replace(
             lasting,
             cancels=self.cancels.recorded(every_backoff=every_backoff),
+            pauses=self.pauses.recorded(every_backoff=every_backoff),
             rejected=rejected,
             refused=none_at_all.message if none_at_all else "",
         )
@@ -89,6 +92,7 @@ class Journal:
         last_seen = self.manifests.last_seen()
         echoes = self._echoes()
         files, seeds = _LESS.get(echoes, (False, False))
+        pauses = self._rows.read("SELECT pauses FROM identity WHERE id = :identity AND pauses IS NOT NULL")
         return Memory(
             inherited=self.inherited,
             intents=intents,
@@ -98,6 +102,7 @@ class Journal:
             echoes=None if echoes is None else echoes == _MARKS_RETURNED,
             files=files,
             seeds=seeds,
+            can_pause=bool(pauses[0]["pauses"]) if pauses else None,
             gone=frozenset(name for name, manifest in last_seen.items() if not manifest.path),
             orphans={name: manifest.orphan for name, manifest in last_seen.items()},
             # Only a fleet of which nothing is known may be one that was renamed.
@@ -118,7 +123,7 @@ class Journal:
         return min((end for end in ends if lasts(end, now)), default=None)
 
     def _backoff_ends(self) -> tuple[int, ...]:
-        return (*self.refusals.ends(), *self.cancels.outstanding().values())
+        return (*self.refusals.ends(), *self.cancels.outstanding().values(), *self.pauses.ends())
 
     def _read_intents(self) -> dict[str, Intent]:
         query = "SELECT name, revision, attempt, seed, filed, answer, token FROM intent WHERE identity = :identity"
@@ -193,6 +198,10 @@ class Journal:
         seen = _MARKS_RETURNED if echoes or before == _MARKS_RETURNED else less
         if seen != before:
             self._rows.write(_own("echoes = :echoes", echoes=seen))
+
+    def record_pausing(self, *, can: bool) -> None:
+        """Whether this server can pause a job."""
+        self._rows.write(_own("pauses = :pauses", pauses=int(can)))
 
     def forget(self, name: str, missing: frozenset[str], *, intents: bool) -> tuple[str, ...]:
         """Drop what `reconciler forget` may drop of a name; says each thing that was dropped.

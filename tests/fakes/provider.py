@@ -64,6 +64,14 @@ class MemoryProvider:
         self._called("cancel", job_id)
         self.end(job_id, "cancelled")
 
+    def pause_job(self, job_id: str) -> None:
+        self._called("pause", job_id)
+        self.jobs[job_id] = replace(self.jobs[job_id], status="paused")
+
+    def resume_job(self, job_id: str) -> None:
+        self._called("resume", job_id)
+        self.jobs[job_id] = replace(self.jobs[job_id], status="running")
+
     def list_events(self, job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
         self._called("events", job_id)
         return tuple(reversed(self.events.get(job_id, [])))[:limit]

@@ -9,7 +9,7 @@ from reconciler.core.body import derived_seed
 from reconciler.core.change import Action
 from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import Job, JobError, Marks
-from reconciler.core.memory import Intent, Memory, OwnCancel, Rejection
+from reconciler.core.memory import Intent, Memory, OwnCancel, OwnPause, Rejection
 from reconciler.core.reason import Reason
 from reconciler.core.training import Training
 from reconciler.core.world import World
@@ -28,6 +28,7 @@ from tests.fakes.builders import (
     world,
 )
 
+PAUSE, RESUME = Action.PAUSE, Action.RESUME
 CREATE, CANCEL, KEEP, WAIT, HOLD, ADOPT = (
     Action.CREATE,
     Action.CANCEL,
@@ -58,6 +59,11 @@ UNMARKED = memory(records=[record(), record("j2", revision=R2)], wanted=[("a", R
 
 # The journal holds j1 for the revision that it was adopted for, and that this manifest had then.
 ADOPTED_ONCE = replace(memory(records=[record(attempt=0)], echoes=True), wanted={("a", R1): {"model": "m"}})
+
+
+def pauses(*, revision: str = R1, **own: OwnPause) -> Memory:
+    """Job j1 is known, and these were paused from here."""
+    return memory(records=[record(revision=revision)], wanted={("a", revision)}, echoes=True, pauses=own)
 
 
 def own(*jobs: Job, **cancels: str) -> Memory:
@@ -142,6 +148,92 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(HOLD, Reason.SUSPENDED, "j1")],
     ),
     ("4 fleet suspended, gone and ended", world([job(status="failed")], [], of=fleet(state=State.SUSPENDED)), []),
+    ("4 job to be paused", world([job()], [desired(state=State.PAUSED)]), [(PAUSE, Reason.PAUSING, "j1")]),
+    (
+        "4 job to be paused, of an earlier spec too",
+        world([job(), job("j2", revision=R2)], [desired(state=State.PAUSED)]),
+        [(PAUSE, Reason.PAUSING, "j1"), (PAUSE, Reason.PAUSING, "j2")],
+    ),
+    (
+        "4 job paused",
+        world([job(status="paused")], [desired(state=State.PAUSED)]),
+        [(HOLD, Reason.PAUSED, "j1")],
+    ),
+    ("4 job paused, nothing live", world([], [desired(state=State.PAUSED)]), [(HOLD, Reason.PAUSED, None)]),
+    (
+        "4 job paused, failed before",
+        world([job(status="failed", error=CURABLE)], [desired(state=State.PAUSED, retries=3)]),
+        [(HOLD, Reason.PAUSED, None)],
+    ),
+    (
+        "4 job paused, and its model exists",
+        world([job(status="succeeded")], [desired(state=State.PAUSED)]),
+        [(KEEP, Reason.SUCCEEDED, "j1")],
+    ),
+    ("4 job paused, gone name", world([job(status="paused")], []), [(CANCEL, Reason.REMOVED, "j1")]),
+    (
+        "4 a pause is under way",
+        world([job(status="pausing")], [desired(state=State.PAUSED)]),
+        [(HOLD, Reason.PAUSING, "j1")],
+    ),
+    (
+        "4 a pause that does not take waits",
+        world([job()], [desired(state=State.PAUSED)], remembers=pauses(j1=OwnPause(waiting=True))),
+        [(HOLD, Reason.PAUSING, "j1")],
+    ),
+    (
+        "4 a pause that does not take is sent again",
+        world([job()], [desired(state=State.PAUSED)], remembers=pauses(j1=OwnPause())),
+        [(PAUSE, Reason.PAUSING, "j1")],
+    ),
+    (
+        "4 a server that cannot pause",
+        world([job()], [desired(state=State.PAUSED)], remembers=memory(can_pause=False, echoes=True)),
+        [(HOLD, Reason.CANNOT_PAUSE, "j1")],
+    ),
+    (
+        "4 job without marks to be paused",
+        world([job(marked=False)], [desired(state=State.PAUSED, adopt=("j1", R1))]),
+        [(HOLD, Reason.CANNOT_PAUSE, "j1")],
+    ),
+    (
+        "4 job to be paused, of another method",
+        world([job()], [asked_for_dpo(state=State.PAUSED)]),
+        [(CANCEL, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "7 a job that was paused here goes on",
+        world([job(status="paused")], [desired()], remembers=pauses(j1=OwnPause())),
+        [(RESUME, Reason.RESUMING, "j1"), (KEEP, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "7 a resume that does not take waits",
+        world([job(status="paused")], [desired()], remembers=pauses(j1=OwnPause(waiting=True))),
+        [(HOLD, Reason.RESUMING, "j1"), (KEEP, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "7 a job that was paused here runs",
+        world([job()], [desired()], remembers=pauses(j1=OwnPause())),
+        [(KEEP, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "7 a job that somebody else paused is left so",
+        world([job(status="paused")], [desired()]),
+        [(KEEP, Reason.IN_PROGRESS, "j1")],
+    ),
+    (
+        "D a job of an earlier spec that was paused here may end first",
+        world(
+            [job(revision=R2, status="paused")],
+            [desired(on_change=OnChange.WAIT)],
+            remembers=pauses(j1=OwnPause(), revision=R2),
+        ),
+        [
+            (WAIT, Reason.WAITING_FOR_PREVIOUS, None),
+            (RESUME, Reason.RESUMING, "j1"),
+            (KEEP, Reason.IN_PROGRESS, "j1"),
+        ],
+    ),
     ("4 job cancelled", world([job()], [desired(state=State.CANCELLED)]), [(CANCEL, Reason.CANCEL_REQUESTED, "j1")]),
     (
         "4 job cancelled, nothing live",

@@ -5,11 +5,11 @@ from msgspec.structs import replace
 
 from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import JobError
-from reconciler.core.memory import Intent
+from reconciler.core.memory import Intent, OwnPause
 from reconciler.core.world import World
 from tests.fakes.builders import CURABLE, FLEET, R1, R2, desired, fleet, job, memory, record, world
 
-STATUSES = ("validating_files", "running", "succeeded", "failed", "cancelled", "canceled", "??")
+STATUSES = ("validating_files", "running", "paused", "succeeded", "failed", "cancelled", "canceled", "??")
 
 
 @st.composite
@@ -54,6 +54,8 @@ def worlds(draw: st.DrawFn) -> World:
         records=[r for r in records if draw(st.booleans())],
         wanted=draw(st.sets(st.tuples(st.sampled_from(names), st.sampled_from(revisions)))),
         cancels={i: draw(st.sampled_from(("Removed", "Duplicate"))) for i in draw(some)},
+        pauses={i: OwnPause(waiting=draw(st.booleans())) for i in draw(some)},
+        can_pause=draw(st.sampled_from((None, True, False))),
         intents=[Intent("a", R1, 1)] if draw(st.integers(0, 9)) == 0 else [],
         inherited=draw(st.booleans()),
         echoes=draw(st.sampled_from((True, True, None, False))),

@@ -18,7 +18,7 @@ from reconciler.core.estimate import Estimate
 from reconciler.core.file_marks import marks_of_file
 from reconciler.core.gates import Permission
 from reconciler.core.job import TERMINAL, Job, Marks
-from reconciler.core.memory import Intent, Memory, OwnCancel, Record
+from reconciler.core.memory import Intent, Memory, OwnCancel, OwnPause, Record
 from reconciler.core.reason import Reason
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.training import Training
@@ -208,6 +208,15 @@ class EveryCancelIsOurs(Journal):
         memory = super().memory(every_backoff=every_backoff)
         ended = {r.job_id: OwnCancel(Reason.SUPERSEDED) for r in memory.records.values() if not r.live}
         return replace(memory, cancels={**ended, **memory.cancels})
+
+
+class EveryPauseIsOurs(Journal):
+    """Resumed a job that somebody else paused: whatever stands still counts as paused here."""
+
+    def memory(self, *, every_backoff: bool = False) -> Memory:
+        memory = super().memory(every_backoff=every_backoff)
+        live = {r.job_id: OwnPause() for r in memory.records.values() if r.live}
+        return replace(memory, pauses={**live, **memory.pauses})
 
 
 class _OtherPlan(Reconciler):
@@ -443,6 +452,7 @@ BUGS: Mapping[str, Bug] = {
     "unknown status taken for terminal": _bug("S1", "S2", provider=WordsItKnows),
     "retired a job it never wanted": _bug("S1c", journal=WantedEverything, first=180),
     "restored a job that a human cancelled": _bug("S2", journal=EveryCancelIsOurs),
+    "resumed a job that somebody else paused": _bug("S3d", journal=EveryPauseIsOurs),
     "healed a duplicate without looking at the keeper": _bug("S2b", reconciler=NoLookAtTheKeeper),
     "cancelled before the replacement existed": _bug("S2b", reconciler=CancelFirst),
     "took a copy of a state directory for the original": _bug(

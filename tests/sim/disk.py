@@ -228,9 +228,15 @@ class StateDirectory:
     def cancels(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM cancel")}
 
+    def paused(self) -> set[str]:
+        return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM pause")}
+
     def backoff(self, now: float) -> float:
         """Seconds until every back-off is over, also those that end late because the clock was set back."""
-        ends = self.db.execute("SELECT next_at FROM refusal UNION SELECT next_at FROM cancel WHERE confirmed = 0")
+        ends = self.db.execute(
+            "SELECT next_at FROM refusal UNION SELECT next_at FROM cancel WHERE confirmed = 0 "
+            "UNION SELECT next_at FROM pause WHERE confirmed = 0"
+        )
         return max((end - now for (end,) in ends if now < end <= now + 4 * 3600), default=0.0)
 
 

@@ -18,6 +18,7 @@ def l1_converges(world: SimWorld) -> Iterator[str]:
     wish = world.sites[0].checkout.wish
     for name, job in wish.jobs:
         yield from _name_stands(_Name(world, wish, name, job))
+        yield from _stands_still(_Name(world, wish, name, job))
     for found in world.server.jobs.values() if world.server.identifies else ():
         if found.marks and _counts(world, found) and found.live(world.engine.now):
             yield from _may_live(_Name(world, wish, found.marks.name, wish.get(found.marks.name)), found)
@@ -117,6 +118,11 @@ class _Name:
         reports = [site.state.status.report(self.name) for site in self.world.sites]
         return {c["reason"] for report in reports for c in report.get("conditions", [])}
 
+    def excused_but_paused(self) -> bool:
+        """Whether a reason other than a pause is given, and is true."""
+        others = self.told - {"Paused", "Pausing", "CannotPause"}
+        return any(reason in EXCUSES and EXCUSES[reason](self) for reason in others)
+
     def excused(self) -> bool:
         """Whether one of the reasons it gives is true."""
         return any(reason in EXCUSES and EXCUSES[reason](self) for reason in self.told)
@@ -189,6 +195,9 @@ def _may_be_anybodys(it: _Name) -> bool:
 
 EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
     "Suspended": lambda it: "suspended" in {it.wish.state, it.policy.state},
+    "Paused": lambda it: it.policy.state == "paused",
+    "Pausing": lambda it: it.policy.state == "paused",
+    "CannotPause": lambda it: it.policy.state == "paused" and not it.world.server.pauses,
     "CancelRequested": lambda it: "cancelled" in {it.wish.state, it.policy.state} and not _cancellable(it),
     "Failed": _failed,
     "Cancelled": lambda it: it.policy.on_cancelled == "hold" and _somebody_else_cancelled(it),
@@ -211,6 +220,20 @@ def _name_stands(it: _Name) -> Iterator[str]:
         yield f"{it.name} has no status"
     elif len(good) != 1 and not it.excused():
         yield f"{it.name} has {len(good)} jobs of its revision, and its status says {sorted(it.told)}"
+
+
+def _stands_still(it: _Name) -> Iterator[str]:
+    """A job whose manifest says so is paused, and one that was paused for it goes on when it does not any more."""
+    world, server = it.world, it.world.server
+    if it.job is None or it.wish.state != "active" or not server.pauses or not server.identifies:
+        return
+    for job in it.live(it.jobs()):
+        still = bool(it.status_of([job], "paused"))
+        if it.job.state == "paused" and not still and not it.excused_but_paused():
+            yield f"{job.id} ({it.name}) goes on although its manifest says that it is paused; {sorted(it.told)}"
+        alone = len(world.sites) == 1 and world.sites[0].state.generation == 0
+        if it.job.state == "active" and alone and still and job.id in world.sites[0].state.paused():
+            yield f"{job.id} ({it.name}) was paused by {job.paused_by}, and does not go on; {sorted(it.told)}"
 
 
 def _once_orphan(it: _Name, job: SimJob) -> bool:

@@ -270,6 +270,23 @@ def s3c_another_job_is_not_made_again(world: SimWorld) -> Iterator[str]:
     yield from s3c_no_other_job_goes_on(world)
 
 
+def s3d_only_our_own_pauses_end(world: SimWorld) -> Iterator[str]:
+    """S3d: what somebody else paused is never resumed; what its manifest says is paused stands still, and is not made."""
+    for post in world.server.posts:
+        name = _name_of(world, post)
+        wish = _wish(world, post, name)
+        if post.kind in {"create", "resume"} and wish is not None and wish.state == "paused":
+            yield f"{post.writer.name} sent a {post.kind} for {name}, which its manifest says is paused"
+        if post.kind == "resume" and post.paused_by == "human" and not _lost_a_pause(world, post):
+            yield f"{post.writer.name} resumed {post.job_id}, which a human had paused"
+
+
+def _lost_a_pause(world: SimWorld, post: Post) -> bool:
+    """Whether nobody there could know that it was a human's: a pause of their own had no known outcome."""
+    sent = [p for p in world.server.posts if p.kind == "pause" and p.job_id == post.job_id and p.sent < post.sent]
+    return any(p.took is None and p.writer.site == post.writer.site for p in sent)
+
+
 def s4_evidence(world: SimWorld) -> Iterator[str]:
     """S4: every write needs manifests that were whole, and equal in two reads; every cancel a fresh GET that says live."""
     for post in world.server.posts:
@@ -426,6 +443,7 @@ ORACLES: dict[str, Callable[[SimWorld], Iterator[str]]] = {
     "S2b": s2b_nothing_lost_to_a_replacement,
     "S3": s3_only_ours,
     "S3c": s3c_another_job_is_not_made_again,
+    "S3d": s3d_only_our_own_pauses_end,
     "S4": s4_evidence,
     "S5": s5_no_job_lost,
     "S6": s6_intent_first,

@@ -29,7 +29,7 @@ DEADLINE = 10.0  # seconds: the client's total deadline for a request
 class Post:
     """A write as it arrived: by whom, with what evidence behind it."""
 
-    kind: str  # create | cancel
+    kind: str  # create | cancel | pause | resume
     sent: float
     writer: Process
     looks: tuple[tuple[float, str, str], ...]
@@ -44,6 +44,7 @@ class Post:
     recorded: frozenset[str] = frozenset()  # the jobs whose cancel the writer's journal knew of
     generation: int = 0  # of the writer's state directory
     took: float | None = None  # when it took effect
+    paused_by: str = ""  # of a resume that did: who had paused the job
 
 
 @dataclass(slots=True)
@@ -62,6 +63,9 @@ class SimJob:
     gone_at: float | None = None  # deleted by its owner
     by_hand: bool = False  # somebody started it on a file of ours
     cancel_posts: list[Post] = field(default_factory=list)
+    paused_by: str | None = None  # "human", or the process's name; None: it was not paused, or goes on
+    paused_at: float = 0.0
+    before_pause: list[tuple[float, str]] = field(default_factory=list)
     lost: bool = False  # it is trained by another method than was asked for
 
     def status(self, time: float) -> str:
@@ -76,6 +80,7 @@ class SimJob:
         return self.status(time) not in TERMINAL and not (self.gone_at is not None and self.gone_at <= time)
 
     def end(self, time: float, status: str, *, after: float = 0.0) -> None:
+        self.paused_by = None
         self.life = [entry for entry in self.life if entry[0] <= time]
         if after:
             self.life.append((time, "canceling"))
@@ -96,6 +101,7 @@ class Server:
         self.returns_seeds = True
         self.cancel_delay = 0.0
         self.get_lags = False
+        self.pauses = True  # whether it has the routes
         self.jobs: dict[str, SimJob] = {}
         self.posts: list[Post] = []
         self.files: dict[str, tuple[str, int, str]] = {}  # id → name, size, sha256
@@ -129,13 +135,37 @@ class Server:
         if post.kind == "create":
             return self.make(post.body, post.marks, at, post)
         job = self.jobs[post.job_id]
-        if job.live(at):
+        if post.kind in {"pause", "resume"}:
+            self._turn(job, post, at)
+        elif job.live(at):
             job.cancel_posts.append(post)
             if job.status(at) != "canceling":
                 job.cancelled_by, job.cancelled_at = post.writer.name, at
                 job.end(at, "cancelled", after=self.cancel_delay)
             self.engine.say(f"server: {job.id} is cancelled, as {post.writer.name} asked")
         return job
+
+    def _turn(self, job: SimJob, post: Post, at: float) -> None:
+        """A job stands still, or goes on where it stood: what was to come is that much later."""
+        if not job.live(at) or (job.paused_by is None) is (post.kind == "resume"):
+            post.took = None
+        elif post.kind == "pause":
+            self.pause(job, post.writer.name, at)
+        else:
+            post.paused_by = str(job.paused_by)
+            self.resume(job, post.writer.name, at)
+
+    def pause(self, job: SimJob, who: str, at: float) -> None:
+        job.paused_by, job.paused_at, job.before_pause = who, at, list(job.life)
+        job.life = [*(entry for entry in job.life if entry[0] <= at), (at, "paused")]
+        self.engine.say(f"server: {job.id} is paused, as {who} asked")
+
+    def resume(self, job: SimJob, who: str, at: float) -> None:
+        past, later = job.paused_at, at - job.paused_at
+        ahead = [] if self.frozen else [(time + later, status) for time, status in job.before_pause if time > past]
+        job.paused_by = None
+        job.life = [*(entry for entry in job.life if entry[0] <= at), (at, "running"), *ahead]
+        self.engine.say(f"server: {job.id} goes on, as {who} asked")
 
     def make(self, body: Mapping[str, Any], marks: Marks | None, at: float, post: Post | None = None) -> SimJob:
         self._born += 1
@@ -330,6 +360,19 @@ class SimProvider:
     def cancel_job(self, job_id: str) -> None:
         self._send(self._post("cancel", job_id=job_id))
 
+    def pause_job(self, job_id: str) -> None:
+        self._turn("pause", job_id)
+
+    def resume_job(self, job_id: str) -> None:
+        self._turn("resume", job_id)
+
+    def _turn(self, kind: str, job_id: str) -> None:
+        post = self._post(kind, job_id=job_id)
+        if not self._server.pauses:
+            self._process.effect(kind)
+            raise Refused("no such route", status=404)
+        self._send(post)
+
     def _post(self, kind: str, *, body: Mapping[str, Any] | None = None, job_id: str = "") -> Post:
         process = self._process
         marks = marks_of((body or {}).get("metadata"))
@@ -369,7 +412,7 @@ class SimProvider:
         if fault in {None, "crash after"} or lost:
             engine.pause(first)  # a killed client's request is on its way nevertheless
             server.flush()
-            if kind == "cancel" and not server.jobs[post.job_id].live(engine.now):
+            if kind != "create" and not server.jobs[post.job_id].live(engine.now):
                 fault = "refused 400" if fault is None else fault
             else:
                 job = server.commit(post, engine.now)

@@ -102,6 +102,10 @@ class _Story:
         self._some_train_by_preferences(seed)
         # Drawn apart, so that every other story stays what it was.
         self.max_cost = random.Random(f"cost {seed}").choice((1.0, 2.0, 2.5)) if seed % 5 == _LIMITED else None
+        # Drawn apart, as well, so that every other story stays what it was.
+        self.apart = random.Random(f"pause {seed}")
+        self.pausing = seed % 5 == 2
+        self.server.pauses = not self.pausing or self.apart.random() < 0.8
         self.pace = Pace(interval=chance.pick((60.0, 300.0)), stability=chance.pick((0.5, 1.0, 5.0)))
         self.watched = [site for site in self.world.sites if chance.happens(0.25)]
         if self.watched:
@@ -240,9 +244,19 @@ class _Story:
             on_remove="orphan" if chance.happens(0.1) else "cancel",
             on_cancelled="recreate" if chance.happens(0.2) else "hold",
             retries=chance.pick((0, 0, 1, 2)),
-            state=chance.pick(("active",) * 12 + ("suspended", "cancelled")),
+            state=self._paused_or(chance.pick(("active",) * 12 + ("suspended", "cancelled"))),
             dpo=name in self.dpo,
         )
+
+    def _paused_or(self, state: str) -> str:
+        return "paused" if self.pausing and self.apart.random() < 0.3 else state
+
+    def _turned(self, wish: Wish) -> Wish:
+        """Another edit; where jobs are paused, often one that pauses a job or lets it go on."""
+        if not wish.jobs or not self.pausing or self.apart.random() < 0.6:
+            return self._edited(wish)
+        name, job = self.apart.choice(wish.jobs)
+        return wish.having(name, replace(job, state="active" if job.state == "paused" else "paused"))
 
     def _edited(self, wish: Wish) -> Wish:
         chance = self.chance
@@ -296,7 +310,9 @@ class _Story:
         self._plan_colleagues()
 
     def _plan_colleagues(self) -> None:
-        """Somebody trains on our files by hand, where files say whose a job is."""
+        """Somebody trains on our files by hand, where files say whose a job is, or pauses a job."""
+        for _ in range(self.apart.choice((0, 1, 2)) if self.pausing and self.server.pauses else 0):
+            self._at(self.apart.random() * self.horizon, "human pause", self._human_pause)
         for _ in range(self.chance.pick((0, 1, 2)) if self.by_file else 0):
             self._at(self._some_time(), "a colleague trains on a file of ours", self._colleague)
 
@@ -317,7 +333,7 @@ class _Story:
     def _plan_edit(self, first: Wish) -> None:
         """One commit, which reaches each site when that site pulls; mostly somebody runs apply on it."""
         chance, at = self.chance, self._some_time()
-        self.last = first if chance.happens(0.1) else self._edited(self.last)
+        self.last = first if chance.happens(0.1) else self._turned(self.last)
         for site in self.world.sites:
             behind = 0.0 if len(self.world.sites) == 1 else chance.pick((0.0, 1.0, 600.0, 3600.0))
             self._at(at + behind, "edit", partial(self._edit, site, self.last))
@@ -398,6 +414,13 @@ class _Story:
         live = [j for j in self.server.jobs.values() if j.live(now)]
         if live:
             self.server.human_cancels(self.chance.pick(live))
+
+    def _human_pause(self) -> None:
+        now = self.engine.now
+        self.server.flush()
+        going_on = [j for j in self.server.jobs.values() if j.live(now) and j.paused_by is None]
+        if going_on:
+            self.server.pause(self.apart.choice(going_on), "human", now)
 
     def _colleague(self) -> None:
         """Somebody starts a job by hand on a file that we uploaded: without our seed, or with it and a suffix.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.core.change import Action, Adopt, Cancel, Create, Hold, Keep, Plan, Wait, Write
+from reconciler.core.change import Action, Adopt, Cancel, Create, Hold, Keep, Pause, Plan, Resume, Wait, Write
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from tests.fakes.builders import R1, R2, desired, fleet, job, world
@@ -27,10 +27,17 @@ PLAN = Plan(CHANGES, unmanaged=0)
 
 
 def test_an_action_is_a_word_that_is_shown_and_approved() -> None:
-    assert [str(action) for action in Action] == ["create", "cancel", "adopt", "keep", "wait", "hold"]
+    assert [str(action) for action in Action] == [
+        *("create", "cancel", "pause", "resume"),
+        *("adopt", "keep", "wait", "hold"),
+    ]
 
 
-@pytest.mark.parametrize("write", [CREATE, CANCEL])
+PAUSE = Pause("p", Reason.PAUSING, "", "j1", R1, 1)
+RESUME = Resume("r", Reason.RESUMING, "", "j2", R1, 1)
+
+
+@pytest.mark.parametrize("write", [CREATE, CANCEL, PAUSE, RESUME])
 def test_a_write_writes_itself(write: Write) -> None:
     assert write.write is write
 
@@ -43,6 +50,14 @@ def test_a_wait_is_about_what_it_holds_back(write: Write, about: tuple[str | Non
 
 def test_a_pass_sends_cancels_first_and_leaves_those_that_follow_a_create_for_later() -> None:
     assert PLAN.writes == (CANCEL, CREATE)
+
+
+def test_pauses_come_after_cancels_and_before_creates() -> None:
+    assert Plan((CREATE, RESUME, PAUSE, CANCEL), 0).writes == (CANCEL, RESUME, PAUSE, CREATE)
+
+
+def test_a_digest_names_a_pause_as_it_does_a_cancel() -> None:
+    assert len({Plan((c,), 0).digest("x", {}) for c in (PAUSE, RESUME, CANCEL)} | {Plan((), 0).digest("x", {})}) == 4
 
 
 def test_put_off_is_what_waits_for_no_reason_but_the_moment() -> None:

@@ -45,7 +45,11 @@ HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
         ({**MODEL, "extra_body": {"model": "x"}}, "spec.extra_body", "write it as spec.model"),
         ({**MODEL, "rerun": -1}, "spec.rerun", "greater than or equal to 0"),
         ({**MODEL, "rerun": 1_000_001}, "spec.rerun", "less than or equal to 1000000"),
-        ({**MODEL, "policy": {"state": "paused"}}, "spec.policy.state", "'active', 'suspended' or 'cancelled'"),
+        (
+            {**MODEL, "policy": {"state": "halted"}},
+            "spec.policy.state",
+            "'active', 'suspended', 'cancelled' or 'paused'",
+        ),
         ({**MODEL, "policy": {"retries": 11}}, "spec.policy.retries", "less than or equal to 10"),
         (
             {**MODEL, "policy": {"adopt": {"job_id": "a\nb", "revision": "0" * 16}}},

@@ -5,9 +5,11 @@ import dataclasses
 import pytest
 from msgspec.structs import replace
 
+from reconciler.core.fields import State
 from reconciler.core.job import Job
 from reconciler.core.lookup import (
     found_without_marks,
+    gone_on,
     lookups,
     newly_ended,
     records_of,
@@ -15,7 +17,7 @@ from reconciler.core.lookup import (
     seen_at_first,
     stays_unresolved,
 )
-from reconciler.core.memory import Intent, Memory, OwnCancel, Record
+from reconciler.core.memory import Intent, Memory, OwnCancel, OwnPause, Record
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.training import Training
@@ -36,6 +38,19 @@ def test_a_listed_job_that_we_cancelled_is_looked_at_again_unless_a_person_gave_
     told = memory(cancels={"j1": "Removed", "j2": OwnCancel("Removed", left=True), "j3": "Removed"})
     jobs = [job("j1"), job("j2"), job("j3", status="cancelled"), job("j4")]
     assert lookups(world(jobs, [desired()], remembers=told)) == ("j1",)
+
+
+def test_a_job_that_was_paused_here_and_is_listed_as_going_on_is_looked_at_again() -> None:
+    told = memory(pauses={"j1": OwnPause(), "j2": OwnPause(), "j3": OwnPause()})
+    jobs = [job("j1"), job("j2", status="paused"), job("j3", status="failed"), job("j4")]
+    assert lookups(world(jobs, [desired()], remembers=told)) == ("j1",)
+
+
+def test_a_pause_of_ours_is_over_when_its_job_goes_on_and_nobody_wants_it_paused() -> None:
+    told = memory(echoes=True, pauses=dict.fromkeys(("j1", "j2", "j3", "j4", "j5"), OwnPause()))
+    jobs = [job("j1"), job("j2", "b", status="paused"), job("j3", "b", status="failed"), job("j4", "c")]
+    wants = [desired(), desired("b"), desired("c", state=State.PAUSED)]
+    assert gone_on(world(jobs, wants, remembers=told)) == ("j1", "j3"), "of j5 nothing is known"
 
 
 def test_a_job_that_shows_no_method_is_looked_at_before_it_is_called_another_one() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
-from reconciler.core.change import Action, Cancel, Create, Hold
+from reconciler.core.change import Action, Cancel, Create, Hold, Pause, Resume, Write
 from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import Job, JobError
-from reconciler.core.memory import Intent, Memory, OwnCancel, Refusal, Rejection
+from reconciler.core.memory import Intent, Memory, OwnCancel, OwnPause, Refusal, Rejection
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.standing import STANDING, Decision
@@ -329,6 +329,14 @@ SAID: dict[str, list[str]] = {
         LOOKS_ALIKE.format("j1", ""),
     ],
 }
+SAID |= {
+    "7 a job that somebody else paused is left so": [
+        "paused; it was not paused from here, so it is left so: resume it where it was paused"
+    ],
+    "4 job to be paused, of another method": [
+        "another job than was asked for: method dpo was sent, and the server made it without one"
+    ],
+}
 WORLDS = {situation: w for situation, w, _ in TABLE}
 
 
@@ -378,7 +386,7 @@ def test_a_change_says_of_which_attempt_it_is_and_what_it_writes_and_why(
     assert [(c.revision, c.attempt, *_carried(c.write)) for c in changes] == expected
 
 
-def _carried(write: Create | Cancel | None) -> tuple[Action | None, Reason | None, str | None]:
+def _carried(write: Write | None) -> tuple[Action | None, Reason | None, str | None]:
     """What a change writes, now or later, and why; and the job that makes a cancel right."""
     if write is None:
         return ONLY_SAYS
@@ -541,10 +549,15 @@ def acted(w: World, *, only: frozenset[str] | None = None) -> World:
     """The world after every write of its plan took effect at once, as a run with this memory remembers it."""
     jobs = {j.id: j for j in w.jobs}
     told, cancels = dict(w.memory.records), dict(w.memory.cancels)
+    pauses = dict(w.memory.pauses)
     for change in plan(w).writes:
         if change.action is CANCEL and change.job_id:
             jobs[change.job_id] = replace(jobs[change.job_id], status="cancelled")
             cancels[change.job_id] = OwnCancel(str(change.reason))
+        elif change.action in {Action.PAUSE, Action.RESUME} and change.job_id:
+            status = "paused" if change.action is Action.PAUSE else "running"
+            jobs[change.job_id] = replace(jobs[change.job_id], status=status)
+            pauses[change.job_id] = OwnPause()
         elif change.revision and change.attempt:
             made = job(
                 f"new-{change.name}-{change.attempt}", change.name, change.revision, change.attempt, created=10**6
@@ -554,7 +567,7 @@ def acted(w: World, *, only: frozenset[str] | None = None) -> World:
         if j.marks is not None and j.marks.fleet == FLEET:
             told[j.id] = record(j.id, j.marks.name, j.marks.revision, j.marks.attempt, live=j.live)
     wanted = dict(w.memory.wanted) | {(d.name, d.revision): {} for d in w.desired.values()}
-    remembers = replace(w.memory, records=told, cancels=cancels, wanted=wanted)
+    remembers = replace(w.memory, records=told, cancels=cancels, pauses=pauses, wanted=wanted)
     return replace(w, jobs=tuple(jobs.values()), memory=remembers)
 
 
@@ -579,6 +592,11 @@ def test_every_world_has_one_plan_that_keeps_the_promises(w: World) -> None:
             assert target.marks is not None, "only a marked one"
             assert target.marks.fleet == FLEET, "only our own"
             assert change.name not in w.broken
+        elif isinstance(change, Pause | Resume):
+            target = jobs[change.job_id]
+            assert target.live, "only a live job is paused or resumed"
+            assert target.belongs_to(FLEET), "only our own"
+            assert isinstance(change, Pause) or change.job_id in w.memory.pauses, "only what was paused from here"
         else:
             revision = w.desired[change.name].revision
             mine = [

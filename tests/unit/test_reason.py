@@ -32,15 +32,16 @@ def test_a_person_may_approve_what_is_ahead_and_nobody_what_was_overtaken() -> N
     [
         (
             EndedBy.TIME,
-            "CreateUnresolved Removed Duplicate Retry Restored NotCreated CreateRefused CreateRejected Superseded",
+            """CreateUnresolved Pausing Removed Duplicate Retry Restored NotCreated CreateRefused CreateRejected Superseded
+            Resuming""",
         ),
         (
             EndedBy.PROVIDER,
-            "Orphaned PruneDisabled InProgress Adopted WaitingForJob WaitingForPrevious WaitingForCapacity",
+            "CannotPause Orphaned PruneDisabled InProgress Adopted WaitingForJob WaitingForPrevious WaitingForCapacity",
         ),
         (
             EndedBy.PERSON,
-            """SourceInvalid Missing AdoptionRefused Suspended CancelRequested MethodLost Failed Cancelled
+            """SourceInvalid Missing AdoptionRefused Suspended Paused CancelRequested MethodLost Failed Cancelled
             DependencyFailed NoIdentity Blocked Ahead""",
         ),
         (EndedBy.NOBODY, "Overtaken Succeeded"),
@@ -65,5 +66,5 @@ def test_what_is_shown_as_blocked_and_where_its_cause_lies(trouble: Trouble, wor
 
 
 def test_what_is_owed_nothing_is_as_declared() -> None:
-    words = "Suspended CancelRequested Orphaned PruneDisabled InProgress Adopted Succeeded Failed Cancelled"
+    words = "Suspended Paused CancelRequested Orphaned PruneDisabled InProgress Adopted Succeeded Failed Cancelled"
     assert [str(r) for r in Reason if r.as_declared] == words.split()

@@ -1,0 +1,181 @@
+"""A pause and a resume: recorded before they are sent, read back, and never of what somebody else has paused."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, Refused
+from reconciler.state.yaml_form import from_yaml
+from tests.fakes.daemons import DaemonHarness
+from tests.fakes.fleets import FleetDirectory
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> DaemonHarness:
+    return DaemonHarness(FleetDirectory(tmp_path / "fleet"))
+
+
+@pytest.fixture
+def running(world: DaemonHarness) -> DaemonHarness:
+    """Job j1 of name a trains."""
+    world.fleet.job("a", seed=1)
+    world.live(20)
+    assert world.provider.live("a") == ["j1"]
+    return world
+
+
+def says(world: DaemonHarness, state: str, **spec: Any) -> None:
+    world.fleet.job("a", **{"seed": 1, **spec, "policy": {"state": state}})
+
+
+def status(world: DaemonHarness) -> str:
+    return world.provider.jobs["j1"].status
+
+
+def told(world: DaemonHarness) -> tuple[str, str]:
+    """Reason and message of *Synced*."""
+    document: Any = from_yaml((world.state / "status" / "a.yaml").read_bytes())
+    synced = document["status"]["conditions"][0]
+    return synced["reason"], synced["message"]
+
+
+def test_a_job_is_paused_and_goes_on_as_its_manifest_says_across_restarts(running: DaemonHarness) -> None:
+    says(running, "paused")
+    running.live(20)
+    assert (status(running), told(running)[0]) == ("paused", "Paused")
+    running.live(300)
+    assert len(running.provider.times("pause")) == 1
+    says(running, "active")
+    running.live(20)
+    assert (status(running), told(running)[0]) == ("running", "InProgress")
+    running.live(300)
+    assert (len(running.provider.times("pause")), len(running.provider.times("resume"))) == (1, 1)
+    assert len(running.provider.times("create")) == 1
+
+
+def test_no_job_is_made_and_none_ends_while_it_is_paused(running: DaemonHarness) -> None:
+    says(running, "paused", suffix="another")
+    running.live(100)
+    assert (status(running), len(running.provider.jobs)) == ("paused", 1)
+    running.provider.end("j1", "cancelled")
+    running.live(100)
+    assert len(running.provider.jobs) == 1
+    assert told(running) == ("Paused", "state: paused; no job of it is live, none is created")
+
+
+def test_what_somebody_else_has_paused_is_left_and_named(running: DaemonHarness) -> None:
+    running.provider.jobs["j1"] = replace(running.provider.jobs["j1"], status="paused")
+    running.live(100)
+    assert told(running)[1].startswith("paused; it was not paused from here, so it is left so")
+    says(running, "paused")
+    running.live(100)
+    says(running, "active")
+    running.live(100)
+    assert running.provider.times("pause") == running.provider.times("resume") == []
+    assert status(running) == "paused"
+
+
+def test_a_pause_that_went_by_itself_is_over(running: DaemonHarness) -> None:
+    says(running, "paused")
+    running.live(20)
+    says(running, "active")
+    running.provider.jobs["j1"] = replace(running.provider.jobs["j1"], status="running")
+    running.live(100)
+    running.provider.jobs["j1"] = replace(running.provider.jobs["j1"], status="paused")
+    running.live(100)
+    assert running.provider.times("resume") == [], "it was resumed, and paused again, by somebody else"
+
+
+@pytest.mark.parametrize(
+    ("error", "pauses"),
+    [
+        (OutcomeUnknown("reset"), [2, 4, 8]),
+        (NotSent("no connection"), [60, 60, 60]),
+        (Refused("not now", status=400), [60, 120, 240]),
+    ],
+    ids=["lost", "not sent", "refused"],
+)
+def test_a_pause_that_does_not_take_is_tried_again_later(
+    running: DaemonHarness, error: ProviderError, pauses: list[int]
+) -> None:
+    says(running, "paused")
+    running.fail_next("pause", *[error] * 3)
+    running.live(1000)
+    asked = running.provider.times("pause")
+    assert [round(b - a) for a, b in pairwise(asked)] == pauses
+    assert status(running) == "paused"
+
+
+def test_a_resume_whose_answer_is_lost_is_sent_again(running: DaemonHarness) -> None:
+    says(running, "paused")
+    running.live(20)
+    says(running, "active")
+    running.fail_next("resume", OutcomeUnknown("reset"), Refused("busy", status=400))
+    running.live(5)
+    assert told(running)[0] == "Resuming"
+    running.live(500)
+    assert (status(running), len(running.provider.times("resume"))) == ("running", 3)
+
+
+@pytest.mark.parametrize("error", [Refused("no route", status=404), OutcomeUnknown("no such method", status=501)])
+def test_a_server_that_cannot_pause_is_asked_once(running: DaemonHarness, error: ProviderError) -> None:
+    says(running, "paused")
+    running.fail_next("pause", error)
+    running.live(1000)
+    running.live(1000)
+    assert len(running.provider.times("pause")) == 1
+    assert told(running)[0] == "CannotPause"
+    assert "has no way to pause a job: it trains on" in told(running)[1]
+    assert status(running) == "running"
+    says(running, "active")
+    running.provider.jobs["j1"] = replace(running.provider.jobs["j1"], status="paused")
+    running.live(100)
+    assert running.provider.times("resume") == []
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [({"status": "succeeded"}, "succeeded"), ({"status": "paused"}, "paused"), ({"marks": None}, "marks")],
+)
+def test_a_fresh_look_may_speak_against_it(running: DaemonHarness, found: dict[str, Any], message: str) -> None:
+    says(running, "paused")
+    looked = running.provider.retrieve_job
+    running.provider.retrieve_job = lambda job_id: replace(looked(job_id), **found)  # type: ignore[method-assign] # meanwhile
+    running.live(5)
+    assert running.provider.times("pause") == []
+    assert message in running.logged.getvalue()
+
+
+def test_a_job_that_cannot_be_looked_at_is_not_paused(running: DaemonHarness) -> None:
+    says(running, "paused")
+    running.fail_next("retrieve", *[OutcomeUnknown("reset")] * 50)
+    running.live(10)
+    assert running.provider.times("pause") == []
+    running.provider.trouble.clear()
+    running.live(100)
+    assert status(running) == "paused"
+
+
+def test_a_pause_that_cannot_be_read_back_counts_as_sent(running: DaemonHarness) -> None:
+    says(running, "paused")
+    pause = running.provider.pause_job
+
+    def paused(job_id: str) -> None:
+        pause(job_id)
+        running.fail_next("retrieve", OutcomeUnknown("reset"))
+
+    running.provider.pause_job = paused  # type: ignore[method-assign] # then it cannot be read
+    running.live(30)
+    says(running, "active")
+    running.live(30)
+    assert (status(running), len(running.provider.times("resume"))) == ("running", 1)
+
+
+def test_a_job_that_ends_while_it_is_paused_has_ended(running: DaemonHarness) -> None:
+    says(running, "paused")
+    running.provider.pause_job = lambda job_id: running.provider.end(job_id, "failed")  # type: ignore[method-assign] # a race
+    running.live(60)
+    assert told(running) == ("Paused", "state: paused; no job of it is live, none is created")
