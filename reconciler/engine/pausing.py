@@ -33,6 +33,8 @@ def turn(tools: WriteTools, change: Pause | Resume) -> Outcome:
         return _outcome(change, "not sent: it does not carry this fleet's marks", sent=False)
     if not job.live or job.paused is isinstance(change, Pause):
         log.info("turn.unneeded", status=job.status)
+        if not job.paused:  # whoever pauses it from now on, it was not us
+            tools.journal.pauses.drop(job.id)
         return _outcome(change, f"not needed: it is {job.status}", job, ok=True, sent=False)
     return _sent(tools, change, log)
 

@@ -101,6 +101,20 @@ def _replace(stage: Stage) -> None:
     stage.apply()
 
 
+def _stop_and_go(stage: Stage) -> None:
+    """A job is paused and goes on; a human pauses it, its manifest says so too, and then says that it may go on."""
+    paused, server = replace(_BASE, state="paused"), stage.world.server
+    for wish in (paused, paused, _BASE, _BASE):
+        stage.wants(a=wish)
+        stage.apply()
+    for job in server.jobs.values():
+        if job.live(stage.world.engine.now) and job.paused_by is None:
+            server.pause(job, "human", stage.world.engine.now)
+    for wish in (paused, _BASE):
+        stage.wants(a=wish)
+        stage.apply()
+
+
 def _replaced(stage: Stage) -> None:
     _create(stage)
     _replace(stage)
@@ -259,6 +273,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "create where marks are known": Scenario(_one_more, _known),
     "create where the method is lost": Scenario(_asked_for_dpo, _at_a_gateway),
     "replace": Scenario(_replace, _create),
+    "stop and go": Scenario(_stop_and_go, _create),
     "revert": Scenario(_create, _replaced),
     "remove": Scenario(_remove, _two),
     "restore": Scenario(_two, _removed),

@@ -108,6 +108,9 @@ class _Story:
         self.server.pauses = not self.pausing or self.apart.random() < 0.8
         self.pace = Pace(interval=chance.pick((60.0, 300.0)), stability=chance.pick((0.5, 1.0, 5.0)))
         self.watched = [site for site in self.world.sites if chance.happens(0.25)]
+        if self.pausing and self.apart.random() < 0.6:
+            self.watched = list(self.world.sites)
+            chance.focus = self.apart.choice((chance.focus, "pause", "resume"))
         if self.watched:
             self.horizon = min(self.horizon, 1200.0)
 
@@ -249,7 +252,7 @@ class _Story:
         )
 
     def _paused_or(self, state: str) -> str:
-        return "paused" if self.pausing and self.apart.random() < 0.3 else state
+        return "paused" if self.pausing and self.apart.random() < 0.1 else state
 
     def _turned(self, wish: Wish) -> Wish:
         """Another edit; where jobs are paused, often one that pauses a job or lets it go on."""
@@ -287,7 +290,7 @@ class _Story:
         """Lay out what happens during the faults: edits, damages, cancels, losses and runs."""
         chance, world, engine = self.chance, self.world, self.engine
         self.last = wish
-        for _ in range(chance.pick((0, 1, 2, 3, 4, 6))):
+        for _ in range(chance.pick((0, 1, 2, 3, 4, 6)) + 4 * self.pausing):
             self._plan_edit(wish)
         for _ in range(chance.pick((0, 0, 1, 2))):
             self._plan_damage(chance.pick(world.sites))

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, Refused
+from reconciler.provider.port import JobPage
 from reconciler.state.yaml_form import from_yaml
 from tests.fakes.daemons import DaemonHarness
 from tests.fakes.fleets import FleetDirectory
@@ -118,6 +119,22 @@ def test_a_resume_whose_answer_is_lost_is_sent_again(running: DaemonHarness) -> 
     assert told(running)[0] == "Resuming"
     running.live(500)
     assert (status(running), len(running.provider.times("resume"))) == ("running", 3)
+
+
+def test_a_fresh_look_that_shows_a_job_going_on_ends_our_pause_of_it(running: DaemonHarness) -> None:
+    """Found by the simulation: listings lagged behind a resume that was killed, and a person's pause was undone."""
+    says(running, "paused")
+    running.live(20)
+    listed = dict(running.provider.jobs)
+    pages = running.provider.job_pages
+    running.provider.job_pages = lambda: iter([JobPage(tuple(listed.values()), last=True)])  # type: ignore[method-assign] # it lags
+    running.provider.resume_job("j1")
+    says(running, "active")
+    running.live(20)
+    running.provider.job_pages = pages  # type: ignore[method-assign]
+    running.provider.pause_job("j1")
+    running.live(100)
+    assert status(running) == "paused"
 
 
 @pytest.mark.parametrize("error", [Refused("no route", status=404), OutcomeUnknown("no such method", status=501)])
