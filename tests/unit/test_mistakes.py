@@ -277,16 +277,20 @@ IN_A_JOB = [
         "state in capitals",
         JOB + "  model: m\n  training_file: file-1\n  policy: {state: Active}\n",
         [
-            "8:12: spec.policy.state: must be 'active', 'suspended', 'cancelled' or 'paused', not Active; "
-            "did you mean active?"
+            (
+                "8:12: spec.policy.state: must be 'active', 'suspended', 'cancelled' or 'paused', not Active; "
+                "did you mean active?"
+            )
         ],
     ),
     (
         "state in American",
         JOB + "  model: m\n  training_file: file-1\n  policy: {state: canceled}\n",
         [
-            "8:12: spec.policy.state: must be 'active', 'suspended', 'cancelled' or 'paused', not canceled; "
-            "did you mean cancelled?"
+            (
+                "8:12: spec.policy.state: must be 'active', 'suspended', 'cancelled' or 'paused', not canceled; "
+                "did you mean cancelled?"
+            )
         ],
     ),
     (
