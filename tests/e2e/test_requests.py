@@ -38,15 +38,15 @@ NAMES = {
     "Files_List": "list files",
     "Files_Get": "retrieve a file",
 }
-# What is known and meant. That a server has models, `doctor` asks of each; Azure's documents leave it out.
-_MODELS = ("", "GET /models")
+# What is known and meant. `doctor` asks each server for what Azure's documents leave out: models, and jobs by metadata.
+_DOCTOR = {("", "GET /models"), ("list jobs", "?metadata[reconciler_fleet]: unknown")}
 BESIDE: dict[str, set[tuple[str, str]]] = {
     "openai": set(),
     # The document alone asks for it: nobody's recorded upload has it.
-    "azure": {_MODELS, ("upload a file", ": 'expires_after' is a required property")},
+    "azure": {*_DOCTOR, ("upload a file", ": 'expires_after' is a required property")},
     # Newer than the document; it is dropped there without a word, or refused, and what it carries is known otherwise.
     "azure-classic": {
-        _MODELS,
+        *_DOCTOR,
         ("create a job", ".metadata: unknown"),
         ("create a job", ".method: unknown"),
         ("create a job", ".integrations: unknown"),

@@ -58,7 +58,9 @@ class Document:
                 yield from self._invalid(parameter["schema"], _READ_AS.get(kind, str)(query[name]), f"?{name}")
             elif parameter.get("required"):
                 yield f"?{name}: required"
-        yield from (f"?{name}: unknown" for name in query.keys() - known.keys())
+        deep = {name for name, parameter in known.items() if parameter.get("style") == "deepObject"}
+        names = {name: name.partition("[")[0] for name in query}
+        yield from (f"?{name}: unknown" for name, plain in names.items() if name not in known and plain not in deep)
 
     def _body(self, operation: dict[str, Any], request: Request) -> Iterator[str]:
         contents = operation.get("requestBody", {}).get("content", {})
