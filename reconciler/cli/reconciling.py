@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import click
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.cli import github, options, terminal
@@ -25,14 +26,17 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.engine.apply import Listener, Patience
 from reconciler.engine.apply import apply as apply_fleet
 from reconciler.engine.steps import Decided
-from reconciler.errors import Declined, StalePlan, UsageError, escaped
+from reconciler.errors import Declined, StalePlan, StateReplaced, UsageError, escaped
 from reconciler.render.commands import decided_here
 from reconciler.render.plan_data import plan_data
 from reconciler.render.plan_markdown import plan_markdown
 from reconciler.render.step_summary import step_outputs
 from reconciler.render.text import Typed
+from reconciler.settings import Settings
 
 _CHANGES_PRESENT = 2
+# How often an apply opens a state directory that is taken away under it before it has written anything.
+_BEGINNINGS = 3
 _DIGEST = re.compile("[0-9a-f]{16}")
 
 
@@ -78,23 +82,54 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
     settings = options.settings_of(directory, rest)
     known = known_by(settings)
     snapshot = valid_source(settings, known)
-    again, here = approving(ctx, directory), partial(typed, ctx, directory)
-    with run_context(settings, snapshot, writes=True, clock=ctx.obj, known=known) as context, explained(nothing_sent):
-        permission = Permission(first_run=first_run or context.account.sandbox)
-        shown = False
-        if approve is not None:
-            permission = _approved(context, snapshot, replace(permission, first_run=True), approve)
-        elif not yes and not context.account.sandbox:
-            if not options.terminal() or settings.stream:
-                raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
-            permission, shown = _asked(context, snapshot, permission, here, wait=wait), True
-        console = Console(context, again, here, form=form, shown=shown)
-        patience = Patience(wait=wait, timeout=timeout, poll=1.0 if context.account.sandbox else 10.0)
-        listener = Listener(console.announce, console.wrote, console.waiting, context.voice.go_on, console.passed)
-        with explained(lambda: _ended(context, "" if settings.stream else typed(ctx, directory, "status"))):
-            result = apply_fleet(context.reconciler, snapshot, permission, patience, listener)
-        console.conclude(result)
+    wish = _Wish(directory, form, yes, approve, first_run, wait, timeout)
+    credentials, beginnings = None, 0
+    while True:
+        beginnings += 1
+        opened = run_context(settings, snapshot, writes=True, clock=ctx.obj, known=known, credentials=credentials)
+        with opened as context, explained(nothing_sent):
+            try:
+                code = _applied(ctx, context, settings, snapshot, wish)
+                break
+            except StateReplaced as error:
+                # Another first run may have taken away what it had made and did not need.
+                if context.journal.fence.has_written or beginnings == _BEGINNINGS:
+                    raise StateReplaced(f"{error}. Run apply again") from error
+                context.voice.say("the state directory was replaced meanwhile; nothing was sent, and it begins again")
+                credentials = context.credentials
     end_leftover(settings, snapshot, context)
+    return code
+
+
+class _Wish(Struct, frozen=True):
+    """What the flags of an `apply` ask for."""
+
+    directory: str
+    form: str
+    yes: bool
+    approve: str | None
+    first_run: bool
+    wait: bool
+    timeout: float | None
+
+
+def _applied(ctx: click.Context, context: RunContext, settings: Settings, snapshot: Snapshot, wish: _Wish) -> int:
+    """One apply over an open state directory; its exit code."""
+    again, here = approving(ctx, wish.directory), partial(typed, ctx, wish.directory)
+    permission = Permission(first_run=wish.first_run or context.account.sandbox)
+    shown = False
+    if wish.approve is not None:
+        permission = _approved(context, snapshot, replace(permission, first_run=True), wish.approve)
+    elif not wish.yes and not context.account.sandbox:
+        if not options.terminal() or settings.stream:
+            raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
+        permission, shown = _asked(context, snapshot, permission, here, wait=wish.wait), True
+    console = Console(context, again, here, form=wish.form, shown=shown)
+    patience = Patience(wait=wish.wait, timeout=wish.timeout, poll=1.0 if context.account.sandbox else 10.0)
+    listener = Listener(console.announce, console.wrote, console.waiting, context.voice.go_on, console.passed)
+    with explained(lambda: _ended(context, "" if settings.stream else here("status", ""))):
+        result = apply_fleet(context.reconciler, snapshot, permission, patience, listener)
+    console.conclude(result)
     return result.exit_code
 
 

@@ -77,6 +77,11 @@ class Fence:
         """The number of the last write that this run knows of."""
         return self._writes
 
+    @property
+    def has_written(self) -> bool:
+        """Whether this run has written anything down: nothing is sent before that."""
+        return self._writes != self.entry.writes
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """On disk, whole or not at all, when it ends.

@@ -75,10 +75,8 @@ def open_journal(
     """
     path = directory / FILE
     with named(path):
-        if not read_only and file_of(path) is None:
-            _make(path, flock)
         check_locks(lock_file(directory), flock)
-        connection = _reader(path) if read_only else _connect(path, read_only=False)
+        connection = _reader(path) if read_only else _writer(path, flock)
         try:
             verify(connection, path)
             connection = _migrated(connection, path, read_only=read_only)
@@ -86,6 +84,19 @@ def open_journal(
         except BaseException:
             connection.close()
             raise
+
+
+def _writer(path: Path, flock: Flock) -> sqlite3.Connection:
+    """The journal, made where there is none."""
+    while True:
+        if file_of(path) is None:
+            _make(path, flock)
+        try:
+            return _connect(path, read_only=False)
+        except sqlite3.OperationalError:
+            if file_of(path) is not None:
+                raise
+        # A rival has taken away what it made and did not need (`journal_for`), between the two.
 
 
 def _make(path: Path, flock: Flock) -> None:

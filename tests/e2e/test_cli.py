@@ -987,6 +987,65 @@ def test_forget_a_job_that_is_gone_by_the_command_that_is_shown(shell: Shell, fl
     assert shell("apply", fleet.root).code == 0
 
 
+def test_an_apply_begins_again_where_a_rival_took_away_its_empty_journal(
+    shell: Shell, fleet: FleetDirectory, server: Proxy
+) -> None:
+    """Of two first applies at once, one may end with nothing to keep; the other has its journal open by then."""
+    options = there(fleet)
+    fleet.job("a")
+    looks: list[str] = []
+
+    def taking_away(request: Request, was: Reply) -> Reply:
+        if "fine_tuning/jobs?" in request.path:
+            looks.append(request.path)
+            if len(looks) == 1:
+                shutil.rmtree(fleet.root / ".reconciler")
+        return was
+
+    server.fault = taking_away
+    ran = shell("apply", fleet.root, "--yes", "--first-run", *options)
+    assert ran.code == 0, ran.err
+    assert "nothing was sent, and it begins again" in ran.err
+    assert len(jobs_at(server.base_url)) == 1
+    assert on_disk(fleet).keys() == {"a"}
+
+
+def test_an_apply_whose_journal_is_taken_away_again_and_again_says_what_to_do(
+    shell: Shell, fleet: FleetDirectory, server: Proxy
+) -> None:
+    options = there(fleet)
+    fleet.job("a")
+
+    def taking_away(_request: Request, was: Reply) -> Reply:
+        shutil.rmtree(fleet.root / ".reconciler", ignore_errors=True)
+        return was
+
+    server.fault = taking_away
+    ran = shell("apply", fleet.root, "--yes", "--first-run", *options)
+    assert (ran.code, ran.err.count("it begins again")) == (1, 2)
+    assert "nothing was written. Run apply again" in ran.err
+    assert jobs_at(server.base_url) == []
+
+
+def test_a_journal_that_is_taken_away_after_a_write_is_not_begun_again(
+    shell: Shell, fleet: FleetDirectory, server: Proxy
+) -> None:
+    options = there(fleet)
+    fleet.job("a")
+    fleet.job("b", seed=1)
+
+    def taking_away(request: Request, was: Reply) -> Reply:
+        if request.method == "POST" and request.path.endswith("/fine_tuning/jobs"):
+            shutil.rmtree(fleet.root / ".reconciler")
+        return was
+
+    server.fault = taking_away
+    ran = shell("apply", fleet.root, "--yes", "--first-run", *options)
+    assert (ran.code, "begins again" in ran.err) == (1, False)
+    assert "run apply again" in ran.out.lower() + ran.err.lower()
+    assert len(jobs_at(server.base_url)) == 1
+
+
 # ── keys ─────────────────────────────────────────────────────────────────────────────────────
 
 
