@@ -15,6 +15,7 @@ OPERATIONS = {
     *("create a job", "list jobs", "retrieve a job", "cancel a job", "events", "checkpoints"),
     *("upload a file", "list files", "retrieve a file"),
 }
+PAUSES = {"pause a job", "resume a job"}  # newer than Azure's classic document
 # What the documents call them.
 NAMES = {
     "createFineTuningJob": "create a job",
@@ -25,6 +26,8 @@ NAMES = {
     "listFineTuningJobEvents": "events",
     "listFineTuningJobCheckpoints": "checkpoints",
     "listModels": "list models",
+    "pauseFineTuningJob": "pause a job",
+    "resumeFineTuningJob": "resume a job",
     "createFile": "upload a file",
     "listFiles": "list files",
     "retrieveFile": "retrieve a file",
@@ -47,6 +50,8 @@ BESIDE: dict[str, set[tuple[str, str]]] = {
     # Newer than the document; it is dropped there without a word, or refused, and what it carries is known otherwise.
     "azure-classic": {
         *_DOCTOR,
+        ("", "POST /fine_tuning/jobs/ID/pause"),
+        ("", "POST /fine_tuning/jobs/ID/resume"),
         ("create a job", ".metadata: unknown"),
         ("create a job", ".method: unknown"),
         ("create a job", ".integrations: unknown"),
@@ -81,10 +86,13 @@ def live(place: Place, proxy: Proxy) -> None:
         validation_file="data/graded.jsonl",
         method={"type": "reinforcement", "reinforcement": graded},
     )
+    place.want("long", model="sandbox-slow")
     place.want("short", model="gpt-4o-mini")
     assert place.apply(via=proxy).code == 0
     place.fleet.remove("plain")
-    assert place.apply(via=proxy).code == 0
+    for state in ("paused", "active"):
+        place.want("long", model="sandbox-slow", policy={"state": state})
+        assert place.apply(via=proxy).code == 0
     place("events", "short", via=proxy)
     place("checkpoints", "short", via=proxy)
     place("doctor", via=proxy)
@@ -100,4 +108,4 @@ def test_every_request_is_as_the_document_says(place: Place, request: pytest.Fix
         judged = [document.judged(asked, base_path) for asked in proxy.requests]
     named = [(NAMES.get(name, name), faults) for name, faults in judged]
     assert {(name, fault) for name, faults in named for fault in faults} == BESIDE[mode]
-    assert {name for name, _ in named} >= OPERATIONS
+    assert {name for name, _ in named} >= OPERATIONS | (PAUSES if mode != "azure-classic" else set())

@@ -24,6 +24,7 @@ PATHS = {
 WHY_NOT = f"there are no documents beside {FOLDER}"
 
 _COMBINED = ("allOf", "anyOf", "oneOf")
+_JOB_ID = r"ftjob-\w+"
 _READ_AS = {"integer": int, "number": float}
 
 
@@ -38,7 +39,7 @@ class Document:
         path, _, query = request.path.partition("?")
         found = self._operation(request.method, path.removeprefix(base_path))
         if found is None:
-            return "", [f"{request.method} {path.removeprefix(base_path)}"]
+            return "", [f"{request.method} {re.sub(_JOB_ID, 'ID', path.removeprefix(base_path))}"]
         faults = [*self._query(found, dict(parse_qsl(query))), *self._body(found, request)]
         return found["operationId"], faults
 
