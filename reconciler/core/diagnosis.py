@@ -218,6 +218,8 @@ def _asked(facts: Facts, capability: str, answered: bool, if_so: str, if_not: st
     """What a read of its own has shown; without a job to ask about, nothing."""
     if capability in facts.errors:
         return Finding(capability, Can.NO, facts.errors[capability], if_not)
+    if not answered and capability in facts.memory.lacks:
+        return Finding(capability, Can.NO, "a pass has found none", if_not)
     if not answered:
         return Finding(capability, Can.UNKNOWN, "not asked", _LATER)
     return Finding(capability, Can.YES, "answered", if_so)

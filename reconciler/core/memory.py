@@ -18,6 +18,9 @@ from reconciler.core.reason import Reason
 CreateKey = tuple[str, str]
 EVERY_CREATE: CreateKey = ("", "")
 
+# Routes that some servers do not have; no safety rests on them.
+EVENTS, CHECKPOINTS = "events", "checkpoints"
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -120,6 +123,7 @@ class Memory(Struct, frozen=True):
     where it has no record of this one.
     ``others`` are the ids of jobs that it knows of other fleets at this account, as long as marks were not seen to
     come back.
+    ``lacks`` are routes (`EVENTS`, `CHECKPOINTS`) that this server was seen not to have.
     ``elsewhere`` are this fleet's jobs at other accounts, but for those of the sandbox, which trains nothing.
     ``refusals`` are the last of each name, until a create of it is answered; that of "" is the last of every create.
     ``pauses`` are the jobs that were paused from here, by id. ``can_pause``: whether this server has been seen to pause
@@ -149,6 +153,7 @@ class Memory(Struct, frozen=True):
     neighbours: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     others: frozenset[str] = frozenset()
     elsewhere: tuple[Elsewhere, ...] = ()
+    lacks: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> str:

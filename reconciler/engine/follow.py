@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.core.job import Checkpoint, Event, Job
+from reconciler.core.memory import CHECKPOINTS, EVENTS
 from reconciler.core.repeats import Repeats
 from reconciler.core.schedule import Backoff
 from reconciler.core.status import Progress
@@ -32,8 +33,8 @@ _LOOK = 20
 # Passes that leave out a job whose events could not be read.
 _LEFT_OUT = Backoff(first=1, last=32)
 
-# The answers of a server that has no events: said once a job, as nothing there will change.
-_NO_EVENTS = frozenset({404, 405, 501})
+# The answers of a server that has no such route: said once a server, as nothing there will change.
+NO_ROUTE = frozenset({404, 405, 501})
 
 # How servers spell the level of an event; any other word is information.
 _ERRORS = frozenset({"error", "critical", "fatal"})
@@ -76,6 +77,11 @@ class Followed(Struct, frozen=True):
     error: ProviderError | None = None
 
     @property
+    def routeless(self) -> bool:
+        """Whether its server has no events, as far as this job tells."""
+        return self.error is not None and self.error.status in NO_ROUTE
+
+    @property
     def tells(self) -> bool:
         """Whether a status may say something else now."""
         return self.progress is not None or self.checkpoints is not None
@@ -107,11 +113,24 @@ class Follower(Struct, frozen=True):
         for job_id in self._troubles.keys() - jobs.keys():
             del self._troubles[job_id]
         followed = sorted(job_id for job_id, (_, job) in jobs.items() if job.live or job_id in seen)
+        lacks = self.journal.memory().lacks
+        if EVENTS in lacks:
+            followed = followed[:1]  # one is asked for all of them, now and then: a server may learn it
         wanted = [job_id for job_id in followed if self._is_due(job_id)]
-        found = tuple(self.fan(lambda job_id: self._read(jobs[job_id][1], seen.get(job_id, ())), wanted))
+        kept = CHECKPOINTS not in lacks
+        found = tuple(
+            self.fan(lambda job_id: self._read(jobs[job_id][1], seen.get(job_id, ()), checkpoints=kept), wanted)
+        )
+        none_at_all = bool(found) and all(one.routeless for one in found)
+        if none_at_all and EVENTS not in lacks:
+            log.info(
+                "events.unavailable", error=str(found[0].error), http_status=found[0].error and found[0].error.status
+            )
+        if found:
+            self.journal.record_route(EVENTS, there=not none_at_all)
         for one in found:
             job_log = log.bind(job=jobs[one.job_id][0], job_id=one.job_id)
-            self._note(one, job_log, now)
+            self._note(one, job_log, now, quiet=none_at_all)
             for event in reversed(one.fresh):
                 _level(event, job_log)("job.event", **_facts(event))
         over = {one.job_id for one in found if one.error is None and not jobs[one.job_id][1].live}
@@ -128,7 +147,7 @@ class Follower(Struct, frozen=True):
         trouble.skip -= 1
         return False
 
-    def _note(self, one: Followed, log: Log, now: float) -> None:
+    def _note(self, one: Followed, log: Log, now: float, *, quiet: bool) -> None:
         """One bad job must not delay the others at every pass, nor fill the log."""
         if one.error is None:
             self._troubles.pop(one.job_id, None)
@@ -136,13 +155,13 @@ class Follower(Struct, frozen=True):
         trouble = self._troubles.setdefault(one.job_id, _Trouble())
         trouble.repeats = repeats = trouble.repeats.met({"events": str(one.error)}, now)
         tries = repeats.lasting["events"].times
-        if repeats.said and (tries == 1 or one.error.status not in _NO_EVENTS):
+        if repeats.said and not quiet and (tries == 1 or not one.routeless):
             log.info(
                 "events.unavailable", error=str(one.error), http_status=one.error.status, **repeats.facts("events")
             )
         trouble.skip = int(_LEFT_OUT.wait(tries))
 
-    def _read(self, job: Job, seen: Sequence[str]) -> Followed:
+    def _read(self, job: Job, seen: Sequence[str], *, checkpoints: bool) -> Followed:
         known = frozenset(seen)
         try:
             events = self._new_events(job.id, known)
@@ -150,8 +169,8 @@ class Follower(Struct, frozen=True):
         except ProviderError as error:
             return Followed(job.id, ids=tuple(seen), error=error)
         ids = tuple(dict.fromkeys([*(event.id for event in events), *seen]))[:_REMEMBERED]
-        checkpoints = self._checkpoints(job.id) if fresh or not job.live else None
-        return Followed(job.id, fresh, ids, progress_of(fresh), checkpoints)
+        told = self._checkpoints(job.id) if checkpoints and (fresh or not job.live) else None
+        return Followed(job.id, fresh, ids, progress_of(fresh), told)
 
     def _checkpoints(self, job_id: str) -> tuple[Checkpoint, ...] | None:
         """None on a server that has none: events are worth telling all the same."""

@@ -3,7 +3,7 @@
 `reconcile` calls these. What a status says is decided in `core.status`, who ended a job in `core.ending`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -14,19 +14,18 @@ from reconciler.core.ending import By, end_of
 from reconciler.core.gates import Gated, gate
 from reconciler.core.intake import intake
 from reconciler.core.job import Checkpoint, Job
-from reconciler.core.memory import Memory
+from reconciler.core.memory import CHECKPOINTS, Memory
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason, Trouble
 from reconciler.core.repeats import Repeats
 from reconciler.core.status import Details, Status, statuses
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
-from reconciler.engine.follow import Followed
+from reconciler.engine.follow import NO_ROUTE, Followed
 from reconciler.engine.ports import Ports
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError
 from reconciler.log import Log
-from reconciler.provider.port import Provider
 
 
 def timestamp(clock: Clock) -> str:
@@ -74,7 +73,7 @@ def write_statuses(  # noqa: PLR0913 - what a status is made of
         after.gated.plan,
         now=timestamp(ports.clock),
         previous=ports.status_files.read() if names is None else ports.status_files.last(names),
-        details=replace(read, checkpoints={**_checkpoints(ports.provider, unread, log), **read.checkpoints}),
+        details=replace(read, checkpoints={**_checkpoints(ports, unread, log), **read.checkpoints}),
         names=names,
     )
     ports.status_files.write(report, all_of_them=names is None)
@@ -111,14 +110,21 @@ def _with_every_backoff(after: Decided, memory: Memory) -> Decided:
     return replace(after, seen=replace(after.seen, world=world), plan=wanted, gated=gated)
 
 
-def _checkpoints(provider: Provider, ended: Iterable[Job], log: Log) -> dict[str, tuple[Checkpoint, ...]]:
-    """The checkpoints of jobs that have just ended; a server without them costs a line in the log."""
+def _checkpoints(ports: Ports, ended: Sequence[Job], log: Log) -> dict[str, tuple[Checkpoint, ...]]:
+    """The checkpoints of jobs that have just ended. A server without them is asked for one job's, and named once."""
     read: dict[str, tuple[Checkpoint, ...]] = {}
     for job in ended:
         try:
-            read[job.id] = provider.list_checkpoints(job.id)
+            read[job.id] = ports.provider.list_checkpoints(job.id)
         except ProviderError as error:
-            log.info("checkpoints.unavailable", job_id=job.id, error=str(error), http_status=error.status)
+            known = CHECKPOINTS in ports.journal.memory().lacks
+            if not (known and error.status in NO_ROUTE):
+                log.info("checkpoints.unavailable", job_id=job.id, error=str(error), http_status=error.status)
+            if error.status in NO_ROUTE:
+                ports.journal.record_route(CHECKPOINTS, there=False)
+                break
+        else:
+            ports.journal.record_route(CHECKPOINTS, there=True)
     return read
 
 

@@ -109,6 +109,7 @@ class Journal:
             neighbours={} if records else self.records.neighbours(),
             others=frozenset() if echoes == _MARKS_RETURNED else self.records.others(),
             elsewhere=self.records.elsewhere(),
+            lacks=self._lacks(),
         )
 
     @property
@@ -132,6 +133,10 @@ class Journal:
     def _echoes(self) -> int | None:
         rows = self._rows.read("SELECT echoes FROM identity WHERE id = :identity")
         return rows[0]["echoes"] if rows else None
+
+    def _lacks(self) -> frozenset[str]:
+        rows = self._rows.read("SELECT lacks FROM identity WHERE id = :identity")
+        return frozenset(rows[0]["lacks"].split()) if rows else frozenset()
 
     # ── writing: each call is durable when it returns ──
 
@@ -202,6 +207,13 @@ class Journal:
     def record_pausing(self, *, can: bool) -> None:
         """Whether this server can pause a job."""
         self._rows.write(_own("pauses = :pauses", pauses=int(can)))
+
+    def record_route(self, what: str, *, there: bool) -> None:
+        """Whether this server has a route at all, as it was seen last."""
+        before = self.memory().lacks
+        lacks = before - {what} if there else before | {what}
+        if lacks != before:
+            self._rows.write(_own("lacks = :lacks", lacks=" ".join(sorted(lacks))))
 
     def forget(self, name: str, missing: frozenset[str], *, intents: bool) -> tuple[str, ...]:
         """Drop what `reconciler forget` may drop of a name; says each thing that was dropped.

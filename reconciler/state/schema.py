@@ -9,7 +9,7 @@ from msgspec import Struct
 
 # "ftrj": says that a SQLite file is ours before anything is read from it.
 APPLICATION_ID = 0x6674726A
-VERSION = 5
+VERSION = 6
 
 # Jobs that were paused or resumed from here, and creates that failed in a row, each with the same answer.
 PAUSE = """(
@@ -34,6 +34,7 @@ MIGRATIONS = {
         f"CREATE TABLE streak {STREAK}",
     ),
     4: (f"CREATE TABLE upload {UPLOAD}",),
+    5: ("ALTER TABLE identity ADD COLUMN lacks TEXT NOT NULL DEFAULT ''",),
 }
 
 
@@ -52,7 +53,7 @@ PRAGMA user_version = {VERSION};
 CREATE TABLE identity (
     id INTEGER PRIMARY KEY, fleet TEXT, base_url TEXT, organization TEXT, project TEXT,
     begun INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, echoes INTEGER,
-    writes INTEGER NOT NULL DEFAULT 0, pauses INTEGER,
+    writes INTEGER NOT NULL DEFAULT 0, pauses INTEGER, lacks TEXT NOT NULL DEFAULT '',
     UNIQUE (fleet, base_url, organization, project));
 CREATE TABLE wanted (
     identity INTEGER, name TEXT, revision TEXT, form TEXT, turn INTEGER NOT NULL DEFAULT 0,

@@ -20,7 +20,7 @@ from reconciler.cli.wiring import Credentials, Service
 from reconciler.core.body import create_body
 from reconciler.core.desired import Desired
 from reconciler.core.gates import Permission
-from reconciler.core.job import Event, Job, Marks
+from reconciler.core.job import Checkpoint, Event, Job, Marks
 from reconciler.engine.apply import Patience, Result, apply
 from reconciler.engine.daemon import DaemonListener, Pace
 from reconciler.engine.follow import in_turn
@@ -653,6 +653,43 @@ def test_events_that_cannot_be_read_are_said_again_unless_the_server_has_none(se
     settled.live(8000)
     said = [(line["job_id"], line.get("since", 0) // 60) for line in settled.lines("events.unavailable")]
     assert said == [("j1", 0), ("j2", 0), ("j1", 2), ("j1", 5), ("j1", 69)], "when it was tried"
+
+
+def test_a_server_without_events_is_named_once_and_asked_for_one_job_now_and_then(settled: DaemonHarness) -> None:
+    asked: list[str] = []
+    whole = settled.provider.list_events
+
+    def events(job_id: str, *, limit: int | None = None) -> tuple[Event, ...]:
+        asked.append(job_id)
+        raise Refused("HTTP 404: no such route", status=404)
+
+    settled.provider.list_events = events  # type: ignore[method-assign]
+    settled.live(3000)
+    (said,) = settled.lines("events.unavailable")
+    assert "job_id" not in said
+    assert (asked[:2], set(asked[2:])) == (["j1", "j2"], {"j1"})
+    assert len(asked) <= 10, "in fifty passes"
+    settled.live(600)
+    assert len(settled.lines("events.unavailable")) == 1, "nor by the next daemon"
+    settled.provider.list_events = whole  # type: ignore[method-assign]
+    settled.provider.tell("j2", "hello")
+    settled.live(3000)
+    assert [line["message"] for line in settled.lines("job.event")] == ["hello"]
+
+
+def test_a_server_without_checkpoints_is_named_once(settled: DaemonHarness) -> None:
+    asked: list[str] = []
+
+    def checkpoints(job_id: str) -> tuple[Checkpoint, ...]:
+        asked.append(job_id)
+        raise Refused("HTTP 404: no such route", status=404)
+
+    settled.provider.list_checkpoints = checkpoints  # type: ignore[method-assign]
+    for job_id in ("j1", "j2"):
+        settled.provider.end(job_id, "failed")
+        settled.live(70)
+    assert len(settled.lines("checkpoints.unavailable")) == 1
+    assert asked
 
 
 def test_a_gate_that_goes_on_refusing_is_said_again_and_so_is_the_end_of_it(settled: DaemonHarness) -> None:

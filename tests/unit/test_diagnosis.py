@@ -53,6 +53,7 @@ def test_a_server_that_shows_everything_lacks_nothing() -> None:
         ({"shown": None}, "method", Can.UNKNOWN),
         ({"errors": {"events": "HTTP 404"}}, "events", Can.NO),
         ({"answered": frozenset()}, "checkpoints", Can.UNKNOWN),
+        ({"answered": frozenset(), "memory": memory(lacks=frozenset({"checkpoints"}))}, "checkpoints", Can.NO),
         ({"errors": {"files": "HTTP 404"}}, "files", Can.NO),
         ({"errors": {"models": "HTTP 404"}}, "models", Can.NO),
     ],
