@@ -195,7 +195,8 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
         if form in {"json", "yaml"}:
             # An item has an error of its own: that of its job.
             incomplete = {"provider_error" if k == "error" else k: v for k, v in known.incomplete.items()}
-            print_document({**as_item(found), **as_data(shown), **incomplete}, form)
+            document = {**as_item(found), **as_data(shown), "provider_job": _as_shown(context, known, found)}
+            print_document({**document, **incomplete}, form)
         else:
             shown = replace(shown, status=statuses_here({name: found}, here)[name])
             text = as_text(shown, width=terminal.width(), colours=terminal.colours())
@@ -314,6 +315,15 @@ def _looked_into(context: RunContext, known: _Known, found: Status) -> tuple[_Kn
     details = Details(checkpoints=checkpoints, progress=known.progress)
     events = _read(context, "events", lambda: context.provider.list_events(job_id, limit=_EVENTS)) or ()
     return replace(known, statuses=_statuses(context, known, details)), events[_EVENTS - 1 :: -1]
+
+
+def _as_shown(context: RunContext, known: _Known, found: Status) -> Mapping[str, object] | None:
+    """The job as its server shows it, whatever fields and words that has; None where it cannot be read."""
+    job_id = found.job_id
+    if known.error or job_id is None:
+        return None
+    shown = _read(context, "job", lambda: (context.provider.job_as_shown(job_id),))
+    return shown[0] if shown else None
 
 
 def _read(context: RunContext, what: str, read: Callable[[], tuple[_T, ...]]) -> tuple[_T, ...] | None:

@@ -710,6 +710,7 @@ def test_a_name_that_is_gone_says_who_ended_its_job_and_why(shell: Shell, fleet:
     told = yaml.safe_load((fleet.root / ".reconciler" / "status" / "a.yaml").read_text())["status"]
     item = shell("describe", "a", "-d", fleet.root, "-o", "json").json
     assert {"name": "a", **told}.items() <= {**item, "checkpoints": told["checkpoints"]}.items()
+    assert item["provider_job"]["object"] == "fine_tuning.job", "whatever its server shows of it, with its own fields"
     (past,) = item["history"]
     assert (past["ended_by"], past["ended_reason"]) == ("reconciler", "Removed")
     assert past["ended_at"] > 1_600_000_000

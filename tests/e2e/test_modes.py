@@ -82,6 +82,33 @@ def test_a_run_without_state_removes_what_its_manifests_do_not_name(place: Place
     assert (place.apply_elsewhere().code, sorted(place.jobs)) == (0, ["cancelled", "live"])
 
 
+@at(*WHOLE, where=lambda mode: "pause" not in mode.missing)
+def test_a_job_is_paused_and_goes_on(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.want(policy={"state": "paused"})
+    assert place.plan() == ["pause Pausing"]
+    assert place.apply().code == 0
+    (item,) = place("status", "-o", "json").json["items"]
+    assert (item["job_status"], item["conditions"][0]["reason"]) == ("paused", "Paused")
+    assert place.plan() == ["hold Paused"]
+    place.want()
+    assert place.plan() == ["keep InProgress", "resume Resuming"]
+    assert (place.apply().code, place.jobs, place.plan()) == (0, ["live"], ["keep InProgress"])
+
+
+@at(*WHOLE, where=lambda mode: "pause" in mode.missing)
+def test_a_server_that_cannot_pause_a_job_is_asked_once(place: Place) -> None:
+    place.want()
+    place.apply()
+    place.want(policy={"state": "paused"})
+    with Proxy(place.base_url) as proxy:
+        codes = [place.apply(via=proxy).code for _ in range(2)]
+        asked = [request for request in proxy.posts() if "/pause" in request.path]
+        assert (codes, len(asked), place.plan(via=proxy)) == ([0, 0], 1, ["hold CannotPause"])
+    assert place.jobs == ["live"]
+
+
 @at(*WHOLE)
 def test_of_two_the_older_is_kept(place: Place) -> None:
     place.want()

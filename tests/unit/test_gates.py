@@ -11,11 +11,12 @@ from reconciler.core.desired import Expect
 from reconciler.core.estimate import Estimate
 from reconciler.core.fields import State
 from reconciler.core.gates import Gated, Permission, Verdict, approval_key, expectation, gate
+from reconciler.core.memory import OwnPause
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.retirement import kept_meanwhile
 from reconciler.core.world import World
-from tests.fakes.builders import R2, asked_for_dpo, desired, fleet, job, memory, record, world
+from tests.fakes.builders import R1, R2, asked_for_dpo, desired, fleet, job, memory, record, world
 from tests.fakes.worlds import worlds
 
 BEGIN = Permission(first_run=True)
@@ -50,6 +51,25 @@ def test_files_that_changed_while_they_were_read_stop_every_write() -> None:
     assert sent(REMOVAL, unsteady) == []
     assert refused(REMOVAL, unsteady) == ["evidence"]
     assert refused(world([], []), unsteady) == []
+
+
+TURNS = world(
+    [job("j1"), job("j2", "b", status="paused")],
+    [desired(state=State.PAUSED), desired("b")],
+    remembers=memory(
+        records=[record("j1"), record("j2", "b")], wanted={("a", R1), ("b", R1)}, echoes=True, pauses={"j2": OwnPause()}
+    ),
+)
+
+
+def test_a_pause_and_a_resume_need_evidence_and_a_yes_as_every_write() -> None:
+    assert sent(TURNS) == ["pause j1", "resume j2"]
+    unsteady = replace(BEGIN, steady=False)
+    assert (sent(TURNS, unsteady), refused(TURNS, unsteady)) == ([], ["evidence"])
+    assert [c.gate for c in gated(TURNS, unsteady).plan.changes if isinstance(c, Wait)] == ["evidence", "evidence"]
+    assert sent(TURNS, agreed(TURNS)) == ["pause j1", "resume j2"]
+    nothing = replace(BEGIN, approved=frozenset())
+    assert (sent(TURNS, nothing), refused(TURNS, nothing)) == ([], ["approval"])
 
 
 def test_one_bad_manifest_stops_removals_and_nothing_else() -> None:
