@@ -21,7 +21,7 @@ from reconciler.core.fields import FATES
 from reconciler.errors import UsageError, escaped
 from reconciler.provider.header import fault_of_names
 from reconciler.provider.key import Key, bare
-from reconciler.provider.profile import Account, Assumed, Assumption, Auth, Profile, Reach
+from reconciler.provider.profile import SANDBOX_MODE, Account, Assumed, Assumption, Auth, Profile, Reach
 from reconciler.provider.profiles import profile_of
 from reconciler.provider.request import REQUEST_DEADLINE
 
@@ -54,6 +54,7 @@ class Settings(Struct, frozen=True):
     body: tuple[tuple[str, str], ...] = ()
     sandbox_dir: Path | None = None
     sandbox_speed: float = 1.0
+    sandbox_mode: str = SANDBOX_MODE
     settle: float | None = None
     lock_timeout: float = LOCK_TIMEOUT_SECONDS
     log_format: str = "auto"
@@ -91,7 +92,7 @@ def account_of(
             raise UsageError(
                 "the sandbox is embedded and takes no --base-url; use --provider compatible for a served one"
             )
-        return Account(profile, "", Key(lambda: _SANDBOX_KEY), assumed=assumed)
+        return Account(profile, "", Key(lambda: _SANDBOX_KEY), assumed=assumed, sandbox_mode=settings.sandbox_mode)
     own = headers or {}
     _check_own(settings, own, authorization=profile.authorization)
     reach = Reach(_base_url(settings, environment, profile), dict(settings.query), frozenset(map(str.lower, own)))

@@ -31,7 +31,7 @@ _SECTIONS: Mapping[str, frozenset[str]] = {
     ),
     "Cost": frozenset({"--prices", "--tokenizer"}),
     "State": frozenset({"--state-dir", "--settle", "--lock-timeout"}),
-    "Sandbox": frozenset({"--sandbox-dir", "--sandbox-speed"}),
+    "Sandbox": frozenset({"--sandbox-dir", "--sandbox-speed", "--sandbox-mode"}),
     "Output": frozenset({"--output", "--quiet", "--verbose", "--color", "--log-format", "--help"}),
 }
 # Click puts a default that it does not know into brackets of its own.

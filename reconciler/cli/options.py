@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from reconciler.cli.completion import Item
 
+# Those of `sandbox.modes.MODES` that ask for no header or field of their own; a test compares.
+EMBEDDED_MODES = ("openai", "openai-2024", "azure", "litellm", "nebius", "llmariner", "telnyx", "bare")
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _FIELD = re.compile(r"[A-Za-z0-9._~\[\]-]+")
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)")
@@ -246,6 +249,13 @@ connection = _all(
         default=1.0,
         show_default="1",
         help="Run the sandbox's jobs N times faster.",
+    ),
+    click.option(
+        "--sandbox-mode",
+        metavar="SERVER",
+        type=Choice(EMBEDDED_MODES),
+        default=EMBEDDED_MODES[0],
+        help=f"Let the sandbox answer as this server does: {_either(EMBEDDED_MODES)}.",
     ),
     click.option(
         "--log-format",

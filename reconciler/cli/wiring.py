@@ -285,14 +285,15 @@ def _client(
 def _sandbox(settings: Settings, clock: Clock, *, writes: bool) -> Iterator[str]:
     """The embedded provider; a command that writes nothing makes no data directory for it either."""
     # Imported here: only a fleet in the sandbox pays for the HTTP server (100 ms).
-    from reconciler.sandbox import EmbeddedSandbox, SandboxError  # noqa: PLC0415
+    from reconciler.sandbox import MODES, EmbeddedSandbox, SandboxError  # noqa: PLC0415
 
     with ExitStack() as stack:
         directory = settings.sandbox_directory
         if not writes and not directory.exists():
             directory = Path(stack.enter_context(_scratch()))
         try:
-            sandbox = stack.enter_context(EmbeddedSandbox(directory, speed=settings.sandbox_speed, clock=clock.time))
+            mode, speed = MODES[settings.sandbox_mode], settings.sandbox_speed
+            sandbox = stack.enter_context(EmbeddedSandbox(directory, speed=speed, clock=clock.time, mode=mode))
         except SandboxError as error:
             raise ReconcilerError(f"the sandbox cannot start: {error}") from error
         yield sandbox.base_url

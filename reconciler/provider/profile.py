@@ -28,6 +28,10 @@ _SAFE_HEADER = re.compile(r"[\x21-\x7e]+")
 _JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
+# As whom the embedded sandbox answers where nobody says.
+SANDBOX_MODE = "openai"
+
+
 class Auth(StrEnum):
     """How a key is shown (``--auth``). A token of Microsoft Entra is always shown as `BEARER`."""
 
@@ -112,6 +116,7 @@ class Account:
     query: Mapping[str, str] = dataclass_field(default_factory=dict)
     own_headers: Mapping[str, Key] = dataclass_field(default_factory=dict, repr=False)
     body: Mapping[str, str] = dataclass_field(default_factory=dict)
+    sandbox_mode: str = SANDBOX_MODE
 
     def __post_init__(self) -> None:
         try:
@@ -134,8 +139,8 @@ class Account:
 
         A gateway leads to several servers: what chooses one of them is part of it, a header's value as its digest.
         """
-        if self.sandbox:
-            return "sandbox"
+        if self.sandbox:  # another mode is another server: what one returns, the other may drop
+            return "sandbox" if self.sandbox_mode == SANDBOX_MODE else f"sandbox?mode={self.sandbox_mode}"
         chosen = {name: value for name, value in self.query.items() if name in self.profile.routes} | {
             name: hashlib.sha256(value.current().encode()).hexdigest()[:12]
             for name, value in self.own_headers.items()

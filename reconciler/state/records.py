@@ -74,7 +74,7 @@ class Records:
         rows = self._rows.read(
             "SELECT base_url, organization, project, name, revision, job_id, live "
             "FROM identity JOIN record ON record.identity = id "
-            "WHERE id != :identity AND fleet = :fleet AND base_url != 'sandbox' ORDER BY name, job_id",
+            "WHERE id != :identity AND fleet = :fleet AND base_url NOT LIKE 'sandbox%' ORDER BY name, job_id",
             fleet=self._identity.fleet,
         )
         return tuple(Elsewhere(**{**dict(row), "live": bool(row["live"])}) for row in rows)

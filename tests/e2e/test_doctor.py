@@ -1,5 +1,7 @@
 """`doctor`: it reads only, and says what a server of whatever ways can do."""
 
+import pytest
+
 from tests.fakes.faulty import Proxy, Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory, make_job
 from tests.fakes.shell import Shell
@@ -43,3 +45,26 @@ def test_without_a_listing_it_fails_and_says_what_follows(shell: Shell, fleet: F
     assert told.code == 1
     assert "nothing is created and nothing is cancelled here" in " ".join(told.out.split())
     assert "Advice: check the base URL" in told.out
+
+
+@pytest.mark.parametrize(("mode", "identity"), [("openai", "marks"), ("azure", "file"), ("bare", "id")])
+def test_the_sandbox_shows_what_another_servers_ways_mean_for_a_fleet(
+    shell: Shell, fleet: FleetDirectory, mode: str, identity: str
+) -> None:
+    fleet.fleet(provider="sandbox")
+    fleet.job("a", suffix="bot")
+    fleet.data("train", 12)
+    for _ in range(2):
+        ran = shell("apply", fleet.root, "--sandbox-mode", mode, "-o", "json")
+        assert (ran.code, ran.json["base_url"].partition("?")[0]) == (0, "sandbox")
+    assert shell("doctor", fleet.root, "--sandbox-mode", mode, "-o", "json").json["identity"] == identity
+    assert ran.json["changes"][0]["action"] == "keep"
+
+
+def test_each_mode_of_the_sandbox_is_an_account_of_its_own(shell: Shell, fleet: FleetDirectory) -> None:
+    fleet.fleet(provider="sandbox")
+    fleet.job("a")
+    shell("apply", fleet.root)
+    plan = shell("plan", fleet.root, "--sandbox-mode", "azure", "-o", "json").json
+    assert plan["base_url"] == "sandbox?mode=azure"
+    assert not any("elsewhere" in change["message"] or "trained at" in change["message"] for change in plan["changes"])

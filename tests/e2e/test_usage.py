@@ -191,7 +191,7 @@ READS = frozenset(
         "--query",
     }
     | {"--header", "--body", "--status-word", "--assume"}
-    | {"--state-dir", "--sandbox-dir", "--sandbox-speed", "--log-format"}
+    | {"--state-dir", "--sandbox-dir", "--sandbox-speed", "--sandbox-mode", "--log-format"}
 )
 COST = {"--prices", "--tokenizer"}
 NAMED = SPOKEN | FORM | READS | {"--directory"}

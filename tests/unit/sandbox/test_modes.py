@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from reconciler.cli.commands import SANDBOX_MODES
+from reconciler.cli.options import EMBEDDED_MODES
 from reconciler.sandbox import MODES, Store, create_app
 from tests.fakes.recorded import AZURE, WHY_NOT, objects
 
@@ -75,6 +76,8 @@ def served(directory: Path, mode: str) -> Iterator[Http]:
 
 def test_the_command_offers_every_mode() -> None:
     assert tuple(MODES) == SANDBOX_MODES
+    embedded = (mode for mode in MODES.values() if not (mode.query or mode.headers or mode.body))
+    assert tuple(m.name for m in embedded if not m.credentials or "authorization" in m.credentials) == EMBEDDED_MODES
 
 
 @pytest.mark.parametrize(
