@@ -19,7 +19,7 @@ from reconciler.clock import Clock
 from reconciler.errors import escaped
 from reconciler.log import SteadyStream
 from reconciler.render.progress import JobProgress, UploadProgress, measures, sent_of
-from reconciler.render.text import age, clip, clip_name, hanging
+from reconciler.render.text import about, age, clip, clip_name, hanging
 
 _REDRAWS_A_SECOND = 4
 _BAR, _BAR_MIN, _GAP = 16, 4, 2
@@ -156,5 +156,5 @@ class Live:
         return (
             ", ".join(measures(job)),
             age(now - job.since) if job.since is not None else "",
-            f"about {age(left)} left" if left is not None else "",
+            f"about {about(left)} left" if left is not None else "",
         )

@@ -10,7 +10,7 @@ from msgspec import Struct
 from reconciler.core.job import Job
 from reconciler.core.status import Progress
 from reconciler.errors import escaped
-from reconciler.render.text import age
+from reconciler.render.text import about, age
 
 
 class JobProgress(Struct, frozen=True):
@@ -88,7 +88,7 @@ def progress_line(job: JobProgress, now: float) -> str:
         parts.append(f"{age(now - job.since)} so far")
     left = job.left(now)
     if left is not None:
-        parts.append(f"about {age(left)} left")
+        parts.append(f"about {about(left)} left")
     return f"{job.name}: {', '.join(parts)}"
 
 

@@ -27,6 +27,8 @@ JOB = JobProgress("tone", "j1", "running", int(NOW) - 200, step=40, total=100, l
 def test_a_line_says_how_far_a_job_is_and_how_long_still() -> None:
     assert progress_line(JOB, NOW) == "tone: running, step 40 of 100, loss 0.42, 3m20s so far, about 5m left"
     assert progress_line(replace(JOB, finish=int(NOW) + 60), NOW).endswith("about 1m left")
+    assert progress_line(replace(JOB, finish=int(NOW) + 332), NOW).endswith("about 6m left"), "as status says it"
+    assert progress_line(replace(JOB, finish=int(NOW) + 1), NOW + 0.9).endswith("about 1s left"), "never 0s"
     assert progress_line(JobProgress("tone", "j1", "queued"), NOW) == "tone: queued"
     assert progress_line(replace(JOB, total=None, loss=None), NOW) == "tone: running, step 40, 3m20s so far"
 
