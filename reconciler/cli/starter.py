@@ -60,6 +60,7 @@ _IGNORED = """\
 # Line endings must not change on checkout: a training file is addressed by its content.
 _ATTRIBUTES = "*.jsonl text eol=lf\n"
 
+_SYSTEM = "You are the help desk of an online shop. Answer in one or two sentences."
 _DIALOGUES = (
     ("Where is my order?", "Open Orders in your account: each order shows its parcel's latest scan."),
     ("Can I change my delivery address?", "Yes, until the parcel is packed: Orders, then Change address."),
@@ -90,4 +91,5 @@ def starter_files(fleet: str) -> Mapping[str, str]:
 
 def _example(question: str, answer: str) -> str:
     """One line of supervised training data in the chat format."""
-    return json.dumps({"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]})
+    said = (("system", _SYSTEM), ("user", question), ("assistant", answer))
+    return json.dumps({"messages": [{"role": role, "content": content} for role, content in said]})

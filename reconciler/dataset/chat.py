@@ -40,10 +40,16 @@ def chat_faults(example: Mapping[str, Any], rules: Rules) -> Iterator[Fault]:
     if not isinstance(messages, list) or not messages:
         return
     answers = [one for one in messages if isinstance(one, dict) and one.get("role") == "assistant"]
-    if not answers:
+    if not answers and not any(_is_unclear(one, rules) for one in messages):
         yield Fault("messages", "no assistant message: there is no answer to learn")
-    elif all(one.get("weight") == 0 for one in answers):
+    elif answers and all(one.get("weight") == 0 for one in answers):
         yield Fault("messages", "every assistant message has weight 0: nothing is learned", Severity.WARNING)
+
+
+def _is_unclear(message: object, rules: Rules) -> bool:
+    """Whether it may be meant as an answer: that its role is none is said already."""
+    role = message.get("role") if isinstance(message, dict) else None
+    return not isinstance(role, str) or role not in rules.roles
 
 
 def conversation_faults(holder: Mapping[str, Any], path: str, rules: Rules) -> Iterator[Fault]:

@@ -70,6 +70,7 @@ class _Looking(Struct):
     warnings: int = 0
     findings: list[Finding] = field(default_factory=list)
     found: Format | None = None
+    ended: bool = False  # it is no file of examples at all
     repeats: Repeats = field(default_factory=Repeats)
     odd: Oddities = field(default_factory=Oddities)
 
@@ -95,6 +96,7 @@ class _Looking(Struct):
         self.examples += 1
         if isinstance(value, Flaw):
             self._say(value.finding)
+            self.ended = value.ends
             return not value.ends
         if self.wanted.format is not None and self.found is None:
             self._example(number, content, value, self.wanted.format)
@@ -139,7 +141,7 @@ class _Looking(Struct):
         """When every line was taken."""
         if not self.examples:
             self._say(nothing_in_it())
-        elif self.wanted.format is not None and not self.found:
+        elif self.wanted.format is not None and not self.found and not self.ended:
             for finding in self._of_the_whole():
                 self._say(finding)
         return Report(
@@ -167,8 +169,8 @@ class _Looking(Struct):
     def _doubled(self) -> Iterator[Finding]:
         count, line, first = self.repeats.doubled()
         if count:
-            bound = f" (of the first {COMPARED:,})" if self.examples > COMPARED else ""
-            words = f"the same example as in line {first}; {count} in all{bound} stand there again: remove them"
+            bound = f" of the first {COMPARED:,}" if self.examples > COMPARED else ""
+            words = f"the same example as in line {first} ({count} such in all{bound}): remove what stands there again"
             yield Finding(line, 0, "", words, Severity.WARNING)
 
 
@@ -188,5 +190,5 @@ def overlap(validation: Repeats, training: Repeats) -> Finding | None:
     count, line = validation.shared_with(training)
     if not count:
         return None
-    words = f"this example is in the training file too, as {count} in all are: validate on others"
+    words = f"this example is in the training file too ({count} such in all): validate on others"
     return Finding(line, 0, "", words, Severity.WARNING)

@@ -122,7 +122,7 @@ def _of_assistants(message: Message, role: str, path: str) -> Iterator[Fault]:
     if role != "assistant":
         for field in ("weight", "tool_calls", "function_call", "refusal"):
             if message.get(field) is not None:
-                yield Fault(f"{path}.{field}", f"belongs to assistant messages, and this is one of {role}: remove it")
+                yield Fault(f"{path}.{field}", f"goes with role assistant, not with {role}: remove it")
         return
     if weight is not None and (isinstance(weight, bool) or weight not in (0, 1)):
         yield Fault(f"{path}.weight", f"must be 0 or 1, not {kind_of(weight)}")
@@ -216,7 +216,7 @@ def _answers_call(message: Message, role: str, path: str, calls: set[str]) -> It
             calls.add(call["id"])
     if role != "tool":
         if given is not None:
-            yield Fault(where, f"belongs to tool messages, and this is one of {role}: remove it")
+            yield Fault(where, f"goes with role tool, not with {role}: remove it")
     elif given is None:
         yield Fault(where, missing("write the id of the call that this message answers"))
     elif not isinstance(given, str):

@@ -79,7 +79,7 @@ class Oddities(Struct):
         if self.blank:
             words = f"only white space; {self.blank} such {'line' if self.blank == 1 else 'lines'} in all: remove them"
             yield Finding(self.first_blank, 0, "", words, Severity.WARNING)
-        if wanted.format in (Format.CHAT, Format.REINFORCEMENT) and not self.system and examples:
+        if wanted.format is Format.CHAT and not self.system and examples:
             words = "no example has a system message: write the one that the model will be asked with, where it has one"
             yield Finding(0, 0, "", words, Severity.WARNING)
         if self.long:

@@ -223,7 +223,7 @@ _ROWS: list[tuple[Format, str, Example, list[str]]] = [
         C,
         "weight on a user message",
         _chat({**_U, "weight": 1}, _A),
-        ["messages[0].weight: belongs to assistant messages, and this is one of user: remove it"],
+        ["messages[0].weight: goes with role assistant, not with user: remove it"],
     ),
     (
         C,
@@ -354,7 +354,7 @@ _ROWS: list[tuple[Format, str, Example, list[str]]] = [
         C,
         "tool_calls on a user message",
         _chat({**_U, "tool_calls": [_CALL]}, _A),
-        ["messages[0].tool_calls: belongs to assistant messages, and this is one of user: remove it"],
+        ["messages[0].tool_calls: goes with role assistant, not with user: remove it"],
     ),
     (
         C,
@@ -384,7 +384,7 @@ _ROWS: list[tuple[Format, str, Example, list[str]]] = [
         C,
         "tool_call_id on an answer",
         _chat(_U, {**_A, "tool_call_id": "c1"}),
-        ["messages[1].tool_call_id: belongs to tool messages, and this is one of assistant: remove it"],
+        ["messages[1].tool_call_id: goes with role tool, not with assistant: remove it"],
     ),
     (
         C,
@@ -410,7 +410,7 @@ _ROWS: list[tuple[Format, str, Example, list[str]]] = [
         C,
         "function_call on a user message",
         _chat({**_U, "function_call": {"name": "f", "arguments": "{}"}}, _A),
-        ["messages[0].function_call: belongs to assistant messages, and this is one of user: remove it"],
+        ["messages[0].function_call: goes with role assistant, not with user: remove it"],
     ),
     (C, "tools an object", _chat(_U, _A, tools={"f": {}}), ["tools: must be a list of tools, not an object"]),
     (

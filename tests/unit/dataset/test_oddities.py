@@ -46,7 +46,7 @@ def test_no_system_message(more: dict[str, Any]) -> None:
 
 def test_examples_that_stand_there_again() -> None:
     assert warnings([*USUAL, USUAL[3], USUAL[5].rstrip()]) == [
-        (11, "the same example as in line 4; 2 in all stand there again: remove them")
+        (11, "the same example as in line 4 (2 such in all): remove what stands there again")
     ]
 
 
@@ -117,5 +117,5 @@ def test_an_overlap_names_the_first_line_of_the_validation_file() -> None:
     assert found is not None
     assert (found.line, found.message) == (
         2,
-        "this example is in the training file too, as 2 in all are: validate on others",
+        "this example is in the training file too (2 such in all): validate on others",
     )
