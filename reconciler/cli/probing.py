@@ -19,6 +19,7 @@ from reconciler.core.fields import State
 from reconciler.core.memory import Memory
 from reconciler.core.probe import CONTENT, EXAMPLES, NAME, fleet_of_probe, model_to_probe, probe_of
 from reconciler.core.snapshot import Snapshot
+from reconciler.dataset.prices import listed_prices
 from reconciler.engine.apply import Listener
 from reconciler.engine.ports import Ports
 from reconciler.engine.probe import Probed, end_probes, live_probes, probe
@@ -28,6 +29,9 @@ from reconciler.provider.profile import Account
 from reconciler.settings import Settings
 from reconciler.state.opening import journal_for
 from reconciler.state.status_files import StatusFiles
+
+# No tokenizer makes more tokens than bytes, and what the chat format adds is less than what JSON does.
+_TOKENS = 1_000
 
 
 def probed(settings: Settings, snapshot: Snapshot, clock: Clock, *, yes: bool) -> tuple[Probed, Credentials]:
@@ -114,9 +118,12 @@ def _ask(account: Account, like: Desired, *, yes: bool, stream: bool) -> None:
         return
     if not options.terminal() or stream:
         raise UsageError("nobody can be asked here whether a job may be paid for: say --yes")
+    model = str(like.body["model"])
+    price = listed_prices().find(model, account.host)
+    costs = f"at {price.words} (as of {price.date})" if price else "at a price that is not known here"
     question = (
-        f"This makes one job at {account.host} that may cost money: {escaped(str(like.body['model']))}, "
-        f"{EXAMPLES} examples of a few words, 1 epoch; it is cancelled as soon as it has been read. Make it?"
+        f"This makes one job at {account.host} that may cost money: {escaped(model)}, {EXAMPLES} examples, 1 epoch, "
+        f"fewer than {_TOKENS} tokens {costs}; it is cancelled as soon as it has been read. Make it?"
     )
     if not click.confirm(terminal.fitted(question), default=False):
         raise Declined("Cancelled; nothing was sent.")

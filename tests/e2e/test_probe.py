@@ -40,8 +40,10 @@ def test_the_question_names_what_it_may_cost_and_no_is_no(wanted: FleetDirectory
     command = ["doctor", str(wanted.root), "--probe-create", "--settle", "0", "--base-url", server.base_url]
     ended, seen = at_a_terminal(command, b"n\n")
     words = " ".join(seen.split())
-    assert "may cost money: sandbox-slow, 10 examples of a few words, 1 epoch" in words
+    assert "may cost money: sandbox-slow, 10 examples, 1 epoch, fewer than 1000 tokens at a price" in words
     assert (ended, "nothing was sent" in words, server.creates()) == (1, True, [])
+    wanted.job("a", model="gpt-4.1-mini-2025-04-14")
+    assert "tokens at $" in " ".join(at_a_terminal(command, b"n\n")[1].split())
 
 
 def test_a_fleet_that_is_suspended_is_sent_nothing(shell: Shell, wanted: FleetDirectory, server: Proxy) -> None:
