@@ -14,7 +14,6 @@ from reconciler.core.fields import OnChange
 from reconciler.core.file_marks import marks_of_file
 from reconciler.core.job import Job
 from reconciler.core.lines import makes_room, may_retire
-from reconciler.core.lookup import stays_unresolved
 from reconciler.core.memory import EVERY_CREATE, rejected_words
 from reconciler.core.reason import NOT_SENT, EndedBy, Reason
 from reconciler.core.standing import Decision
@@ -23,17 +22,13 @@ from reconciler.errors import escaped
 
 
 class Slot(Struct, frozen=True):
-    """A wanted create, and what has been decided before it in this plan.
-
-    ``tried``: whose create is, or will be, under way before it; None where none is.
-    """
+    """A wanted create, and what has been decided before it in this plan."""
 
     case: Case
     create: Create
     models: Mapping[str, str | None]
     stuck: AbstractSet[str]
     active: int
-    tried: str | None
 
 
 def admit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decision]) -> dict[str, Create | Wait]:
@@ -42,15 +37,13 @@ def admit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decis
     # A job that stands for its name goes on, whatever holds up the end of another one.
     stuck = {n for n, d in decisions.items() if d.keeper is None and any(_is_stuck(c) for c in d.changes)}
     active = sum(1 for case in cases.values() for n in case.live)
-    tried = _unanswered(world)
     permitted: dict[str, Create | Wait] = {}
     wanted = {name: d.wanted for name, d in decisions.items() if d.wanted is not None}
     for name in _upstream_first(world, wanted):
-        slot = Slot(cases[name], wanted[name], models, stuck, active, tried)
+        slot = Slot(cases[name], wanted[name], models, stuck, active)
         change = next((c for row in ADMISSION if (c := row(slot)) is not None), None) or _allowed(slot)
         if isinstance(change, Create):
             active += 1
-            tried = tried or name
         if change.reason is Reason.DEPENDENCY_FAILED:
             stuck.add(name)
         permitted[name] = change
@@ -63,12 +56,7 @@ def _is_stuck(change: Change) -> bool:
 
 
 def _upstream_first(world: World, names: Iterable[str]) -> Iterator[str]:
-    """Names by (length of their model_from chain, name): deterministic, upstream before downstream.
-
-    While the provider takes no new jobs, the one that is tried first is one that ends no other job and was not tried
-    lately: a single bad job must not stand for all of them.
-    """
-    halted = EVERY_CREATE[0] in world.memory.refusals
+    """Names by (length of their model_from chain, name): deterministic, upstream before downstream."""
 
     def depth(name: str) -> int:
         seen = set[str]()
@@ -78,16 +66,7 @@ def _upstream_first(world: World, names: Iterable[str]) -> Iterator[str]:
             current = world.desired[current].model_from
         return len(seen)
 
-    def turn(name: str) -> tuple[bool, int]:
-        own = world.memory.refusals.get(name)
-        return (bool(world.cases[name].others), own.next_at if own else 0) if halted else (False, 0)
-
-    yield from sorted(names, key=lambda n: (depth(n), *turn(n), n))
-
-
-def _unanswered(world: World) -> str | None:
-    """A name whose create has no known outcome yet, and will have one without a person."""
-    return next((name for name in sorted(world.memory.intents) if not stays_unresolved(world, name)), None)
+    yield from sorted(names, key=lambda n: (depth(n), n))
 
 
 def _wait(slot: Slot, reason: Reason, message: str) -> Wait:
@@ -162,15 +141,6 @@ def _looks_alike(job: Job) -> str:
     )
 
 
-def _row_14_careful(slot: Slot) -> Wait | None:
-    """The last of the rows: what was refused to all is tried again with one create, which could go otherwise."""
-    memory = slot.case.world.memory
-    if slot.tried is None or EVERY_CREATE[0] not in memory.refusals:
-        return None
-    reason, message = memory.held_back(*slot.create.key)
-    return _wait(slot, reason, f"{message}; job {slot.tried} is tried first, alone")
-
-
 def _row_15_previous(slot: Slot) -> Wait | None:
     others = slot.case.others
     ahead = next((n for n in others if n.ours and not may_retire(slot.case, n)), None)
@@ -196,5 +166,4 @@ ADMISSION: tuple[Callable[[Slot], Wait | None], ...] = (
     _row_14_no_identity,
     _row_15_previous,
     _row_16_capacity,
-    _row_14_careful,
 )

@@ -19,6 +19,7 @@ from reconciler.core.estimate import Estimate, dollars, total
 from reconciler.core.lines import forget_command
 from reconciler.core.reason import Reason
 from reconciler.core.retirement import kept_meanwhile
+from reconciler.core.trial import one_try
 from reconciler.core.world import World
 from reconciler.errors import escaped
 
@@ -105,7 +106,7 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
             refused = dict.fromkeys(concerned, verdict) | refused
     waiting = {write.name for write in refused if isinstance(write, Create)}
     changes = tuple(_gated(change, refused, waiting) for change in plan.changes)
-    return Gated(Plan(changes, plan.unmanaged), tuple(v for v, _ in judged))
+    return Gated(Plan(one_try(world, changes), plan.unmanaged), tuple(v for v, _ in judged))
 
 
 def _gated(change: Change, refused: Mapping[Write, Verdict], waiting: Container[str]) -> Change:

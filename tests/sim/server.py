@@ -450,5 +450,7 @@ class SimProvider:
             raise RateLimited("slow down", retry_after=5.0)
         if fault in _STATUS_OF:
             raise Refused("the server says no", status=_STATUS_OF[fault])
+        if fault == "unknown: never" and kind == "create":
+            raise OutcomeUnknown("POST /fine_tuning/jobs: HTTP 500: the licence has run out", status=500)
         if fault.startswith("unknown"):
             raise OutcomeUnknown("no answer within 10 s")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from reconciler.core.change import Action, Cancel, Create, Hold, Pause, Resume, Write
 from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import Job, JobError
-from reconciler.core.memory import Intent, Memory, OwnCancel, OwnPause, Refusal, Rejection
+from reconciler.core.memory import Intent, Memory, OwnCancel, OwnPause, Rejection
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.standing import STANDING, Decision
@@ -623,43 +623,3 @@ def test_an_outcome_that_stays_unknown_is_told_in_the_same_words_by_every_pass()
 def test_no_create_is_ever_wanted_without_a_manifest() -> None:
     (case,) = world([job(status="cancelled")], []).cases.values()
     assert [row(case) for row in STANDING[-1:]] == [Decision()]
-
-
-# ── one careful try for the whole fleet ──────────────────────────────────────────────────────
-
-OF_ALL = Refusal("a", R1, "HTTP 403: no quota", 60, of_all=True)
-
-
-def halted(**more: Any) -> Memory:
-    """Every create was refused, and that back-off is over; job a was refused last."""
-    return memory(echoes=True, refusals={"a": OF_ALL, "": replace(OF_ALL, revision="")}, **more)
-
-
-def test_what_was_refused_to_all_is_tried_again_with_one_create() -> None:
-    w = world([], [desired("a"), desired("b"), desired("c")], remembers=halted())
-    assert creates(w) == creating()
-    refused, tried, waits = plan(w).changes
-    assert [c.name for c in (refused, tried, waits)] == ["a", "b", "c"]
-    assert isinstance(tried, Create), "the one that was not tried lately"
-    assert {c.reason for c in (refused, waits)} == {Reason.CREATE_REFUSED}
-    assert refused.message == "the provider takes no new jobs: HTTP 403: no quota; job b is tried first, alone"
-    assert "no quota" not in waits.message, "that was said to another job"
-
-
-def test_a_create_that_ends_a_running_job_is_not_the_one_that_is_tried() -> None:
-    """A gate may refuse it for ever, and with it whether the provider takes jobs again."""
-    w = world([job(name="b", revision=R2)], [desired("a"), desired("b")], remembers=halted())
-    assert [c.name for c in plan(w).writes] == ["a"]
-
-
-def test_nothing_is_tried_while_the_answer_to_the_last_try_is_lost() -> None:
-    wants = [desired("a"), desired("b")]
-    lost = world([], wants, remembers=halted(intents=[LOST]))
-    assert plan(lost).writes == ()
-    assert [c.reason for c in plan(lost).changes] == [Reason.CREATE_UNRESOLVED, Reason.CREATE_REFUSED]
-    found = replace(lost, jobs=(job("j1", "a"),))
-    assert [c.name for c in plan(found).writes] == [], "its job is bound first; then the provider takes jobs"
-    for_ever = replace(lost, memory=replace(lost.memory, echoes=False))
-    assert [c.reason for c in plan(for_ever).changes] == [Reason.CREATE_UNRESOLVED, Reason.NO_IDENTITY]
-    seeds = replace(lost, memory=replace(lost.memory, echoes=None))
-    assert [c.name for c in plan(seeds).writes] == ["b"], "no look will ever tell of a: a person must"
