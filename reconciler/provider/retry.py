@@ -1,6 +1,6 @@
-"""When a read is sent again: the wait that a server asks for, else a growing one with jitter.
+"""When a read is sent again, and when the next create may be: what a server asks for, else a growing wait with jitter.
 
-Pure. `sender` asks for the pause, `answer` reads the header. A write is nothing to this module: it is sent once.
+Pure. `sender` asks for the pause, `answer` reads the header. A write is never sent again: it is only sent later.
 """
 
 import re
@@ -47,3 +47,43 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     except (ValueError, OverflowError):
         return None
     return max(0.0, at - now)
+
+
+# How many requests like this one are left, and when there are as many as at first again: OpenAI's headers and Azure's,
+# the IETF's draft, and what gateways make of them.
+_LIMITS = (
+    ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("ratelimit-remaining", "ratelimit-reset"),
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),
+)
+_SPAN = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9}(?:\.\d{1,9})?)s)?(?:(\d{1,9}(?:\.\d{1,9})?)ms)?")
+_SECONDS_OF = (3600.0, 60.0, 1.0, 0.001)
+# No limit of requests is for longer than an hour: what is beyond is a date.
+_LONGEST_SPAN = 3600.0
+# A time may have been rounded down: this share of it more, a second at most.
+_ROUNDED, _ROUNDED_MOST = 0.03, 1.0
+
+
+def used_up(headers: Mapping[str, str], now: float) -> float:
+    """Seconds until another request like this one is welcome; 0 where one is now, or nothing is said.
+
+    A limit that is used up is full again at its reset, be it a bucket that fills or a window that ends: who waits for
+    that, and then sends what there is, uses all of it. ``now`` is Unix time.
+    """
+    for remaining, reset in _LIMITS:
+        if re.fullmatch(r"\s*0+\s*", headers.get(remaining, "")):
+            seconds = _span(headers.get(reset, "").strip(), now)
+            if seconds is not None and 0 < seconds <= _LONGEST_SPAN:
+                return seconds + min(_ROUNDED * seconds, _ROUNDED_MOST)
+    return 0.0
+
+
+def _span(text: str, now: float) -> float | None:
+    """Seconds, as in `1m30s`, `20ms`, `7` or the Unix time of the end; None where it is none of these."""
+    if re.fullmatch(r"\d{1,12}(?:\.\d{1,9})?", text):
+        seconds = float(text)
+        return seconds - now if seconds > _LONGEST_SPAN else seconds
+    found = _SPAN.fullmatch(text) if text else None
+    if found is None:
+        return None
+    return sum(float(part) * unit for part, unit in zip(found.groups(), _SECONDS_OF, strict=True) if part)

@@ -14,12 +14,17 @@ from reconciler.provider.answer import UNAUTHORIZED, Answers
 from reconciler.provider.message import HttpRequest, HttpResponse, base_of, form_around, json_body, target_of
 from reconciler.provider.profile import Account
 from reconciler.provider.request import DeleteRequest, ReadRequest, Request, RequestRecord, WriteRequest
-from reconciler.provider.retry import TRIES, pause_before
+from reconciler.provider.retry import TRIES, pause_before, used_up
 from reconciler.provider.transport import DeadlineTransport
 
 # The slowest line that an upload is waited for (2 Mbit/s): 512 MB may take 34 minutes, and no longer. A line that
 # stands still is given up long before (`transport`).
 _UPLOAD_BYTES_PER_SECOND = 250_000
+
+# What comes in bursts. A cancel is never kept waiting by what a header says.
+_PACED = "create"
+# Nobody else gets a turn while a create waits in here.
+_SHORT_WAIT = 5.0
 
 _T = TypeVar("_T")
 
@@ -49,6 +54,7 @@ class Sender:
         self._fields = account.fields
         self._answers = Answers(account.base_url, account.key.secrets, clock)
         self._slow_until = clock.monotonic()  # a 429 slows every thread down, not only the one that met it
+        self._welcome_at = self._clock.monotonic()  # when this server's limit lets the next create through
         self._origin, self._base = base_of(account.base_url)
 
     def before_pass(self) -> None:
@@ -56,7 +62,12 @@ class Sender:
         self._key.before_pass()
 
     def send_once(self, write: WriteRequest | DeleteRequest) -> HttpResponse:
-        """One POST or DELETE, whatever comes back. Raises `OutcomeUnknown` where it may have taken effect."""
+        """One POST or DELETE, whatever comes back. Raises `OutcomeUnknown` where it may have taken effect.
+
+        Raises:
+            RateLimited: also where the server said that its limit is used up; then nothing was sent.
+        """
+        self._await_limit(write)
         key = self._key.held()
         try:
             return self._exchange(write, key)
@@ -90,6 +101,18 @@ class Sender:
             self._clock.sleep(pause)
             tried += 1
 
+    def _await_limit(self, write: WriteRequest | DeleteRequest) -> None:
+        """Until this server's limit lets another create through: who would wait long hears how long instead."""
+        wait = self._welcome_at - self._clock.monotonic() if write.operation == _PACED else 0.0
+        if wait > _SHORT_WAIT:
+            raise RateLimited(
+                f"{write.method} {write.path}: not sent, since this server's limit of requests is used up",
+                retry_after=wait,
+            )
+        if wait > 0:
+            self._on_pause(wait, "this server's limit of requests is used up")
+            self._clock.sleep(wait)
+
     def _asked(self, read: ReadRequest) -> HttpResponse:
         """The answer; where the key was refused and there is another by now, the answer to that one."""
         key = self._key.current()
@@ -115,6 +138,8 @@ class Sender:
             failure = self._answers.no_answer(request, error)
             self._note(request, began, None, failure)
             raise failure from error
+        if request.operation == _PACED and (wait := used_up(response.headers, self._clock.time())):
+            self._welcome_at = self._clock.monotonic() + wait
         refusal = self._answers.error(request, response)
         self._note(request, began, response, refusal)
         if refusal is not None:

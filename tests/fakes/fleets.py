@@ -108,12 +108,13 @@ def apply_once(
     patience: Patience | None = None,
     announce: Callable[[Decided], None] = lambda _: None,
     passed: Callable[[Pass], None] = lambda _: None,
+    waiting: Callable[[float, object], None] = lambda _seconds, _what: None,
     **settings: Any,
 ) -> Result:
     """`reconciler apply --yes`, in this process."""
     with run_of(directory, base_url, **settings) as opened:
         snapshot = read_directory(directory.root)
-        listener = replace(SILENT, announce=announce, passed=passed)
+        listener = replace(SILENT, announce=announce, passed=passed, waiting=waiting)
         return apply(opened.reconciler, snapshot, permission, patience or Patience(), listener)
 
 

@@ -1,9 +1,10 @@
 """A write is sent once, and its outcome classified; a read is asked again, within reason, with the key of the moment."""
 
+import dataclasses
 import gzip
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from reconciler.log import configure
 from reconciler.provider.client import OpenAIClient
 from reconciler.provider.key import KeyFile, Secrets
 from reconciler.provider.port import takes_no_jobs
+from reconciler.provider.retry import used_up
 from reconciler.provider.transport import ANSWER_LIMIT
+from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import DROP, HANG, FaultyServer, Reply, Request, reply
 from tests.fakes.servers import CREATE, HTML, JOB, KEY, Wire, an_upload, caught, script
 
@@ -324,3 +327,97 @@ def test_a_cookie_is_not_kept() -> None:
         wire.client.retrieve_job("ftjob-1")
         wire.client.retrieve_job("ftjob-1")
         assert all("cookie" not in request.headers for request in wire.server.requests)
+
+
+# ── a server's limit of requests ──
+
+
+def with_headers(answer: Reply, headers: Mapping[str, str]) -> Reply:
+    return dataclasses.replace(answer, headers={**answer.headers, **headers})
+
+
+class Limited:
+    """A server that takes ``limit`` creates in ``window`` seconds: a window that ends, or a bucket that fills."""
+
+    def __init__(self, limit: int, window: float, *, bucket: bool) -> None:
+        self.limit, self.window, self.bucket = limit, window, bucket
+        self.clock = SkippingClock()
+        self.left, self.since = float(limit), 0.0
+        self.refused = 0
+
+    def __call__(self, request: Request) -> Reply:
+        now = self.clock.monotonic()
+        if self.bucket:
+            self.left = min(self.limit, self.left + (now - self.since) * self.limit / self.window)
+            self.since = now
+        elif now >= self.since + self.window:
+            self.left, self.since = float(self.limit), now
+        if self.left < 1:
+            self.refused += 1
+            return reply({}, 429)
+        self.left -= 1
+        reset = (self.limit - self.left) * self.window / self.limit if self.bucket else self.since + self.window - now
+        headers = {
+            "x-ratelimit-limit-requests": str(self.limit),
+            "x-ratelimit-remaining-requests": str(int(self.left)),
+            "x-ratelimit-reset-requests": f"{int(reset // 60)}m{reset % 60:.3f}s",
+        }
+        return with_headers(reply(JOB), headers)
+
+
+@pytest.mark.parametrize("bucket", [True, False], ids=["bucket", "window"])
+@pytest.mark.parametrize(("limit", "window"), [(3, 60.0), (20, 60.0), (5, 2.0)])
+def test_a_burst_of_creates_uses_all_of_a_limit_and_is_never_refused(
+    limit: int, window: float, *, bucket: bool
+) -> None:
+    server = Limited(limit, window, bucket=bucket)
+    with Wire(server) as wire:
+        server.clock = wire.clock
+        server.since = began = wire.clock.monotonic()
+        created = 0
+        while created < 6 * limit:
+            try:
+                wire.client.create_job(CREATE)
+            except RateLimited as error:
+                wire.clock.sleep(error.retry_after or 0.0)
+            else:
+                created += 1
+        took = wire.clock.monotonic() - began
+    assert server.refused == 0
+    # The first burst needs no wait; what follows is as much as the limit allows.
+    assert created - limit >= 0.95 * limit * took / window - 1
+
+
+def test_a_create_that_would_wait_long_is_not_sent_and_says_how_long() -> None:
+    headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "50s"}
+    with Wire(lambda _: with_headers(reply(JOB), headers)) as wire:
+        wire.client.create_job(CREATE)
+        with pytest.raises(RateLimited, match="not sent, since this server's limit of requests is used up") as raised:
+            wire.client.create_job(CREATE)
+        assert raised.value.retry_after == pytest.approx(51, abs=1)
+        wire.client.retrieve_job("ftjob-1")
+        wire.client.cancel_job("ftjob-1")
+        assert [request.creates for request in wire.server.requests] == [True, False, False]
+        wire.clock.sleep(52)
+        wire.client.create_job(CREATE)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({}, 0),
+        ({"x-ratelimit-remaining-requests": "1", "x-ratelimit-reset-requests": "50s"}, 0),
+        ({"x-ratelimit-remaining-requests": "0"}, 0),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "soon"}, 0),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "99h"}, 0),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}, 361),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "20ms"}, 0.0206),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m0.5s"}, 61.5),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "10"}, 10.3),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000010"}, 10.3),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1600000000"}, 0),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "10s"}, 0),
+    ],
+)
+def test_what_headers_say_of_a_limit(headers: dict[str, str], wait: float) -> None:
+    assert used_up(headers, 1_700_000_000) == pytest.approx(wait)
