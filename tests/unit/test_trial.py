@@ -10,7 +10,7 @@ from reconciler.core.memory import Memory, Refusal
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.world import World
-from tests.fakes.builders import R1, R2, desired, fleet, job, memory, world
+from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, world
 from tests.fakes.situations import LOST
 
 
@@ -69,10 +69,11 @@ def test_a_create_that_a_gate_refuses_is_not_the_one_that_is_tried() -> None:
 
 
 def test_who_waits_for_the_try_keeps_its_earlier_job() -> None:
-    jobs = [job("j1", "b", revision=R2)]
-    known = halted(wanted=[("b", R2)])
+    jobs = [job("j1", "b", revision=R2), job("j2", "b", revision=R3, created=200)]
+    known = halted(wanted=[("b", R2), ("b", R3)])
     changes = tried_alone(world(jobs, [desired("a"), desired("b")], remembers=known)).changes
-    assert [(c.name, c.action, c.reason) for c in changes if c.name == "b"] == [
-        ("b", "wait", Reason.CREATE_REFUSED),
-        ("b", "keep", Reason.IN_PROGRESS),
+    assert [(c.job_id, c.action, c.reason) for c in changes if c.name == "b"] == [
+        (None, "wait", Reason.CREATE_REFUSED),
+        ("j1", "cancel", Reason.SUPERSEDED),
+        ("j2", "keep", Reason.IN_PROGRESS),
     ]
