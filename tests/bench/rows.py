@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.bench import floor, shapes
+from tests.bench import dataset, floor, shapes
 from tests.bench.shapes import Shape
 from tests.bench.table import Goal, Measured
 from tests.bench.workbench import AT_REST_SECONDS, ROOT, Workbench, manifest_path
@@ -283,6 +283,16 @@ def _play(bench: Workbench, seeds: int) -> float:
     return bench.cpu([sys.executable, "-m", "tests.sim", "--from", "5000", "--seeds", str(seeds)])
 
 
+def _checks(bench: Workbench) -> Measured:
+    path = bench.once(dataset.write, bench.scratch / "chats.jsonl")
+    command = [sys.executable, "-m", "tests.bench.dataset"]
+    return Measured(
+        *bench.side_by_side(
+            lambda: bench.cpu([*command, "check", str(path)]), lambda: bench.cpu([*command, "loads", str(path)])
+        )
+    )
+
+
 ROWS = (
     Row("help", "`--help` / `python -I -c pass`", _help, Goal(3, 2, check=6)),
     Row("plan", "`plan` of 10 manifests × 10 jobs / the same", _small_plan, Goal(12, 8, check=20)),
@@ -301,5 +311,6 @@ ROWS = (
     Row("memory", "memory for a remembered job of history", _memory, Goal(1024, 300, check=2048), "B"),
     Row("save-p50", "save → POST beyond the stability window, p50", _median_save, Goal(30, 10), "ms"),
     Row("save-p99", "save → POST beyond the stability window, p99", _slowest_save, Goal(100, 50), "ms"),
+    Row("data", "checks of 32 MB of chats / a bare `json.loads` of each line", _checks, Goal(2, 1, check=3)),
     Row("sim", "simulation, schedules a second on one core", _simulation, Goal(100, 150, more=True), "/s"),
 )

@@ -1350,3 +1350,11 @@ def test_a_server_that_loses_the_method_costs_one_job_and_one_line(tmp_path: Pat
     assert (line["level"], line["job"], line["job_id"]) == ("error", "a", "j1")
     assert line["why"].endswith("method dpo was sent, and the server made it without one")
     assert len(world.provider.times("retrieve")) == 2, "before its cancel, and after it"
+
+
+def test_what_is_odd_about_training_files_is_named_once(world: DaemonHarness) -> None:
+    world.fleet.fleet(data_checks="error")
+    world.fleet.job("a")
+    world.live(5)
+    (line,) = [line for line in world.lines("data.warned") if "system message" in line["problem"]]
+    assert line["problem"].partition(": ")[0].endswith("data/train.jsonl")

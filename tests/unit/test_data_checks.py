@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli.authoring import validate
+from reconciler.cli.manifests import valid_source
 from reconciler.core.documents import ProviderName
 from reconciler.core.snapshot import Snapshot
 from reconciler.provider.profiles import rules_of
+from reconciler.settings import Settings
 from reconciler.source.directory import read_directory
 from reconciler.source.known import Known
 from tests.fakes.manifests import as_json
@@ -200,6 +203,32 @@ def test_what_is_no_json_is_an_error_whatever_the_fleet_says(fleet: Fleet, level
     fleet.file("train.jsonl", lines(CHAT) + "{,}\n")
     assert fleet.problems() == ["train.jsonl:13:2: a key in double quotes is missing: , stands here"]
     assert fleet.read().broken == {"a"}
+
+
+def test_github_shows_each_error_beside_the_line_of_the_file(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet.job("a")
+    fleet.file("train.jsonl", lines({"messages": CHAT["messages"][1:]}) + lines({"messages": CHAT["messages"][:2]}, 1))
+    monkeypatch.chdir(fleet.root)
+    assert validate(".", None, None, "github") == 1
+    shown = capsys.readouterr().out
+    assert "::error file=train.jsonl,line=13::messages: no assistant message" in shown
+    fleet.file("train.jsonl", lines({"messages": CHAT["messages"][1:]}))
+    assert validate(".", None, None, "github") == 0
+    assert "::warning file=train.jsonl::no example has a system message" in capsys.readouterr().out
+
+
+def test_a_plan_names_a_few_warnings_and_how_many_more_there_are(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(8):
+        fleet.job(f"job-{number}", training_file=f"{number}.jsonl")
+        fleet.file(f"{number}.jsonl", lines({"messages": CHAT["messages"][1:], "of": number}))
+    assert valid_source(Settings(root=fleet.root)).problems == ()
+    said = capsys.readouterr().err
+    assert said.count("no example has a system message") == 5
+    assert "3 more warnings of training files: reconciler validate shows them" in said
 
 
 def test_revisions_do_not_depend_on_the_checks(fleet: Fleet) -> None:
