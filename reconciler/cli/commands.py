@@ -6,6 +6,7 @@ so that `plan --help` and the completion of a flag wait for no HTTP client and n
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.command import Argument, Choice, Directory, command
 from reconciler.cli.names import COMMANDS
+from reconciler.core.training import METHODS
 from reconciler.settings import SANDBOX_DIRECTORY
 
 # The names of `sandbox.modes.MODES`, which to import would start an HTTP server's worth of modules; a test compares.
@@ -52,6 +54,38 @@ def init(*context: Any, **given: Any) -> Any:
 def validate(*context: Any, **given: Any) -> Any:
     """Check manifests and training files, offline."""
     return body("validate")(*context, **given)
+
+
+@command(
+    "reconciler data fleet/data/train.jsonl",
+    "reconciler data fleet/data/train.jsonl --model gpt-4o-mini",
+    honours=("--color",),
+)
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE…",
+    cls=Argument,
+    type=click.Path(path_type=Path),
+    explanation="The training and validation files.",
+)
+@click.option("--model", metavar="NAME", help="Count, and say what it costs, for this base model.")
+@click.option(
+    "--method",
+    metavar="METHOD",
+    type=Choice(METHODS),
+    help=f"Check them for this method: {', '.join(METHODS)}.",
+    show_default="as the files are",
+)
+@options.output()
+@options.pricing
+def data(*context: Any, **given: Any) -> Any:
+    """Show what training files hold, and what they would cost.
+
+    Needs no fleet. Says what `validate` would say of them.
+    """
+    return body("data")(*context, **given)
 
 
 @command("reconciler import fleet", "reconciler import fleet --all", name="import")

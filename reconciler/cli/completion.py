@@ -62,10 +62,11 @@ def _of_command(name: str, given: Sequence[str], incomplete: str, environment: M
             return None
         elif word not in _SWITCHES:
             arguments += 1
-    takes = "directory" if expected else "" if arguments else COMMANDS[name].takes
+    listed = COMMANDS[name].takes
+    takes = "directory" if expected else "" if arguments and listed != "files" else listed
     if takes == "name":
         return job_items(directory or environment.get("RECONCILER_DIRECTORY") or ".", incomplete)
-    return [("dir", incomplete, "")] if takes else []
+    return [("file" if takes == "files" else "dir", incomplete, "")] if takes else []
 
 
 def job_items(directory: str, incomplete: str) -> list[Item]:

@@ -12,7 +12,7 @@ _WRITE, _ACT, _LOOK, _SERVE = "Write and check", "Plan and apply", "Look", "Serv
 class Listed:
     """A command as the list of commands shows it; ``summary`` is the first sentence of its help.
 
-    ``takes``: its argument, for completion: a directory, the name of a job, or nothing. ``function``: what it is
+    ``takes``: its argument, for completion: a directory, the name of a job, files, or nothing. ``function``: what it is
     called in its module and in `commands`, where its own name is a word of Python's. No dataclass, which would import
     `inspect` (7 ms).
     """
@@ -30,6 +30,7 @@ class Listed:
 COMMANDS: Mapping[str, Listed] = {
     "init": Listed(_WRITE, "authoring", "Write a fleet, an example job and its data."),
     "validate": Listed(_WRITE, "authoring", "Check manifests and training files, offline."),
+    "data": Listed(_WRITE, "datasets", "Show what training files hold, and what they would cost.", "files"),
     "import": Listed(_WRITE, "importing", "Write manifests for jobs that exist already.", function="import_jobs"),
     "schema": Listed(_WRITE, "authoring", "Print the JSON Schema of the manifests, for editors.", ""),
     "plan": Listed(_ACT, "reconciling", "Show what apply would do, and why."),

@@ -48,7 +48,7 @@ class Pricing(Struct, frozen=True):
         desired = world.desired[create.name]
         model = create.model or _model(desired, world)
         file = desired.training
-        measure = None
+        measure = self._remembered(desired.form, model)
         if file is not None:
             measure = measure_of(self.below, file, counter_of(model, self.own), _context(model), self.known)
         wanted = Wanted(model, desired.body, file.path if file else str(desired.body.get("training_file", "")))

@@ -44,6 +44,9 @@ _VOLATILE = (
     (re.compile(r"(\bft:[\w.:-]+?):(?:[0-9A-Za-z]{8}\b|[0-9A-Za-z]{0,8}…)"), r"\1:ID"),
     (re.compile(r"(?:about )?[\d,]+ tokens, "), "TOKENS, "),  # exact with an extra alone
     (re.compile(r"[≈<] \$[\d.]+"), "USD"),
+    (re.compile(r"^  tokens +.*"), "  tokens  TOKENS"),
+    (re.compile(r"^  an example +.*"), "  an example  TOKENS"),
+    (re.compile(r"^  cost +.*? for "), "  cost  USD for "),
     (re.compile(r"^Cost: .*? for "), "Cost: USD for "),
     (re.compile(r"(Digest:|--approve|the plan now is) [0-9a-f]{16}"), r"\1 DIGEST"),
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(Z| UTC)?"), "TIME"),

@@ -683,6 +683,7 @@ def test_status(shell: Shell, fleet: FleetDirectory) -> None:
         "error",
         "conditions",
         "history",
+        "last_refusal",
     }
     assert told["items"][1]["error"]["code"] == "invalid_training_file"
     assert yaml.safe_load(shell("status", fleet.root, "-o", "yaml").out) == told

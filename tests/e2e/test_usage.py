@@ -199,6 +199,7 @@ NAMED = SPOKEN | FORM | READS | {"--directory"}
 HONOURED = {
     "init": frozenset(),
     "validate": FORM | {"--root", "--files-root", "--quiet"},
+    "data": FORM | COST | {"--color", "--model", "--method"},
     "import": SPOKEN | FORM | (READS - {"--root"}) | {"--all"},
     "schema": FORM,
     "plan": SPOKEN | FORM | READS | COST | {"--settle", "--prune", "--detailed-exitcode"},
@@ -334,7 +335,7 @@ def test_every_flag_is_read_from_its_variable(
     kind = parameter.type
     word = kind.choices[-1] if isinstance(kind, click.Choice) else VALUES.get(kind.name, "7")
     command = command_named(name)
-    needed = ["a"] if COMMANDS[name].takes == "name" else []
+    needed = ["a"] if COMMANDS[name].takes in {"name", "files"} else []
     monkeypatch.setenv(variable(parameter), f"{word} {word}" if parameter.multiple else word)
     with command.make_context(name, needed, parent=click.Context(cli)) as context:
         assert context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.ENVIRONMENT
@@ -397,7 +398,7 @@ def test_the_command_line_overrules_the_environment(
         ("init taken", "taken/data is no directory, and init makes none in its place"),
         *(
             (f"{name} {'tone -d ' if COMMANDS[name].takes == 'name' else ''}{where}", words)
-            for name in sorted(HONOURED.keys() - {"init", "schema", "sandbox", "run"})
+            for name in sorted(HONOURED.keys() - {"init", "schema", "sandbox", "run", "data"})
             for where, words in (
                 ("a-file", "a-file is a file; give its directory: reconciler "),
                 ("a-pipe", "a-pipe is no directory"),
