@@ -134,8 +134,9 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
             listener = telemetry
         service = Service(clock, lambda: wakeups.stopping, over(pool), listener.requested, credentials)
         stack.enter_context(watching(settings.root, ours, wakeups.hint, log))
-        run_daemons(DaemonSetup(settings, pace, first_run, wakeups, reader, listener, service, log, place))
-    log.info("daemon.stopped")
+        live = run_daemons(DaemonSetup(settings, pace, first_run, wakeups, reader, listener, service, log, place))
+    # Nobody looks after them from here on, and they go on.
+    log.info("daemon.stopped", **({"training_on": live} if live else {}))
     return 0
 
 
@@ -154,15 +155,18 @@ def _make_state_directory(settings: Settings) -> None:
         raise JournalError(f"{directory}: the state directory cannot be made: {system_words(error)}") from error
 
 
-def run_daemons(setup: DaemonSetup) -> None:
-    """One daemon after the other: a new one whenever the fleet or its state directory is another."""
-    begun, troubles = False, Repeats()
+def run_daemons(setup: DaemonSetup) -> tuple[str, ...]:
+    """One daemon after the other: a new one whenever the fleet or its state directory is another.
+
+    Returns the ids of the jobs that the last one knew as live.
+    """
+    begun, troubles, live = False, Repeats(), tuple[str, ...]()
     fleet = ""
     clock = setup.service.clock
     while not setup.wakeups.stopping:
         snapshot = _readable(setup)
         if snapshot is None or snapshot.fleet is None:
-            return
+            return ()
         if fleet and snapshot.fleet.name != fleet:
             # The permission to begin a fleet was given for the one that stood there at the start.
             setup = replace(setup, first_run=False)
@@ -170,10 +174,10 @@ def run_daemons(setup: DaemonSetup) -> None:
         fleet = snapshot.fleet.name
         start = clock.monotonic()
         try:
-            _run_one(setup, snapshot)
+            live = _run_one(setup, snapshot)
             troubles = Repeats()
         except Stopped:
-            return
+            return ()
         except ReconcilerError as error:
             replaced = isinstance(error, StateReplaced)
             if not begun and not replaced:
@@ -186,9 +190,10 @@ def run_daemons(setup: DaemonSetup) -> None:
                 tell(event, error=str(error), **troubles.facts(event))
             setup.wakeups.wait(_PAUSE_SECONDS if replaced else _LOOK_SECONDS)
         begun = True
+    return live
 
 
-def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> None:
+def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> tuple[str, ...]:
     settings = setup.settings
     with (
         _only_one(setup),
@@ -212,6 +217,7 @@ def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> None:
             listener=setup.listener,
             named=setup.named,
         ).run()
+        return tuple(record.job_id for record in context.journal.records.by_id().values() if record.live)
 
 
 def _readable(setup: DaemonSetup) -> Snapshot | None:

@@ -268,6 +268,18 @@ def test_a_hangup_wakes_a_daemon_and_is_told(fleet: FleetDirectory, times: int) 
         assert "daemon.stopped" in log.read()
 
 
+def test_a_daemon_that_is_stopped_names_the_jobs_that_train_on(fleet: FleetDirectory) -> None:
+    with begun(run(fleet)) as (process, log):
+        until("pass.completed", log)
+        fleet.job("b", seed=2)
+        created = json.loads(next(line for line in log if "job.created" in line))["job_id"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(_PATIENCE) == 0
+        last = json.loads(log.read().splitlines()[-1])
+    assert last["event"] == "daemon.stopped"
+    assert created in last["training_on"]
+
+
 def test_a_daemon_that_nohup_started_hears_no_hangup(fleet: FleetDirectory) -> None:
     with begun([*ignoring("HUP"), *run(fleet)]) as (process, log):
         until("pass.completed", log)
