@@ -97,6 +97,7 @@ class Uploads:
         self._stack = stack
         self._ids: dict[str, Callable[[], str]] = {}
         self._sent: dict[str, Uploaded] = {}
+        self._missing: dict[str, Needed] = {}  # what is uploaded, until the first create that waits for it has said so
         self._over = False
 
     @classmethod
@@ -125,6 +126,10 @@ class Uploads:
         """
         if needed.key not in self._ids:
             self._begin([needed, *self._expected()])
+        if (missing := self._missing.pop(needed.key, None)) is not None:
+            # Of each in its turn, in whatever order they are sent.
+            log, file = self._ports.log, missing.file
+            log.info("file.awaited", job=needed.job, path=file.path, size=file.size)
         try:
             return self._ids[needed.key]()
         finally:
@@ -175,6 +180,8 @@ class Uploads:
             (there[name, needed.file.size] for name in needed.names if (name, needed.file.size) in there), None
         )
         recorded = [one for one in known.values() if needed.is_met_by(one)]
+        if not found and not recorded:
+            self._missing[needed.key] = needed
 
         def task() -> str:
             file_id = found or self._still_there(recorded) or self._upload(needed)

@@ -10,7 +10,7 @@ from reconciler.errors import escaped
 
 # An event that is not listed is for the log alone.
 _SENTENCES: Mapping[str, str] = {
-    "file.upload_started": "  {job}: uploading {path} ({size} bytes)",
+    "file.awaited": "  {job}: uploading {path} ({size} bytes)",
     "job.succeeded": "✓ {job}: succeeded; {made}",
     "job.failed": "✗ {job}: failed: {error}",
     "job.ended": "✗ {job}: job {job_id} was {status} (by {ended_by})",

@@ -37,7 +37,7 @@ from reconciler.render.narration import sentence
             "  a: the create whose answer was lost is resolved: no job",
         ),
         (
-            {"event": "file.upload_started", "job": "a", "path": "d.jsonl", "size": 9},
+            {"event": "file.awaited", "job": "a", "path": "d.jsonl", "size": 9},
             "  a: uploading d.jsonl (9 bytes)",
         ),
         (

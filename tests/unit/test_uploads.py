@@ -1,6 +1,7 @@
 """The training files of a pass: the same bytes are uploaded once, and several files beside each other."""
 
 import hashlib
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -232,3 +233,19 @@ def test_a_file_whose_name_is_a_jobs_mark_is_not_named_by_its_digest(tmp_path: P
     fleet.job("b", training_file=digest_of(fleet, "train"))
     apply_once(fleet, server.base_url)
     assert len(server.jobs) == 1
+
+
+def test_each_file_is_spoken_of_in_the_turn_of_its_create(
+    fleet: FleetDirectory, server: ForgetfulServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever order they are sent in: the same apply prints the same lines."""
+    for number in range(4):
+        fleet.data(f"d{number}", 13 + number)
+        fleet.job(f"j{number}", training_file=f"data/d{number}.jsonl")
+    fleet.job("j4", training_file="data/d0.jsonl")
+    capsys.readouterr()
+    apply_once(fleet, server.base_url)
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    said = [(e["event"], e["job"]) for e in events if e["event"] in {"file.awaited", "job.created"}]
+    expected = [(event, f"j{number}") for number in range(4) for event in ("file.awaited", "job.created")]
+    assert said == [*expected, ("job.created", "j4")]
