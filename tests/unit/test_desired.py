@@ -10,6 +10,7 @@ from reconciler.core import models, spec
 from reconciler.core.desired import Adoption, Expect, Fleet, Limits, Policy, desire, policy_of
 from reconciler.core.documents import Entry, ProviderName, TrainingFile
 from reconciler.core.fields import (
+    DataChecks,
     OnCancelled,
     OnChange,
     OnRemove,
@@ -99,6 +100,7 @@ def test_a_fleet_with_every_field() -> None:
         "provider": "compatible",
         "state": "suspended",
         "prune": False,
+        "data_checks": "off",
         "expect": {"host": "h", "organization": "o", "project": "p"},
         "limits": {"max_creates": 0, "max_cancels": 3.0, "max_active": 2, "max_cost": 7.5},
     }
@@ -108,6 +110,7 @@ def test_a_fleet_with_every_field() -> None:
         ProviderName.COMPATIBLE,
         State.SUSPENDED,
         prune=False,
+        data_checks=DataChecks.OFF,
         expect=Expect("h", "o", "p"),
         limits=Limits(0, 3, 2, 7.5),
     )
