@@ -197,7 +197,9 @@ EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
     "Suspended": lambda it: "suspended" in {it.wish.state, it.policy.state},
     "Paused": lambda it: it.policy.state == "paused",
     "Pausing": lambda it: it.policy.state == "paused",
-    "CannotPause": lambda it: it.policy.state == "paused" and not it.world.server.pauses,
+    "CannotPause": lambda it: (
+        it.policy.state == "paused" and not (it.world.server.pauses and it.world.server.identifies)
+    ),
     "CancelRequested": lambda it: "cancelled" in {it.wish.state, it.policy.state} and not _cancellable(it),
     "Failed": _failed,
     "Cancelled": lambda it: it.policy.on_cancelled == "hold" and _somebody_else_cancelled(it),
