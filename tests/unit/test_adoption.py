@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.core.adoption import differences
-from reconciler.core.desired import Desired
+from reconciler.core.adoption import differences, refused_adoption
+from reconciler.core.desired import Adoption, Desired
 from reconciler.core.job import Job, parse_job
 from reconciler.core.plan import plan
-from tests.fakes.builders import R1, desired, job, world
+from tests.fakes.builders import R1, R2, desired, job, world
 
 WANTED = {
     "model": "gpt-4o-mini",
@@ -88,3 +88,14 @@ def test_a_plan_says_so_of_the_job_that_stands_for_its_name_and_of_no_other() ->
     ours = replace(wants(), policy=desired().policy)
     (change,) = plan(world([replace(job("j9"), model="gpt-4o", seed=8)], [ours])).changes
     assert change.message.startswith("running; warning: it is not as it was asked for (seed: ")
+
+
+def test_a_method_that_an_adopted_job_does_not_show_proves_nothing() -> None:
+    spec = wants(method={"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 3}}})
+    assert differences(spec, shows(method=None, hyperparameters=None)) == ()
+
+
+def test_another_job_of_the_name_does_not_bear_out_an_adoption() -> None:
+    spec = replace(wants(), revision=R1, policy=desired(adopt=("j9", R2)).policy)
+    named = [job("j1", revision=R2, status="succeeded", created=1), job("j9", marked=False, created=2)]
+    assert refused_adoption(world(named, [spec]).cases["a"]) == Adoption("j9", R2)

@@ -5,11 +5,14 @@ from msgspec.structs import replace
 
 from reconciler.core.body import derived_seed
 from reconciler.core.documents import TrainingFile
+from reconciler.core.fields import OnRemove
 from reconciler.core.file_marks import (
     Sent,
     file_name,
     marked_by_file,
+    marks_of_create,
     marks_of_file,
+    on_another_file,
     told_apart,
     upload_names,
     uploads_of,
@@ -59,6 +62,11 @@ def test_any_other_name_says_nothing(name: str) -> None:
     assert marks_of_file(name) is None
 
 
+@pytest.mark.parametrize(("on_remove", "orphan"), [(OnRemove.CANCEL, False), (OnRemove.ORPHAN, True)])
+def test_the_marks_of_a_create_say_whose_attempt_it_is_at_what(on_remove: OnRemove, orphan: bool) -> None:
+    assert marks_of_create(FLEET, desired("a", R1, on_remove=on_remove), 2) == replace(MARKS, orphan=orphan)
+
+
 def known(
     seed: int | None, name: str = NAME, sent: Sent = NOTHING, *, seeds: bool = True, suffix: str | None = None
 ) -> Marks | None:
@@ -91,6 +99,26 @@ def test_a_file_of_another_fleet_is_that_fleets() -> None:
 def test_marks_in_the_metadata_are_stronger() -> None:
     one = job(name="b")
     assert marked_by_file(one, NAME, NOTHING, seeds=False) == one
+
+
+def test_the_name_of_its_file_is_kept_whatever_it_says() -> None:
+    for name in (NAME, "train.jsonl"):
+        assert marked_by_file(job(marked=False), name, NOTHING, seeds=True).file_name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "exact", "another"),
+    [
+        (NAME, True, False),
+        (file_name(replace(MARKS, orphan=True)), True, False),
+        (file_name(replace(MARKS, attempt=3)), False, True),
+        ("train.jsonl", True, True),
+        ("train.jsonl", False, False),
+        ("", True, False),
+    ],
+)
+def test_a_file_is_another_jobs_where_its_name_says_so(name: str, exact: bool, another: bool) -> None:
+    assert on_another_file(job(file_name=name), MARKS, exact=exact) is another
 
 
 SETS_7 = replace(desired(), body={"model": "m", "seed": 7})
@@ -168,4 +196,5 @@ def test_a_validation_file_is_named_by_its_content() -> None:
         (FILE, (NAME,)),
         (replace(FILE, path="v.jsonl"), (f"v-{'f' * 16}.jsonl",)),
     )
+    assert uploads_of(both, MARKS, Memory(echoes=True))[0] == (FILE, (FILE.upload_name,))
     assert uploads_of(desired(), MARKS, Memory()) == ()

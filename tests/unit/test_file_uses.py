@@ -67,6 +67,18 @@ def test_a_manifest_needs_the_bytes_that_it_names(file: ProviderFile, form: dict
     assert (found.manifests, found.unused) == ((("x",), False) if wanted else ((), True))
 
 
+@pytest.mark.parametrize(("digest", "wanted"), [(HEX, ("x",)), (OTHER, ())])
+def test_a_name_that_says_the_content_is_enough_to_be_needed(digest: str, wanted: tuple[str, ...]) -> None:
+    found = use_of(CONTENT, a_world(form={"training_file": f"sha256:{digest}"}))
+    assert found is not None
+    assert found.manifests == wanted
+
+
+def test_a_file_of_somebody_else_hides_no_other() -> None:
+    uses = file_uses(a_world(), [ProviderFile("f0", "colleague.jsonl"), ATTEMPT], Evidence({}, {}))
+    assert [use.file for use in uses] == [ATTEMPT]
+
+
 def test_bytes_that_were_uploaded_for_an_attempt_are_needed_by_whoever_names_them() -> None:
     found = use_of(ATTEMPT, a_world(form={"training_file": f"sha256:{HEX}"}), {"f1": (ATTEMPT.name, HEX)})
     assert found is not None
@@ -119,6 +131,14 @@ def test_a_create_whose_answer_was_lost_needs_its_file(name: str, revision: str,
     found = use_of(ATTEMPT, a_world(intents=[Intent(name, revision, 1)]))
     assert found is not None
     assert found.jobs == (("the lost create of a",) if needed else ())
+
+
+def test_a_create_whose_answer_was_lost_needs_the_bytes_that_it_asked_for() -> None:
+    at = a_world(intents=[Intent("a", R2, 1)])
+    sent = replace(at.memory, wanted={("a", R2): {"training_file": f"sha256:{HEX}"}})
+    found = use_of(CONTENT, replace(at, memory=sent), RECORDED)
+    assert found is not None
+    assert found.jobs == ("the lost create of a",)
 
 
 def test_a_job_that_names_a_file_needs_it_whoever_made_the_job() -> None:

@@ -29,6 +29,14 @@ def test_it_is_one_condition_whoever_waits(refused: str) -> None:
     assert of(w, now=SINCE) == FOUND
 
 
+def test_who_waits_for_something_else_does_not_wait_for_it() -> None:
+    built_on = desired("d", model_from="c")
+    w = world([job("j1", "c"), job("j2", "removed")], [desired("a"), desired("c"), built_on], remembers=closed())
+    found = of(w)
+    assert found is not None
+    assert found.waiting == ("a",)
+
+
 def test_it_is_none_where_nobody_wants_a_job_or_the_provider_takes_them() -> None:
     assert of(world([job("j1", "a")], [desired("a")], remembers=closed())) is None
     assert of(world([], [desired("a")], remembers=memory(echoes=True))) is None
@@ -43,7 +51,27 @@ def test_it_began_when_it_was_first_recorded() -> None:
         assert of(w, before={"conditions": nothing}) == replace(FOUND, since=None)
 
 
+def test_the_report_is_a_condition_as_kubernetes_writes_it() -> None:
+    message = "the provider takes no new jobs: HTTP 429: daily limit (last refused: a)"
+    assert FOUND.report == {
+        "conditions": [
+            {
+                "type": "Blocked",
+                "status": "True",
+                "reason": "CreateRefused",
+                "message": message,
+                "last_transition_time": SINCE,
+            }
+        ],
+        "last_refused": "a",
+        "next_try": 760,
+        "waiting": ["a", "b"],
+    }
+
+
 def test_a_report_is_read_back_as_it_was() -> None:
     assert recorded_intake(FOUND.report) == FOUND
     for key in ("conditions", "waiting", "next_try"):
         assert recorded_intake({**FOUND.report, key: None}) is None
+    older = {key: value for key, value in replace(FOUND, last="").report.items() if key != "last_refused"}
+    assert recorded_intake(older) == replace(FOUND, last="")

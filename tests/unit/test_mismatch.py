@@ -47,6 +47,7 @@ def test_a_dpo_job_must_say_that_it_is_one(shown: dict[str, Any], lost: str) -> 
         (method("reinforcement"), {}, "reinforcement"),
         ({"extra_body": {"method": {"type": "dpo"}}}, {}, "dpo"),
         ({"extra_body": {"method": {"type": "grpo"}}}, {"method": {"type": "supervised"}}, ""),  # no word of the API
+        ({"extra_body": "method"}, {}, ""),  # no fields
     ],
 )
 def test_what_was_sent_decides_what_can_be_lost(sent: dict[str, Any], shown: dict[str, Any], lost: str) -> None:
