@@ -8,7 +8,7 @@ earlier probe is read instead of a second one being made, and whatever was made 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.core.change import Action, Cancel
+from reconciler.core.change import Action, Cancel, Create
 from reconciler.core.fields import State
 from reconciler.core.file_marks import marks_of_create, upload_names
 from reconciler.core.gates import Permission
@@ -116,8 +116,9 @@ def _read(run: Reconciler, snapshot: Snapshot, job_id: str, done: Pass) -> tuple
     wanted = snapshot.desired[NAME]
     ports = run.marking(snapshot)
     named = _named(done, job_id)
-    attempt = named.attempt if named and named.attempt else 1
-    marks = marks_of_create(run.checkout.fleet(snapshot).name, wanted, attempt)
+    if named is None:
+        return ()
+    marks = marks_of_create(run.checkout.fleet(snapshot).name, wanted, named.attempt)
     try:
         # As the server shows it: marks that come from its file's name are no metadata.
         job = ports.provider.retrieve_job(job_id)
@@ -139,7 +140,7 @@ def _end(run: Reconciler, ports: Ports, snapshot: Snapshot, done: Pass, made: Ou
     """Cancel it, whether or not this server says whose it is: its id came in the answer to our own create."""
     if any(o.action is Action.CANCEL and o.job_id == made.job_id for o in done.outcomes) or made.job_id is None:
         return
-    named = _named(done, made.job_id)
+    sent = next(write for write in done.decided.gated.plan.writes if isinstance(write, Create))
     fleet, provider = run.checkout.fleet(snapshot).name, run.marking(snapshot).provider
     files = UploadPorts(provider, ports.journal, ports.log, ports.pieces_of, ports.stopping, ports.beside)
     end = Cancel(
@@ -147,8 +148,8 @@ def _end(run: Reconciler, ports: Ports, snapshot: Snapshot, done: Pass, made: Ou
         Reason.CANCEL_REQUESTED,
         _MESSAGE,
         made.job_id,
-        snapshot.desired[NAME].revision,
-        named.attempt if named else 1,
+        sent.revision,
+        sent.attempt,
         answered=made.job is not None and made.job.marks is None,
     )
     with ports.pass_lock(), Uploads.open(files, lambda: ()) as uploads:
