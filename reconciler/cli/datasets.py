@@ -120,7 +120,7 @@ def _looked_at(path: Path, asked: _Asked) -> _Looked:
     wanted = Wanted(asked.format(path), context=asked.context)
     report, repeats = check(_taken(_lines(path), facts), wanted)
     measure = facts.measure(asked.context)
-    job = cost.Wanted(asked.model, {"method": {"type": asked.method}} if asked.method else {}, str(path))
+    job = cost.Planned(asked.model, {"method": {"type": asked.method}} if asked.method else {}, str(path))
     shown = Shown(
         path=str(path),
         facts=facts,

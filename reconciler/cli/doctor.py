@@ -15,7 +15,7 @@ from reconciler.cli.output import print_document
 from reconciler.cli.probing import probed, shown_by_probes
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.clock import Clock
-from reconciler.core.diagnosis import Diagnosis, Facts, advice, diagnose
+from reconciler.core.diagnosis import Diagnosis, Reads, advice, diagnose
 from reconciler.core.job import FLEET_MARK, Job
 from reconciler.core.memory import Memory
 from reconciler.core.recognition import learned
@@ -41,17 +41,17 @@ def doctor(clock: Clock, /, directory: str, form: str, *, probe_create: bool, ye
     probe, held = probed(settings, snapshot, clock, yes=yes) if probe_create else (None, None)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock, credentials=held) as context:
         shown = shown_by_probes(settings, context.fleet, context.account, clock)
-        facts = look(context, snapshot, shown)
-        found = diagnose(facts)
+        reads = reads_of(context, snapshot, shown)
+        found = diagnose(reads)
         if form != "text":
             print_document(_data(context, found, probe), form)
         else:
             terminal.echo("\n".join(_lines(context, found, probe, terminal.width())))
         unfinished = probe is not None and (probe.job_id is None or bool(probe.live))
-        return 1 if "listing" in facts.errors or unfinished else 0
+        return 1 if "listing" in reads.errors or unfinished else 0
 
 
-def look(context: RunContext, snapshot: Snapshot, shown_before: Memory) -> Facts:
+def reads_of(context: RunContext, snapshot: Snapshot, shown_before: Memory) -> Reads:
     """Every read that tells something: the listing, all of one job, and what else can be listed."""
     provider, errors = context.provider, dict[str, str]()
     # Whose a job is, is read here as a pass reads it.
@@ -72,7 +72,7 @@ def look(context: RunContext, snapshot: Snapshot, shown_before: Memory) -> Facts
     memory = learned(context.journal.memory(), jobs, context.fleet.name)
     if memory.echoes is None:  # what a probe has shown, as long as no job of the fleet's own has
         memory = replace(memory, echoes=shown_before.echoes, files=shown_before.files, seeds=shown_before.seeds)
-    return Facts(
+    return Reads(
         memory=memory,
         jobs=jobs,
         pages=pages,
@@ -122,9 +122,9 @@ def _data(context: RunContext, found: Diagnosis, probe: Probed | None) -> dict[s
         "identity": found.identity or None,
         "means": found.means,
         "capabilities": [
-            {"capability": f.capability, "can": f.can, "seen": f.seen, "means": f.means} for f in found.findings
+            {"capability": f.name, "can": f.can, "seen": f.seen, "means": f.means} for f in found.capabilities
         ],
-        "missing": [f.capability for f in found.missing],
+        "missing": [f.name for f in found.missing],
         "advice": list(advice(found)),
         **({} if probe is None else {"probe": _probe_data(probe)}),
     }
@@ -162,9 +162,9 @@ def _lines(context: RunContext, found: Diagnosis, probe: Probed | None, width: i
     lines = [header(context.fleet.name, context.account.host, context.account.organization), ""]
     if probe is not None:
         lines += [*_probe_lines(probe, width), ""]
-    names = max(len(f.capability) for f in found.findings)
-    for f in found.findings:
-        lead = f"  {pad(f.capability, names)}  {pad(f.can, len('unknown'))}  "
+    names = max(len(f.name) for f in found.capabilities)
+    for f in found.capabilities:
+        lead = f"  {pad(f.name, names)}  {pad(f.can, len('unknown'))}  "
         lines += hanging(f"{f.seen}: {f.means}", lead, " " * len(lead), width)
     lines += ["", *hanging(f"Identity rests on {found.identity or 'nothing yet'}: {found.means}.", "", "  ", width)]
     for text in advice(found):

@@ -20,7 +20,7 @@ from reconciler.core.recognition import NamedJob
 from reconciler.core.status import Progress
 from reconciler.core.world import Case, World
 from reconciler.dataset.bases import base_of
-from reconciler.dataset.cost import Wanted, estimate, spent
+from reconciler.dataset.cost import Planned, estimate, paid_for
 from reconciler.dataset.measure import Measure
 from reconciler.dataset.prices import Prices, listed_prices, prices_of
 from reconciler.dataset.tokens import Counter, counter_of, tokenizer_file
@@ -51,19 +51,19 @@ class Pricing(Struct, frozen=True):
         measure = self._remembered(desired.form, model)
         if file is not None:
             measure = measure_of(self.below, file, counter_of(model, self.own), _context(model), self.known)
-        wanted = Wanted(model, desired.body, file.path if file else str(desired.body.get("training_file", "")))
-        return estimate(wanted, measure, self.prices.find(model, self.host))
+        planned = Planned(model, desired.body, file.path if file else str(desired.body.get("training_file", "")))
+        return estimate(planned, measure, self.prices.find(model, self.host))
 
     def of_form(self, form: Mapping[str, object], model: str | None) -> Estimate:
         """What a job of an earlier spec was to cost, as far as its file was counted before; nothing is read for it."""
         file = str(form.get("training_file", ""))[:19]  # a digest is told by its beginning
-        return estimate(Wanted(model, form, file), self._remembered(form, model), self.prices.find(model, self.host))
+        return estimate(Planned(model, form, file), self._remembered(form, model), self.prices.find(model, self.host))
 
     def of_job(self, job: Job) -> float | None:
         """What it has cost, by the tokens that the provider says were trained; None where it does not say."""
         if self.host == ProviderName.SANDBOX:
             return 0.0  # whatever it would have cost elsewhere
-        return spent(job.trained_tokens, self.prices.find(job.model, self.host))
+        return paid_for(job.trained_tokens, self.prices.find(job.model, self.host))
 
     def so_far(self, job: Job, progress: Progress | None, form: Mapping[str, object] | None) -> float | None:
         """What a live job has cost until now: its share of the estimate, where its steps are known."""

@@ -16,7 +16,7 @@ from reconciler.cli.interruption import INTERRUPTED, interruptible, words_of
 from reconciler.cli.names import VERSION
 from reconciler.cli.output import logs_json, print_failure, reader_of
 from reconciler.cli.startup import postpone_rich
-from reconciler.cli.usage import mistake, told
+from reconciler.cli.usage import mistake, said_of
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import Declined, ReconcilerError, UsageError, printable, system_words
 
@@ -48,7 +48,7 @@ def _run(arguments: Sequence[str], clock: Clock) -> int:
         code = cli.main(args=list(arguments), prog_name="reconciler", standalone_mode=False, obj=clock)
         sys.stdout.flush()
     except click.ClickException as error:
-        return _failed(arguments, error, mistake(error), told(error), UsageError.exit_code)
+        return _failed(arguments, error, mistake(error), said_of(error), UsageError.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
         words = words_of(error)
         return _failed(arguments, error, words, words, INTERRUPTED)

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from reconciler.cli import options
 from reconciler.cli.manifests import check_one_fleet, known_by, rules_for, where
 from reconciler.cli.wiring import Service, credentials_for, run_context
-from reconciler.core.repeats import Repeats
+from reconciler.core.reminders import Reminders
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace, log_problems
 from reconciler.engine.follow import over
@@ -160,7 +160,7 @@ def run_daemons(setup: DaemonSetup) -> tuple[str, ...]:
 
     Returns the ids of the jobs that the last one knew as live.
     """
-    begun, troubles, live = False, Repeats(), tuple[str, ...]()
+    begun, troubles, live = False, Reminders(), tuple[str, ...]()
     fleet = ""
     clock = setup.service.clock
     while not setup.wakeups.stopping:
@@ -175,7 +175,7 @@ def run_daemons(setup: DaemonSetup) -> tuple[str, ...]:
         start = clock.monotonic()
         try:
             live = _run_one(setup, snapshot)
-            troubles = Repeats()
+            troubles = Reminders()
         except Stopped:
             return ()
         except ReconcilerError as error:
@@ -183,7 +183,7 @@ def run_daemons(setup: DaemonSetup) -> tuple[str, ...]:
             if not begun and not replaced:
                 raise  # what is wrong at the start is said to the person who started it
             now = clock.monotonic()
-            before = troubles if now - start < _BRIEF_SECONDS else Repeats()
+            before = troubles if now - start < _BRIEF_SECONDS else Reminders()
             troubles = before.met({"state.replaced" if replaced else "daemon.not_started": str(error)}, now)
             for event in troubles.said:
                 tell = setup.log.warning if replaced else setup.log.error
@@ -222,7 +222,7 @@ def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> tuple[str, ...]:
 
 def _readable(setup: DaemonSetup) -> Snapshot | None:
     """The directory once it says whose fleet it is; None when asked to stop meanwhile."""
-    troubles = Repeats()
+    troubles = Reminders()
     while not setup.wakeups.stopping:
         setup.listener.alive()
         snapshot = setup.reader.read()

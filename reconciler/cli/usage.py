@@ -32,7 +32,7 @@ def mistake(error: click.ClickException) -> str:
     return f"{_named(error)}: {words}" if isinstance(error, click.BadParameter) and _named(error) else words
 
 
-def told(error: click.ClickException) -> str:
+def said_of(error: click.ClickException) -> str:
     """The mistake, and how the command is used; the help page itself where nothing was asked for."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     if isinstance(error, NoArgsIsHelpError):

@@ -178,7 +178,9 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             status_files=status_files,
             clock=clock,
             log=log,
-            pieces_of=lambda file: _told(uploaded_pieces(settings.root, file, settings.files_root), file, voice),
+            pieces_of=lambda file: _with_progress(
+                uploaded_pieces(settings.root, file, settings.files_root), file, voice
+            ),
             unchanged=lambda read: fingerprint(read) == read.fingerprint,
             leftovers=leftovers_of,
             pass_lock=(lambda: _pass_lock(settings, clock)) if writes else nullcontext,
@@ -311,7 +313,7 @@ def _scratch() -> "TemporaryDirectory[str]":
         ) from error
 
 
-def _told(pieces: Iterator[bytes], file: TrainingFile, voice: Voice) -> Iterator[bytes]:
+def _with_progress(pieces: Iterator[bytes], file: TrainingFile, voice: Voice) -> Iterator[bytes]:
     """The same pieces; a person hears how far a file is that takes a while."""
     if file.size < _WORTH_A_LINE:
         yield from pieces

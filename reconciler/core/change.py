@@ -186,8 +186,8 @@ class Plan(Struct, frozen=True):
     def writes(self) -> tuple[Write, ...]:
         """What this pass sends, in the order it is sent: cancels first, they free capacity."""
         cancels = (c for c in self.changes if isinstance(c, Cancel) and not c.follows)
-        turns = (c for c in self.changes if isinstance(c, Pause | Resume))
-        return (*cancels, *turns, *(c for c in self.changes if isinstance(c, Create)))
+        pauses = (c for c in self.changes if isinstance(c, Pause | Resume))
+        return (*cancels, *pauses, *(c for c in self.changes if isinstance(c, Create)))
 
     @property
     def put_off(self) -> tuple[Wait, ...]:

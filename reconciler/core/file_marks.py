@@ -70,10 +70,10 @@ def on_another_file(job: Job, marks: Marks, *, exact: bool) -> bool:
 
     ``exact``: names have been seen to come back, so that one which says nothing is another file's.
     """
-    told = marks_of_file(job.file_name)
-    if told is None:
+    named = marks_of_file(job.file_name)
+    if named is None:
         return exact and bool(job.file_name)
-    return replace(told, orphan=marks.orphan) != marks
+    return replace(named, orphan=marks.orphan) != marks
 
 
 class Sent(Struct, frozen=True):

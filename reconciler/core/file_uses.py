@@ -43,7 +43,7 @@ class FileUse(Struct, frozen=True):
         return self.ours and not self.manifests and not self.jobs
 
 
-class Evidence(Struct, frozen=True):
+class Traces(Struct, frozen=True):
     """What is known beside the world: name and SHA-256 of each upload of ours, and the files that live jobs name.
 
     ``recorded`` by file id; ``named``: the ids of jobs by what they call their training or validation file.
@@ -53,19 +53,19 @@ class Evidence(Struct, frozen=True):
     named: Mapping[str, tuple[str, ...]]
 
 
-def file_uses(world: World, files: Iterable[ProviderFile], evidence: Evidence) -> tuple[FileUse, ...]:
+def file_uses(world: World, files: Iterable[ProviderFile], traces: Traces) -> tuple[FileUse, ...]:
     """Each file that is this fleet's, or may be; everybody else's are left out."""
     found: list[FileUse] = []
     for file in files:
         marks = marks_of_file(file.name)
-        name, digest = evidence.recorded.get(file.id, ("", ""))
+        name, digest = traces.recorded.get(file.id, ("", ""))
         recorded = bool(name) and name == file.name
         mine = recorded or (marks is not None and marks.fleet == world.fleet.name)
         if not mine and (marks is not None or content_of(file.name) == file.name):
             continue
         one = _File(file, marks, f"sha256:{digest}" if recorded else "")
         manifests = tuple(name for name, desired in sorted(world.desired.items()) if _is_wanted(one, desired))
-        jobs = dict.fromkeys((*evidence.named.get(file.id, ()), *_jobs_on(one, world)))
+        jobs = dict.fromkeys((*traces.named.get(file.id, ()), *_jobs_on(one, world)))
         found.append(FileUse(file, mine, manifests, tuple(jobs)))
     return tuple(found)
 

@@ -346,11 +346,11 @@ def _error(value: object) -> JobError | None:
     """A healthy job's error is null, `{}` or all null; each reads as None."""
     if not value or not _is_object(value):
         return None
-    code, message, param = (sys.intern(_told(value, key)) for key in ("code", "message", "param"))
+    code, message, param = (sys.intern(_as_text(value, key)) for key in ("code", "message", "param"))
     return JobError(code, message, param) if code or message else None
 
 
-def _told(fields: Mapping[str, object], key: str) -> str:
+def _as_text(fields: Mapping[str, object], key: str) -> str:
     """A text, or a number as one: some servers number their errors."""
     value = fields.get(key)
     return str(value) if isinstance(value, int) and whole_number(value) else text_of(fields, key) or ""

@@ -74,8 +74,8 @@ def compared(probe: Desired, marks: Marks, job: Job, name: str, names: Collectio
 
 
 def _compared(probe: Desired, marks: Marks, job: Job, name: str, names: Collection[str]) -> Iterator[Compared]:
-    told = None if job.marks is None else job.marks == marks
-    yield Compared("metadata", "our marks", "our marks" if told else "other marks" if job.marks else "", told)
+    same = None if job.marks is None else job.marks == marks
+    yield Compared("metadata", "our marks", "our marks" if same else "other marks" if job.marks else "", same)
     yield _shown("file name", " or ".join(names), name, same=name in names)
     seed = derived_seed(marks)
     # 0 is what some servers show whatever was sent.

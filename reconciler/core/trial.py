@@ -16,7 +16,7 @@ def one_try(world: World, changes: tuple[Change, ...]) -> tuple[Change, ...]:
     names = [change.name for change in changes if isinstance(change, Create)]
     if EVERY_CREATE[0] not in world.memory.refusals or not names:
         return changes
-    tried = _unanswered(world) or min(names, key=lambda name: _turn(world, name))
+    tried = _unanswered(world) or min(names, key=lambda name: _order(world, name))
     waiting = frozenset(names) - {tried}
     return tuple(_waiting(world, change, tried) if change.name in waiting else change for change in changes)
 
@@ -26,7 +26,7 @@ def _unanswered(world: World) -> str | None:
     return next((name for name in sorted(world.memory.intents) if not stays_unresolved(world, name)), None)
 
 
-def _turn(world: World, name: str) -> tuple[bool, int, str]:
+def _order(world: World, name: str) -> tuple[bool, int, str]:
     """First one that ends no other job and was not tried lately: a single bad job must not stand for all of them."""
     own = world.memory.refusals.get(name)
     return bool(world.cases[name].others), own.next_at if own else 0, name

@@ -17,21 +17,21 @@ from reconciler.dataset.prices import Price
 _MILLION = 1_000_000
 
 
-class Wanted(Struct, frozen=True):
-    """A job that may be made: its base model, its create's body, and the training file by its path or id."""
+class Planned(Struct, frozen=True):
+    """A job as a plan has it: its base model, its create's body, and the training file by its path or id."""
 
     model: str | None
     body: Mapping[str, object]
     file: str = ""
 
 
-def estimate(wanted: Wanted, measure: Measure | None, price: Price | None) -> Estimate:
+def estimate(planned: Planned, measure: Measure | None, price: Price | None) -> Estimate:
     """Of a job; ``measure`` is None where its training file is not here, ``price`` where nobody has said one."""
-    epochs = epochs_of(wanted.body, measure.examples) if measure else None
-    usd, why = _usd(wanted, measure, epochs, price)
+    epochs = epochs_of(planned.body, measure.examples) if measure else None
+    usd, why = _usd(planned, measure, epochs, price)
     return Estimate(
-        model=wanted.model,
-        file=wanted.file,
+        model=planned.model,
+        file=planned.file,
         examples=measure.examples if measure else None,
         tokens=measure.billed if measure else None,
         epochs=epochs,
@@ -44,22 +44,24 @@ def estimate(wanted: Wanted, measure: Measure | None, price: Price | None) -> Es
     )
 
 
-def _usd(wanted: Wanted, measure: Measure | None, epochs: int | None, price: Price | None) -> tuple[float | None, str]:
+def _usd(
+    planned: Planned, measure: Measure | None, epochs: int | None, price: Price | None
+) -> tuple[float | None, str]:
     """The dollars; or None, and why."""
     if price is None:
-        return None, f"no price known for {wanted.model}" if wanted.model else "its model is not known yet"
+        return None, f"no price known for {planned.model}" if planned.model else "its model is not known yet"
     if not price.usd:
         return 0.0, ""
     if price.unit == "per_hour":
-        return None, f"{wanted.model} is billed by the hour ({price.words}), and how long it takes is not known"
-    if training_of(wanted.body).method == "reinforcement":
-        return None, f"reinforcement is billed by the hour, and no price an hour is known for {wanted.model}"
+        return None, f"{planned.model} is billed by the hour ({price.words}), and how long it takes is not known"
+    if training_of(planned.body).method == "reinforcement":
+        return None, f"reinforcement is billed by the hour, and no price an hour is known for {planned.model}"
     if measure is None:
-        return None, f"its training file {wanted.file} is not here to be counted"
-    return spent(measure.billed * (epochs or 1), price), ""
+        return None, f"its training file {planned.file} is not here to be counted"
+    return paid_for(measure.billed * (epochs or 1), price), ""
 
 
-def spent(tokens: int | None, price: Price | None) -> float | None:
+def paid_for(tokens: int | None, price: Price | None) -> float | None:
     """What so many trained tokens have cost; None where that is not known."""
     if price is None or (price.usd and (tokens is None or price.unit != "per_million_tokens")):
         return None

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from reconciler.core.desired import Fleet
 from reconciler.core.evidence import Evidence
 from reconciler.core.gates import Permission
-from reconciler.core.repeats import Repeats
+from reconciler.core.reminders import Reminders
 from reconciler.core.schedule import ASKED_LAST, Backoff, Due, Next
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.engine.reconcile import Reconciler
@@ -101,8 +101,8 @@ class Daemon:
         self._weighed: tuple[Snapshot, int] | None = None  # the last reading in it, and the number of the journal then
         self._acted_on: str | None = None  # the fingerprint of the last pass's reading
         self._due = self._clock.monotonic() + pace.interval  # when a pass is wanted although nothing changed
-        self._failing = Repeats()
-        self._complaints = Repeats()
+        self._failing = Reminders()
+        self._complaints = Reminders()
         self._left_out: frozenset[str] = frozenset()
         self._oddities: frozenset[str] = frozenset()
 
@@ -253,7 +253,7 @@ class Daemon:
         self._listener.failed(error, now - start)
 
 
-def log_problems(complaints: Repeats, log: Log) -> None:
+def log_problems(complaints: Reminders, log: Log) -> None:
     """One line for each problem of the manifests that is to be said now."""
     for problem in complaints.said:
         log.error("source.invalid", problem=problem, **complaints.facts(problem))

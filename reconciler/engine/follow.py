@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.core.job import Checkpoint, Event, Job
 from reconciler.core.memory import CHECKPOINTS, EVENTS
-from reconciler.core.repeats import Repeats
+from reconciler.core.reminders import Reminders
 from reconciler.core.schedule import Backoff
 from reconciler.core.status import Progress
 from reconciler.errors import ProviderError, escaped
@@ -90,7 +90,7 @@ class Followed(Struct, frozen=True):
 class _Trouble(Struct):
     """A job whose events cannot be read: since when and how often, and how many passes are left out now."""
 
-    repeats: Repeats = field(default_factory=Repeats)
+    reminders: Reminders = field(default_factory=Reminders)
     skip: int = 0
 
 
@@ -106,7 +106,7 @@ class Follower(Struct, frozen=True):
         """Read the events of every live job, and of each that has ended since, and log each new one once.
 
         ``jobs`` are name and job by id, ``now`` is monotonic seconds. An event is in the log before the journal says
-        so: a crash between the two repeats it, and loses none. A job that has ended is followed until its last events
+        so: a crash between the two reminders it, and loses none. A job that has ended is followed until its last events
         were read.
         """
         seen = self.journal.events.logged()
@@ -153,11 +153,11 @@ class Follower(Struct, frozen=True):
             self._troubles.pop(one.job_id, None)
             return
         trouble = self._troubles.setdefault(one.job_id, _Trouble())
-        trouble.repeats = repeats = trouble.repeats.met({"events": str(one.error)}, now)
-        tries = repeats.lasting["events"].times
-        if repeats.said and not quiet and (tries == 1 or not one.routeless):
+        trouble.reminders = reminders = trouble.reminders.met({"events": str(one.error)}, now)
+        tries = reminders.lasting["events"].times
+        if reminders.said and not quiet and (tries == 1 or not one.routeless):
             log.info(
-                "events.unavailable", error=str(one.error), http_status=one.error.status, **repeats.facts("events")
+                "events.unavailable", error=str(one.error), http_status=one.error.status, **reminders.facts("events")
             )
         trouble.skip = int(_LEFT_OUT.wait(tries))
 
@@ -228,7 +228,7 @@ def _pace(events: Sequence[Event]) -> float | None:
 
 
 def _level(event: Event, log: Log) -> Callable[..., Any]:
-    """How loud it is: what only repeats a step of training is for who debugs, the rest as the provider says."""
+    """How loud it is: what only reminders a step of training is for who debugs, the rest as the provider says."""
     word = event.level.casefold()
     if word in _ERRORS:
         return log.error

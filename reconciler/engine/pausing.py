@@ -1,8 +1,8 @@
 """One pause, or one resume, with everything that must be durable before it.
 
-`reconcile` calls `turn` for each of a gated plan. As a cancel, it is left out where a fresh look speaks against it,
-else recorded, sent once, and read back. Which job may be resumed is decided in `core`, from what is recorded here: one
-that was paused from here, and no other.
+`reconcile` calls `pause_or_resume` for each of a gated plan. As a cancel, it is left out where a fresh look speaks
+against it, else recorded, sent once, and read back. Which job may be resumed is decided in `core`, from what is
+recorded here: one that was paused from here, and no other.
 """
 
 from reconciler.core.change import Pause, Resume
@@ -15,7 +15,7 @@ from reconciler.log import Log
 _NO_ROUTE = frozenset({404, 405, 501})
 
 
-def turn(tools: WriteTools, change: Pause | Resume) -> Outcome:
+def pause_or_resume(tools: WriteTools, change: Pause | Resume) -> Outcome:
     """Look at the job; record; send; read the job back.
 
     Raises:
@@ -26,13 +26,13 @@ def turn(tools: WriteTools, change: Pause | Resume) -> Outcome:
     try:
         job = tools.provider.retrieve_job(change.job_id)
     except ProviderError as error:
-        log.warning("turn.not_sent", error=str(error), http_status=error.status)
+        log.warning("pausing.not_sent", error=str(error), http_status=error.status)
         return _outcome(change, f"not sent: a fresh look at it was not possible ({error})", sent=False)
     if not job.belongs_to(tools.fleet):
-        log.warning("turn.not_sent", error="it does not carry this fleet's marks")
+        log.warning("pausing.not_sent", error="it does not carry this fleet's marks")
         return _outcome(change, "not sent: it does not carry this fleet's marks", sent=False)
     if not job.live or job.paused is isinstance(change, Pause):
-        log.info("turn.unneeded", status=job.status)
+        log.info("pausing.unneeded", status=job.status)
         if not job.paused:  # whoever pauses it from now on, it was not us
             tools.journal.pauses.drop(job.id)
         return _outcome(change, f"not needed: it is {job.status}", job, ok=True, sent=False)
@@ -43,13 +43,13 @@ def _sent(tools: WriteTools, change: Pause | Resume, log: Log) -> Outcome:
     """Recorded, sent once, and read back."""
     resumes = isinstance(change, Resume)
     ours_before = tools.journal.pauses.record(change.job_id, resumed=resumes)
-    log.info("turn.recorded")
+    log.info("pausing.recorded")
     send = tools.provider.resume_job if resumes else tools.provider.pause_job
     trouble = ""
     try:
         send(change.job_id)
     except ProviderError as error:
-        log.warning("turn.unconfirmed", error=str(error), http_status=error.status, request_id=error.request_id)
+        log.warning("pausing.unconfirmed", error=str(error), http_status=error.status, request_id=error.request_id)
         if isinstance(error, NotSent | Refused) or error.status in _NO_ROUTE:
             return _undone(tools, change, error, ours_before=ours_before)
         trouble = f" ({error})"
@@ -80,7 +80,7 @@ def _read_back(tools: WriteTools, change: Pause | Resume, job: Job, trouble: str
         pauses.drop(job.id)
         return _outcome(change, f"it ended by itself ({job.status})", job, ok=True)
     if job.paused is not isinstance(change, Pause):
-        log.warning("turn.without_effect", status=job.status)
+        log.warning("pausing.without_effect", status=job.status)
         return _outcome(change, f"{change.action} sent, and job {job.id} is still {job.status}{trouble}", job)
     if isinstance(change, Resume):
         pauses.drop(job.id)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from reconciler.core.file_uses import Evidence, FileUse, ProviderFile, file_uses
+from reconciler.core.file_uses import FileUse, ProviderFile, Traces, file_uses
 from reconciler.core.job import Job
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.reconcile import Reconciler
@@ -57,7 +57,7 @@ def look(run: Reconciler, store: FileStore, snapshot: Snapshot) -> tuple[FileUse
         if job.live:
             for file_id in _named(store.job_as_shown(job.id), job):
                 named[file_id] = (*named.get(file_id, ()), job.id)
-    return file_uses(world, files, Evidence(recorded, named))
+    return file_uses(world, files, Traces(recorded, named))
 
 
 def _named(shown: Mapping[str, object], job: Job) -> set[str]:

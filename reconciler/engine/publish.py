@@ -17,7 +17,7 @@ from reconciler.core.job import Checkpoint, Job
 from reconciler.core.memory import CHECKPOINTS, Memory
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason, Trouble
-from reconciler.core.repeats import Repeats
+from reconciler.core.reminders import Reminders
 from reconciler.core.status import Details, Status, statuses
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
@@ -147,15 +147,15 @@ def log_adopted(plan: Plan, world: World, log: Log) -> None:
     for change in plan.changes:
         if not isinstance(change, Adopt):
             continue
-        told = log.bind(job=change.name, job_id=change.job_id, revision=change.revision)
-        told.info("job.adopted")
+        own_log = log.bind(job=change.name, job_id=change.job_id, revision=change.revision)
+        own_log.info("job.adopted")
         case = world.cases[change.name]
         differing = [words for n in case.jobs if n.job.id == change.job_id for words in case.differing(n)]
         if differing:
-            told.warning("job.mismatched", why="; ".join(differing))
+            own_log.warning("job.mismatched", why="; ".join(differing))
 
 
-def log_refusals(gated: Gated, before: Repeats, now: float, log: Log) -> Repeats:
+def log_refusals(gated: Gated, before: Reminders, now: float, log: Log) -> Reminders:
     """What gates refuse, for the next pass to know: a line for what is new or lasts, and one for what is over."""
     verdicts = {verdict.gate: verdict for verdict in gated.refusals}
     refusals = before.met({gate: f"{v.count} of {v.limit}: {v.message}" for gate, v in verdicts.items()}, now)
@@ -171,7 +171,7 @@ def log_refusals(gated: Gated, before: Repeats, now: float, log: Log) -> Repeats
 _FLEET = ""
 
 
-def log_troubles(after: Decided, outcomes: Iterable[Outcome], before: Repeats, now: float, log: Log) -> Repeats:
+def log_troubles(after: Decided, outcomes: Iterable[Outcome], before: Reminders, now: float, log: Log) -> Reminders:
     """What keeps names from going on, for the next pass to know: a line for what is new or lasts, and for its end.
 
     What a write of this pass came to is logged by it, a broken manifest by the daemon, a gate by `log_refusals`. Names
@@ -201,8 +201,8 @@ def log_troubles(after: Decided, outcomes: Iterable[Outcome], before: Repeats, n
         change = found[name]
         log.warning("job.blocked", job=name, reason=change.reason, why=change.message, **troubles.facts(name))
     for name in troubles.over:
-        told = log if name == _FLEET else log.bind(job=name)
-        told.info("fleet.unblocked" if name == _FLEET else "job.unblocked", **troubles.facts(name))
+        own_log = log if name == _FLEET else log.bind(job=name)
+        own_log.info("fleet.unblocked" if name == _FLEET else "job.unblocked", **troubles.facts(name))
     return troubles
 
 

@@ -25,7 +25,7 @@ from reconciler.core.lookup import (
 )
 from reconciler.core.memory import EVERY_CREATE, Memory
 from reconciler.core.plan import plan
-from reconciler.core.repeats import Repeats
+from reconciler.core.reminders import Reminders
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.status import Details, Progress
 from reconciler.core.watch import Watch
@@ -33,7 +33,7 @@ from reconciler.core.world import World
 from reconciler.engine.act import Outcome, WriteTools, cancel, create, needed
 from reconciler.engine.looking import Looking
 from reconciler.engine.observe import look_up
-from reconciler.engine.pausing import turn
+from reconciler.engine.pausing import pause_or_resume
 from reconciler.engine.publish import (
     details_of,
     follow,
@@ -59,8 +59,8 @@ class Reconciler(Looking):
 
     # How far jobs are, by id, as whoever waits for them has last read: it is not read again for the report.
     progress: Mapping[str, Progress] = MappingProxyType({})
-    _refusals = Repeats()  # what gates refuse
-    _troubles = Repeats()  # what keeps names from going on
+    _refusals = Reminders()  # what gates refuse
+    _troubles = Reminders()  # what keeps names from going on
     _logged: frozenset[str] = frozenset()  # jobs whose end this run has logged
 
     # ── the pass ──
@@ -184,7 +184,7 @@ class Reconciler(Looking):
     # ── its steps ──
 
     def log_ends(self, ended: Mapping[tuple[str, str], Job], memory: Memory, log: Log) -> None:
-        """Log the ends that the journal does not know of yet, before it does: a kill between the two repeats a line.
+        """Log the ends that the journal does not know of yet, before it does: a kill between the two reminders a line.
 
         One that the journal then cannot take down is logged once a process.
         """
@@ -251,7 +251,7 @@ class Reconciler(Looking):
             if isinstance(write, Cancel):
                 outcome = cancel(tools, write)
             elif isinstance(write, Pause | Resume):
-                outcome = turn(tools, write)
+                outcome = pause_or_resume(tools, write)
             elif any(outcome.stop for outcome in outcomes):
                 break
             else:

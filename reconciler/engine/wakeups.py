@@ -18,7 +18,7 @@ from typing import Protocol
 import watchfiles
 
 from reconciler.clock import SystemClock
-from reconciler.core.repeats import Repeats
+from reconciler.core.reminders import Reminders
 from reconciler.errors import Stopped, escaped, system_words
 from reconciler.log import Log
 from reconciler.source.files import real_path
@@ -168,7 +168,7 @@ def _watch(
     log: Log,
 ) -> None:
     """Watch what ``root`` leads to now; begin again whenever that is another directory."""
-    troubles = Repeats()
+    troubles = Reminders()
     while not stop.is_set():
         place = _place(root)
         if place is None:
@@ -202,7 +202,7 @@ def _watch(
             hint()
 
 
-def _log_trouble(before: Repeats, troubles: Mapping[str, str], log: Log) -> Repeats:
+def _log_trouble(before: Reminders, troubles: Mapping[str, str], log: Log) -> Reminders:
     """A line where events cannot be had, or can be had again; returns what goes on."""
     now = before.met(troubles, time.monotonic())
     for trouble in now.said:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.core.placeholder import template_in
-from reconciler.core.repeats import Repeats
+from reconciler.core.reminders import Reminders
 from reconciler.errors import UsageError, escaped, system_words
 from reconciler.log import Log
 
@@ -92,7 +92,7 @@ class LastGood:
     def __init__(self, log: Log, now: Callable[[], float]) -> None:
         self._log = log
         self._now = now
-        self._troubles = Repeats()
+        self._troubles = Reminders()
 
     def met(self, error: UsageError) -> None:
         """It could not be had again."""

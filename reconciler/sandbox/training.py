@@ -88,8 +88,8 @@ def inspect(lines: Iterable[bytes]) -> Dataset:
         if len(problems) < len(_KINDS):
             own = _judge(text, number, problems)
             keys = own if keys is None else keys & own
-    told = {**problems, _KEYS: sorted(keys or ())}
-    return Dataset(examples, max(1, size // _BYTES_PER_TOKEN), json.dumps(told))
+    found = {**problems, _KEYS: sorted(keys or ())}
+    return Dataset(examples, max(1, size // _BYTES_PER_TOKEN), json.dumps(found))
 
 
 def _read_by(grader: object) -> set[str]:

@@ -51,7 +51,7 @@ class Refusals:
         query = "SELECT tries FROM refusal WHERE identity = :identity AND name = :name AND revision = :revision"
         tries = self._tries(self._rows.read(query, name=name, revision=revision))
         row = self._row(name, revision, message, tries, at_least)
-        self._rows.write(put("refusal", [row]), _told_over(name), _STREAK_OVER)
+        self._rows.write(put("refusal", [row]), _not_the_last(name), _STREAK_OVER)
         self._fresh.add(name)
 
     def record_of_all(self, name: str, revision: str, message: str, *, at_least: float = 0.0) -> None:
@@ -121,13 +121,13 @@ class Refusals:
     @staticmethod
     def over(name: str) -> tuple[Statement, ...]:
         """A create of this name made a job: the provider takes it, and so takes new jobs."""
-        query = "DELETE FROM refusal WHERE identity = :identity AND name IN (:name, :told, '')"
-        return (query, [{"name": name, "told": f"{_OF_ALL}{name}"}]), _STREAK_OVER
+        query = "DELETE FROM refusal WHERE identity = :identity AND name IN (:name, :of_all, '')"
+        return (query, [{"name": name, "of_all": f"{_OF_ALL}{name}"}]), _STREAK_OVER
 
     def ends(self) -> list[int]:
         """When each back-off ends, or ended."""
-        query = "SELECT next_at FROM refusal WHERE identity = :identity AND name NOT LIKE :told"
-        return [row["next_at"] for row in self._rows.read(query, told=f"{_OF_ALL}%")]
+        query = "SELECT next_at FROM refusal WHERE identity = :identity AND name NOT LIKE :of_all"
+        return [row["next_at"] for row in self._rows.read(query, of_all=f"{_OF_ALL}%")]
 
 
 _STREAK_OVER: Statement = ("DELETE FROM streak WHERE identity = :identity", [{}])
@@ -141,9 +141,9 @@ def _alike(one: str, other: str) -> bool:
     return _NUMBERED.sub("", one) == _NUMBERED.sub("", other)
 
 
-def _told_over(name: str) -> Statement:
+def _not_the_last(name: str) -> Statement:
     """What this job was told when every create was refused is not the last word any more."""
-    return "DELETE FROM refusal WHERE identity = :identity AND name = :told", [{"told": f"{_OF_ALL}{name}"}]
+    return "DELETE FROM refusal WHERE identity = :identity AND name = :of_all", [{"of_all": f"{_OF_ALL}{name}"}]
 
 
 class Cancels:

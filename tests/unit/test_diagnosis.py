@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.core.diagnosis import Can, Facts, Finding, advice, diagnose
+from reconciler.core.diagnosis import Can, Capability, Reads, advice, diagnose
 from reconciler.core.memory import Memory
 from tests.fakes.builders import job, memory, record
 
@@ -16,19 +16,19 @@ BARE = job("j2", marked=False)
 BY_FILE = "jobs are known by their training file's name, and by their seed where it comes back"
 
 
-def findings(**facts: Any) -> tuple[Finding, ...]:
+def capabilities(**facts: Any) -> tuple[Capability, ...]:
     seen: dict[str, Any] = {"memory": memory(), "jobs": (FULL,), "pages": 1, "shown": SHOWN, "answered": EVERYTHING}
     seen |= {"filters": True, "fleet": "fleet-1"}
-    return diagnose(Facts(**(seen | facts))).findings
+    return diagnose(Reads(**(seen | facts))).capabilities
 
 
 def found(**facts: Any) -> dict[str, Can]:
-    return {finding.capability: finding.can for finding in findings(**facts)}
+    return {finding.name: finding.can for finding in capabilities(**facts)}
 
 
 def test_a_server_that_shows_everything_lacks_nothing() -> None:
     assert set(found(memory=memory(files=True)).values()) == {Can.YES}
-    whole = diagnose(Facts(memory=memory(echoes=True), jobs=(FULL,), shown=SHOWN, answered=EVERYTHING, filters=True))
+    whole = diagnose(Reads(memory=memory(echoes=True), jobs=(FULL,), shown=SHOWN, answered=EVERYTHING, filters=True))
     assert (whole.identity, whole.missing, list(advice(whole))) == ("marks", (), [])
 
 
@@ -211,7 +211,7 @@ REFUSED = {name: f"HTTP {401 + n}" for n, name in enumerate(("listing", "retriev
 def test_each_finding_says_what_was_seen_and_what_follows(
     facts: dict[str, Any], rows: list[tuple[str, Can, str, str]]
 ) -> None:
-    assert [(f.capability, f.can, f.seen, f.means) for f in findings(**facts)] == rows
+    assert [(f.name, f.can, f.seen, f.means) for f in capabilities(**facts)] == rows
 
 
 @pytest.mark.parametrize(
@@ -238,15 +238,15 @@ def test_each_finding_says_what_was_seen_and_what_follows(
     ],
 )
 def test_what_identity_rests_on(remembers: Memory, identity: str, means: str) -> None:
-    told = diagnose(Facts(memory=remembers))
+    told = diagnose(Reads(memory=remembers))
     assert (told.identity, told.means) == (identity, means)
     keep = ["keep the state directory of this fleet, or reach the server by a route that keeps metadata"]
     assert list(advice(told)) == (keep if identity in {"seed", "id"} else [])
 
 
 def test_without_a_listing_a_person_is_told_what_to_check() -> None:
-    told = diagnose(Facts(memory=memory(), errors={"listing": "HTTP 404"}))
-    assert [f.capability for f in told.missing] == ["listing"]
+    told = diagnose(Reads(memory=memory(), errors={"listing": "HTTP 404"}))
+    assert [f.name for f in told.missing] == ["listing"]
     assert list(advice(told)) == [
         "check the base URL, the key and the project; --assume says what a server of its own ways does not show"
     ]
@@ -255,7 +255,7 @@ def test_without_a_listing_a_person_is_told_what_to_check() -> None:
 def test_the_order_of_a_listing_is_named() -> None:
     older = replace(FULL, id="j0", created_at=1)
     for jobs, said in (((FULL, older), "newest first"), ((older, FULL), "in another order")):
-        assert diagnose(Facts(memory=memory(), jobs=jobs, pages=1)).findings[0].seen.endswith(f", pages: 1, {said}")
+        assert diagnose(Reads(memory=memory(), jobs=jobs, pages=1)).capabilities[0].seen.endswith(f", pages: 1, {said}")
 
 
 def test_whose_the_jobs_are_is_counted() -> None:
@@ -268,5 +268,5 @@ def test_whose_the_jobs_are_is_counted() -> None:
         replace(BARE, id="j6"),
     )
     remembers = memory(records=[record("j3")], others=frozenset({"j4"}))
-    told = diagnose(Facts(memory=remembers, fleet="fleet-1", jobs=jobs, pages=1)).findings[0].seen
+    told = diagnose(Reads(memory=remembers, fleet="fleet-1", jobs=jobs, pages=1)).capabilities[0].seen
     assert told.startswith("jobs: 6 (this fleet's 2, other fleets' 2, unmanaged 2), pages: 1")

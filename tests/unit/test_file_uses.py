@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.core.file_marks import file_name
-from reconciler.core.file_uses import Evidence, FileUse, ProviderFile, file_uses
+from reconciler.core.file_uses import FileUse, ProviderFile, Traces, file_uses
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent
 from reconciler.core.world import World
@@ -28,7 +28,7 @@ def a_world(
 
 
 def use_of(file: ProviderFile, at: World, recorded: dict[str, tuple[str, str]] | None = None) -> FileUse | None:
-    uses = file_uses(at, [file], Evidence({} if recorded is None else recorded, {}))
+    uses = file_uses(at, [file], Traces({} if recorded is None else recorded, {}))
     return uses[0] if uses else None
 
 
@@ -75,7 +75,7 @@ def test_a_name_that_says_the_content_is_enough_to_be_needed(digest: str, wanted
 
 
 def test_a_file_of_somebody_else_hides_no_other() -> None:
-    uses = file_uses(a_world(), [ProviderFile("f0", "colleague.jsonl"), ATTEMPT], Evidence({}, {}))
+    uses = file_uses(a_world(), [ProviderFile("f0", "colleague.jsonl"), ATTEMPT], Traces({}, {}))
     assert [use.file for use in uses] == [ATTEMPT]
 
 
@@ -142,6 +142,6 @@ def test_a_create_whose_answer_was_lost_needs_the_bytes_that_it_asked_for() -> N
 
 
 def test_a_job_that_names_a_file_needs_it_whoever_made_the_job() -> None:
-    (found,) = file_uses(a_world(), [CONTENT], Evidence(RECORDED, {"f1": ("j8", "j9")}))
+    (found,) = file_uses(a_world(), [CONTENT], Traces(RECORDED, {"f1": ("j8", "j9")}))
     assert found.jobs == ("j8", "j9")
     assert not found.unused

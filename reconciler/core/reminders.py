@@ -1,7 +1,7 @@
 """What lasts is said again: at once, after 1 minute, after 5, then every hour, with its age and how often it was met.
 
 Pure: `daemon`, `publish`, `wakeups`, `provider.key` and `cli.running` say which troubles they have just met, and when;
-`Repeats` answers which of them are to be said now, and which are over. Nothing in here knows what a trouble is.
+`Reminders` answers which of them are to be said now, and which are over. Nothing in here knows what a trouble is.
 """
 
 from collections.abc import Mapping
@@ -31,20 +31,20 @@ class Lasting(Struct, frozen=True):
         return {"since": round(self.age), "times": self.times} if self.age else {}
 
 
-class Repeats(Struct, frozen=True):
+class Reminders(Struct, frozen=True):
     """The troubles that go on, by key. ``said`` are to be said now, ``over`` have just ended."""
 
     lasting: Mapping[str, Lasting] = field(default_factory=dict)
     said: tuple[str, ...] = ()
     over: Mapping[str, Lasting] = field(default_factory=dict)
 
-    def met(self, troubles: Mapping[str, str], now: float) -> "Repeats":
+    def met(self, troubles: Mapping[str, str], now: float) -> "Reminders":
         """These and no others go on at ``now``, in monotonic seconds: by key, what is to be said of each.
 
         A text that was not said of it yet is said at once; a known one when the age of the trouble asks for it.
         """
         lasting = {key: _met(self.lasting.get(key), text, now) for key, text in troubles.items()}
-        return Repeats(
+        return Reminders(
             lasting,
             said=tuple(key for key, found in lasting.items() if self._is_due(key, troubles[key], found.age)),
             over={

@@ -2,17 +2,17 @@
 
 import pytest
 
-from reconciler.core.repeats import Repeats
+from reconciler.core.reminders import Reminders
 
 MINUTE, HOUR = 60.0, 3600.0
 
 
 def said_at(times: list[float], text: str = "no") -> list[float]:
     """At which of these times a trouble that is met at each of them is said."""
-    repeats, said = Repeats(), []
+    reminders, said = Reminders(), []
     for time in times:
-        repeats = repeats.met({"it": text}, time)
-        said += [time] if repeats.said else []
+        reminders = reminders.met({"it": text}, time)
+        said += [time] if reminders.said else []
     return said
 
 
@@ -41,33 +41,33 @@ def test_a_day_of_a_trouble_that_is_met_every_minute_is_27_lines() -> None:
 
 
 def test_another_text_is_said_at_once_and_one_that_was_said_waits_its_turn() -> None:
-    repeats, said = Repeats(), []
+    reminders, said = Reminders(), []
     for time, text in enumerate(["500", "timeout", "500", "timeout", "500"]):
-        repeats = repeats.met({"it": text}, float(time))
-        said += [text] if repeats.said else []
+        reminders = reminders.met({"it": text}, float(time))
+        said += [text] if reminders.said else []
     assert said == ["500", "timeout"]
-    assert repeats.met({"it": "500"}, 60.0).said == ("it",)
-    assert repeats.facts("it") == {"since": 4, "times": 5}
+    assert reminders.met({"it": "500"}, 60.0).said == ("it",)
+    assert reminders.facts("it") == {"since": 4, "times": 5}
 
 
 def test_texts_without_end_do_not_fill_the_memory() -> None:
-    repeats = Repeats()
+    reminders = Reminders()
     for time in range(100):
-        repeats = repeats.met({"it": f"request {time}"}, float(time) / 10)
-        assert repeats.said == ("it",)
-    assert len(repeats.lasting["it"].texts) == 20
+        reminders = reminders.met({"it": f"request {time}"}, float(time) / 10)
+        assert reminders.said == ("it",)
+    assert len(reminders.lasting["it"].texts) == 20
 
 
 def test_the_first_saying_has_no_age_and_the_later_ones_do() -> None:
-    repeats = Repeats().met({"it": "no"}, 100.0)
-    assert repeats.facts("it") == {}
-    assert repeats.met({"it": "no"}, 160.4).facts("it") == {"since": 60, "times": 2}
+    reminders = Reminders().met({"it": "no"}, 100.0)
+    assert reminders.facts("it") == {}
+    assert reminders.met({"it": "no"}, 160.4).facts("it") == {"since": 60, "times": 2}
 
 
 def test_what_is_over_is_named_once_with_its_age_and_is_new_when_it_comes_back() -> None:
-    repeats = Repeats().met({"a": "no", "b": "no"}, 0.0).met({"a": "no", "b": "no"}, 30.0).met({"b": "no"}, 70.0)
-    assert list(repeats.over) == ["a"]
-    assert repeats.facts("a") == {"since": 70, "times": 2}, "it went on until it was seen to be over"
-    assert repeats.said == ("b",)
-    repeats = repeats.met({"a": "no", "b": "no"}, 71.0)
-    assert (list(repeats.over), repeats.said) == ([], ("a",))
+    reminders = Reminders().met({"a": "no", "b": "no"}, 0.0).met({"a": "no", "b": "no"}, 30.0).met({"b": "no"}, 70.0)
+    assert list(reminders.over) == ["a"]
+    assert reminders.facts("a") == {"since": 70, "times": 2}, "it went on until it was seen to be over"
+    assert reminders.said == ("b",)
+    reminders = reminders.met({"a": "no", "b": "no"}, 71.0)
+    assert (list(reminders.over), reminders.said) == ([], ("a",))
