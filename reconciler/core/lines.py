@@ -1,7 +1,7 @@
-"""One line of a plan about one job: it is kept, held, ended, or left alone because somebody knows more.
+"""One line of a plan about one job: it is kept, held, paused, resumed, ended, or left because somebody knows more.
 
 Pure. The rows in `standing` and `retirement` are written in these lines, and decide which of them applies;
-`admission` asks what may be retired.
+`admission` asks what may be retired, and `plan` which pause is over.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""The writes: one create, or one cancel, with everything that must be durable before it.
+"""The writes, each with an `Outcome`; and the first of them, a create, with everything that must be durable before it.
 
-`reconcile` calls `create` and `cancel` for each write of a gated plan. Which writes there are
-is decided in `core`; here one is left out where a fresh look speaks against it, else recorded, sent
-once, and its outcome said. No create and no cancel leaves here twice.
+`reconcile` calls `create` for each of a gated plan, `cancelling.cancel` and `pausing.pause_or_resume` for the others.
+Which writes there are is decided in `core`; here one is recorded, sent once, and its outcome said. No create leaves
+here twice.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,9 +25,8 @@ from reconciler.log import Log
 from reconciler.provider.port import Provider, is_lasting, is_not_ready, takes_no_jobs
 from reconciler.state.journal import Journal
 
-# HTTP statuses of a server that may do another time what it did not do now; from the second on it is broken.
-_WEAK = frozenset({408, 409, 425, 429})
-_BROKEN = 500
+# HTTP statuses of a server that is broken, from this one on.
+BROKEN = 500
 
 
 class Outcome(Struct, frozen=True):
@@ -74,9 +73,6 @@ class WriteTools(Struct, frozen=True):
     method_assumed: bool = False
 
 
-# ── create ───────────────────────────────────────────────────────────────────────────────────
-
-
 def needed(fleet: str, change: Create, desired: Desired, memory: Memory) -> tuple[Needed, ...]:
     """The local files of a create: for training, for validation."""
     marks = marks_of_create(fleet, desired, change.attempt)
@@ -96,14 +92,14 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
         ids = dict(zip(desired.local_fields, [tools.uploads.file_id(one) for one in files], strict=True))
         ids |= {field: tools.uploads.of_digest(named) for field, named in desired.by_digest.items()}
     except SourceError as error:
-        return _failed(change, f"nothing was sent: {error}")
+        return failed(change, f"nothing was sent: {error}")
     except Refused as error:
         return _refused(tools, change, error, log, sent=False)
     except ProviderError as error:
         if error.retry_after is not None:
             return _put_off(change, error, log, sent=False)
         log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
-        return _failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
+        return failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
     training, validation = map(ids.get, FILES)
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
     outcome = _post_once(tools, change, body, marks, log, filed=desired.training is not None)
@@ -124,12 +120,12 @@ def _post_once(  # noqa: PLR0913 - what one attempt is
     except NotSent as error:
         tools.journal.drop_intent(change.name)
         log.warning("create.not_sent", error=str(error))
-        return _failed(change, f"not sent: {error}", stop=True)
+        return failed(change, f"not sent: {error}", stop=True)
     except Refused as error:
         tools.journal.drop_intent(change.name)
         return _refused(tools, change, error, log)
     except OutcomeUnknown as error:
-        if error.status is not None and error.status >= _BROKEN:
+        if error.status is not None and error.status >= BROKEN:
             tools.journal.record_answer(change.name, str(error))
         log.warning("create.unresolved", error=str(error), http_status=error.status, request_id=error.request_id)
         message = f"sent, and the answer was lost ({error}); it is looked for before anything else is done"
@@ -221,121 +217,6 @@ def _put_off(change: Create, error: ProviderError, log: Log, *, sent: bool, alon
     )
 
 
-def _failed(change: Write, message: str, *, stop: bool = False, sent: bool = False) -> Outcome:
+def failed(change: Write, message: str, *, stop: bool = False, sent: bool = False) -> Outcome:
+    """Nothing is known to have come of it."""
     return Outcome(change.name, change.action, change.reason, change.job_id, False, message, stop=stop, sent=sent)
-
-
-# ── cancel ───────────────────────────────────────────────────────────────────────────────────
-
-
-def cancel(tools: WriteTools, change: Cancel) -> Outcome:
-    """Look at the job, and at the one that is kept; record; cancel; read the job back.
-
-    Raises:
-        JournalError: the cancel could not be recorded; nothing was sent.
-    """
-    log = tools.log.bind(job=change.name, job_id=change.job_id, revision=change.revision, reason=change.reason)
-    job_id = change.job_id
-    if change.lost:
-        log.error("job.mismatched", why=change.message)
-    if change.answered:  # no marks will say later that it is ours, so it is recorded before anything can go wrong
-        tools.journal.cancels.record(job_id, change.reason)
-    unsent = _looked_at(tools, change, log)
-    if unsent is not None:
-        return unsent
-    if not change.answered:
-        tools.journal.cancels.record(job_id, change.reason)
-    log.info("cancel.recorded")
-    trouble: ProviderError | None = None
-    try:
-        tools.provider.cancel_job(job_id)
-    except NotSent as error:
-        tools.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
-        log.warning("cancel.not_sent", error=str(error))
-        return _failed(change, f"not sent: {error}")
-    except ProviderError as error:
-        trouble = error
-        log.warning("cancel.unconfirmed", error=str(error), http_status=error.status, request_id=error.request_id)
-    outcome = _read_back(tools, change, str(trouble or ""), log)
-    if outcome.job is None or outcome.job.live:
-        _postpone(tools, job_id, trouble, under_way=outcome.ok)
-    return outcome
-
-
-def _looked_at(tools: WriteTools, change: Cancel, log: Log) -> Outcome | None:
-    """What a fresh look makes of it where it is not to be sent; None where nothing speaks against it."""
-    try:
-        job = tools.provider.retrieve_job(change.job_id)
-        objection = _objection(tools, change, job)
-    except ProviderError as error:
-        _unrecord(tools, change)
-        log.warning("cancel.not_sent", error=str(error), http_status=error.status, request_id=error.request_id)
-        return _failed(change, f"not cancelled: a fresh look at it was not possible ({error})")
-    if not job.live or _is_right(change, job):
-        if change.answered:
-            tools.journal.cancels.mark_unneeded(change.job_id)
-        log.info("cancel.unneeded", status=job.status)
-        message = "it shows the method that was sent" if job.live else f"it had ended already ({job.status})"
-        return Outcome(change.name, Action.CANCEL, change.reason, change.job_id, True, message, job, sent=False)
-    if objection:
-        _unrecord(tools, change)
-        log.warning("cancel.not_sent", error=objection)
-        return _failed(change, f"not cancelled: {objection}")
-    return None
-
-
-def _unrecord(tools: WriteTools, change: Cancel) -> None:
-    """Whoever ends the job from now on, it was not this cancel."""
-    if change.answered:
-        tools.journal.cancels.mark_failed(change.job_id)
-
-
-def _postpone(tools: WriteTools, job_id: str, trouble: ProviderError | None, *, under_way: bool) -> None:
-    """A cancel has not taken: it is sent again in seconds, or later where that would be no use."""
-    if isinstance(trouble, Refused):
-        tools.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
-    status = trouble.status if trouble else None
-    refused = status is not None and status not in _WEAK and status < _BROKEN
-    wait = (trouble.retry_after if trouble else None) or 0.0
-    # One that is under way gains nothing by being asked for again.
-    if refused or under_way or wait:
-        tools.journal.cancels.postpone(job_id, at_least=wait, in_minutes=refused or under_way)
-
-
-def _is_right(change: Cancel, job: Job) -> bool:
-    """Whether a look at the job alone shows the method that its listing, or the answer to its create, left out."""
-    return bool(change.lost) and job.training.method == change.lost
-
-
-def _objection(tools: WriteTools, change: Cancel, job: Job) -> str:
-    """Why this job may not be cancelled after all; "" where nothing speaks against it."""
-    if not job.belongs_to(tools.fleet) and not (change.answered and job.marks is None):
-        return "it does not carry this fleet's marks"
-    if change.keeper is None or not job.live:
-        return ""
-    keeper = tools.provider.retrieve_job(change.keeper)
-    return "" if keeper.live or keeper.succeeded else f"job {keeper.id}, which was to stay, is {keeper.status} by now"
-
-
-def _read_back(tools: WriteTools, change: Cancel, trouble: str, log: Log) -> Outcome:
-    job_id = change.job_id
-    try:
-        job = tools.provider.retrieve_job(job_id)
-    except ProviderError as error:
-        return _failed(change, f"cancel sent; whether it took could not be read ({error})", sent=True)
-    if job.cancelled:
-        log.info("job.cancelled")  # before it is confirmed: one that is not is logged by the next pass
-        tools.journal.cancels.mark_confirmed(job_id)
-        return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"cancelled job {job_id}", job)
-    if not job.live:
-        tools.journal.cancels.mark_unneeded(job_id)
-        log.info("cancel.unneeded", status=job.status)
-        return Outcome(
-            change.name, Action.CANCEL, change.reason, job_id, True, f"it ended by itself ({job.status})", job
-        )
-    if job.ending:
-        return Outcome(change.name, Action.CANCEL, change.reason, job_id, True, f"job {job_id} is being cancelled", job)
-    log.warning("cancel.without_effect", status=job.status, error=trouble)
-    why = f" ({trouble})" if trouble else ""
-    message = f"cancel sent, and job {job_id} is still {job.status}{why}; tried again by a later run"
-    return _failed(change, message, sent=True)

@@ -18,8 +18,9 @@ from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
 from reconciler.core.schedule import Due, Next
 from reconciler.core.snapshot import Snapshot
-from reconciler.engine.act import Outcome, WriteTools, cancel
+from reconciler.engine.act import Outcome, WriteTools
 from reconciler.engine.apply import Listener, Patience, apply
+from reconciler.engine.cancelling import cancel
 from reconciler.engine.ports import Ports
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Pass

@@ -30,7 +30,8 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.core.status import Details, Progress
 from reconciler.core.watch import Watch
 from reconciler.core.world import World
-from reconciler.engine.act import Outcome, WriteTools, cancel, create, needed
+from reconciler.engine.act import Outcome, WriteTools, create, needed
+from reconciler.engine.cancelling import cancel
 from reconciler.engine.looking import Looking
 from reconciler.engine.observe import look_up
 from reconciler.engine.pausing import pause_or_resume

@@ -36,7 +36,7 @@ _NO_VALIDATION = (
 
 
 def openai_rules(_: ProviderName) -> Rules:
-    """Of a reading that was told of no server's own."""
+    """For a reading of which nobody says what its server accepts."""
     return OPENAI
 
 

@@ -1,7 +1,8 @@
-"""Files under one directory: found, opened and read without ever leaving it or blocking.
+"""Files under the fleet directory: found, opened and read without ever leaving it or blocking.
 
 Manifests, ignore files and training files are opened here alone. A link counts as what it leads to, and must lead to
-a regular file under the fleet directory; a FIFO or a device is refused, and never waited for.
+a regular file there, or under the directory that the operator names beside it (--files-root); a FIFO or a device is
+refused, and never waited for.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """The rows of one identity in an open journal: read by the names of their columns, written through the fence.
 
-The parts of a journal (`journal`, `wanted`, `backoffs`, `events`) read and write with it, each its own tables.
+Whatever has tables of its own in a journal (`backoffs`, `pauses`, `uploads` and their like) reads and writes with it.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""The files that were uploaded from here: table `upload`. `engine.uploads` and `cli.files` read and write it.
+"""The files that were uploaded from here: table `upload`. `engine.uploads` and `engine.prune` read and write it.
 
 A file's name at the provider says as much where it is ours; this is for servers that list no files, or show one late,
 and it is the proof that a file of such a name is no colleague's.
