@@ -16,7 +16,7 @@ from reconciler.cli.output import print_document
 from reconciler.cli.pricing import prices_for, tokenizer_for
 from reconciler.core.snapshot import Problem
 from reconciler.dataset import cost
-from reconciler.dataset.bases import base_of
+from reconciler.dataset.bases import context_of
 from reconciler.dataset.checking import check
 from reconciler.dataset.epochs import auto_epochs
 from reconciler.dataset.facts import Facts, spread_of
@@ -47,8 +47,7 @@ class _Asked(Struct, frozen=True):
 
     @property
     def context(self) -> int | None:
-        base = base_of(self.model)
-        return base.context if base else None
+        return context_of(self.model)
 
     def format(self, path: Path) -> Format:
         """The format that a job needs; where no job is spoken of, the one that the file has."""

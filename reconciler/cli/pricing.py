@@ -19,7 +19,7 @@ from reconciler.core.job import Job
 from reconciler.core.recognition import NamedJob
 from reconciler.core.status import Progress
 from reconciler.core.world import Case, World
-from reconciler.dataset.bases import base_of
+from reconciler.dataset.bases import context_of
 from reconciler.dataset.cost import Planned, estimate, paid_for
 from reconciler.dataset.measure import Measure
 from reconciler.dataset.prices import Prices, listed_prices, prices_of
@@ -50,7 +50,7 @@ class Pricing(Struct, frozen=True):
         file = desired.training
         measure = self._remembered(desired.form, model)
         if file is not None:
-            measure = measure_of(self.below, file, counter_of(model, self.own), _context(model), self.known)
+            measure = measure_of(self.below, file, counter_of(model, self.own), context_of(model), self.known)
         planned = Planned(model, desired.body, file.path if file else str(desired.body.get("training_file", "")))
         return estimate(planned, measure, self.prices.find(model, self.host))
 
@@ -83,7 +83,7 @@ class Pricing(Struct, frozen=True):
         kind, _, sha256 = str(form.get("training_file", "")).partition(":")
         if kind != "sha256":
             return None
-        return remembered(sha256, counter_of(model, self.own), _context(model), self.known)
+        return remembered(sha256, counter_of(model, self.own), context_of(model), self.known)
 
 
 def pricing_of(settings: Settings, host: str, known: Known) -> Pricing:
@@ -134,11 +134,6 @@ def _content(file: Path, flag: str, limit: int) -> bytes:
     if len(content) > limit:
         raise UsageError(f"{flag} {escaped(str(file))}: longer than {limit} bytes")
     return content
-
-
-def _context(model: str | None) -> int | None:
-    base = base_of(model)
-    return base.context if base else None
 
 
 def _model(desired: Desired, world: World) -> str | None:

@@ -58,3 +58,9 @@ def names_of(model: str) -> Iterator[str]:
 def base_of(model: str | None) -> Base | None:
     """What is known of a model; None where that is nothing."""
     return next((KNOWN[name] for name in names_of(model or "") if name in KNOWN), None)
+
+
+def context_of(model: str | None) -> int | None:
+    """How many tokens of an example a model sees; None where that is not known."""
+    base = base_of(model)
+    return None if base is None else base.context

@@ -104,9 +104,10 @@ def _data(url: str, path: str) -> Iterator[Fault]:
         yield Fault(path, f"an image of about {size / 1024 / 1024:.1f} MB: the API takes 10 MB, scale it down")
 
 
-def images_in(messages: list[Any]) -> int:
-    """How many images there are in these messages."""
-    contents = (message.get("content") for message in messages if isinstance(message, dict))
+def images_in(messages: object) -> int:
+    """How many images there are in these messages; in what is no list of messages there are none."""
+    given = messages if isinstance(messages, list) else ()
+    contents = (message.get("content") for message in given if isinstance(message, dict))
     return sum(
         isinstance(part, dict) and part.get("type") == "image_url"
         for content in contents

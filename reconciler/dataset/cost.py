@@ -56,13 +56,17 @@ def _usd(
         return None, f"{planned.model} is billed by the hour ({price.words}), and how long it takes is not known"
     if training_of(planned.body).method == "reinforcement":
         return None, f"reinforcement is billed by the hour, and no price an hour is known for {planned.model}"
-    if measure is None:
+    if measure is None or epochs is None:
         return None, f"its training file {planned.file} is not here to be counted"
-    return paid_for(measure.billed * (epochs or 1), price), ""
+    return paid_for(measure.billed * epochs, price), ""
 
 
 def paid_for(tokens: int | None, price: Price | None) -> float | None:
     """What so many trained tokens have cost; None where that is not known."""
-    if price is None or (price.usd and (tokens is None or price.unit != "per_million_tokens")):
+    if price is None:
         return None
-    return price.usd * (tokens or 0) / _MILLION
+    if not price.usd:
+        return 0.0
+    if tokens is None or price.unit != "per_million_tokens":
+        return None
+    return price.usd * tokens / _MILLION

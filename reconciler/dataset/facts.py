@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
+from reconciler.dataset.content import images_in
 from reconciler.dataset.formats import Format, format_of
 from reconciler.dataset.measure import Measure
-from reconciler.dataset.tokens import Counter, example_tokens, image_count
+from reconciler.dataset.tokens import Counter, example_tokens
 
 _BARS = 8
 _OTHER = "other"
@@ -41,7 +42,7 @@ class Facts(Struct):
         self.kinds[format_of(example) or _OTHER] += 1
         self.roles.update(_roles(example))
         self.tools += bool(example.get("tools") or example.get("functions"))
-        self.images += image_count(example)
+        self.images += images_in(example.get("messages"))
         self.tokens.append(_counted(example, self.counter))
 
     @property

@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from reconciler.dataset.tokens import Counter, example_tokens, image_count
+from reconciler.dataset.content import images_in
+from reconciler.dataset.tokens import Counter, example_tokens
 
 # Bytes that are counted token by token: some three seconds.
 COUNTED = 8_000_000
@@ -43,7 +44,7 @@ def measured(lines: Iterable[bytes], counter: Counter, context: int | None, size
         if examples % step == 0:
             example = _example(text)
             found = example_tokens(example, counter)
-            about = about or "input" in example or image_count(example) > 0
+            about = about or "input" in example or images_in(example.get("messages")) > 0
             seen, tokens, billed = seen + len(text), tokens + found, billed + min(found, context or found)
             cut += found > (context or found)
         examples += 1

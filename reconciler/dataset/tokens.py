@@ -99,16 +99,6 @@ def example_tokens(example: Mapping[str, Any], counter: Counter) -> int:
     return _texts(example.values(), count)
 
 
-def image_count(example: Mapping[str, Any]) -> int:
-    """How many images it holds."""
-    return sum(
-        isinstance(part, Mapping) and part.get("type") == "image_url"
-        for message in _listed(example.get("messages"))
-        if isinstance(message, Mapping)
-        for part in _listed(message.get("content"))
-    )
-
-
 def _conversation(value: Mapping[str, Any], counter: Counter) -> int:
     tools = [*_listed(value.get("tools")), *_listed(value.get("functions"))]
     spoken = _messages(value.get("messages"), counter.count) + _AN_EXAMPLE

@@ -15,7 +15,7 @@ from reconciler.core.desired import Fleet
 from reconciler.core.documents import Entry, ProviderName, TrainingFile
 from reconciler.core.fields import DataChecks
 from reconciler.core.snapshot import Problem
-from reconciler.dataset.bases import base_of
+from reconciler.dataset.bases import context_of
 from reconciler.dataset.checking import SHOWN, Report, check, overlap
 from reconciler.dataset.finding import Finding, Severity
 from reconciler.dataset.formats import Format, wanted_format
@@ -24,7 +24,7 @@ from reconciler.dataset.repeats import Repeats
 from reconciler.dataset.rules import OPENAI, Rules
 from reconciler.dataset.wanted import Wanted
 from reconciler.errors import escaped
-from reconciler.source.files import Unfit, training_lines
+from reconciler.source.files import Unfit, hashed, training_lines
 from reconciler.source.reading import Reading
 
 RulesOf = Callable[[ProviderName], Rules]
@@ -123,7 +123,7 @@ class _Checks(Struct):
         """Look at the bytes: those that the revision is computed from, or at none."""
         below, digest = self.reading.below, hashlib.sha256()
         try:
-            lines = _hashed(training_lines(below.place(file.path), below), digest)
+            lines = hashed(training_lines(below.place(file.path), below), digest)
             report, repeats = check(lines, wanted, self.rules)
         except Unfit as unfit:
             return unfit
@@ -174,21 +174,14 @@ def _counts(found: Report) -> Iterator[Finding]:
             yield Finding(last, 0, "", f"{severity}s beyond the first {SHOWN}: {count - SHOWN}", severity)
 
 
-def _hashed(lines: Iterable[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
-    for line in lines:
-        digest.update(line)
-        yield line
-
-
 def _wanted(spec: Mapping[str, object], model: str) -> Wanted:
     method = spec.get("method")
     method = method if isinstance(method, Mapping) else {}
     kind = str(method.get("type", ""))
-    base = base_of(model)
     return Wanted(
         wanted_format(kind, model),
         keys=grader_keys(method.get("reinforcement")) if kind == "reinforcement" else frozenset(),
-        context=base.context if base else None,
+        context=context_of(model),
     )
 
 

@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader, FileIO
 from pathlib import Path
@@ -163,6 +163,13 @@ def training_lines(path: str, below: Below) -> Iterator[bytes]:
             if size > TRAINING_LIMIT:
                 raise Unfit(_TOO_LONG)
             yield line[:-2] + b"\n" if line.endswith(b"\r\n") else line
+
+
+def hashed(lines: Iterable[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+    """The same lines; the digest has each of them once it has gone by."""
+    for line in lines:
+        digest.update(line)
+        yield line
 
 
 def training_digest(path: str, below: Below) -> tuple[str, int]:

@@ -5,12 +5,13 @@ bytes: it is found by their digest.
 """
 
 import hashlib
-from collections.abc import Iterator
+
+from msgspec.structs import astuple
 
 from reconciler.core.documents import TrainingFile
 from reconciler.dataset.measure import Measure, measured
 from reconciler.dataset.tokens import Counter
-from reconciler.source.files import Below, Unfit, training_lines
+from reconciler.source.files import Below, Unfit, hashed, training_lines
 from reconciler.source.known import Known
 
 
@@ -20,20 +21,14 @@ def measure_of(below: Below, file: TrainingFile, counter: Counter, context: int 
     if found is not None:
         return found
     digest = hashlib.sha256()
-
-    def lines() -> Iterator[bytes]:
-        for line in training_lines(below.place(file.path), below):
-            digest.update(line)
-            yield line
-
     try:
-        found = measured(lines(), counter, context, file.size)
+        lines = hashed(training_lines(below.place(file.path), below), digest)
+        found = measured(lines, counter, context, file.size)
     except Unfit:
         return None
     if digest.hexdigest() != file.sha256:
         return None
-    row = [found.examples, found.tokens, found.billed, found.cut, found.about]
-    known.learn_measure(file.sha256, _way(counter, context), row)
+    known.learn_measure(file.sha256, _way(counter, context), list(astuple(found)))
     return found
 
 

@@ -16,7 +16,6 @@ from reconciler.dataset.tokens import (
     counter_of,
     encoding,
     example_tokens,
-    image_count,
     tokenizer_file,
 )
 
@@ -221,11 +220,6 @@ def test_the_reference_tokenizer_counts_the_same_in_every_language_and_with_tool
 )
 def test_each_format_is_counted(example: Mapping[str, Any], tokens: int) -> None:
     assert example_tokens(example, WORDS) == tokens
-
-
-def test_images_are_counted() -> None:
-    assert image_count({"messages": [{"role": "user", "content": [{"type": "image_url"}, {"type": "text"}]}, 7]}) == 1
-    assert image_count({"prompt": "a"}) == 0
 
 
 # ── which counter ──
