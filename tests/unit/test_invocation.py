@@ -6,7 +6,6 @@ import pytest
 
 from reconciler.cli.group import command_named
 from reconciler.cli.invocation import approving, typed
-from reconciler.core.credentials import is_secret_in_url
 
 
 @pytest.mark.parametrize(
@@ -92,15 +91,3 @@ def test_a_command_is_called_by_the_path_that_this_one_was_called_by(monkeypatch
     monkeypatch.setenv("PATH", "/nowhere")
     context = command_named("apply").make_context("apply", ["fleet"])
     assert typed(context, "fleet", "describe", "tone") == ".venv/bin/reconciler describe tone -d fleet"
-
-
-@pytest.mark.parametrize(
-    "name", ["code", "api-key", "subscription-key", "X-Amz-Signature", "sig", "access_token", "key"]
-)
-def test_what_opens_a_door_is_known_by_its_name(name: str) -> None:
-    assert is_secret_in_url(name)
-
-
-@pytest.mark.parametrize("name", ["api-version", "custom_llm_provider", "tenant", "zipcode", "design"])
-def test_what_does_not_is_written_out(name: str) -> None:
-    assert not is_secret_in_url(name)
