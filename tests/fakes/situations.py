@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from reconciler.core.body import derived_seed
 from reconciler.core.change import Action
+from reconciler.core.documents import TrainingFile
 from reconciler.core.fields import OnCancelled, OnChange, State
 from reconciler.core.job import Job, JobError, Marks
 from reconciler.core.memory import Intent, Memory, OwnCancel, OwnPause, Rejection
@@ -51,6 +52,10 @@ def unmarked(job_id: str, model: str, **more: Any) -> Job:
     """A job as a server shows it that drops metadata."""
     return replace(job(job_id, marked=False, **more), model=model)
 
+
+# A server that drops metadata and returns the name of the training file, and a job whose file is uploaded.
+BY_FILE = memory(echoes=False, files=True)
+FROM_HERE = replace(desired(), training=TrainingFile("t.jsonl", "f" * 64, 7), body={"model": "m"})
 
 NOBODY_KNOWS = Memory(inherited=False, echoes=True)
 KNOWS_NOTHING = memory(echoes=True)
@@ -235,6 +240,11 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         ],
     ),
     ("4 job cancelled", world([job()], [desired(state=State.CANCELLED)]), [(CANCEL, Reason.CANCEL_REQUESTED, "j1")]),
+    (
+        "4 job cancelled that was paused here",
+        world([job(status="paused")], [desired(state=State.CANCELLED)], remembers=pauses(j1=OwnPause())),
+        [(CANCEL, Reason.CANCEL_REQUESTED, "j1")],
+    ),
     (
         "4 job cancelled, nothing live",
         world([job(status="failed")], [desired(state=State.CANCELLED)]),
@@ -711,6 +721,53 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "14 metadata does not come back",
         world([], [desired()], remembers=memory(echoes=False)),
+        [(WAIT, Reason.NO_IDENTITY, None)],
+    ),
+    (
+        "14 a file that is uploaded for this create will bear its name",
+        world([], [FROM_HERE], remembers=BY_FILE),
+        [(CREATE, Reason.NOT_CREATED, None)],
+    ),
+    (
+        "14 a file that the manifest names by its id bears no name of ours",
+        world([], [desired()], remembers=BY_FILE),
+        [(WAIT, Reason.NO_IDENTITY, None)],
+    ),
+    (
+        "14 no file's name comes back",
+        world([], [FROM_HERE], remembers=memory(echoes=False)),
+        [(WAIT, Reason.NO_IDENTITY, None)],
+    ),
+    (
+        "14 files' names come back, and of a listed job nothing does",
+        world([unmarked("j0", "m")], [FROM_HERE], remembers=BY_FILE),
+        [(WAIT, Reason.NO_IDENTITY, None)],
+    ),
+    (
+        "14 a job without marks trains on the file of this very job",
+        world(
+            [replace(unmarked("j1", "m", seed=9), file_name=f"{FLEET}.a.{R1}.1.jsonl")],
+            [FROM_HERE],
+            remembers=BY_FILE,
+        ),
+        [(WAIT, Reason.NO_IDENTITY, None)],
+    ),
+    (
+        "14 a job on a file of an earlier spec, whose seed nobody remembers, is left",
+        world(
+            [replace(unmarked("j1", "m", seed=9), file_name=f"{FLEET}.a.{R2}.1.jsonl")],
+            [FROM_HERE],
+            remembers=BY_FILE,
+        ),
+        [(CREATE, Reason.NOT_CREATED, None), (HOLD, Reason.ORPHANED, "j1")],
+    ),
+    (
+        "14 a job whose file has another name may be this very job by its seed",
+        world(
+            [replace(unmarked("j1", "m", seed=7), file_name="train.jsonl")],
+            [replace(desired(), body={"model": "m", "seed": 7})],
+            remembers=memory(inherited=False),
+        ),
         [(WAIT, Reason.NO_IDENTITY, None)],
     ),
     (

@@ -41,6 +41,7 @@ def test_a_server_that_shows_everything_lacks_nothing() -> None:
         ({"memory": memory(echoes=False)}, "metadata", Can.NO),
         ({"jobs": (BARE,), "shown": {}}, "metadata", Can.UNKNOWN),
         ({"jobs": (BARE,)}, "metadata", Can.YES),
+        ({"shown": {}}, "metadata", Can.YES),
         ({"filters": False}, "filter", Can.NO),
         ({"filters": None}, "filter", Can.UNKNOWN),
         ({"errors": {"filter": "HTTP 400"}}, "filter", Can.NO),

@@ -171,6 +171,13 @@ def test_of_jobs_on_one_file_that_no_seed_tells_apart_only_the_oldest_is_ours() 
     )
 
 
+def test_a_job_that_a_seed_or_its_metadata_tells_apart_takes_no_other_ones_place() -> None:
+    seeded, by_metadata = job("j1", created=1, seed=SEED, file_name=NAME), job("j2", "b", created=2)
+    bare = job("j3", created=3, file_name=NAME)
+    assert told_apart([seeded, by_metadata, bare], NOTHING.memory) == (seeded, by_metadata, bare)
+    assert told_apart([seeded, by_metadata], NOTHING.memory) == (seeded, by_metadata)
+
+
 def test_of_jobs_on_one_file_that_no_seed_tells_apart_a_recorded_one_is_ours_too() -> None:
     older, ours, stranger = (job(f"j{n}", created=n, file_name=NAME) for n in (1, 2, 3))
     recorded = memory(records=[record("j2", attempt=2)])

@@ -112,6 +112,9 @@ def test_when_every_recorded_job_is_gone_nothing_is_created() -> None:
     told = memory(records=[record("j1", "b", live=False), record("j2", "c", live=False)], echoes=True)
     gone = world([], [desired()], remembers=told)
     assert refused(gone) == ["all_missing"]
+    of_one = memory(records=[record("j1", "b", live=False), record("j2", "b", R2, live=False)], echoes=True)
+    said = verdict(replace(gone, memory=of_one), "all_missing", Permission()).message
+    assert said.endswith("if they are really gone, run `reconciler forget b -d DIR`")
     assert refused(replace(gone, jobs=(job("j9", fleet="fleet-2"), job("j8", marked=False)))) == ["all_missing"]
     assert not refused(replace(gone, jobs=(job("j9", name="z"),))), (
         "a job of this fleet shows that it is the right account"
@@ -550,6 +553,7 @@ def priced(*usd: float | None, limit: float = 5.0, **more: Any) -> tuple[World, 
 def test_new_jobs_may_cost_as_much_as_the_limit_together() -> None:
     assert sent(*priced(2.0, 3.0)) == ["create a", "create b"]
     assert sent(*priced(0.1, 0.2, limit=0.3)) == ["create a", "create b"], "0.1 + 0.2 is 0.3 to a person"
+    assert sent(*priced(1.0000004, limit=1.0)) == ["create a"], "less than a millionth of a dollar is no money"
     of, permission = priced(2.0, 3.0)
     told = verdict(of, "max_cost", permission)
     assert (told.limit, told.count, told.refused, told.message) == (5.0, 5.0, False, "$5.00 of $5.00")
@@ -559,7 +563,9 @@ def test_over_the_limit_none_of_the_new_jobs_is_sent() -> None:
     of, permission = priced(2.0, 3.01)
     assert sent(of, permission) == []
     assert refused(of, permission) == ["max_cost"]
-    assert verdict(of, "max_cost", permission).message == (
+    told = verdict(of, "max_cost", permission)
+    assert (told.limit, told.count) == (5.0, 5.01)
+    assert told.message == (
         "new jobs for $5.01 wanted, limits.max_cost is $5.00; check the plan and approve its digest, or raise the limit"
     )
 
@@ -572,7 +578,7 @@ def test_a_cost_that_is_not_known_is_refused_and_the_others_go_on() -> None:
     of, permission = priced(2.0, None)
     assert sent(of, permission) == ["create a"]
     told = verdict(of, "max_cost", permission)
-    assert (told.count, told.refused) == (2.0, True)
+    assert (told.limit, told.count, told.refused) == (5.0, 2.0, True)
     assert told.message == (
         "what 1 new job will cost is not known (b: no price known for m-b), and limits.max_cost is $5.00; "
         "say the price with --prices FILE, or check the plan and approve its digest"

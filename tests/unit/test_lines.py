@@ -1,9 +1,13 @@
 """A line of a plan about one job."""
 
-from reconciler.core.change import Cancel
+from reconciler.core.change import Cancel, Hold, Pause, Resume
+from reconciler.core.fields import State
 from reconciler.core.lines import held_ahead
+from reconciler.core.memory import OwnCancel, OwnPause
+from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
-from tests.fakes.builders import R2, job, world
+from tests.fakes.builders import R1, R2, asked_for_dpo, desired, job, memory, record, world
+from tests.fakes.situations import BY_FILE, FROM_HERE, pauses
 
 
 def test_a_job_that_is_ahead_is_held_and_its_end_is_what_a_person_may_approve() -> None:
@@ -11,3 +15,27 @@ def test_a_job_that_is_ahead_is_held_and_its_end_is_what_a_person_may_approve() 
     hold = held_ahead(case, case.jobs[0], "nobody here knows it")
     assert (hold.name, hold.reason, hold.job_id, hold.revision, hold.attempt) == ("a", Reason.AHEAD, "j7", R2, 3)
     assert hold.write == Cancel("a", Reason.AHEAD, hold.message, "j7", R2, 3)
+
+
+def test_a_pause_and_a_resume_say_of_which_attempt_they_are() -> None:
+    (pause,) = plan(world([job(attempt=3)], [desired(state=State.PAUSED)])).changes
+    assert pause == Pause("a", Reason.PAUSING, pause.message, "j1", R1, 3)
+    paused_here = world([job(status="paused", attempt=3)], [desired()], remembers=pauses(j1=OwnPause()))
+    resume = plan(paused_here).changes[0]
+    assert resume == Resume("a", Reason.RESUMING, resume.message, "j1", R1, 3)
+
+
+def test_the_end_of_a_job_with_another_method_says_which_was_lost_and_how_that_is_known() -> None:
+    (marked,) = plan(world([job()], [asked_for_dpo()])).changes
+    assert isinstance(marked, Cancel)
+    assert (marked.lost, marked.answered) == ("dpo", False)
+    told = memory(records=[record()], cancels={"j1": OwnCancel("MethodLost", counts=False)}, seeds=True)
+    (answered,) = plan(world([job(marked=False)], [asked_for_dpo()], remembers=told)).changes
+    assert isinstance(answered, Cancel)
+    assert (answered.lost, answered.answered) == ("dpo", True)
+
+
+def test_a_job_on_a_file_of_an_unknown_spec_is_named_with_what_its_file_says() -> None:
+    on_old = job(marked=False, seed=9, file_name=f"fleet-1.a.{R2}.4.jsonl")
+    hold = plan(world([on_old], [FROM_HERE], remembers=BY_FILE)).changes[-1]
+    assert hold == Hold("a", Reason.ORPHANED, hold.message, "j1", R2, 4)

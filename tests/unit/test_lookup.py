@@ -16,6 +16,7 @@ from reconciler.core.lookup import (
     resolved_intents,
     seen_at_first,
     stays_unresolved,
+    suspects_of_intent,
 )
 from reconciler.core.memory import Intent, Memory, OwnCancel, OwnPause, Record
 from reconciler.core.plan import plan
@@ -251,3 +252,10 @@ def test_a_run_without_memory_may_call_its_own_what_it_saw_at_first() -> None:
     w = world([job("j1"), job("j2")], [desired()], remembers=NOBODY_KNOWS, seen_first=frozenset({"j2", "j3"}))
     assert list(seen_at_first(w)) == [Record("j2", "a", R1, 1, live=True)]
     assert list(seen_at_first(replace(w, memory=KNOWS_NOTHING))) == []
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_a_job_on_a_file_of_another_name_is_no_suspect_where_names_come_back(files: bool) -> None:
+    stranger = job(marked=False, seed=FILED.seed, file_name="train.jsonl")
+    w = world([stranger], [desired()], remembers=memory(intents=[FILED], files=files, echoes=False))
+    assert bool(suspects_of_intent(w, "a")) is not files

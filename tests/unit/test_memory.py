@@ -1,11 +1,15 @@
 """What is remembered of a refused create, and what its name says of it."""
 
+import pytest
 from msgspec.structs import replace
 
-from reconciler.core.memory import Refusal
+from reconciler.core.memory import Memory, Refusal
 from reconciler.core.reason import Reason
 from tests.fakes.builders import R1, R2, memory
 
+BY_FILE = "this server drops metadata: a job is known by the name of its training file, and by its seed"
+BY_SEED = "this server drops metadata: a job is known by its seed, and is never cancelled without a file's name"
+BY_ID = "this server returns nothing that tells whose a job is: a job is known by its id, in this journal alone"
 OWN = Refusal("a", R1, "bad suffix", 700)
 LIMIT = Refusal("a", R1, "daily limit", 700, of_all=True)
 LAST = Refusal("b", R1, "daily limit", 760, of_all=True)
@@ -42,3 +46,17 @@ def test_a_create_that_is_held_back_says_its_own_refusal_else_whose_it_was() -> 
     assert memory(refusals={"": LAST}).held_back("a", R1) == (for_all, f"{taken} at the moment (last refused: b)")
     assert memory(refusals={"a": OWN, "": LAST}).held_back("b", R2) == (for_all, LAST.words), "of an earlier spec"
     assert memory().held_back("a", R1) == (for_all, f"{taken} at the moment")
+
+
+@pytest.mark.parametrize(
+    ("remembered", "said"),
+    [
+        (memory(), ""),
+        (memory(echoes=True), ""),
+        (memory(echoes=False, files=True, seeds=True), BY_FILE),
+        (memory(echoes=False, seeds=True), BY_SEED),
+        (memory(echoes=False), BY_ID),
+    ],
+)
+def test_what_jobs_are_known_by_is_said_where_it_is_not_our_marks(remembered: Memory, said: str) -> None:
+    assert remembered.identity == said

@@ -329,7 +329,27 @@ SAID: dict[str, list[str]] = {
         LOOKS_ALIKE.format("j1", ""),
     ],
 }
+UNDER_WAY = "that was sent and has not taken effect; it is sent again after a while"
 SAID |= {
+    "4 job to be paused": ["to be paused (state: paused)"],
+    "4 job paused": ["it is paused, as its manifest says (state: paused)"],
+    "4 a pause that does not take waits": [f"to be paused (state: paused); {UNDER_WAY}"],
+    "4 a server that cannot pause": [
+        "this server has no way to pause a job: it trains on; `state: cancelled` would end it"
+    ],
+    "4 job without marks to be paused": [
+        "it is live and does not carry this fleet's marks, so it is never paused from here; pause it by hand"
+    ],
+    "7 a job that was paused here goes on": ["it was paused from here, and is to go on", "paused"],
+    "7 a resume that does not take waits": [f"it was paused from here, and is to go on; {UNDER_WAY}", "paused"],
+    "14 a job without marks trains on the file of this very job": [
+        "job j1 (running) trains on the file that was uploaded for this very job, and its seed does not say that it is the one; if it is, name it in policy.adopt; if not, raise rerun"
+    ],
+    "14 a job whose file has another name may be this very job by its seed": [LOOKS_ALIKE.format("j1", "")],
+    "14 a job on a file of an earlier spec, whose seed nobody remembers, is left": [
+        NEW,
+        "it trains on a file that was uploaded for an earlier spec, and nobody here remembers the seed of that spec: it may be a person's job, so it is left; cancel it by hand if it is not",
+    ],
     "7 a job that somebody else paused is left so": [
         "paused; it was not paused from here, so it is left so: resume it where it was paused"
     ],

@@ -63,7 +63,8 @@ def test_it_is_the_smallest_job_that_the_api_takes() -> None:
     body = {**BASE, "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1}}}}
     form = {**body, "training_file": f"sha256:{FILE.sha256}", "extra_body": {"tier": "batch"}}
     again = Policy(on_cancelled=OnCancelled.RECREATE)
-    assert Desired("probe", revision_of(form), form, body, {"tier": "batch"}, training=FILE, policy=again) == PROBE
+    probe = a_probe()
+    assert probe == Desired("probe", revision_of(form), form, body, {"tier": "batch"}, training=FILE, policy=again)
 
 
 def test_its_fleet_is_its_own_and_follows_from_the_other() -> None:

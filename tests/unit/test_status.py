@@ -172,6 +172,20 @@ def test_a_refusal_is_told_until_the_next_try_although_its_back_off_is_over() ->
     assert {s.conditions[0].reason for s in again.values()} == {"NotCreated"}, "a create was answered"
 
 
+def test_a_refusal_of_before_is_not_told_of_a_create_that_waits_for_something_else() -> None:
+    built_on = desired(model_from="up")
+    first = report(world([], [desired()], remembers=refused(refused=LIMIT.message)))
+    w = world([job(name="up")], [built_on, desired("up")], remembers=refused())
+    assert report(w, now=None, previous=first)["a"].conditions[0].reason == Reason.WAITING_FOR_JOB
+
+
+def test_an_earlier_refusal_is_not_why_a_spec_waits_that_is_never_sent() -> None:
+    earlier = memory(refusals={"a": replace(LIMIT, of_all=False)}, echoes=True)
+    w = replace(world([], [desired()], remembers=earlier), objections={"a": "it has no suffix"})
+    told = report(w)["a"]
+    assert (told.conditions[0].reason, told.refusal) == (Reason.CREATE_REJECTED, None)
+
+
 def test_a_refusal_of_before_is_not_told_again_where_another_reason_was_recorded() -> None:
     paused = report(world([], [desired(state=State.SUSPENDED)]))
     read = report(world([], [desired()], remembers=refused()), now=None, previous=paused)["a"]
