@@ -1,6 +1,6 @@
 """The writes, each with an `Outcome`; and the first of them, a create, with everything that must be durable before it.
 
-`reconcile` calls `create` for each of a gated plan, `cancelling.cancel` and `pausing.pause_or_resume` for the others.
+`sending` calls `create` for each of a gated plan, `cancelling.cancel` and `pausing.pause_or_resume` for the others.
 Which writes there are is decided in `core`; here one is recorded, sent once, and its outcome said. No create leaves
 here twice.
 """

@@ -1,6 +1,6 @@
 """One cancel, with everything that must be durable before it.
 
-`reconcile` calls `cancel` for each of a gated plan, `engine.probe` for the end of what it made. It is left out where a
+`sending` calls `cancel` for each of a gated plan, `engine.probe` for the end of what it made. It is left out where a
 fresh look speaks against it, else recorded, sent once, and read back. No cancel leaves here twice; which job is to end
 is decided in `core`.
 """

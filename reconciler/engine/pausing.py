@@ -1,6 +1,6 @@
 """One pause, or one resume, with everything that must be durable before it.
 
-`reconcile` calls `pause_or_resume` for each of a gated plan. As a cancel, it is left out where a fresh look speaks
+`sending` calls `pause_or_resume` for each of a gated plan. As a cancel, it is left out where a fresh look speaks
 against it, else recorded, sent once, and read back. Which job may be resumed is decided in `core`, from what is
 recorded here: one that was paused from here, and no other.
 """

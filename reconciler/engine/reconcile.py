@@ -6,8 +6,7 @@ listing, never an event. What to do is decided in `core`: in here is the order o
 """
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from msgspec.structs import replace
@@ -30,11 +29,9 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.core.status import Details, Progress
 from reconciler.core.watch import Watch
 from reconciler.core.world import World
-from reconciler.engine.act import Outcome, WriteTools, create, needed
-from reconciler.engine.cancelling import cancel
+from reconciler.engine.act import Outcome
 from reconciler.engine.looking import Looking
 from reconciler.engine.observe import look_up
-from reconciler.engine.pausing import pause_or_resume
 from reconciler.engine.publish import (
     details_of,
     follow,
@@ -47,8 +44,8 @@ from reconciler.engine.publish import (
     write_statuses,
 )
 from reconciler.engine.rest import Rest, rest_after
+from reconciler.engine.sending import send
 from reconciler.engine.steps import Decided, Pass, Seen
-from reconciler.engine.uploads import Needed, UploadPorts, Uploads
 from reconciler.log import Log
 
 
@@ -103,12 +100,17 @@ class Reconciler(Looking):
             read = details_of(follow(ports, standing(done.after.seen.world), log))
             with ports.pass_lock():
                 report = write_statuses(ports, log, done.after, ended.values(), read)
-        self._refusals = log_refusals(done.after.gated, self._refusals, now := ports.clock.monotonic(), log)
-        self._troubles = log_troubles(done.after, done.outcomes, self._troubles, now, log)
-        log_pass(log, done.after, now - began, writes=len(done.outcomes), ends=len(ended))
+        self._log(done, began, len(ended), log)
         done = replace(done, report=report)
         self._rest = rest_after(done, ports, self.watch, snapshot, self._looks.version)
         return done
+
+    def _log(self, done: Pass, began: float, ends: int, log: Log) -> None:
+        """What is refused, what keeps names from going on, and the pass itself."""
+        now = self.clock.monotonic()
+        self._refusals = log_refusals(done.after.gated, self._refusals, now, log)
+        self._troubles = log_troubles(done.after, done.outcomes, self._troubles, now, log)
+        log_pass(log, done.after, now - began, writes=len(done.outcomes), ends=ends)
 
     def _work(  # noqa: PLR0913, PLR0917 - those of `one_pass`
         self,
@@ -217,53 +219,17 @@ class Reconciler(Looking):
     def _act(
         self, decided: Decided, snapshot: Snapshot, log: Log, wrote: Callable[[Outcome], None]
     ) -> tuple[Outcome, ...]:
-        """With everything at hand that the gated plan's writes need."""
-        world, writes = decided.seen.world, decided.gated.plan.writes
-        ports = self.marking(snapshot)
-        may_wait = lambda create: self.watch.may_wait(create.key, self.clock.monotonic())  # noqa: E731 - about now
+        """Send the gated plan's writes, and keep what came of each."""
 
-        def expected() -> Iterator[Needed]:
-            memory = ports.journal.memory()
-            for write in writes:
-                if isinstance(write, Create):
-                    yield from needed(world.fleet.name, write, world.desired[write.name], memory)
-
-        files = UploadPorts(ports.provider, ports.journal, log, ports.pieces_of, ports.stopping, ports.beside)
-        with Uploads.open(files, expected) as uploads:
-            tools = WriteTools(
-                world.fleet.name,
-                ports.provider,
-                ports.journal,
-                log,
-                uploads,
-                may_wait,
-                method_assumed=self._method_assumed,
-            )
-            return self._send(tools, decided, wrote)
-
-    def _send(self, tools: WriteTools, decided: Decided, wrote: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
-        """Send the gated plan's writes, cancels first; stop creating where no create can succeed now."""
-        world, ports = decided.seen.world, self._ports
-        outcomes: list[Outcome] = []
-        known = frozenset(job.id for job in world.jobs)
-        writes = deque(decided.gated.plan.writes)
-        while writes and not ports.stopping():
-            write = writes.popleft()
-            if isinstance(write, Cancel):
-                outcome = cancel(tools, write)
-            elif isinstance(write, Pause | Resume):
-                outcome = pause_or_resume(tools, write)
-            elif any(outcome.stop for outcome in outcomes):
-                break
-            else:
-                outcome = create(tools, write, world.desired[write.name])
-            outcomes.append(outcome)
-            self.watch = _with_outcome(self.watch, write, outcome, ports.clock.monotonic())
+        def note(write: Write, outcome: Outcome) -> None:
+            self.watch = _with_outcome(self.watch, write, outcome, self.clock.monotonic())
             wrote(outcome)
-            # An answer that names a job which was there before is not about this create; the next pass looks at it.
-            if outcome.ends is not None and outcome.ends.job_id not in known:
-                writes.appendleft(outcome.ends)
-        return tuple(outcomes)
+
+        def may_wait(create: Create) -> bool:
+            return self.watch.may_wait(create.key, self.clock.monotonic())
+
+        ports = replace(self.marking(snapshot), log=log)
+        return send(ports, decided, note, may_wait, method_assumed=self._method_assumed)
 
     def _look_back(self, decided: Decided, outcomes: tuple[Outcome, ...]) -> Decided:
         """The decision once more, over the world as these outcomes, and what was bound, left it."""

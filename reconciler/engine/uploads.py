@@ -1,8 +1,8 @@
 """The training files of one pass's creates at the provider: the same bytes once, and several beside each other.
 
-`reconcile` opens an `Uploads` for its writes and says which files they need; `act` asks for the id of each, and waits
-for that one alone. A file that the account has is found by its name (one listing for all of them), or is the one that
-the journal says was uploaded; any other is sent once. Which create is sent when is no affair of this module.
+`sending` opens an `Uploads` for the writes of a pass and says which files they need; `act` asks for the id of each, and
+waits for that one alone. A file that the account has is found by its name (one listing for all of them), or is the one
+that the journal says was uploaded; any other is sent once. Which create is sent when is no affair of this module.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
