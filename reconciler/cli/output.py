@@ -118,6 +118,7 @@ def _yaml(data: object) -> str:
     # Imported here: only -o yaml pays for it.
     from reconciler.state.yaml_form import as_yaml  # noqa: PLC0415
 
-    plain = json.loads(json.dumps(data))  # the same data as JSON: enums are their words, tuples are lists
+    # The same data as JSON: enums are their words, tuples are lists. YAML has no way to write half a surrogate pair.
+    plain = json.loads(json.dumps(data, ensure_ascii=False).encode(errors="replace"))
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     return as_yaml(plain, allow_unicode=unicode).rstrip("\n")

@@ -19,7 +19,6 @@ from reconciler.core.fields import State
 from reconciler.core.memory import Memory
 from reconciler.core.probe import CONTENT, EXAMPLES, NAME, fleet_of_probe, model_to_probe, probe_of
 from reconciler.core.snapshot import Snapshot
-from reconciler.dataset.prices import listed_prices
 from reconciler.engine.apply import Listener
 from reconciler.engine.ports import Ports
 from reconciler.engine.probe import Probed, end_probes, live_probes, probe
@@ -118,6 +117,9 @@ def _ask(account: Account, like: Desired, *, yes: bool, stream: bool) -> None:
         return
     if not options.terminal() or stream:
         raise UsageError("nobody can be asked here whether a job may be paid for: say --yes")
+    # Imported here: only the question of a probe says what it costs.
+    from reconciler.dataset.prices import listed_prices  # noqa: PLC0415
+
     model = str(like.body["model"])
     price = listed_prices().find(model, account.host)
     costs = f"at {price.words} (as of {price.date})" if price else "at a price that is not known here"

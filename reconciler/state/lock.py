@@ -12,11 +12,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.errors import JournalError, Locked
+from reconciler.errors import JournalError, Locked, system_words
 
 # flock(2) answers with the first two while somebody else holds the lock; NFS, which makes a POSIX lock of it, also
 # with the third (fcntl(2)). Whatever else it answers is no lock at all, however long one waits.
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
+
+_ELSEWHERE = "Say --state-dir with a directory that can be written"
 
 Flock = Callable[[int, int], None]
 
@@ -68,8 +70,7 @@ class Lock:
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise JournalError(
-                f"{self._path}: it cannot be made ({error.strerror}); nothing was written. "
-                "Say --state-dir with a directory that can be written"
+                f"{self._path}: it cannot be made: {system_words(error)}; nothing was written. {_ELSEWHERE}"
             ) from error
 
     def release(self) -> None:
@@ -92,7 +93,9 @@ def check_locks(path: Path, flock: Flock = fcntl.flock) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise JournalError(f"{path}: it cannot be opened ({error.strerror}); nothing was written") from error
+        raise JournalError(
+            f"{path}: it cannot be opened: {system_words(error)}; nothing was written. {_ELSEWHERE}"
+        ) from error
     try:
         _taken(path, handle, fcntl.LOCK_SH, flock)
     finally:

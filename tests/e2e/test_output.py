@@ -47,6 +47,7 @@ PRINTING = {
     "events": ["tone", "-d", "{}"],
     "checkpoints": ["tone", "-d", "{}"],
     "forget": ["tone", "-d", "{}"],
+    "data": ["{}/data/train.jsonl"],
 }
 # Their result is a directory, or lasts for ever.
 MUTE = {"init", "run", "sandbox"}
@@ -75,7 +76,7 @@ def steady(data: Any) -> Any:
 
 @pytest.mark.parametrize("command", sorted(PRINTING.keys() - {"schema"}))
 def test_text_is_what_a_person_gets(shell: Shell, fleet: FleetDirectory, command: str) -> None:
-    shell("apply", fleet.root)
+    shell("apply", fleet.root, "--wait", "--sandbox-speed", "10000")
     ages = re.compile(r"\d+s\n")
     told = [ages.sub("", shell(*arguments(command, fleet), *form).out) for form in ([], ["-o", "text"])]
     assert told[0] == told[1] != ""
@@ -98,6 +99,11 @@ def test_yaml_is_read_as_it_was_by_readers_of_both_kinds(capsys: pytest.CaptureF
     assert yaml.safe_load(text) == told
     assert "'1234567890e12345'" in text
     assert "\u8266" in text
+
+
+def test_half_a_surrogate_pair_of_a_server_is_no_reason_to_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    print_document({"said": "a \ud83d b"}, "yaml")
+    assert yaml.safe_load(capsys.readouterr().out) == {"said": "a ? b"}
 
 
 def test_yaml_survives_an_encoding_that_cannot_hold_it(fleet: FleetDirectory) -> None:

@@ -139,12 +139,17 @@ def live(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [j for j in jobs if j["status"] not in {"succeeded", "failed", "cancelled"}]
 
 
+_CHATS = 10 * b'{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}\n'
+_PAIRS = 10 * (
+    b'{"input": {"messages": [{"role": "user", "content": "q"}]}, "preferred_output": [{"role": "assistant", '
+    b'"content": "a"}], "non_preferred_output": [{"role": "assistant", "content": "b"}]}\n'
+)
+
+
 def make_job(base_url: str, **body: Any) -> str:
     """A job that somebody else makes."""
     form = {"purpose": "fine-tune"}
-    content = b"".join(
-        b'{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}\n' for _ in range(10)
-    )
+    content = _PAIRS if "dpo" in str(body.get("method")) else _CHATS
     file_id = LOOPBACK.post(f"{base_url}/files", data=form, files={"file": ("x.jsonl", content)}).json()["id"]
     answer = LOOPBACK.post(
         f"{base_url}/fine_tuning/jobs", json={"model": "sandbox-slow", "training_file": file_id, **body}

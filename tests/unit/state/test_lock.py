@@ -78,7 +78,7 @@ def test_an_interrupted_lock_is_asked_for_again(tmp_path: Path, time: Time) -> N
 
 def test_a_lock_in_a_directory_that_cannot_be_written_says_the_way_on(tmp_path: Path, time: Time) -> None:
     (tmp_path / "pass.lock").mkdir()
-    with pytest.raises(JournalError, match="Is a directory.*--state-dir"):
+    with pytest.raises(JournalError, match="is a directory.*--state-dir"):
         Lock(tmp_path).acquire(timeout=30, clock=time, sleep=never)
 
 
