@@ -1,5 +1,6 @@
 """Numbers and times in the spellings of many servers: one value each, and nothing that cannot be true."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.spelling import mentions, number, unix_seconds, whole_number
+from reconciler.core.spelling import mentions, number, unix_seconds, utc_text, whole_number
 from tests.fakes.strategies import scalars
 
 MOMENT = 1_692_661_014  # 2023-08-21T23:36:54Z
@@ -110,6 +111,36 @@ def test_a_time_in_any_spelling_is_the_same_second(told: object) -> None:
     assert unix_seconds(told) == MOMENT
 
 
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ("1", 1),
+        (1.0, 1),
+        (10**11 - 1, 10**11 - 1),
+        (10**11, 10**8),
+        (str(10**11), 10**8),
+        (10**14, 10**8),
+        (10**17, 10**8),
+        ("9999-12-31T22:59:59-01:00", 253_402_300_799),
+        ("9999-12-31T23:00:00-01:00", None),
+        (f"{'2023-08-21 23:36:54':<59}+0000", MOMENT),
+        (f"{'2023-08-21 23:36:54':<60}+0000", None),
+    ],
+)
+def test_the_bounds_of_a_time(told: object, read: int | None) -> None:
+    assert unix_seconds(told) == read
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_a_time_is_the_same_wherever_the_machine_stands(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as there:
+        there.setenv("TZ", zone)
+        time.tzset()
+        assert unix_seconds("2023-08-21T23:36:54") == MOMENT
+        assert utc_text(MOMENT) == "2023-08-21T23:36:54Z"
+    time.tzset()
+
+
 def test_a_date_alone_is_its_midnight() -> None:
     assert unix_seconds("2023-08-21") == datetime(2023, 8, 21, tzinfo=UTC).timestamp()
 
@@ -167,10 +198,10 @@ SPELLINGS: list[Callable[[int], object]] = [
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-@given(time=st.integers(10**8, 10**10))
-def test_every_spelling_of_a_second_is_that_second(spelling: Callable[[int], object], time: int) -> None:
+@given(second=st.integers(10**8, 10**10))
+def test_every_spelling_of_a_second_is_that_second(spelling: Callable[[int], object], second: int) -> None:
     """Else an older job could look younger than the one that is kept."""
-    assert unix_seconds(spelling(time)) == time
+    assert unix_seconds(spelling(second)) == second
 
 
 @given(st.integers(-(10**20), 10**20) | st.integers(-2, 2) | st.sampled_from([2**53, 10**11, 253_402_300_800]))
