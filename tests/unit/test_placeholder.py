@@ -141,7 +141,7 @@ def test_typographic_quotes_are_no_part_of_a_name(text: str, quote: str) -> None
     assert complaints({**MODEL, "seed": text}) == [("spec.seed", quoted(quote))]
 
 
-@pytest.mark.parametrize("text", ["“a/b.jsonl”", "‘file-1’", "«x»", "„x“"])
+@pytest.mark.parametrize("text", ["“a/b.jsonl”", "‘file-1’", "«x»", "„x“", "“”"])
 def test_typographic_quotes_do_not_hold_a_path_or_a_value(text: str) -> None:
     assert complaints({**MODEL, "training_file": text}) == [("spec.training_file", quoted(text[0]))]
     assert complaints({**MODEL, "metadata": {"k": text}}) == [("spec.metadata.k", quoted(text[0]))]

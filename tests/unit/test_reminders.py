@@ -60,14 +60,14 @@ def test_texts_without_end_do_not_fill_the_memory() -> None:
 
 def test_the_first_saying_has_no_age_and_the_later_ones_do() -> None:
     reminders = Reminders().met({"it": "no"}, 100.0)
-    assert reminders.facts("it") == {}
+    assert (reminders.lasting["it"].age, reminders.facts("it")) == (0.0, {})
     assert reminders.met({"it": "no"}, 160.4).facts("it") == {"since": 60, "times": 2}
 
 
 def test_what_is_over_is_named_once_with_its_age_and_is_new_when_it_comes_back() -> None:
-    reminders = Reminders().met({"a": "no", "b": "no"}, 0.0).met({"a": "no", "b": "no"}, 30.0).met({"b": "no"}, 70.0)
+    reminders = Reminders().met({"a": "no", "b": "no"}, 5.0).met({"a": "no", "b": "no"}, 35.0).met({"b": "no"}, 75.0)
     assert list(reminders.over) == ["a"]
     assert reminders.facts("a") == {"since": 70, "times": 2}, "it went on until it was seen to be over"
     assert reminders.said == ("b",)
-    reminders = reminders.met({"a": "no", "b": "no"}, 71.0)
+    reminders = reminders.met({"a": "no", "b": "no"}, 76.0)
     assert (list(reminders.over), reminders.said) == ([], ("a",))
