@@ -15,6 +15,7 @@ from reconciler.core.change import Create
 from reconciler.core.desired import Desired
 from reconciler.core.documents import ProviderName
 from reconciler.core.estimate import Cost, Estimate
+from reconciler.core.fields import is_digest
 from reconciler.core.job import Job
 from reconciler.core.recognition import NamedJob
 from reconciler.core.status import Progress
@@ -51,13 +52,13 @@ class Pricing(Struct, frozen=True):
         measure = self._remembered(desired.form, model)
         if file is not None:
             measure = measure_of(self.below, file, counter_of(model, self.own), context_of(model), self.known)
-        planned = Planned(model, desired.body, file.path if file else str(desired.body.get("training_file", "")))
+        planned = Planned(model, desired.body, file.path if file else _named(desired.form))
         return estimate(planned, measure, self.prices.find(model, self.host))
 
     def of_form(self, form: Mapping[str, object], model: str | None) -> Estimate:
         """What a job of an earlier spec was to cost, as far as its file was counted before; nothing is read for it."""
-        file = str(form.get("training_file", ""))[:19]  # a digest is told by its beginning
-        return estimate(Planned(model, form, file), self._remembered(form, model), self.prices.find(model, self.host))
+        planned = Planned(model, form, _named(form))
+        return estimate(planned, self._remembered(form, model), self.prices.find(model, self.host))
 
     def of_job(self, job: Job) -> float | None:
         """What it has cost, by the tokens that the provider says were trained; None where it does not say."""
@@ -134,6 +135,12 @@ def _content(file: Path, flag: str, limit: int) -> bytes:
     if len(content) > limit:
         raise UsageError(f"{flag} {escaped(str(file))}: longer than {limit} bytes")
     return content
+
+
+def _named(form: Mapping[str, object]) -> str:
+    """A training file that is not here; a digest is told by its beginning."""
+    named = str(form.get("training_file", ""))
+    return named[:19] if is_digest(named) else named
 
 
 def _model(desired: Desired, world: World) -> str | None:

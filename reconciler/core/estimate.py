@@ -47,8 +47,8 @@ class Total(Struct, frozen=True):
 def total(estimates: Iterable[Estimate]) -> Total:
     """Their sum, as far as it is known."""
     found = tuple(estimates)
-    known = [e.usd for e in found if e.usd is not None]
-    return Total(fsum(known), len(found) - len(known), any(e.about for e in found))
+    known = [e for e in found if e.usd is not None]
+    return Total(fsum(e.usd or 0 for e in known), len(found) - len(known), any(e.about for e in known))
 
 
 class Cost(Struct, frozen=True):

@@ -8,6 +8,7 @@ def test_a_sum_counts_what_it_does_not_hold() -> None:
     assert (total([known, known, unknown]).usd, total([known, unknown]).unknown) == (3.0, 1)
     assert total([known]).about
     assert not total([unknown]).about
+    assert not total([Estimate(usd=1.5), Estimate(about=True, why="no price known for x")]).about
 
 
 def test_less_than_a_cent_is_not_nothing() -> None:

@@ -74,6 +74,14 @@ def test_a_file_at_the_provider_and_a_model_without_a_price_have_no_cost(root: P
     assert known.why == "its training file file-1 is not here to be counted"
 
 
+def test_bytes_that_are_not_here_are_named_by_the_beginning_of_their_digest(root: Path) -> None:
+    digest = f"sha256:{'a1' * 32}"
+    (root / "c.yaml").write_text(manifest("c", f"{{model: gpt-4o, training_file: '{digest}'}}"))
+    world = world_of(root)
+    found = pricing(root).of_create(create(world.desired["c"]), world)
+    assert (found.file, found.why) == (digest[:19], f"its training file {digest[:19]} is not here to be counted")
+
+
 def test_the_operators_prices_hold_for_their_server(root: Path, tmp_path: Path) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text("date: 2026-01-05\nservers: {gpu.lan: free}\nmodels: {unknown: {per_million_tokens: 1}}\n")
