@@ -28,17 +28,21 @@ def file_table(uses: Sequence[FileUse], fleet: str, *, width: int | None) -> str
     shown = [clip(line.rstrip(), width or _ROW_WIDTH) for line in table(rows).splitlines()]
     unused = [use for use in uses if use.unused]
     unknown = sum(use_of(use) == "unknown" for use in uses)
-    said = f"{plural(len(uses), 'file')}, {len(unused)} unused ({_size(sum(u.file.size for u in unused))})"
+    some = f"{len(unused)} unused ({_size(sum(u.file.size for u in unused))})"
+    said = f"{plural(len(uses), 'file')}, {some if unused else 'none unused'}"
     if unknown:
         said += f"; of {unknown} nobody here knows who uploaded it, and it is never deleted"
     return "\n".join([*shown, "", f"{said}."])
 
 
 def _needs(use: FileUse) -> str:
+    """The one that needs it; of several how many of each kind: a job is often that of a manifest beside it."""
     needs = (*use.manifests, *use.jobs)
     if not needs:
         return "- (unknown)" if not use.ours else "-"
-    return escaped(needs[0]) + (f" and {len(needs) - 1} more" if len(needs) > 1 else "")
+    if len(needs) == 1:
+        return escaped(needs[0])
+    return ", ".join(plural(len(n), word) for n, word in ((use.manifests, "manifest"), (use.jobs, "job")) if n)
 
 
 def _size(size: int) -> str:

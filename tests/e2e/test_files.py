@@ -51,7 +51,7 @@ def test_it_says_what_needs_each_file_and_writes_nothing(shell: Shell, fleet: Fl
     assert shown(ran) == {"fleet": ("used", ["a"], 1), "other": ("used", ["b"], 1), "train": ("unknown", [], 0)}
     assert fleet.times() == before
     text = shell("files", fleet.root).out
-    assert "3 files, 0 unused (-); of 1 nobody here knows who uploaded it" in text
+    assert "3 files, none unused; of 1 nobody here knows who uploaded it" in text
     assert "colleague" not in text
 
 
