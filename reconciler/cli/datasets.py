@@ -107,8 +107,8 @@ def _text(
     histogram = terminal.width_of(sys.stdout) is not None
     for one in looked:
         yield from file_lines(one.shown, histogram=histogram)
-    yield from map(overlap_line, overlaps)
-    yield from (f"warning: {warning}" for warning in warnings)
+    yield from map(terminal.fitted, map(overlap_line, overlaps))
+    yield from (terminal.fitted(f"warning: {warning}") for warning in warnings)
     if problems:
         yield from ("", *lines_for(problems, sys.stdout), counted(problems))
 
@@ -135,6 +135,10 @@ def _looked_at(path: Path, asked: _Asked) -> _Looked:
 
 def _lines(path: Path) -> Iterator[bytes]:
     """Those of a file wherever it stands. Raises SourceError."""
+    if str(path) == "-" or path.is_fifo():
+        raise SourceError(
+            [f"{escaped(str(path))}: a stream can be read once only, and this is read twice: name a file"]
+        )
     try:
         yield from training_lines(str(path.absolute()), Below.of(Path("/")))
     except Unfit as unfit:

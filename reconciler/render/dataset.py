@@ -56,9 +56,8 @@ def file_lines(shown: Shown, *, histogram: bool) -> Iterator[str]:
         yield _row("holds", f"{counted(facts.tools, 'example')} with tools, {counted(facts.images, 'image')}")
     if spread is not None:
         about = "about " if measure.about else ""
-        yield _row("tokens", f"{about}{measure.tokens:,}, by {escaped(facts.counter.name)}")
-        each = f"{spread.least:,} to {spread.most:,}, median {spread.median:,}, 95 % of them up to {spread.p95:,}"
-        yield _row("an example", each)
+        yield _row("tokens", f"{about}{measure.tokens:,}, {_counted_by(facts)}")
+        yield _row("an example", _each(spread))
         yield from _bars(spread) if histogram else ()
     if measure.cut:
         yield _row("cut", f"{counted(measure.cut, 'example')} longer than the model's context")
@@ -71,9 +70,20 @@ def file_lines(shown: Shown, *, histogram: bool) -> Iterator[str]:
         yield _row("cost", _cost(shown.estimate))
 
 
+def _counted_by(facts: Facts) -> str:
+    name = facts.counter.name
+    return "estimated from bytes" if name == "bytes" else f"by {escaped(name)}"
+
+
+def _each(spread: Spread) -> str:
+    if spread.least == spread.most:
+        return f"{spread.most:,} each"
+    return f"{spread.least:,} to {spread.most:,}, median {spread.median:,}, 95 % of them up to {spread.p95:,}"
+
+
 def _cost(estimate: Estimate) -> str:
     if estimate.usd is None:
-        return f"not known: {escaped(estimate.why)}"
+        return escaped(estimate.why)
     about = "about " if estimate.about and estimate.usd else ""
     known = ", ".join(filter(None, (estimate.price, estimate.date, estimate.source)))
     return f"{about}{dollars(estimate.usd)} for {escaped(estimate.model or '')} ({escaped(known)})"

@@ -1,6 +1,7 @@
 """`reconciler data`: what files hold and would cost, without a fleet."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,39 @@ def test_the_method_says_what_is_wanted(shell: Shell, train: Path) -> None:
 
 
 def test_a_model_without_a_price_has_no_cost(shell: Shell, train: Path) -> None:
-    assert "cost        not known: no price known for llama-3" in shell("data", train, "--model", "llama-3").out
+    assert "cost        no price known for llama-3" in shell("data", train, "--model", "llama-3").out
+
+
+def test_a_model_without_an_encoding_is_counted_by_bytes_and_says_so(shell: Shell, train: Path) -> None:
+    (told,) = (line for line in shell("data", train, "--model", "llama-3").out.splitlines() if "tokens" in line)
+    assert told.endswith(", estimated from bytes")
+
+
+def test_examples_of_one_length_have_no_spread(shell: Shell, train: Path) -> None:
+    train.write_text(lines(count=1) * 10)
+    (each,) = (line for line in shell("data", train).out.splitlines() if "an example" in line)
+    assert each.endswith(" each")
+
+
+@pytest.mark.parametrize("stream", ["-", "pipe.jsonl"])
+def test_a_stream_is_no_file(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.jsonl")
+    ran = shell("data", stream)
+    assert (ran.code, ran.err) == (
+        1,
+        f"error: {stream}: a stream can be read once only, and this is read twice: name a file\n",
+    )
+
+
+def test_warnings_break_at_words_on_a_screen(train: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(train.parent)
+    pair = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "yes"}]
+    train.write_text(f"{json.dumps({'messages': pair})}\n" * 12)
+    _, seen = at_a_terminal(["data", "train.jsonl"], b"")
+    warning, *more = seen.replace("\r\n", "\n").partition("warning: ")[2].splitlines()
+    assert len(warning) < 80
+    assert any(row.startswith("  ") and row.endswith("where it has one") for row in more)
 
 
 def test_a_file_that_is_not_there_is_an_error(shell: Shell, tmp_path: Path) -> None:
