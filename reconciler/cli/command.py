@@ -70,6 +70,17 @@ class Argument(click.Argument):
         super().__init__(*arguments, **settings)
         self.explanation = explanation
 
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        return super().type_cast_value(ctx, not_empty(ctx, self, value))
+
+
+def not_empty(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Refuses "", which would be the working directory: most often a script's variable that is not set."""
+    given = value if isinstance(value, list | tuple) else (value,)
+    if "" in given and not ctx.resilient_parsing:
+        raise click.BadParameter("is empty; is a variable not set?", ctx=ctx, param=parameter)
+    return value
+
 
 class Command(click.Command):
     """A command whose help page has sections and examples, and whose every flag has an environment variable."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.command import Argument, Choice, Directory
+from reconciler.cli.command import Argument, Choice, Directory, not_empty
 from reconciler.cli.terminal import manner
 from reconciler.core.documents import ProviderName
 from reconciler.core.job import WORD_MEANINGS, status_meaning
@@ -154,6 +154,7 @@ directory_option = click.option(
     metavar="DIR",
     default=".",
     help="The fleet directory, or - for manifests from stdin.",
+    callback=not_empty,
     shell_complete=_complete_directory,
 )
 files_root = click.option(

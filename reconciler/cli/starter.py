@@ -24,6 +24,8 @@ spec:
     max_creates: 20  # a pass that wants more new jobs is refused
     max_cancels: 30%  # of the fleet's live jobs, or a number
     # max_active: 3  # live jobs at once; the rest wait their turn
+    # max_cost: 50  # US dollars that the new jobs of a pass may cost
+  # data_checks: warn  # what an error in a training file is: error, warn or off
 """
 
 _JOB = f"""\

@@ -227,8 +227,8 @@ def _first_run(plan: Plan, world: World, creates: Sequence[Write], permission: P
     fleet, ours = world.fleet.name, len({job.id for job in world.ours} | world.memory.records.keys())
     refused = bool(creates) and not ours and not permission.first_run
     message = (
-        f"this provider shows no job of fleet {fleet} ({plan.unmanaged} of others). A wrong key or project looks the "
-        f"same; if this is the first run, say --first-run{_renamed(world)}"
+        f"this provider shows no job of fleet {fleet} ({plan.unmanaged or 'none'} of others). A wrong key or project "
+        f"looks the same; if this is the first run, say --first-run{_renamed(world)}"
         if refused
         else f"{ours} jobs of this fleet are known"
     )

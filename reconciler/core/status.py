@@ -291,7 +291,7 @@ def _checkpoints(
 def _progress(
     job: Job | None, before: Mapping[str, object], read: Mapping[str, Progress]
 ) -> Mapping[str, object] | None:
-    if job is None:
+    if job is None or job.succeeded:
         return None
     if job.id in read:
         progress = read[job.id]

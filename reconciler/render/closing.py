@@ -75,7 +75,7 @@ def _refused(first: Review, after: Review) -> Iterator[str]:
     for verdict in after.refusals:
         names = ", ".join(_named(e, verdict) for e in after.entries if e.refused == verdict.gate and not e.follows)
         why = "" if verdict in first.refusals else f": {printable(verdict.message)}"
-        yield f"Refused by gate {verdict.gate}: {names or 'nothing else'}{why}."
+        yield f"Refused by gate {verdict.gate}{f': {names}' if names else ', too'}{why}."
 
 
 def _named(entry: Entry, verdict: Verdict) -> str:

@@ -156,8 +156,8 @@ def _conditions(shown: Description, width: int) -> Iterator[str]:
     said: set[str] = set()
     for condition in shown.status.conditions:
         at = condition.last_transition_time
-        since = f"since {_since(at, shown.now)}" if at else "since -"
-        yield f"  {condition.type:<10} {condition.status:<8} {condition.reason}, {since}"
+        since = f", since {_since(at, shown.now)}" if at else ""
+        yield f"  {condition.type:<10} {condition.status:<8} {condition.reason}{since}"
         if condition.message not in said:
             yield from wrapped(condition.message, width, "    ")
         said.add(condition.message)

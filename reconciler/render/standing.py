@@ -77,6 +77,8 @@ def standing(status: Status, *, now: float, progress: Progress | None = None) ->
     if differs := synced.message.partition(DIFFERS)[2]:
         return Standing(word, rank, printable(f"{DIFFERS}{differs}"))
     detail = ", ".join(progress_words(status, progress, now)) if is_live(status) else _ended(status, synced)
+    if status.job_status == "paused":
+        detail = "; ".join(filter(None, (printable(synced.message).removeprefix("paused").removeprefix("; "), detail)))
     return Standing(word, rank, "; ".join(part for part in (detail, *map(printable, status.differs)) if part) or "-")
 
 

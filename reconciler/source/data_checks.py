@@ -96,8 +96,11 @@ class _Checks(Struct):
             return
         if found.flaws or (found.errors and self.level is not DataChecks.WARN):
             self.reading.broken.update(names)
-        for finding in (*found.findings, *_counts(found)):
-            self._add(file, finding, names if found.found else ())
+        for finding in found.findings:
+            # What is no JSON is so for every job; that the file is of another format is so for these.
+            self._add(file, finding, names if found.found and finding.severity is Severity.ERROR else ())
+        for finding in _counts(found):
+            self._add(file, finding, ())
 
     def _add(self, file: TrainingFile, finding: Finding, names: Iterable[str]) -> None:
         message = finding.message + (f" (by {_listed(names)})" if names else "")

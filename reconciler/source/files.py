@@ -35,6 +35,10 @@ class Absent(Unfit):
     """There is none."""
 
 
+class Outside(Unfit):
+    """It does not stand below the directory that it has to stand in."""
+
+
 def is_unicode(text: str) -> bool:
     """Whether it can be written: no half of a surrogate pair, as an escape or an odd file name may leave one."""
     try:
@@ -112,7 +116,7 @@ def open_regular(path: str, below: Below) -> FileIO:
     try:
         resolved = below.resolve(path)
         if not below.holds(resolved):
-            raise Unfit("leads outside the fleet directory")
+            raise Outside("leads outside the fleet directory")
         # Not blocking: opening a FIFO would otherwise wait for its writer.
         handle = os.open(resolved, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError as error:

@@ -20,6 +20,7 @@ from reconciler.errors import SourceError, escaped
 from reconciler.source.files import (
     Absent,
     Below,
+    Outside,
     Unfit,
     is_unicode,
     training_digest,
@@ -97,10 +98,17 @@ class TrainingFiles(Struct):
         if real not in self._read:
             self._read[real] = self._training_file(real)
         found = self._read[real]
+        if isinstance(found, Outside):
+            return Unfit(f"{found}{self._allowed}")
         if not isinstance(found, Absent) or self._hints == 0:
             return found
         self._hints -= 1
         return Unfit(f"{found}{_hint(Path(real), given)}")
+
+    @property
+    def _allowed(self) -> str:
+        """Where else it may stand."""
+        return " and --files-root" if self.below.also else "; --files-root DIR lets training files stand below DIR, too"
 
     def _where(self, path: str) -> str:
         """Where it really stands, or would."""
@@ -124,6 +132,8 @@ def _hint(path: Path, given: str) -> str:
     """What may have been meant by a path that leads to no file."""
     if "\\" in given:
         return "; write / for \\"
+    if given.lower().startswith("sha256:"):
+        return "; bytes that the provider has are named by sha256: and all 64 hex digits"
     if re.fullmatch(r"file_[A-Za-z0-9]+", given):
         return f"; did you mean the file id {given.replace('_', '-', 1)}?"
     try:

@@ -405,6 +405,8 @@ def test_the_command_line_overrules_the_environment(
                 ("nowhere", "no such directory: nowhere"),
             )
         ),
+        *((f"{name} ''", "is empty; is a variable not set?") for name in ("init", "plan", "apply", "run", "data")),
+        ("describe tone -d ''", "is empty; is a variable not set?"),
         *((f"run {where}", "run watches the ") for where in ("a-file", "a-pipe", "nowhere")),
         ("validate fleet --root fleet", "--root goes with -"),
         ("plan fleet --root fleet", "--root goes with -"),
@@ -421,7 +423,7 @@ def test_what_is_no_directory_is_wrong_usage(shell: Shell, fleet: FleetDirectory
     os.mkfifo("a-pipe")
     Path("taken").mkdir()
     Path("taken/data").touch()
-    ran = shell(*arguments.split())
+    ran = shell(*shlex.split(arguments))
     assert (ran.code, words in ran.err) == (64, True), ran.err
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from reconciler.core.change import Action
+from reconciler.core.estimate import Estimate
 from reconciler.core.gates import Permission, approval_key, gate
 from reconciler.core.job import JobError
 from reconciler.core.plan import plan
@@ -83,6 +84,15 @@ def test_what_a_gate_refused_is_named_with_the_command_that_does_it() -> None:
     assert lines[0].startswith("Refused by gate max_cancels: cancel a, cancel b, replace c: 3 live jobs would end"), (
         "the plan has not said why"
     )
+
+
+def test_a_second_gate_that_refuses_the_same_is_said_in_few_words() -> None:
+    costly = {"a": Estimate(usd=5.0), "b": Estimate(usd=5.0)}
+    wanted = world([], [desired("a"), desired("b")], of=fleet(max_creates=1, max_cost=1.0))
+    assert closing(wanted, before=wanted, permission=replace(BEGIN, estimates=costly))[:2] == [
+        "Refused by gate max_creates: create a, create b.",
+        "Refused by gate max_cost, too.",
+    ]
 
 
 def test_a_retry_that_no_approval_covers_says_why_and_how_to_go_on() -> None:

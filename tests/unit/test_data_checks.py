@@ -114,6 +114,14 @@ def test_a_file_of_another_format_is_one_error_that_names_the_job(
     assert problem.endswith("(by job a)")
 
 
+def test_only_the_format_is_said_to_be_wanted_by_a_job(fleet: Fleet) -> None:
+    fleet.job("a")
+    fleet.file("train.jsonl", lines(COMPLETION, 10) + "{]\n")
+    wanted, broken = fleet.problems()
+    assert wanted.endswith("(by job a)")
+    assert "by job" not in broken
+
+
 @pytest.mark.parametrize(
     ("example", "spec"),
     [

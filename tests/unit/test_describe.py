@@ -227,9 +227,9 @@ def test_a_name_without_a_manifest_has_all_but_a_spec() -> None:
     assert (as_data(shown)["declared_in"], as_data(shown)["spec"]) == (None, {})
 
 
-def test_a_time_that_is_not_known_is_none() -> None:
+def test_a_time_that_is_not_known_is_left_out() -> None:
     shown = described(world([], [desired()]))
-    assert "NotCreated, since -\n" in as_text(shown, width=80)
+    assert "NotCreated\n" in as_text(shown, width=80)
     odd = replace(
         shown.status, conditions=tuple(replace(c, last_transition_time="noon") for c in shown.status.conditions)
     )

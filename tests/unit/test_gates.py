@@ -276,7 +276,7 @@ WAY_ON = "check the plan and approve its digest, or raise the limit"
                 None,
                 1,
                 True,
-                "this provider shows no job of fleet fleet-1 (0 of others). A wrong key or project looks the same; if this is the first run, say --first-run",
+                "this provider shows no job of fleet fleet-1 (none of others). A wrong key or project looks the same; if this is the first run, say --first-run",
             ),
         ),
         (
@@ -287,7 +287,7 @@ WAY_ON = "check the plan and approve its digest, or raise the limit"
                 None,
                 1,
                 True,
-                "this provider shows no job of fleet fleet-1 (0 of others). A wrong key or project looks the same; if this is the first run, say --first-run. Live here under another name: old-name (2 jobs), older (1 jobs); a fleet that is renamed begins anew, and those go on",
+                "this provider shows no job of fleet fleet-1 (none of others). A wrong key or project looks the same; if this is the first run, say --first-run. Live here under another name: old-name (2 jobs), older (1 jobs); a fleet that is renamed begins anew, and those go on",
             ),
         ),
         (ONE_GONE, BEGIN, Verdict("all_missing", None, 1, False, "1 of 2 recorded jobs are there")),

@@ -852,6 +852,13 @@ IN_A_JOB = [
         ["7:3: spec.training_file: file_abc: no such file; did you mean the file id file-abc?"],
     ),
     (
+        "training_file by a digest that is too short",
+        JOB + "  model: m\n  training_file: sha256:abcd\n",
+        [
+            "7:3: spec.training_file: sha256:abcd: no such file; bytes that the provider has are named by sha256: and all 64 hex digits"
+        ],
+    ),
+    (
         "adopt a text",
         JOB + "  model: m\n  training_file: file-1\n  policy: {adopt: ftjob-abc}\n",
         ["8:12: spec.policy.adopt: must be a mapping of fields, not ftjob-abc"],

@@ -43,5 +43,16 @@ def test_they_are_valid_all_at_once(tmp_path: Path) -> None:
 
 def test_the_fields_that_people_ask_for_are_among_them() -> None:
     text = FILES["fleet.yaml"] + FILES["first-job.yaml"]
-    for field in ("validation_file", "method", "suffix", "seed", "retries", "max_active", "expect", "integrations"):
+    for field in (
+        "validation_file",
+        "method",
+        "suffix",
+        "seed",
+        "retries",
+        "max_active",
+        "expect",
+        "integrations",
+        "max_cost",
+        "data_checks",
+    ):
         assert f"{field}: " in text or f"{field}:\n" in text

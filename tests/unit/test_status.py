@@ -483,6 +483,9 @@ def test_progress_and_the_estimated_finish_stand_in_the_report_and_are_kept() ->
     assert report(w, previous={"a": first})["a"].progress == first.progress
     other = world([job("j2")], [desired()])
     assert report(other, previous={"a": first})["a"].progress is None
+    stopped, done = (world([job(status=status)], [desired()]) for status in ("failed", "succeeded"))
+    assert report(stopped, previous={"a": first})["a"].progress == first.progress, "how far it came"
+    assert report(done, previous={"a": first})["a"].progress is None, "what was last seen is not its end"
     assert report(world([job(status="failed", estimated_finish=900)], [desired()]))["a"].estimated_finish is None
 
 

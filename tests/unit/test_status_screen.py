@@ -247,6 +247,15 @@ def test_a_row_says_where_an_adopted_job_is_not_what_its_manifest_says() -> None
         )
 
 
+def test_a_paused_job_says_who_has_paused_it() -> None:
+    stands = replace(job(), status="paused")
+    (from_here,) = report(world([stands], [desired(state=State.PAUSED)]))
+    (by_hand,) = report(world([stands], [desired()]), j1=Progress(1, 8, {}))
+    assert standing(from_here, now=NOW).detail == "it is paused, as its manifest says (state: paused)"
+    assert standing(by_hand, now=NOW).detail.startswith("it was not paused from here, so it is left so")
+    assert standing(by_hand, now=NOW).detail.endswith("; step 1 of 8 (12 %)")
+
+
 def test_what_of_a_job_is_not_as_it_was_sent_is_beside_how_far_it_is() -> None:
     words = "suffix: none was sent, the server shows x\\x1b"
     wants, read = [desired()], {"j1": Progress(1, 2, {})}
