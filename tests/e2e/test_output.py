@@ -58,8 +58,7 @@ def arguments(command: str, fleet: FleetDirectory) -> list[str]:
 
 
 def test_every_command_that_prints_data_is_in_here() -> None:
-    # These two have tests of their own: of one job, and of files without a fleet.
-    assert {*PRINTING, *MUTE} == {*COMMANDS} - {"describe", "data"}
+    assert {*PRINTING, *MUTE} == {*COMMANDS} - {"describe"}
 
 
 @pytest.mark.parametrize("command", PRINTING)
