@@ -1,8 +1,8 @@
 """Durable memory: what was wanted, sent, seen and cancelled, for each provider identity.
 
-SQLite, opened by `opening`. `reconcile`, `checkout`, `act` and `follow` write to it. Every change is on disk before the
-call returns (`synchronous=EXTRA`), because a POST follows. Where the provider returns
-our marks, losing the whole file costs waiting, never a job: they are the record.
+SQLite, opened by `opening`. The modules of `engine` write to it, and `cli.probing` what a probe has shown. Every change
+is on disk before the call returns (`synchronous=EXTRA`), because a POST follows. Where the provider returns our marks,
+losing the whole file costs waiting, never a job: they are the record.
 
 Tables `identity`, `intent` and `record` are the journal's own; the others belong to its parts. Times in here are
 Unix seconds; they only ever delay, or are shown; they never prove anything.
@@ -11,6 +11,7 @@ Unix seconds; they only ever delay, or are shown; they never prove anything.
 import dataclasses
 import os
 from collections.abc import Callable, Iterable
+from sqlite3 import Row
 from types import TracebackType
 from typing import Self
 
@@ -87,12 +88,12 @@ class Journal:
     def _lasting(self) -> Memory:
         """The part of it that no clock changes."""
         # Before the records: a create whose answer another run records between the two is seen twice, not missed.
-        intents = self._read_intents()
+        intents = _intents(self._rows)
         records = self.records.by_id()
         last_seen = self.manifests.last_seen()
-        echoes = self._echoes()
+        shown = self._shown()
+        echoes = shown["echoes"] if shown else None
         files, seeds = _LESS.get(echoes, (False, False))
-        pauses = self._rows.read("SELECT pauses FROM identity WHERE id = :identity AND pauses IS NOT NULL")
         return Memory(
             inherited=self.inherited,
             intents=intents,
@@ -102,14 +103,14 @@ class Journal:
             echoes=None if echoes is None else echoes == _MARKS_RETURNED,
             files=files,
             seeds=seeds,
-            can_pause=bool(pauses[0]["pauses"]) if pauses else None,
+            can_pause=bool(shown["pauses"]) if shown and shown["pauses"] is not None else None,
             gone=frozenset(name for name, manifest in last_seen.items() if not manifest.path),
             orphans={name: manifest.orphan for name, manifest in last_seen.items()},
             # Only a fleet of which nothing is known may be one that was renamed.
             neighbours={} if records else self.records.neighbours(),
             others=frozenset() if echoes == _MARKS_RETURNED else self.records.others(),
             elsewhere=self.records.elsewhere(),
-            lacks=self._lacks(),
+            lacks=frozenset(shown["lacks"].split() if shown else ()),
         )
 
     @property
@@ -126,17 +127,9 @@ class Journal:
     def _backoff_ends(self) -> tuple[int, ...]:
         return (*self.refusals.ends(), *self.cancels.outstanding().values(), *self.pauses.ends())
 
-    def _read_intents(self) -> dict[str, Intent]:
-        query = "SELECT name, revision, attempt, seed, filed, answer, token FROM intent WHERE identity = :identity"
-        return {row["name"]: Intent(**{**dict(row), "filed": bool(row["filed"])}) for row in self._rows.read(query)}
-
-    def _echoes(self) -> int | None:
-        rows = self._rows.read("SELECT echoes FROM identity WHERE id = :identity")
-        return rows[0]["echoes"] if rows else None
-
-    def _lacks(self) -> frozenset[str]:
-        rows = self._rows.read("SELECT lacks FROM identity WHERE id = :identity")
-        return frozenset(rows[0]["lacks"].split()) if rows else frozenset()
+    def _shown(self) -> Row | None:
+        """What this server has been seen to do; None in a journal that nobody has made yet."""
+        return next(iter(self._rows.read("SELECT echoes, pauses, lacks FROM identity WHERE id = :identity")), None)
 
     # ── writing: each call is durable when it returns ──
 
@@ -182,7 +175,7 @@ class Journal:
 
     def drop_intent(self, name: str, *, created: bool | None = None) -> None:
         """The create was not sent or was refused; or (``created``) looking has told what became of it."""
-        lost = self._read_intents().get(name)
+        lost = _intents(self._rows).get(name)
         after: tuple[Statement, ...] = ()
         if created:
             after = self.refusals.over(name)
@@ -197,7 +190,8 @@ class Journal:
 
     def record_echo(self, *, echoes: bool, files: bool = False, seeds: bool = False) -> None:
         """Whether our marks came back, or else file or seed. Once seen it stays: one lost pair proves nothing."""
-        before = self._echoes()
+        shown = self._shown()
+        before = shown["echoes"] if shown else None
         had_files, had_seeds = _LESS.get(before, (False, False))
         less = _RETURNED[files or had_files, seeds or had_seeds]
         seen = _MARKS_RETURNED if echoes or before == _MARKS_RETURNED else less
@@ -224,7 +218,7 @@ class Journal:
         recorded = {job.job_id for job in self.records.by_id().values() if job.name == name}
         gone = sorted(recorded & missing)
         stuck = sorted(recorded & self.cancels.outstanding().keys() - missing)
-        lost = self._read_intents().get(name) if intents else None
+        lost = _intents(self._rows).get(name) if intents else None
         statement = "DELETE FROM record WHERE identity = :identity AND job_id = :job_id"
         self._rows.write((statement, [{"job_id": job_id} for job_id in gone]))
         self.cancels.mark_given_up(*stuck)
@@ -264,3 +258,8 @@ def _own(columns: str, **values: object) -> Statement:
 
 def _intent_dropped(name: str) -> Statement:
     return "DELETE FROM intent WHERE identity = :identity AND name = :name", [{"name": name}]
+
+
+def _intents(rows: Rows) -> dict[str, Intent]:
+    query = "SELECT name, revision, attempt, seed, filed, answer, token FROM intent WHERE identity = :identity"
+    return {row["name"]: Intent(**{**dict(row), "filed": bool(row["filed"])}) for row in rows.read(query)}
