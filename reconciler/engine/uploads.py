@@ -136,14 +136,15 @@ class Uploads:
             self._record(needed.key)
 
     def of_digest(self, named: str) -> str:
-        """The id of a file that the provider has, by `sha256:` and 64 hex digits of its bytes.
+        """The id of a file that the provider has, of whatever size, by `sha256:` and 64 hex digits of its bytes.
 
         Raises:
             Refused: no file there is known to hold them; a create of it is tried again as a rejected one is.
         """
         provider, digest = self._ports.provider, named.removeprefix("sha256:")
         wanted = (f"-{digest[:16]}.jsonl", None)
-        found = provider.find_files({wanted}).get(wanted) or self._recorded(digest)
+        # What was recorded is proof of all its bytes; a name holds a quarter of their digest.
+        found = self._recorded(digest) or provider.find_files({wanted}).get(wanted)
         if found is None:
             raise Refused(
                 f"no file there is known to hold the bytes {named}: write the path of a local "

@@ -163,10 +163,10 @@ class _File(Struct, frozen=True):
     created_at: int
 
     def holds(self, name: str, size: int | None) -> bool:
-        """Whether it is that training file, as far as the server says: the name alone tells the content."""
+        """Whether it is that training file, as far as the server says; ``size`` None: of any size."""
         return (
             content_of(self.name) == content_of(name)
-            and self.size in {None, size}
+            and (size is None or self.size in {None, size})
             and self.purpose in {"", "fine_tune"}
         )
 

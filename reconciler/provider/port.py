@@ -84,7 +84,7 @@ class Provider(Protocol):
         ...
 
     def find_files(self, wanted: AbstractSet[tuple[str, int | None]]) -> Mapping[tuple[str, int | None], str]:
-        """The ids of those training files (name, size in bytes) that the account has, in one look."""
+        """The ids of those training files that the account has, in one look: name, and bytes or None for any size."""
         ...
 
     def file_name(self, file_id: str) -> str:

@@ -42,6 +42,7 @@ class ForgetfulServer(FaultyServer):
     """``create`` shapes the answer to a create, ``read`` every other one; ``fault`` changes answers after the deed.
 
     ``files`` are the names of uploads by id, where ``keeps_names``: else it has one file, and every upload is that one.
+    ``sizes`` are what it says of them in bytes, where it does.
     """
 
     read: Show = SEED_AND_MODEL
@@ -51,6 +52,7 @@ class ForgetfulServer(FaultyServer):
     keeps_names: bool = False
     lists_files: bool = True
     files: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     _one: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -98,8 +100,9 @@ class ForgetfulServer(FaultyServer):
             return reply({"error": {"message": "no such file"}}, 404)
         return reply(self._shown(file_id))
 
-    def _shown(self, file_id: str) -> dict[str, str]:
-        return {"id": file_id, "filename": self.files[file_id], "status": "processed", "purpose": "fine-tune"}
+    def _shown(self, file_id: str) -> dict[str, Any]:
+        shown = {"id": file_id, "filename": self.files[file_id], "status": "processed", "purpose": "fine-tune"}
+        return shown | ({"bytes": self.sizes[file_id]} if file_id in self.sizes else {})
 
 
 def after_creating(fault: Reply) -> Callable[[Request, Reply], Reply]:

@@ -212,6 +212,30 @@ def test_bytes_that_were_uploaded_before_are_named_by_their_digest(
     assert len(server.files) == 2
 
 
+def test_bytes_that_another_state_directory_uploaded_are_known_by_their_name_whatever_their_size(
+    fleet: FleetDirectory, server: ForgetfulServer, tmp_path: Path
+) -> None:
+    fleet.data("other", 13)
+    fleet.job("a", training_file="data/other.jsonl")
+    apply_once(fleet, server.base_url)
+    server.sizes["file-2"] = (fleet.root / "data" / "other.jsonl").stat().st_size
+    fleet.job("b", training_file=digest_of(fleet, "other"))
+    apply_once(fleet, server.base_url, state_dir=tmp_path / "another")
+    assert server.jobs[-1].body["training_file"] == server.jobs[-2].body["training_file"] == "file-2"
+
+
+def test_what_is_recorded_of_a_file_counts_before_a_name_that_anybody_can_give(
+    fleet: FleetDirectory, server: ForgetfulServer
+) -> None:
+    fleet.data("other", 13)
+    fleet.job("a", training_file="data/other.jsonl")
+    apply_once(fleet, server.base_url)
+    server.files = {"file-9": f"colleague{content_of(server.files['file-2'])}", **server.files}
+    fleet.job("b", training_file=digest_of(fleet, "other"))
+    apply_once(fleet, server.base_url)
+    assert server.jobs[-1].body["training_file"] == "file-2"
+
+
 def test_bytes_that_nobody_uploaded_make_no_job(fleet: FleetDirectory, server: ForgetfulServer) -> None:
     fleet.data("other", 13)
     fleet.job("a", training_file=digest_of(fleet, "other"))
