@@ -9,10 +9,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.core.change import Action, Cancel, Create
+from reconciler.core.desired import Desired
 from reconciler.core.fields import State
 from reconciler.core.file_marks import marks_of_create, upload_names
 from reconciler.core.gates import Permission
+from reconciler.core.job import Marks
 from reconciler.core.memory import Memory
+from reconciler.core.mismatch import differences
 from reconciler.core.probe import NAME, Compared, compared
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
@@ -142,6 +145,7 @@ def _end(run: Reconciler, ports: Ports, snapshot: Snapshot, done: Pass, made: Ou
     if any(o.action is Action.CANCEL and o.job_id == made.job_id for o in done.outcomes) or made.job_id is None:
         return
     sent = next(write for write in done.decided.gated.plan.writes if isinstance(write, Create))
+    wanted = snapshot.desired[NAME]
     fleet, provider = run.checkout.fleet(snapshot).name, run.marking(snapshot).provider
     files = UploadPorts(provider, ports.journal, ports.log, ports.pieces_of, ports.stopping, ports.beside)
     end = Cancel(
@@ -151,10 +155,21 @@ def _end(run: Reconciler, ports: Ports, snapshot: Snapshot, done: Pass, made: Ou
         made.job_id,
         sent.revision,
         sent.attempt,
-        answered=made.job is not None and made.job.marks is None,
+        answered=_is_answer(done, made, wanted, marks_of_create(fleet, wanted, sent.attempt)),
     )
     with ports.pass_lock(), Uploads.open(files, lambda: ()) as uploads:
         cancel(WriteTools(fleet, provider, ports.journal, ports.log, uploads, lambda _: False), end)
+
+
+def _is_answer(done: Pass, made: Outcome, wanted: Desired, marks: Marks) -> bool:
+    """Whether the answer alone says that a job without marks is ours.
+
+    One that was there before, or that shows what nobody sent, is somebody's, whatever a gateway answers.
+    """
+    job, before = made.job, {job.id for job in done.decided.seen.world.jobs}
+    if job is None or job.marks is not None or job.id in before:
+        return False
+    return not differences(wanted.form, job, marks)
 
 
 def _why(done: Pass, last: Pass, outcome: Outcome | None) -> str:

@@ -127,3 +127,26 @@ def test_what_could_not_be_ended_is_told_and_ended_by_the_next(
         assert "an earlier probe of `doctor` has not ended" in ran.err
         assert [one["metadata"]["reconciler_job"] for one in live(jobs_at(server.base_url))] == ["a"]
     assert [one["status"] for one in of_probes(server)] == ["cancelled"]
+
+
+@pytest.mark.parametrize(("listed", "seed"), [(True, None), (False, 7)])
+def test_an_answer_that_names_somebody_elses_job_ends_nothing(
+    shell: Shell, wanted: FleetDirectory, server: Proxy, *, listed: bool, seed: int | None
+) -> None:
+    """A gateway that answers from its cache names one that was there before, or one of another seed."""
+    theirs = make_job(server.base_url, suffix="probe")
+    answer, (job,) = server.answer, jobs_at(server.base_url)
+    made_here = len(server.creates())
+
+    def stale(request: Request) -> Reply:
+        if request.creates:
+            return reply({"id": theirs, "status": "running", "seed": seed})
+        lists = request.method == "GET" and request.path.partition("?")[0].endswith("/fine_tuning/jobs")
+        hidden = lists and not listed and len(server.creates()) == made_here
+        return reply({"object": "list", "data": [], "has_more": False}) if hidden else answer(request)
+
+    server.answer = stale
+    found = probe(shell, wanted).json["probe"]
+    assert found["live"] == [theirs]
+    server.answer = answer
+    assert [(job["id"], job["status"]) for job in jobs_at(server.base_url)] == [(theirs, job["status"])]
