@@ -12,7 +12,7 @@ from reconciler.core.job import TERMINAL
 from tests.sim.checkout import JobWish, Version, data_sha
 from tests.sim.engine import Process
 from tests.sim.liveness import l1_converges, l2_unknowns_resolved, l3b_ends_told, s3c_no_other_job_goes_on
-from tests.sim.server import FLEET, Post, SimJob
+from tests.sim.server import DEADLINE, FLEET, Post, SimJob
 from tests.sim.world import SimWorld, Site
 
 # Slack for the time between a look and what follows from it, beside the look itself.
@@ -282,9 +282,15 @@ def s3d_only_our_own_pauses_end(world: SimWorld) -> Iterator[str]:
 
 
 def _lost_a_pause(world: SimWorld, post: Post) -> bool:
-    """Whether nobody there could know that it was a human's: a pause of their own had no known outcome."""
-    sent = [p for p in world.server.posts if p.kind == "pause" and p.job_id == post.job_id and p.sent < post.sent]
-    return any(p.took is None and p.writer.site == post.writer.site for p in sent)
+    """Whether nobody there could know that it was a human's.
+
+    A pause of their own had no known outcome; or the human came a moment after a resume of theirs, before they had
+    seen the job go on.
+    """
+    before = [p for p in world.server.posts if p.job_id == post.job_id and p.sent < post.sent]
+    theirs = [p for p in before if p.writer.site == post.writer.site]
+    paused = any(p.kind == "pause" and p.took is None for p in theirs)
+    return paused or any(p.kind == "resume" and p.took and 0 <= post.paused_at - p.took < DEADLINE for p in theirs)
 
 
 def s4_evidence(world: SimWorld) -> Iterator[str]:

@@ -45,6 +45,7 @@ class Post:
     generation: int = 0  # of the writer's state directory
     took: float | None = None  # when it took effect
     paused_by: str = ""  # of a resume that did: who had paused the job
+    paused_at: float = 0.0  # ... and when
 
 
 @dataclass(slots=True)
@@ -152,7 +153,7 @@ class Server:
         elif post.kind == "pause":
             self.pause(job, post.writer.name, at)
         else:
-            post.paused_by = str(job.paused_by)
+            post.paused_by, post.paused_at = str(job.paused_by), job.paused_at
             self.resume(job, post.writer.name, at)
 
     def pause(self, job: SimJob, who: str, at: float) -> None:
