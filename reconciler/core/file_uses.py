@@ -46,7 +46,8 @@ class FileUse(Struct, frozen=True):
 class Traces(Struct, frozen=True):
     """What is known beside the world: name and SHA-256 of each upload of ours, and the files that live jobs name.
 
-    ``recorded`` by file id; ``named``: the ids of jobs by what they call their training or validation file.
+    ``recorded`` by file id; ``named``: the ids of jobs by what they call their training or validation file, "" where a
+    server shows neither.
     """
 
     recorded: Mapping[str, tuple[str, str]]
@@ -56,6 +57,9 @@ class Traces(Struct, frozen=True):
 def file_uses(world: World, files: Iterable[ProviderFile], traces: Traces) -> tuple[FileUse, ...]:
     """Each file that is this fleet's, or may be; everybody else's are left out."""
     found: list[FileUse] = []
+    files = tuple(files)
+    standing = _standing(world)
+    unclear = _unclear(world, files, traces.named, standing)
     for file in files:
         marks = marks_of_file(file.name)
         name, digest = traces.recorded.get(file.id, ("", ""))
@@ -65,7 +69,7 @@ def file_uses(world: World, files: Iterable[ProviderFile], traces: Traces) -> tu
             continue
         one = _File(file, marks, f"sha256:{digest}" if recorded else "")
         manifests = tuple(name for name, desired in sorted(world.desired.items()) if _is_wanted(one, desired))
-        jobs = dict.fromkeys((*traces.named.get(file.id, ()), *_jobs_on(one, world)))
+        jobs = dict.fromkeys((*traces.named.get(file.id, ()), *_jobs_on(one, world, standing), *unclear))
         found.append(FileUse(file, mine, manifests, tuple(jobs)))
     return tuple(found)
 
@@ -95,22 +99,47 @@ def _is_wanted(one: _File, desired: Desired) -> bool:
     return made_for or any(one.holds(desired.form.get(field)) for field in FILES)
 
 
-def _jobs_on(one: _File, world: World) -> Iterator[str]:
+def _standing(world: World) -> Mapping[str, Marks]:
+    """By id, whose each job is, be it by its marks, its seed or the journal; also one that cannot be read now."""
+    fleet = world.fleet.name
+    named = {n.job.id: Marks(fleet, name, n.revision, n.attempt) for name, c in world.cases.items() for n in c.jobs}
+    recorded = {r.job_id: Marks(fleet, r.name, r.revision, r.attempt) for r in world.memory.records.values() if r.live}
+    return {**recorded, **named}
+
+
+def _unclear(
+    world: World, files: Iterable[ProviderFile], named: Mapping[str, tuple[str, ...]], standing: Mapping[str, Marks]
+) -> tuple[str, ...]:
+    """Live jobs whose file is none that is listed: this server calls it otherwise there, so it may be any of them."""
+    listed = {called for file in files for called in (file.id, file.name)} - {""}
+    placed = {job_id for called in listed for job_id in named.get(called, ())}
+    shown = {job_id for job_ids in named.values() for job_id in job_ids}
+    asked_for = {job_id for job_id, marks in standing.items() if world.memory.wanted.get((marks.name, marks.revision))}
+    return tuple(sorted(shown - placed - asked_for))
+
+
+def _jobs_on(one: _File, world: World, standing: Mapping[str, Marks]) -> Iterator[str]:
     """The jobs that train on it or are known by it; and of creates whose answer was lost, what they were called."""
     memory = world.memory
     for job in world.jobs:
         # Where no marks come back, the file's name is what a job is known by, also one that ended long ago.
-        if (job.live or not memory.echoes) and _is_on(one, job, world):
+        if (job.live or not memory.echoes) and _is_on(one, job, world, standing.get(job.id)):
             yield job.id
+    listed = {job.id for job in world.jobs}
+    for job_id in sorted(standing.keys() - listed):
+        if one.is_of(standing[job_id]) or _was_sent(one, standing[job_id], world):
+            yield job_id
     for intent in memory.intents.values():
         marks = Marks(world.fleet.name, intent.name, intent.revision, intent.attempt)
         if one.is_of(marks) or _was_sent(one, marks, world):
             yield f"the lost create of {intent.name}"
 
 
-def _is_on(one: _File, job: Job, world: World) -> bool:
+def _is_on(one: _File, job: Job, world: World, stands_for: Marks | None) -> bool:
     names = {job.training_file, job.file_name}
-    return bool(names & {one.file.id, one.file.name}) or one.is_of(job.marks) or _was_sent(one, job.marks, world)
+    whose = (job.marks, stands_for)
+    named = bool(names & {one.file.id, one.file.name})
+    return named or any(one.is_of(marks) or _was_sent(one, marks, world) for marks in whose)
 
 
 def _was_sent(one: _File, marks: Marks | None, world: World) -> bool:

@@ -55,7 +55,7 @@ def look(run: Reconciler, store: FileStore, snapshot: Snapshot) -> tuple[FileUse
     named: dict[str, tuple[str, ...]] = {}
     for job in world.jobs:
         if job.live:
-            for file_id in _named(store.job_as_shown(job.id), job):
+            for file_id in _named(store.job_as_shown(job.id), job) or {""}:
                 named[file_id] = (*named.get(file_id, ()), job.id)
     return file_uses(world, files, Traces(recorded, named))
 
@@ -84,14 +84,21 @@ def prune(
             raise GateRefused(
                 "gate evidence refuses: the manifests have errors or gaps, or changed meanwhile; nothing was deleted"
             )
+        uploaded = ports.journal.uploads.by_id()
         for use in look(run, store, snapshot):
-            if use.file.id in agreed and use.unused and not _is_young(run, use.file):
+            if use.file.id in agreed and use.unused and not _is_young(run, use.file, known=use.file.id in uploaded):
                 deleting(use)
                 yield _deleted(run, store, use.file)
 
 
-def _is_young(run: Reconciler, file: ProviderFile) -> bool:
-    """Whether a job may have been made of it that the listing does not show yet."""
+def _is_young(run: Reconciler, file: ProviderFile, *, known: bool) -> bool:
+    """Whether a job may have been made of it that the listing does not show yet.
+
+    Where the server does not say how old it is, one that was uploaded from here (``known``) is not: its create came
+    under the same lock.
+    """
+    if not file.created_at:
+        return not known
     return file.created_at > run.clock.time() - run.watch.settle
 
 

@@ -1,6 +1,8 @@
 """`files`: what the fleet uploaded and what needs it; nothing else is ever deleted. The server's ledger judges."""
 
 import hashlib
+import re
+from dataclasses import replace
 
 from tests.fakes.faulty import Proxy, Reply, Request, reply
 from tests.fakes.fleets import LOOPBACK, FleetDirectory, jobs_at, make_job
@@ -139,3 +141,24 @@ def test_jobs_are_left_as_they_are(shell: Shell, fleet: FleetDirectory, server: 
     before = [(job["id"], job["status"]) for job in jobs_at(server.base_url)]
     shell("files", fleet.root, *PRUNE, "--yes")
     assert [(job["id"], job["status"]) for job in jobs_at(server.base_url)] == before
+
+
+def test_where_no_file_has_a_time_only_those_that_were_uploaded_from_here_are_deleted(
+    shell: Shell, fleet: FleetDirectory, server: Proxy
+) -> None:
+    two_jobs(shell, fleet)
+    fleet.remove("b")
+    apply(shell, fleet)
+    rival = upload(server, f"{fleet.name}.z.0123456789abcdef.1.jsonl")
+    answer = server.answer
+    server.answer = lambda request: timeless(answer(request)) if "/files" in request.path else answer(request)
+    ran = shell("files", fleet.root, *PRUNE, "--yes", "-o", "json")
+    assert {f["use"] for f in ran.json["files"] if f["id"] == rival} == {"unused"}
+    assert len(ran.json["deleted"]) == 1
+    assert rival in files_at(server), "a job may have been made of it a moment ago"
+
+
+def timeless(answer: Reply) -> Reply:
+    body = re.sub(rb'"created_at": ?[0-9]+', b'"created_at": null', answer.body)
+    headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-length"}
+    return replace(answer, body=body, headers=headers)

@@ -10,7 +10,7 @@ from reconciler.core.file_uses import FileUse, ProviderFile, Traces, file_uses
 from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent
 from reconciler.core.world import World
-from tests.fakes.builders import FLEET, R1, R2, desired, job, memory, world
+from tests.fakes.builders import FLEET, R1, R2, desired, job, memory, record, world
 
 HEX = "0123456789abcdef" * 4
 OTHER = "f" * 64
@@ -145,3 +145,50 @@ def test_a_job_that_names_a_file_needs_it_whoever_made_the_job() -> None:
     (found,) = file_uses(a_world(), [CONTENT], Traces(RECORDED, {"f1": ("j8", "j9")}))
     assert found.jobs == ("j8", "j9")
     assert not found.unused
+
+
+UNMARKED = job("j1", "b", marked=False, training_file="another-spelling")
+
+
+@pytest.mark.parametrize(("revision", "needed"), [(R1, True), (R2, False)])
+def test_a_live_job_that_only_the_journal_knows_needs_the_file_of_its_attempt(revision: str, needed: bool) -> None:
+    """A server that drops metadata, and calls a file otherwise in its jobs than in its list."""
+    at = a_world(UNMARKED, echoes=False)
+    known = replace(at.memory, records={"j1": record("j1", "a", revision)})
+    found = use_of(ATTEMPT, replace(at, memory=known))
+    assert found is not None
+    assert found.jobs == (("j1",) if needed else ())
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_recorded_live_job_that_cannot_be_read_needs_its_file(live: bool) -> None:
+    at = a_world()
+    known = replace(at.memory, records={"j1": record("j1", "a", R1, live=live)})
+    for where in ("unseen", "missing"):
+        found = use_of(ATTEMPT, replace(at, memory=known, **{where: frozenset({"j1"})}))
+        assert found is not None
+        assert found.jobs == (("j1",) if live else ())
+
+
+@pytest.mark.parametrize(
+    ("named", "needed"),
+    [
+        ({"another-spelling": ("j9",)}, True),
+        ({"": ("j9",)}, True),
+        ({"f2": ("j9",)}, False),
+        ({"x.jsonl": ("j9",)}, False),
+    ],
+)
+def test_a_live_job_whose_file_is_not_listed_may_need_any_of_them(
+    named: dict[str, tuple[str, ...]], needed: bool
+) -> None:
+    files = [ATTEMPT, ProviderFile("f2", "x.jsonl")]
+    (found,) = file_uses(a_world(), files, Traces({}, named))
+    assert found.jobs == (("j9",) if needed else ())
+
+
+def test_but_not_one_of_which_it_is_known_what_it_was_asked_for_with() -> None:
+    at = a_world(job("j1", "b", R2))
+    known = replace(at.memory, wanted={("b", R2): {"training_file": "file-7"}})
+    (found,) = file_uses(replace(at, memory=known), [ATTEMPT], Traces({}, {"file-7": ("j1",)}))
+    assert found.jobs == ()
