@@ -115,11 +115,16 @@ def _made_by(named: NamedJob, intent: Intent) -> bool:
 
 
 def gone_on(world: World) -> tuple[str, ...]:
-    """Jobs that were paused from here and have been seen to go on, or to have ended, while nobody wants them paused."""
+    """Jobs that were paused from here and have been seen to go on, or to have ended, while nobody wants them paused.
+
+    Not those whose pause may take effect yet: it would be nobody's.
+    """
     wanted = {n.job.id for case in world.cases.values() if case.policy.state is State.PAUSED for n in case.live}
     jobs = {job.id: job for job in world.jobs}
-    pauses = sorted(world.memory.pauses.keys() & jobs.keys() - wanted)
-    return tuple(job_id for job_id in pauses if not jobs[job_id].paused)
+    own = world.memory.pauses
+    pauses = sorted(own.keys() & jobs.keys() - wanted)
+    over = (job_id for job_id in pauses if not (jobs[job_id].live and own[job_id].under_way))
+    return tuple(job_id for job_id in over if not jobs[job_id].paused)
 
 
 # ── what is written down of a look ───────────────────────────────────────────────────────────

@@ -74,6 +74,7 @@ class OwnPause(Struct, frozen=True):
     """A pause that this state directory recorded before it was sent; over when the job has been seen to go on."""
 
     waiting: bool = False  # the last pause or resume did not take, and its back-off is not over
+    under_way: bool = False  # a pause was sent whose answer was lost, and may take effect yet
 
 
 class Rejection(Struct, frozen=True):

@@ -61,9 +61,12 @@ def _sent(tools: WriteTools, change: Pause | Resume, log: Log) -> Outcome:
 
 
 def _undone(tools: WriteTools, change: Pause | Resume, error: ProviderError, *, ours_before: bool) -> Outcome:
-    """Nothing came of it. A server without the route is remembered as one, and not asked again."""
+    """Nothing came of it. A server without the route is remembered as one, and not asked again.
+
+    One that was seen to pause has it, whatever a gateway says once.
+    """
     pauses = tools.journal.pauses
-    if isinstance(change, Pause) and error.status in _NO_ROUTE:
+    if isinstance(change, Pause) and error.status in _NO_ROUTE and not tools.journal.memory().can_pause:
         pauses.drop(change.job_id)
         tools.journal.record_pausing(can=False)
         return _outcome(change, "this server has no way to pause a job: it trains on", sent=False)

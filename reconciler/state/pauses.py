@@ -16,6 +16,9 @@ from reconciler.state.rows import Rows, put
 # After a lost answer, and after a refusal, as for a cancel.
 _LOST, _REFUSED = Backoff(first=2, last=60), Backoff(first=60, last=3600)
 
+# A pause whose answer was lost may take effect for so many seconds: longer than any settle window by default.
+_LATEST = 300
+
 
 class Pauses:
     """The last pause or resume of each job."""
@@ -36,10 +39,10 @@ class Pauses:
         return before is not None
 
     def postpone(self, job_id: str) -> None:
-        """It was refused: the next try comes after 1, 2, 4 … 60 minutes."""
+        """It was refused, so it takes no effect later: the next try comes after 1, 2, 4 … 60 minutes."""
         query = "SELECT tries FROM pause WHERE identity = :identity AND job_id = :job_id"
         (before,) = self._rows.read(query, job_id=job_id)
-        self._set("next_at = :next_at", job_id, next_at=math.ceil(self._now() + _REFUSED.wait(before["tries"])))
+        self._set("counts = 0, next_at = :next_at", job_id, next_at=math.ceil(self._now() + _REFUSED.wait(before["tries"])))
 
     def mark_confirmed(self, job_id: str) -> None:
         """The job was read back, and stands still as it was asked to."""
@@ -56,7 +59,8 @@ class Pauses:
         return {
             row["job_id"]: OwnPause(
                 waiting=not row["confirmed"]
-                and (lasts(row["next_at"], now) if every_backoff else row["job_id"] in self._fresh)
+                and (lasts(row["next_at"], now) if every_backoff else row["job_id"] in self._fresh),
+                under_way=_is_under_way(row, now),
             )
             for row in self._rows.once(self._all)
         }
@@ -66,8 +70,18 @@ class Pauses:
         return [row["next_at"] for row in self._rows.once(self._all) if not row["confirmed"]]
 
     def _all(self) -> list[Row]:
-        return self._rows.read("SELECT job_id, confirmed, next_at FROM pause WHERE identity = :identity")
+        return self._rows.read(
+            "SELECT job_id, resumed, counts, confirmed, tries, next_at FROM pause WHERE identity = :identity"
+        )
 
     def _set(self, columns: str, job_id: str, **values: object) -> None:
         statement = f"UPDATE pause SET {columns} WHERE identity = :identity AND job_id = :job_id"  # noqa: S608 - constants
         self._rows.write((statement, [{"job_id": job_id, **values}]))
+
+
+def _is_under_way(row: Row, now: float) -> bool:
+    """Whether a pause was sent a while ago, neither refused nor seen to have taken."""
+    if row["resumed"] or row["confirmed"] or not row["counts"]:
+        return False
+    sent_at = row["next_at"] - _LOST.wait(row["tries"])
+    return abs(now - sent_at) < _LATEST

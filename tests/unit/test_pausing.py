@@ -196,3 +196,42 @@ def test_a_job_that_ends_while_it_is_paused_has_ended(running: DaemonHarness) ->
     running.provider.pause_job = lambda job_id: running.provider.end(job_id, "failed")  # type: ignore[method-assign] # a race
     running.live(60)
     assert told(running) == ("Paused", "state: paused; no job of it is live, none is created")
+
+
+def test_a_pause_that_takes_late_is_ours_although_its_manifest_says_active_by_then(running: DaemonHarness) -> None:
+    """Its answer was lost, and what the client gave up on may take effect a while later."""
+    says(running, "paused")
+    running.fail_next("pause", *[OutcomeUnknown("timed out")] * 9)
+    running.live(5)
+    assert running.provider.times("pause")
+    says(running, "active")
+    running.live(30)
+    assert (status(running), running.provider.times("resume")) == ("running", [])
+    running.provider.jobs["j1"] = replace(running.provider.jobs["j1"], status="paused")
+    running.live(30)
+    assert (status(running), len(running.provider.times("resume"))) == ("running", 1)
+
+
+@pytest.mark.parametrize("seconds", [30, 1000])
+def test_but_not_one_that_was_refused_or_for_ever(running: DaemonHarness, seconds: int) -> None:
+    says(running, "paused")
+    error = Refused("not now", status=400) if seconds == 30 else OutcomeUnknown("timed out")
+    running.fail_next("pause", *[error] * 9)
+    running.live(5)
+    assert running.provider.times("pause")
+    says(running, "active")
+    running.live(seconds)
+    running.provider.jobs["j1"] = replace(running.provider.jobs["j1"], status="paused")
+    running.live(100)
+    assert (status(running), running.provider.times("resume")) == ("paused", []), "somebody else's, by then"
+
+
+def test_a_server_that_was_seen_to_pause_is_asked_again_whatever_a_gateway_says(running: DaemonHarness) -> None:
+    for _ in range(2):
+        says(running, "paused")
+        running.live(200)
+        assert status(running) == "paused"
+        says(running, "active")
+        running.live(20)
+        running.fail_next("pause", Refused("no route", status=404))
+    assert len(running.provider.times("pause")) == 3
