@@ -92,14 +92,15 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
         ids = dict(zip(desired.local_fields, [tools.uploads.file_id(one) for one in files], strict=True))
         ids |= {field: tools.uploads.of_digest(named) for field, named in desired.by_digest.items()}
     except SourceError as error:
-        return failed(change, f"nothing was sent: {error}")
+        return _unsent(tools, change, f"nothing was sent: {error}")
     except Refused as error:
         return _refused(tools, change, error, log, sent=False)
     except ProviderError as error:
         if error.retry_after is not None:
             return _put_off(change, error, log, sent=False)
         log.warning("file.upload_failed", error=str(error), http_status=error.status, request_id=error.request_id)
-        return failed(change, f"its training file could not be uploaded: {error}", stop=isinstance(error, NotSent))
+        message = f"its training file could not be uploaded: {error}"
+        return failed(change, message, stop=True) if isinstance(error, NotSent) else _unsent(tools, change, message)
     training, validation = map(ids.get, FILES)
     body = create_body(desired, marks, model=change.model, training=training, validation=validation)
     outcome = _post_once(tools, change, body, marks, log, filed=desired.training is not None)
@@ -215,6 +216,12 @@ def _put_off(change: Create, error: ProviderError, log: Log, *, sent: bool, alon
     return Outcome(
         change.name, Action.CREATE, change.reason, None, False, message, stop=not alone, sent=sent, put_off=wait
     )
+
+
+def _unsent(tools: WriteTools, change: Create, message: str) -> Outcome:
+    """Nothing was sent, for a reason of this create alone."""
+    tools.journal.refusals.record_unsent(*change.key, message)
+    return failed(change, message)
 
 
 def failed(change: Write, message: str, *, stop: bool = False, sent: bool = False) -> Outcome:

@@ -58,6 +58,12 @@ class Refusals:
         """Row 14: with this create every one was refused; the back-off of all of them grows."""
         self._rows.write(self._refused_all(name, revision, message, at_least), _STREAK_OVER)
 
+    def record_unsent(self, name: str, revision: str, message: str) -> None:
+        """A create came to nothing before it was sent: where all others wait for it, another one is tried next."""
+        if self._of_all():
+            row = {"name": f"{_OF_ALL}{name}", "revision": revision, "message": message, "tries": 0}
+            self._rows.write(put("refusal", [{**row, "next_at": int(self._now())}]))
+
     def unmade(self, lost: Intent) -> tuple[Statement, ...]:
         """To be written when a create whose outcome was unknown turns out not to have happened.
 

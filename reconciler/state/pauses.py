@@ -42,7 +42,9 @@ class Pauses:
         """It was refused, so it takes no effect later: the next try comes after 1, 2, 4 … 60 minutes."""
         query = "SELECT tries FROM pause WHERE identity = :identity AND job_id = :job_id"
         (before,) = self._rows.read(query, job_id=job_id)
-        self._set("counts = 0, next_at = :next_at", job_id, next_at=math.ceil(self._now() + _REFUSED.wait(before["tries"])))
+        self._set(
+            "counts = 0, next_at = :next_at", job_id, next_at=math.ceil(self._now() + _REFUSED.wait(before["tries"]))
+        )
 
     def mark_confirmed(self, job_id: str) -> None:
         """The job was read back, and stands still as it was asked to."""
@@ -83,5 +85,5 @@ def _is_under_way(row: Row, now: float) -> bool:
     """Whether a pause was sent a while ago, neither refused nor seen to have taken."""
     if row["resumed"] or row["confirmed"] or not row["counts"]:
         return False
-    sent_at = row["next_at"] - _LOST.wait(row["tries"])
+    sent_at: float = row["next_at"] - _LOST.wait(row["tries"])
     return abs(now - sent_at) < _LATEST

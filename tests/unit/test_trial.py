@@ -1,5 +1,6 @@
 """One careful try for the whole fleet, once every create was refused and that back-off is over."""
 
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,7 +11,10 @@ from reconciler.core.memory import Memory, Refusal
 from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.world import World
+from reconciler.errors import Refused, Unreadable
 from tests.fakes.builders import R1, R2, R3, desired, fleet, job, memory, world
+from tests.fakes.daemons import DaemonHarness
+from tests.fakes.fleets import FleetDirectory
 from tests.fakes.situations import LOST
 
 
@@ -77,3 +81,24 @@ def test_who_waits_for_the_try_keeps_its_earlier_job() -> None:
         ("j1", "cancel", Reason.SUPERSEDED),
         ("j2", "keep", Reason.IN_PROGRESS),
     ]
+
+
+def test_a_job_whose_file_cannot_be_uploaded_does_not_keep_all_others_waiting(tmp_path: Path) -> None:
+    at = DaemonHarness(FleetDirectory(tmp_path / "fleet"))
+    for number, name in enumerate("ab"):
+        at.fleet.data(name, 12 + number)
+        at.fleet.job(name, training_file=f"data/{name}.jsonl")
+    at.provider.find_files = lambda wanted: {one: one[0] for one in wanted}  # type: ignore[method-assign] # each its own
+
+    def wait_for(file_id: str) -> None:
+        if ".a." in file_id or file_id.startswith("a-"):
+            raise Unreadable("still in trouble with it", status=500)
+
+    at.fail_next("create", *[Refused("no quota", status=403)] * 2)
+    at.live(100)
+    assert len(at.provider.times("create")) == 2
+    at.provider.wait_for_file = wait_for  # type: ignore[method-assign] # from then on
+    for _ in range(3):
+        at.live(200)
+    assert at.provider.live("b")
+    assert not at.provider.live("a")
