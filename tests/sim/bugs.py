@@ -32,6 +32,7 @@ from reconciler.source.directory import read_directory
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
+from reconciler.state.pauses import Pauses
 from reconciler.state.status_files import FileOperations, StatusFiles
 from tests.sim.disk import EMPTY, JsonStatusFiles
 from tests.sim.engine import SimClock
@@ -69,6 +70,33 @@ class IntentInACache(Journal):
     def memory(self, *, every_backoff: bool = False) -> Memory:
         memory = super().memory(every_backoff=every_backoff)
         return replace(memory, intents={**memory.intents, **self.__dict__.get("_cache", {})})
+
+
+class LatePauses(Pauses):
+    """A pause sent before it is recorded: it is written down once the job stands still."""
+
+    def record(self, job_id: str, *, resumed: bool) -> bool:
+        return super().record(job_id, resumed=resumed) if resumed else False
+
+    def mark_confirmed(self, job_id: str) -> None:
+        super().record(job_id, resumed=False)
+        super().mark_confirmed(job_id)
+
+
+class PauseAfterPost(Journal):
+    """... and only then."""
+
+    def __init__(self, fence: Fence, *, now: Callable[[], float]) -> None:
+        super().__init__(fence, now=now)
+        self.pauses = LatePauses(self._rows, now)
+
+
+class TrustsOneAnswer(Reconciler):
+    """A careful create sent beside another: back-offs of all creates are taken for over, and forgotten."""
+
+    def memory(self, listed: Iterable[Job], fleet: Fleet) -> Memory:
+        memory = super().memory(listed, fleet)
+        return replace(memory, refusals={name: one for name, one in memory.refusals.items() if name})
 
 
 class WallClock(SimClock):
@@ -436,6 +464,8 @@ _KNOWN, _LOST = "create where marks are known", "unknown: lost"
 
 BUGS: Mapping[str, Bug] = {
     "POST before intent": _bug("S6", journal=IntentAfterPost),
+    "a pause sent before it is recorded": _bug("S6", journal=PauseAfterPost),
+    "a careful create sent beside another": _bug("careful", reconciler=TrustsOneAnswer),
     "intent not fsynced": _bug("S6", journal=IntentInACache),
     "settle too short": _bug("S1", "S1b", settle=0.1, first=55),
     "wall clock instead of monotonic": _bug("S1", "S1b", clock=WallClock, scenario=_KNOWN, fault=_LOST),

@@ -228,6 +228,10 @@ class StateDirectory:
     def cancels(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM cancel")}
 
+    def halted(self) -> bool:
+        """Whether every create was refused, and none made a job since."""
+        return bool(self.db.execute("SELECT 1 FROM refusal WHERE name = ''").fetchall())
+
     def paused(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM pause")}
 

@@ -378,8 +378,10 @@ def s5_no_job_lost(world: SimWorld) -> Iterator[str]:
 
 
 def s6_intent_first(world: SimWorld) -> Iterator[str]:
-    """S6: the intent is durable before the first byte of the POST leaves."""
+    """S6: the intent is durable before the first byte of the POST leaves; so is a pause."""
     for post in world.server.posts:
+        if post.kind in {"pause", "resume"} and not post.intent_durable:
+            yield f"{post.writer.name} posted a {post.kind} of {post.job_id} before it was durable"
         if post.kind == "create" and not post.intent_durable:
             yield f"{post.writer.name} posted {post.marks.name if post.marks else '?'} before its intent was durable"
 
@@ -435,6 +437,17 @@ def max_cost_holds(world: SimWorld) -> Iterator[str]:
             yield f"{writer} posted creates for {usd:g} in one pass, where max_cost is {limit:g}"
 
 
+def one_careful_create(world: SimWorld) -> Iterator[str]:
+    """What was refused to every create is tried again with one create, alone."""
+    passes: defaultdict[tuple[str, float, int], list[Post]] = defaultdict(list)
+    for post in world.server.posts:
+        if post.kind == "create" and post.halted:
+            passes[post.writer.name, post.listed_at, post.version].append(post)
+    for (writer, _, _), posts in passes.items():
+        if len(posts) > 1:
+            yield f"{writer} tried with {len(posts)} creates in one pass whether the provider takes jobs again"
+
+
 def s11_no_foreign_exception(world: SimWorld) -> Iterator[str]:
     """S11: never a crash of our own making."""
     for process, error in world.engine.foreign:
@@ -457,6 +470,7 @@ ORACLES: dict[str, Callable[[SimWorld], Iterator[str]]] = {
     "S9": s9_posted_as_hashed,
     "S11": s11_no_foreign_exception,
     "max_cost": max_cost_holds,
+    "careful": one_careful_create,
     "L1": l1_converges,
     "L2": l2_unknowns_resolved,
     "L3b": l3b_ends_told,

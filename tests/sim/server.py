@@ -42,6 +42,7 @@ class Post:
     marks: Marks | None = None
     intent_durable: bool = True
     recorded: frozenset[str] = frozenset()  # the jobs whose cancel the writer's journal knew of
+    halted: bool = False  # that journal said that the provider takes no jobs
     generation: int = 0  # of the writer's state directory
     took: float | None = None  # when it took effect
     paused_by: str = ""  # of a resume that did: who had paused the job
@@ -247,12 +248,11 @@ class SimProvider:
     other processes go on, may be struck by a fault, and leaves behind what the oracles ask for.
     """
 
-    def __init__(self, process: Process, server: Server, has_intent: Any, recorded: Any) -> None:
+    def __init__(self, process: Process, server: Server, witness: Callable[[Post], None]) -> None:
         self._process = process
         self._server = server
         self._engine = process.engine
-        self._has_intent = has_intent
-        self._recorded = recorded
+        self._witness = witness
 
     # ── reads ──
 
@@ -402,9 +402,7 @@ class SimProvider:
             engine.pause(0.1)
             self._alive()
             raise NotSent("connection refused")
-        if post.marks is not None:
-            post.intent_durable = self._has_intent(post.marks)
-            post.recorded = self._recorded()
+        self._witness(post)
         server.posts.append(post)
         delay = engine.source.between(0.05, DEADLINE if fault and fault != "crash after" else 2.0)
         first = engine.source.between(0.0, delay)

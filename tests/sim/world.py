@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from reconciler.core.change import Create
 from reconciler.core.estimate import Estimate
 from reconciler.core.gates import Permission
-from reconciler.core.job import Marks
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
@@ -38,7 +37,7 @@ from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly, usd_of
 from tests.sim.disk import JsonStatusFiles, StateDirectory, Verify
 from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
-from tests.sim.server import Server, SimProvider
+from tests.sim.server import Post, Server, SimProvider
 
 _RAM = Path("/dev/shm")
 
@@ -280,12 +279,17 @@ class SimWorld:
     def _ports(self, site: Site, process: Process, clock: SimClock, journal: Journal) -> Ports:
         program, state, root = self.program, site.state, site.checkout.root
 
-        def has_intent(marks: Marks) -> bool:
-            return state.has_intent(marks.name, marks.revision, marks.attempt)
+        def witness(post: Post) -> None:
+            """Write down what the journal held when it arrived."""
+            if post.kind in {"pause", "resume"}:
+                post.intent_durable = post.job_id in state.paused()
+            if post.marks is not None:
+                post.intent_durable = state.has_intent(post.marks.name, post.marks.revision, post.marks.attempt)
+                post.recorded, post.halted = frozenset(state.cancels()), state.halted()
 
         log: Any = Log(process)
         return Ports(
-            provider=program.provider(process, self.server, has_intent, lambda: frozenset(state.cancels())),
+            provider=program.provider(process, self.server, witness),
             journal=journal,
             status_files=program.status_files(Path("/state"), state.status),
             clock=clock,
