@@ -112,6 +112,11 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(ADOPT, Reason.ADOPTED, "j1")],
     ),
     (
+        "2 found by the name of its training file",
+        world([job(file_name=f"{FLEET}.a.{R1}.1.jsonl")], [desired()], remembers=memory(intents=[LOST], files=True)),
+        [(ADOPT, Reason.ADOPTED, "j1")],
+    ),
+    (
         "2 a person named it",
         world(
             [job("j9", marked=False)],
@@ -362,6 +367,11 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     (
         "6 made with another method, and trained to its end",
         world([job(status="succeeded")], [asked_for_dpo()]),
+        [(HOLD, Reason.METHOD_LOST, "j1")],
+    ),
+    (
+        "6 made with another method that the server shows, and failed",
+        world([job(status="failed", training=Training("supervised"))], [asked_for_dpo()]),
         [(HOLD, Reason.METHOD_LOST, "j1")],
     ),
     (

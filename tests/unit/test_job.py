@@ -18,6 +18,7 @@ from reconciler.core.job import (
     JobError,
     JobFields,
     Marks,
+    is_id,
     marks_of,
     parse_checkpoint,
     parse_event,
@@ -398,3 +399,12 @@ def test_what_may_be_a_name_may_be_a_mark_and_nothing_else(name: str) -> None:
         assert marks_of(marks.as_metadata()) is None
     else:
         assert marks_of(marks.as_metadata()) == marks
+
+
+@pytest.mark.parametrize(
+    ("text", "asked_for"),
+    [("a", True), ("file-1", True), ("x" * 512, True), ("x" * 513, False), ("", False), ("a\x1bb", False)],
+    ids=["short", "ours", "longest", "too long", "empty", "control"],
+)
+def test_what_can_be_asked_for_is_an_id(text: str, asked_for: bool) -> None:
+    assert is_id(text) is asked_for

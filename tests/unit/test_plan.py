@@ -329,9 +329,19 @@ SAID: dict[str, list[str]] = {
         LOOKS_ALIKE.format("j1", ""),
     ],
 }
+LOST_METHOD = "job j1 is another one than was asked for: method dpo was sent, and the server made it {}; none is made again by itself. Reach the server by a route that keeps method, then change the spec or raise rerun"
 UNDER_WAY = "that was sent and has not taken effect; it is sent again after a while"
 SAID |= {
     "4 job to be paused": ["to be paused (state: paused)"],
+    "2 found by the name of its training file": [
+        "running already, recognised by its training file; no second one is made"
+    ],
+    "4 job paused, nothing live": ["state: paused; no job of it is live, none is created"],
+    "6 made with another method that the server shows, and failed": [LOST_METHOD.format("supervised")],
+    "6 made with another method, and failed": [
+        LOST_METHOD.format("without one")
+        + "; if this server trains it although it does not show it, say --assume method"
+    ],
     "4 job paused": ["it is paused, as its manifest says (state: paused)"],
     "4 a pause that does not take waits": [f"to be paused (state: paused); {UNDER_WAY}"],
     "4 a server that cannot pause": [
