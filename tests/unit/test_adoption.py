@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.core.adoption import differences, refused_adoption
-from reconciler.core.desired import Adoption, Desired
+from reconciler.core.adoption import differences
+from reconciler.core.desired import Desired
 from reconciler.core.job import Job, parse_job
 from reconciler.core.plan import plan
-from tests.fakes.builders import R1, R2, desired, job, world
+from tests.fakes.builders import R1, desired, job, world
 
 WANTED = {
     "model": "gpt-4o-mini",

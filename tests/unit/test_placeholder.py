@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from reconciler.core.complaints import Complaint, problems_of
+from reconciler.core.placeholder import path_fault
 from tests.fakes.specs import (
     MODEL,
     MULTI,
@@ -143,6 +144,7 @@ def test_typographic_quotes_are_no_part_of_a_name(text: str, quote: str) -> None
 
 @pytest.mark.parametrize("text", ["“a/b.jsonl”", "‘file-1’", "«x»", "„x“", "“”"])
 def test_typographic_quotes_do_not_hold_a_path_or_a_value(text: str) -> None:
+    assert path_fault(text) == quoted(text[0])
     assert complaints({**MODEL, "training_file": text}) == [("spec.training_file", quoted(text[0]))]
     assert complaints({**MODEL, "metadata": {"k": text}}) == [("spec.metadata.k", quoted(text[0]))]
 

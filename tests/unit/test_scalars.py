@@ -8,10 +8,6 @@ from pydantic import Field, TypeAdapter, ValidationError
 from reconciler.core.scalars import UNSET, Integer, Strict, meant
 
 
-class Empty(Strict):
-    """A model without a field."""
-
-
 def test_editors_are_told_what_may_be_unset_and_what_may_not() -> None:
     class Small(Strict):
         must: str
@@ -33,10 +29,6 @@ def test_editors_are_told_what_may_be_unset_and_what_may_not() -> None:
         "size": {"title": "Size", "default": 3, "anyOf": [{"type": "integer", "minimum": 1, "maximum": 9}, UNSET]},
         "free": {"title": "Free", "default": None},
     }
-
-
-def test_a_model_without_a_field_has_a_schema() -> None:
-    assert Empty.model_json_schema()["additionalProperties"] is False
 
 
 def test_what_nobody_meant_is_refused_in_the_words_of_its_fault() -> None:
