@@ -14,7 +14,7 @@ from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Memory
 from reconciler.core.recognition import Listing, NamedJob, Recognised, learned, recognise, sent_seed
 from tests.fakes.builders import FLEET, R1, R2, desired, job, memory, record
-from tests.fakes.situations import SENT
+from tests.fakes.situations import FROM_HERE, SENT
 
 NOTHING = memory(inherited=False)
 
@@ -398,3 +398,15 @@ def test_seeds_come_back_where_a_job_of_ours_was_listed_with_what_was_sent(
 def test_a_seed_is_derived_where_no_manifest_sets_one(form: dict[str, object] | None) -> None:
     assert sent_seed(replace(memory(), wanted={("a", R1): form}), FLEET, record()) == SENT
     assert sent_seed(replace(memory(), wanted={("a", R2): {"seed": 7}}), FLEET, record(attempt=2)) == seed_of(attempt=2)
+
+
+@pytest.mark.parametrize(("wants", "stands"), [(FROM_HERE, False), (desired(), True)], ids=["uploaded", "by its id"])
+def test_a_job_on_the_file_of_another_attempt_is_not_known_by_its_seed(wants: Desired, stands: bool) -> None:
+    copied = seeded(file_name=f"{FLEET}.a.{R1}.2.jsonl")
+    assert bool(known([copied], [wants], memory(echoes=False, files=True))) is stands
+
+
+def test_a_job_with_the_marks_of_another_fleet_on_our_file_is_no_suspect() -> None:
+    theirs = job(fleet="fleet-2", seed=9, file_name=f"{FLEET}.a.{R1}.1.jsonl")
+    assert suspects([theirs], [desired()]) == {}
+    assert suspects([replace(theirs, marks=None)], [desired()]) == {"a": ["j1"]}
