@@ -34,7 +34,7 @@ def total_line(total: Total, estimates: Iterable[Estimate], *, sandbox: bool) ->
     """What a plan will cost, at which prices, and what is not in that."""
     found = tuple(estimates)
     known = [e for e in found if e.usd is not None]
-    prices = dict.fromkeys(" ".join(filter(None, (e.date, escaped(e.source)))) for e in known if e.price != "free")
+    prices = dict.fromkeys(_dated(e) for e in known if e.price != "free")
     at = ", ".join(filter(None, prices))
     if not known:
         whys = "; ".join(dict.fromkeys(escaped(e.why) for e in found))
@@ -44,6 +44,11 @@ def total_line(total: Total, estimates: Iterable[Estimate], *, sandbox: bool) ->
     )
     rest = f"; {plural(total.unknown, 'more job')} of unknown cost" if total.unknown else ""
     return f"{said}{f' at prices of {at}' if at else ''}{rest}{'; the sandbox charges nothing' if sandbox else ''}"
+
+
+def _dated(estimate: Estimate) -> str:
+    source = escaped(estimate.source)
+    return f"{estimate.date} ({source})" if estimate.date and source else estimate.date or source
 
 
 def estimate_data(estimate: Estimate | None) -> dict[str, object] | None:

@@ -65,18 +65,18 @@ def two(**more: Any) -> Any:
 @pytest.mark.parametrize(
     ("estimates", "provider", "words"),
     [
-        ({"a": KNOWN, "b": KNOWN}, "openai", "Cost: about $5.58 for 2 new jobs at prices of 2025-11 the page."),
+        ({"a": KNOWN, "b": KNOWN}, "openai", "Cost: about $5.58 for 2 new jobs at prices of 2025-11 (the page)."),
         (
             {"a": KNOWN, "b": UNKNOWN},
             "openai",
-            "Cost: about $2.79 for 1 new job at prices of 2025-11 the page; 1 more job of unknown cost.",
+            "Cost: about $2.79 for 1 new job at prices of 2025-11 (the page); 1 more job of unknown cost.",
         ),
         ({"a": UNKNOWN, "b": UNKNOWN}, "openai", "Cost: not known (no price known for m)."),
         ({"a": FREE, "b": FREE}, "compatible", "Cost: $0.00 for 2 new jobs."),
         (
             {"a": KNOWN},
             "sandbox",
-            "Cost: about $2.79 for 1 new job at prices of 2025-11 the page; the sandbox charges nothing.",
+            "Cost: about $2.79 for 1 new job at prices of 2025-11 (the page); the sandbox charges nothing.",
         ),
     ],
 )
