@@ -237,7 +237,9 @@ def _stands_still(it: _Name) -> Iterator[str]:
         if it.job.state == "paused" and not still and not it.excused_but_paused():
             yield f"{job.id} ({it.name}) goes on although its manifest says that it is paused; {sorted(it.told)}"
         alone = len(world.sites) == 1 and world.sites[0].state.generation == 0
-        if it.job.state == "active" and alone and still and job.id in world.sites[0].state.paused():
+        # One that a gate keeps only until its successor exists stands still till then.
+        replaced = job not in it.current() and it.excused()
+        if it.job.state == "active" and alone and still and not replaced and job.id in world.sites[0].state.paused():
             yield f"{job.id} ({it.name}) was paused by {job.paused_by}, and does not go on; {sorted(it.told)}"
 
 

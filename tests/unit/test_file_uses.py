@@ -160,14 +160,14 @@ def test_a_live_job_that_only_the_journal_knows_needs_the_file_of_its_attempt(re
     assert found.jobs == (("j1",) if needed else ())
 
 
-@pytest.mark.parametrize("live", [True, False])
-def test_a_recorded_live_job_that_cannot_be_read_needs_its_file(live: bool) -> None:
+@pytest.mark.parametrize(("revision", "live", "needed"), [(R1, True, True), (R1, False, False), (R2, True, False)])
+def test_a_recorded_live_job_that_cannot_be_read_needs_its_file(revision: str, live: bool, needed: bool) -> None:
     at = a_world()
-    known = replace(at.memory, records={"j1": record("j1", "a", R1, live=live)})
+    known = replace(at.memory, records={"j1": record("j1", "a", revision, live=live)})
     for where in ("unseen", "missing"):
         found = use_of(ATTEMPT, replace(at, memory=known, **{where: frozenset({"j1"})}))
         assert found is not None
-        assert found.jobs == (("j1",) if live else ())
+        assert found.jobs == (("j1",) if needed else ())
 
 
 @pytest.mark.parametrize(
