@@ -410,3 +410,50 @@ def test_a_job_with_the_marks_of_another_fleet_on_our_file_is_no_suspect() -> No
     theirs = job(fleet="fleet-2", seed=9, file_name=f"{FLEET}.a.{R1}.1.jsonl")
     assert suspects([theirs], [desired()]) == {}
     assert suspects([replace(theirs, marks=None)], [desired()]) == {"a": ["j1"]}
+
+
+ON_AN_OLD_FILE = job(marked=False, seed=9, file_name=f"{FLEET}.a.{R2}.4.jsonl")
+
+
+def unproven(
+    one: Job, remembers: Memory = NOTHING, wants: Iterable[Desired] = (desired(),)
+) -> dict[str, list[NamedJob]]:
+    return {name: list(found) for name, found in identified([one], wants, remembers).unproven.items()}
+
+
+@pytest.mark.parametrize(
+    "remembers",
+    [
+        NOTHING,
+        memory(wanted=[("a", R1)]),
+        memory(intents=[Intent("a", R1, 1)]),
+        replace(NOTHING, wanted={("a", R2): None}),
+    ],
+    ids=["nothing", "another spec", "another create", "taken over"],
+)
+def test_a_live_job_on_the_file_of_a_spec_that_nobody_remembers_is_named(remembers: Memory) -> None:
+    found = NamedJob(ON_AN_OLD_FILE, R2, 4, ours=False, adopted=False)
+    assert unproven(ON_AN_OLD_FILE, remembers) == {"a": [found]}
+    assert unproven(ON_AN_OLD_FILE, remembers, ()) == {"a": [found]}
+
+
+@pytest.mark.parametrize(
+    ("one", "remembers"),
+    [
+        pytest.param(replace(ON_AN_OLD_FILE, status="failed"), NOTHING, id="ended"),
+        pytest.param(job(fleet="fleet-2", file_name=ON_AN_OLD_FILE.file_name), NOTHING, id="another fleet's marks"),
+        pytest.param(replace(ON_AN_OLD_FILE, file_name=""), NOTHING, id="no name"),
+        pytest.param(replace(ON_AN_OLD_FILE, file_name="train.jsonl"), NOTHING, id="no name of ours"),
+        pytest.param(replace(ON_AN_OLD_FILE, file_name=f"fleet-2.a.{R2}.4.jsonl"), NOTHING, id="another fleet's file"),
+        pytest.param(replace(ON_AN_OLD_FILE, file_name=ON_OUR_FILE), NOTHING, id="the present spec"),
+        pytest.param(ON_AN_OLD_FILE, replace(NOTHING, wanted={("a", R2): {"model": "m"}}), id="a remembered spec"),
+        pytest.param(ON_AN_OLD_FILE, memory(intents=[Intent("a", R2, 4)]), id="a lost create"),
+    ],
+)
+def test_what_else_a_job_may_be_leaves_nothing_to_name(one: Job, remembers: Memory) -> None:
+    assert unproven(one, remembers) == {}
+
+
+def test_a_job_of_somebody_else_hides_no_job_on_an_old_file() -> None:
+    theirs = replace(ON_AN_OLD_FILE, id="j0", created_at=1, file_name="train.jsonl")
+    assert identified([theirs, ON_AN_OLD_FILE], [desired()]).unproven.keys() == {"a"}
