@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.core.fields import BODY_FIELDS
 from reconciler.core.models import FineTuningJobDocument, FleetDocument
+from reconciler.core.scalars import UNSET
 from reconciler.render.schema import manifest_schema
 
 JUDGE = Draft202012Validator(manifest_schema())
@@ -150,6 +151,30 @@ def test_editors_are_told_of_the_bounds_that_validation_has() -> None:
     assert hyper["n_epochs"]["anyOf"][:2] == [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 50}]
     assert hyper["n_epochs"]["description"] == "auto, or a whole number from 1 to 50"
     assert hyper["learning_rate_multiplier"]["anyOf"][1] == {"type": "number", "exclusiveMinimum": 0}
+
+
+def test_editors_are_told_that_only_the_method_of_its_type_goes_with_a_type() -> None:
+    def of(kind: str, then: dict[str, Any]) -> dict[str, Any]:
+        return {"if": {"properties": {"type": {"const": kind}}}, "then": then}
+
+    assert manifest_schema()["$defs"]["Method"]["allOf"] == [
+        of("dpo", {"properties": {"reinforcement": UNSET, "supervised": UNSET}}),
+        of("reinforcement", {"properties": {"dpo": UNSET, "supervised": UNSET}}),
+        of("supervised", {"properties": {"dpo": UNSET, "reinforcement": UNSET}}),
+        of("reinforcement", {"required": ["reinforcement"], "properties": {"reinforcement": {"not": UNSET}}}),
+    ]
+
+
+def test_editors_are_told_that_a_job_has_one_model_and_hyperparameters_in_one_place() -> None:
+    def given(name: str) -> dict[str, Any]:
+        return {"required": [name], "properties": {name: {"not": UNSET}}}
+
+    spec = manifest_schema()["$defs"]["JobSpec"]
+    supervised = {"properties": {"type": {"const": "supervised"}, "supervised": UNSET}}
+    assert spec["oneOf"] == [given("model"), given("model_from")]
+    assert spec["not"] == {
+        "allOf": [given("hyperparameters"), given("method"), {"not": {"properties": {"method": supervised}}}]
+    }
 
 
 @pytest.mark.parametrize("document", VALID)
