@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from reconciler.core.snapshot import Problem, Snapshot, broken_names
@@ -10,6 +11,18 @@ from tests.fakes.builders import desired, fleet
 LAST_SEEN = {"a": "a.yaml", "b": "b.yaml", "c": "c.yaml"}
 WHOLE = Snapshot(Path(), fleet(), {name: desired(name) for name in "abc"})
 WRONG = (Problem("a.yaml", 1, 1, "", "broken"),)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "field", "said"),
+    [
+        (3, 5, "spec.model", "a.yaml:3:5: spec.model: wrong"),
+        (3, 0, "", "a.yaml:3: wrong"),
+        (0, 0, "", "a.yaml: wrong"),
+    ],
+)
+def test_a_problem_is_one_line_that_begins_with_its_place(line: int, column: int, field: str, said: str) -> None:
+    assert str(Problem("a.yaml", line, column, field, "wrong")) == said
 
 
 def test_after_a_whole_reading_only_what_is_broken_itself_is_in_doubt() -> None:

@@ -49,3 +49,10 @@ def test_names_have_one_order_whatever_the_hash_seed_is() -> None:
     names = [f"n{number}" for number in range(30)]
     w = world([job(f"j{name}", name=name) for name in reversed(names)], [desired(name) for name in reversed(names)])
     assert list(w.cases) == sorted(names)
+
+
+def test_nobody_here_has_sent_an_adopted_job_so_it_differs_from_nothing_that_was_sent() -> None:
+    case = world([job(seed=8)], [desired(adopt=("j1", R1))]).cases["a"]
+    assert case.differing(case.jobs[0]) == ()
+    sent = world([job(seed=8)], [desired()]).cases["a"]
+    assert len(sent.differing(sent.jobs[0])) == 1
