@@ -27,6 +27,13 @@ JOB = "FineTuningJobDocument"
             "spec.method.reinforcement.grader.name",
             "it belongs under spec.method.reinforcement.grader",
         ),
+        (
+            JOB,
+            ("spec", "method"),
+            "operation",
+            "spec.method.reinforcement.grader.operation",
+            "it belongs under spec.method.reinforcement.grader",
+        ),
         (JOB, ("spec", "integrations", "*"), "project", "spec.integrations.*.wandb.project", "spec.integrations.wandb"),
         (JOB, ("spec",), "max_creates", "", "it belongs in the Fleet document, as spec.limits.max_creates"),
         ("FleetDocument", ("spec",), "suffix", "", "it belongs in the FineTuningJob document, as spec.suffix"),

@@ -457,3 +457,9 @@ def test_what_else_a_job_may_be_leaves_nothing_to_name(one: Job, remembers: Memo
 def test_a_job_of_somebody_else_hides_no_job_on_an_old_file() -> None:
     theirs = replace(ON_AN_OLD_FILE, id="j0", created_at=1, file_name="train.jsonl")
     assert identified([theirs, ON_AN_OLD_FILE], [desired()]).unproven.keys() == {"a"}
+
+
+def test_a_job_of_somebody_else_hides_no_suspect() -> None:
+    suspect = seeded(seed=5, file_name=ON_OUR_FILE)
+    theirs = replace(suspect, id="j0", created_at=1, file_name="train.jsonl")
+    assert suspects([theirs, suspect], [desired()]) == {"a": ["j1"]}

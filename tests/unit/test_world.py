@@ -51,8 +51,10 @@ def test_names_have_one_order_whatever_the_hash_seed_is() -> None:
     assert list(w.cases) == sorted(names)
 
 
-def test_nobody_here_has_sent_an_adopted_job_so_it_differs_from_nothing_that_was_sent() -> None:
-    case = world([job(seed=8)], [desired(adopt=("j1", R1))]).cases["a"]
-    assert case.differing(case.jobs[0]) == ()
-    sent = world([job(seed=8)], [desired()]).cases["a"]
-    assert len(sent.differing(sent.jobs[0])) == 1
+def test_a_job_differs_only_from_what_is_known_to_have_been_sent() -> None:
+    asked = world([job(seed=8)], [desired()]).cases["a"]
+    assert len(asked.differing(asked.jobs[0])) == 1
+    adopted = world([job(seed=8)], [desired(adopt=("j1", R1))]).cases["a"]
+    assert adopted.differing(adopted.jobs[0]) == ()
+    unknown = world([job(revision=R2, seed=8)], [desired()], remembers=memory(echoes=True)).cases["a"]
+    assert unknown.differing(unknown.jobs[0]) == ()
