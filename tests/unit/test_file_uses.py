@@ -192,3 +192,16 @@ def test_but_not_one_of_which_it_is_known_what_it_was_asked_for_with() -> None:
     known = replace(at.memory, wanted={("b", R2): {"training_file": "file-7"}})
     (found,) = file_uses(replace(at, memory=known), [ATTEMPT], Traces({}, {"file-7": ("j1",)}))
     assert found.jobs == ()
+
+
+def test_a_file_without_a_name_does_not_place_the_jobs_that_show_no_file() -> None:
+    uses = file_uses(a_world(), [ATTEMPT, ProviderFile("f2", "")], Traces({}, {"": ("j9",)}))
+    assert uses[0].jobs == ("j9",)
+
+
+def test_a_recorded_live_job_that_cannot_be_read_needs_the_bytes_that_it_was_asked_for_with() -> None:
+    known = memory(echoes=True, records=[record("j7", "b", R2)])
+    known = replace(known, wanted={("b", R2): {"training_file": f"sha256:{HEX}"}})
+    found = use_of(CONTENT, replace(a_world(), memory=known), RECORDED)
+    assert found is not None
+    assert found.jobs == ("j7",)
