@@ -90,7 +90,7 @@ SHAPES = {
     "lists": HEAD + "  suffix: " + "[" * 900_000,
     "empty documents": "---\n" * 250_000,
     "scalar documents": "---\na\n" * 160_000,
-    "foreign documents": "---\na: 1\n" * 100_000,
+    "foreign documents": "---\na: 1\n" * 50_000,
     "a long text": HEAD + "  suffix: " + "m" * 900_000 + "\n",
     "a long wide text": HEAD + "  suffix: \U0001f600" + "m" * 900_000 + "\n",
     "templates in a value": HEAD + "  metadata: {a: '" + "{{" * 200_000 + "${<%$({%<a" * 50_000 + "'}\n",
