@@ -8,7 +8,9 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "same", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("deep", settings.get_profile("same"), derandomize=False, max_examples=5000)
 settings.load_profile("same")
 

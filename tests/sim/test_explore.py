@@ -15,7 +15,7 @@ pytestmark = pytest.mark.no_cover
 
 # Of these all plans of two faults, of the others some of one: `python -m tests.sim --exhaustive 2` plays all of two of all.
 _SHORT = ("end",)
-_SOME = 40
+_SOME = 20
 
 
 @pytest.fixture(autouse=True)

@@ -216,7 +216,7 @@ def test_only_a_pass_that_writes_keeps_what_was_read(tmp_path: Path) -> None:
             assert file.exists() is written
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trapped_streams)
 def test_whatever_stands_in_a_stream_is_the_same_out_of_memory(tmp_path: Path, content: bytes) -> None:
     fresh, known = read_stream(content, tmp_path), Known(tmp_path / "cache")
