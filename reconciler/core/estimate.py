@@ -78,3 +78,9 @@ def spent_on(costs: Iterable[Cost]) -> Spent:
 def dollars(usd: float) -> str:
     """As a person writes it: ``$2.79``; what is less than a cent is not nothing."""
     return "<$0.01" if 0 < usd < 0.005 else f"${usd:,.2f}"  # noqa: PLR2004 - half a cent
+
+
+def exact_dollars(usd: float) -> str:
+    """To a hundredth of a cent: in cents, a sum could look like the limit that it is over."""
+    whole, _, part = f"{usd:,.4f}".partition(".")
+    return f"${whole}.{part[:2]}{part[2:].rstrip('0')}"

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from reconciler.core.change import Cancel, Change, Create, Pause, Plan, Resume, Wait, Write
 from reconciler.core.desired import Expect
-from reconciler.core.estimate import Estimate, dollars, total
+from reconciler.core.estimate import Estimate, exact_dollars, total
 from reconciler.core.lines import forget_command
 from reconciler.core.reason import Reason
 from reconciler.core.retirement import kept_meanwhile
@@ -291,19 +291,24 @@ def _max_cost(
     found = {create: estimates.get(create.name, _NOT_ESTIMATED) for create in creates}
     known = round(total(found.values()).usd, 6)  # a millionth of a dollar is an error of adding up
     unknown = [create for create, estimate in found.items() if estimate.usd is None]
-    said = f"new jobs for {dollars(known)} wanted, limits.max_cost is {dollars(limit)}"
+    said = f"new jobs for {exact_dollars(known)} wanted, limits.max_cost is {exact_dollars(limit)}"
     if known > limit:
         yield Verdict("max_cost", limit, known, refused=True, message=f"{said}; {_WAY_ON}"), creates
     elif unknown:
         whys = list(dict.fromkeys(f"{create.name}: {escaped(found[create].why)}" for create in unknown))
         count = f"{len(unknown)} new {'job' if len(unknown) == 1 else 'jobs'}"
         message = (
-            f"what {count} will cost is not known ({_few(whys)}), and limits.max_cost is {dollars(limit)}; "
+            f"what {count} will cost is not known ({_few(whys)}), and limits.max_cost is {exact_dollars(limit)}; "
             "say the price with --prices FILE, or check the plan and approve its digest"
         )
         yield Verdict("max_cost", limit, known, refused=True, message=message), unknown
     else:
-        yield Verdict("max_cost", limit, known, refused=False, message=f"{dollars(known)} of {dollars(limit)}"), ()
+        yield (
+            Verdict(
+                "max_cost", limit, known, refused=False, message=f"{exact_dollars(known)} of {exact_dollars(limit)}"
+            ),
+            (),
+        )
 
 
 _NOT_ESTIMATED = Estimate(why="nobody has estimated it")

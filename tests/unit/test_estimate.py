@@ -1,6 +1,6 @@
 """Estimates, alone and together."""
 
-from reconciler.core.estimate import Cost, Estimate, Spent, dollars, spent_on, total
+from reconciler.core.estimate import Cost, Estimate, Spent, dollars, exact_dollars, spent_on, total
 
 
 def test_a_sum_counts_what_it_does_not_hold() -> None:
@@ -35,3 +35,8 @@ def test_what_was_spent_counts_the_jobs_that_it_does_not_hold() -> None:
     ]
     assert spent_on(costs) == Spent(jobs=4, tokens=1_500, usd=2.5, unknown=2)
     assert spent_on([]) == Spent(0, 0, 0.0, 0)
+
+
+def test_a_sum_that_is_over_its_limit_by_less_than_a_cent_does_not_look_like_it() -> None:
+    amounts = (0, 0.001, 0.00786, 5.0, 5.004, 12_345.678)
+    assert [exact_dollars(usd) for usd in amounts] == ["$0.00", "$0.001", "$0.0079", "$5.00", "$5.004", "$12,345.678"]
