@@ -57,6 +57,7 @@ class Refusals:
     def record_of_all(self, name: str, revision: str, message: str, *, at_least: float = 0.0) -> None:
         """Row 14: with this create every one was refused; the back-off of all of them grows."""
         self._rows.write(self._refused_all(name, revision, message, at_least), _STREAK_OVER)
+        self._fresh.add("")
 
     def record_unsent(self, name: str, revision: str, message: str) -> None:
         """A create came to nothing before it was sent: where all others wait for it, another one is tried next."""
@@ -79,11 +80,12 @@ class Refusals:
         if under_way or (not stands and times < _IN_A_ROW):
             return (streak,)
         message = f"{lost.answer}; again and again, and no job came of it" if lost.answer else stands[0]["message"]
+        if lost.answer:  # a try that nobody answered, as of a run that was killed, leaves this run its own
+            self._fresh.add("")
         return streak, self._refused_all(lost.name, lost.revision, message)
 
     def _refused_all(self, name: str, revision: str, message: str, at_least: float = 0.0) -> Statement:
         row = self._row("", name, message, self._tries(self._of_all()), at_least)
-        self._fresh.add("")
         return put("refusal", [row, {**row, "name": f"{_OF_ALL}{name}", "revision": revision}])
 
     def _of_all(self) -> list[Row]:

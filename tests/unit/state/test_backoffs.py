@@ -165,6 +165,18 @@ def test_the_same_5xx_three_times_in_a_row_counts_as_a_refusal_of_all(state: Pat
         assert journal.memory().refusals.keys() == {"c"}, "a job was made: the provider takes jobs"
 
 
+def test_a_try_of_a_run_that_was_killed_leaves_the_next_apply_its_own(state: Path, time: Time) -> None:
+    with opened(state, time) as journal:
+        journal.refusals.record_of_all("a", R1, "no licence")
+    time.now += 60
+    with opened(state, time) as journal:
+        unmade(journal, lost("a", ""))
+        assert journal.memory().refused == "", "this run has not tried yet"
+        assert journal.memory(every_backoff=True).refused == "no licence"
+        journal.refusals.record_of_all("a", R1, "no licence")
+        assert journal.memory().refused == "no licence"
+
+
 @pytest.mark.parametrize("between", ["another answer", "no answer", "refused", "made"])
 def test_what_comes_between_ends_the_row(state: Path, time: Time, between: str) -> None:
     with opened(state, time) as journal:
