@@ -106,7 +106,7 @@ class Follower(Struct, frozen=True):
         """Read the events of every live job, and of each that has ended since, and log each new one once.
 
         ``jobs`` are name and job by id, ``now`` is monotonic seconds. An event is in the log before the journal says
-        so: a crash between the two reminders it, and loses none. A job that has ended is followed until its last events
+        so: a crash between the two repeats it, and loses none. A job that has ended is followed until its last events
         were read.
         """
         seen = self.journal.events.logged()
@@ -228,7 +228,7 @@ def _pace(events: Sequence[Event]) -> float | None:
 
 
 def _level(event: Event, log: Log) -> Callable[..., Any]:
-    """How loud it is: what only reminders a step of training is for who debugs, the rest as the provider says."""
+    """How loud it is: what only repeats a step of training is for who debugs, the rest as the provider says."""
     word = event.level.casefold()
     if word in _ERRORS:
         return log.error

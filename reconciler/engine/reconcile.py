@@ -187,7 +187,7 @@ class Reconciler(Looking):
     # ── its steps ──
 
     def log_ends(self, ended: Mapping[tuple[str, str], Job], memory: Memory, log: Log) -> None:
-        """Log the ends that the journal does not know of yet, before it does: a kill between the two reminders a line.
+        """Log the ends that the journal does not know of yet, before it does: a kill between the two repeats a line.
 
         One that the journal then cannot take down is logged once a process.
         """
