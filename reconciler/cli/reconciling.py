@@ -17,7 +17,6 @@ from reconciler.cli.interruption import explained, nothing_sent, still_training
 from reconciler.cli.invocation import approving, typed
 from reconciler.cli.manifests import known_by, valid_source
 from reconciler.cli.output import print_document
-from reconciler.cli.probing import end_leftover
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.core.change import Adopt, Change, Hold, Keep, Wait
 from reconciler.core.gates import Permission, approval_key
@@ -97,6 +96,9 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
                     raise StateReplaced(f"{error}. Run apply again") from error
                 context.voice.say("the state directory was replaced meanwhile; nothing was sent, and it begins again")
                 credentials = context.credentials
+    # Imported here: `plan` makes no probe, and ends none.
+    from reconciler.cli.probing import end_leftover  # noqa: PLC0415
+
     end_leftover(settings, snapshot, context)
     return code
 

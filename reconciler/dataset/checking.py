@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from reconciler.dataset.chat import chat_faults
 from reconciler.dataset.completion import completion_faults
-from reconciler.dataset.finding import Fault, Finding, Severity
+from reconciler.dataset.finding import SHOWN, Fault, Finding, Report, Severity
 from reconciler.dataset.formats import SHAPES, Format, format_of
 from reconciler.dataset.lines import Example, Flaw, nothing_in_it, read_line
 from reconciler.dataset.oddities import Oddities
@@ -23,24 +23,7 @@ from reconciler.dataset.repeats import COMPARED, Repeats
 from reconciler.dataset.rules import OPENAI, Rules
 from reconciler.dataset.wanted import Wanted
 
-SHOWN = 20  # of a file's errors, and of its warnings
 _IMAGE_EXAMPLES = 50_000  # the API's limit of examples with images in a file
-
-
-class Report(Struct, frozen=True):
-    """What one look at a file found. ``findings`` are the first of both kinds, sorted; the numbers count them all.
-
-    Flaws are errors too. ``examples`` are lines that are not blank, ``size`` is in bytes. ``found``: the file is of
-    this format, and not of the one that is wanted.
-    """
-
-    examples: int
-    size: int
-    flaws: int = 0
-    errors: int = 0
-    warnings: int = 0
-    findings: tuple[Finding, ...] = ()
-    found: Format | None = None
 
 
 def check(lines: Iterable[bytes], wanted: Wanted, rules: Rules = OPENAI) -> tuple[Report, Repeats]:

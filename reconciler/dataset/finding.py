@@ -1,12 +1,16 @@
 """One thing that is wrong with a training file, or odd about it, at the line and the field where it stands.
 
-Pure. Every rule of this room makes them; `source` shows them as problems of the file.
+Pure. Every rule of this room makes them, `checking` a report of them; `source` shows them as problems of the file.
 """
 
 from enum import StrEnum
 from typing import NamedTuple
 
 from msgspec import Struct
+
+from reconciler.dataset.formats import Format
+
+SHOWN = 20  # of a file's errors, and of its warnings
 
 
 class Severity(StrEnum):
@@ -33,3 +37,19 @@ class Finding(Struct, frozen=True, order=True):
     path: str
     message: str
     severity: Severity = Severity.ERROR
+
+
+class Report(Struct, frozen=True):
+    """What one look at a file found. ``findings`` are the first of both kinds, sorted; the numbers count them all.
+
+    Flaws are errors too. ``examples`` are lines that are not blank, ``size`` is in bytes. ``found``: the file is of
+    this format, and not of the one that is wanted.
+    """
+
+    examples: int
+    size: int
+    flaws: int = 0
+    errors: int = 0
+    warnings: int = 0
+    findings: tuple[Finding, ...] = ()
+    found: Format | None = None

@@ -1,9 +1,8 @@
 """The rules of a line for reinforcement: messages that end in a question, and what the grader names.
 
-Pure. `checking` asks `reinforcement_faults`; `grader_keys` finds what a grader's templates take from a line.
+Pure. `checking` asks `reinforcement_faults`; what a grader names is found in `wanted`.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,8 +10,6 @@ from reconciler.dataset.chat import conversation_faults, without_messages
 from reconciler.dataset.finding import Fault
 from reconciler.dataset.rules import Rules
 from reconciler.dataset.words import missing, quoted
-
-_ITEM = re.compile(r"\{\{\s*item\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def reinforcement_faults(example: Mapping[str, Any], rules: Rules, keys: frozenset[str]) -> Iterator[Fault]:
@@ -28,15 +25,3 @@ def reinforcement_faults(example: Mapping[str, Any], rules: Rules, keys: frozens
             yield Fault(where, "an answer at the end: the model writes it in training; end with the user's message")
     for key in sorted(keys - example.keys()):
         yield Fault(quoted(key), missing(f"the grader names it, as item.{quoted(key)}"))
-
-
-def grader_keys(grader: object) -> frozenset[str]:
-    """The fields of a line that a grader's templates name (``{{ item.answer }}``), at any depth of it."""
-    if isinstance(grader, str):
-        return frozenset(_ITEM.findall(grader))
-    if isinstance(grader, Mapping):
-        # A script may do with the item whatever it likes.
-        inner = [value for key, value in grader.items() if key != "source"]
-    else:
-        inner = list(grader) if isinstance(grader, list | tuple) else []
-    return frozenset[str]().union(*map(grader_keys, inner))

@@ -3,10 +3,15 @@
 Pure. `source` makes one for each file of a job; two jobs that want the same share one look at the file.
 """
 
+import re
+from collections.abc import Mapping
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.dataset.formats import Format
+
+_ITEM = re.compile(r"\{\{\s*item\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class Wanted(Struct, frozen=True):
@@ -24,3 +29,15 @@ class Wanted(Struct, frozen=True):
     def for_validation(self) -> "Wanted":
         """The same of the file that a job validates on."""
         return replace(self, training=False)
+
+
+def grader_keys(grader: object) -> frozenset[str]:
+    """The fields of a line that a grader's templates name (``{{ item.answer }}``), at any depth of it."""
+    if isinstance(grader, str):
+        return frozenset(_ITEM.findall(grader))
+    if isinstance(grader, Mapping):
+        # A script may do with the item whatever it likes.
+        inner = [value for key, value in grader.items() if key != "source"]
+    else:
+        inner = list(grader) if isinstance(grader, list | tuple) else []
+    return frozenset[str]().union(*map(grader_keys, inner))

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from reconciler.core.estimate import Estimate, dollars
-from reconciler.dataset.checking import Report
 from reconciler.dataset.facts import Facts, Spread
+from reconciler.dataset.finding import Report
 from reconciler.dataset.measure import Measure
 from reconciler.errors import escaped
 from reconciler.render.cost import counted, estimate_data

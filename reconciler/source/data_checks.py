@@ -16,13 +16,11 @@ from reconciler.core.documents import Entry, ProviderName, TrainingFile
 from reconciler.core.fields import DataChecks
 from reconciler.core.snapshot import Problem
 from reconciler.dataset.bases import context_of
-from reconciler.dataset.checking import SHOWN, Report, check, overlap
-from reconciler.dataset.finding import Finding, Severity
+from reconciler.dataset.finding import SHOWN, Finding, Report, Severity
 from reconciler.dataset.formats import Format, wanted_format
-from reconciler.dataset.reinforcement import grader_keys
 from reconciler.dataset.repeats import Repeats
 from reconciler.dataset.rules import OPENAI, Rules
-from reconciler.dataset.wanted import Wanted
+from reconciler.dataset.wanted import Wanted, grader_keys
 from reconciler.errors import escaped
 from reconciler.source.files import Unfit, hashed, training_lines
 from reconciler.source.reading import Reading
@@ -124,6 +122,9 @@ class _Checks(Struct):
 
     def _read(self, file: TrainingFile, wanted: Wanted) -> Report | Unfit:
         """Look at the bytes: those that the revision is computed from, or at none."""
+        # Imported here: a file that was looked at before is not looked at again, and waits for no rule (8 ms).
+        from reconciler.dataset.checking import check  # noqa: PLC0415
+
         below, digest = self.reading.below, hashlib.sha256()
         try:
             lines = hashed(training_lines(below.place(file.path), below), digest)
@@ -157,6 +158,9 @@ class _Checks(Struct):
             both = [self._repeats_of(file, wanted) for file in (validation, training)]
             if both[0] is None or both[1] is None:
                 return None
+            # Imported here, as above.
+            from reconciler.dataset.checking import overlap  # noqa: PLC0415
+
             finding = overlap(both[0], both[1])
             known = to_builtins([finding] if finding else [])
             self.reading.known.learn_look(key, known)

@@ -69,6 +69,7 @@ def test_a_second_plan_waits_for_nothing_that_it_does_not_use(
         loaded = modules_of("plan", str(fleet.root), *there)
     unused = {"pydantic", "yaml", "pathspec", "structlog", "typing_extensions", "rich", "starlette", "watchfiles"}
     unused |= {"bpe_openai", "reconciler.cli.pricing", "reconciler.dataset.tokens", "reconciler.dataset.prices"}
+    unused |= {"reconciler.cli.probing", "reconciler.dataset.checking", "reconciler.dataset.lines"}
     assert loaded & unused == set()
     assert "httpcore" in loaded
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.dataset.checking import Report, check
-from reconciler.dataset.finding import Severity
+from reconciler.dataset.checking import check
+from reconciler.dataset.finding import Report, Severity
 from reconciler.dataset.formats import Format
 from reconciler.dataset.wanted import Wanted
 from reconciler.sandbox.training import inspect
