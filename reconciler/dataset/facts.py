@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from reconciler.dataset.content import images_in
 from reconciler.dataset.formats import Format, format_of
-from reconciler.dataset.measure import Measure
+from reconciler.dataset.measure import Measure, text_of
 from reconciler.dataset.tokens import Counter, example_tokens
 
 _BARS = 8
@@ -32,7 +32,7 @@ class Facts(Struct):
 
     def take(self, line: bytes) -> None:
         """One more line, as it stands in the file."""
-        text = line.removeprefix(b"\xef\xbb\xbf").strip()
+        text = text_of(line)
         try:
             example = json.loads(text) if text else None
         except (ValueError, RecursionError):

@@ -5,6 +5,7 @@ by their bytes: the count of a gigabyte would take minutes, and its price would 
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,7 +38,7 @@ def measured(lines: Iterable[bytes], counter: Counter, context: int | None, size
     examples, tokens, billed, cut = 0, 0, 0, 0
     seen, all_bytes, about = 0, 0, not counter.exact or step > 1
     for line in lines:
-        text = line.removeprefix(b"\xef\xbb\xbf").strip()
+        text = text_of(line)
         if not text:
             continue
         all_bytes += len(text)
@@ -50,6 +51,11 @@ def measured(lines: Iterable[bytes], counter: Counter, context: int | None, size
         examples += 1
     scale = all_bytes / seen if seen else 1.0
     return Measure(examples, round(tokens * scale), round(billed * scale), round(cut * scale), about)
+
+
+def text_of(line: bytes) -> bytes:
+    """The example of a line: without a byte order mark, and white space around it."""
+    return line.removeprefix(BOM_UTF8).strip()
 
 
 def _example(text: bytes) -> dict[str, Any]:

@@ -145,13 +145,18 @@ def _tool_calls(calls: object, path: str) -> Iterator[Fault]:
             yield Fault(at, f"must be an object with id, type and function, not {kind_of(call)}")
             continue
         yield from _call_id(call, at, seen)
-        if call.get("type") != "function":
-            given = f"must be function, not {quoted(call['type'])}" if "type" in call else missing("write function")
-            yield Fault(f"{at}.type", given)
+        yield from type_faults(call, at)
         if "function" not in call:
             yield Fault(f"{at}.function", missing("write an object with name and arguments"))
         else:
             yield from _function(call["function"], f"{at}.function")
+
+
+def type_faults(holder: Message, path: str) -> Iterator[Fault]:
+    """Of the type of a call, or of a tool: the API knows one."""
+    if holder.get("type") != "function":
+        given = f"must be function, not {quoted(holder['type'])}" if "type" in holder else missing("write function")
+        yield Fault(f"{path}.type", given)
 
 
 def _call_id(call: Message, path: str, seen: set[str]) -> Iterator[Fault]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.dataset.finding import Fault
-from reconciler.dataset.messages import name_faults
-from reconciler.dataset.words import kind_of, missing, quoted
+from reconciler.dataset.messages import name_faults, type_faults
+from reconciler.dataset.words import kind_of, missing
 
 
 def tool_faults(holder: Mapping[str, Any], path: str) -> Iterator[Fault]:
@@ -36,9 +36,7 @@ def _tools(tools: object, path: str) -> Iterator[Fault]:
         elif "type" not in tool and "function" not in tool and "name" in tool:
             yield Fault(at, 'is a function: write {"type": "function", "function": …} around it')
         else:
-            if tool.get("type") != "function":
-                given = f"must be function, not {quoted(tool['type'])}" if "type" in tool else missing("write function")
-                yield Fault(f"{at}.type", given)
+            yield from type_faults(tool, at)
             if "function" not in tool:
                 yield Fault(f"{at}.function", missing("write an object with name and parameters"))
             else:
