@@ -85,32 +85,26 @@ class Cancel(_Line, frozen=True):
         return self
 
 
-class Pause(_Line, frozen=True):
+class _OfALiveJob(_Line, frozen=True):
+    job_id: str
+    revision: str
+    attempt: int
+
+    @property
+    def write(self) -> Self:
+        return self
+
+
+class Pause(_OfALiveJob, frozen=True):
     """A live job is to stand still."""
 
     action: ClassVar = Action.PAUSE
 
-    job_id: str
-    revision: str
-    attempt: int
 
-    @property
-    def write(self) -> Self:
-        return self
-
-
-class Resume(_Line, frozen=True):
+class Resume(_OfALiveJob, frozen=True):
     """A job that was paused from here is to go on."""
 
     action: ClassVar = Action.RESUME
-
-    job_id: str
-    revision: str
-    attempt: int
-
-    @property
-    def write(self) -> Self:
-        return self
 
 
 class Keep(_Line, frozen=True):
