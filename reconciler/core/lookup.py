@@ -14,7 +14,7 @@ from reconciler.core.job import Job, Marks
 from reconciler.core.memory import Intent, Record
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
-from reconciler.core.world import Case, World
+from reconciler.core.world import Case, Moment, World
 
 
 def lookups(world: World) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ def resolved_intents(world: World) -> Mapping[str, str | None]:
         job = job_of_intent(case)
         if job is not None:
             found[name] = job.job.id
-        elif name in world.looked_for and not stays_unresolved(world, name):
+        elif name in world.looked_for and not stays_unresolved(case):
             found[name] = None
     return found
 
@@ -79,12 +79,12 @@ def _attempt_of(intent: Intent, adopter: Desired | None) -> int | None:
     return 0 if adopter.name == intent.name and adopter.revision != intent.revision else None
 
 
-def must_exist(world: World, record: Record) -> bool:
+def must_exist(world: Moment, record: Record) -> bool:
     desired = world.desired.get(record.name)
     return record.live or (desired is not None and desired.revision == record.revision)
 
 
-def suspects_of_intent(world: World, name: str) -> tuple[Job, ...]:
+def suspects_of_intent(world: Moment, name: str) -> tuple[Job, ...]:
     """Jobs without marks that carry the seed of an unresolved create, where nothing better tells whose they are."""
     intent, records = world.memory.intents[name], world.memory.records
     if world.memory.echoes or intent.seed is None:
@@ -96,12 +96,12 @@ def suspects_of_intent(world: World, name: str) -> tuple[Job, ...]:
     return tuple(j for j in strangers if not (intent.filed and on_another_file(j, marks, exact=exact)))
 
 
-def stays_unresolved(world: World, name: str) -> bool:
+def stays_unresolved(case: Case) -> bool:
     """Whether no listing will ever tell what became of a lost create of this name: only a person can say (row 2)."""
-    if name not in world.memory.intents:
+    memory, intent = case.world.memory, case.world.memory.intents.get(case.name)
+    if intent is None:
         return False
-    intent, anonymous = world.memory.intents[name], world.cases[name].anonymous
-    return not world.memory.finds_job_of(intent, anonymous=anonymous) or bool(suspects_of_intent(world, name))
+    return not memory.finds_job_of(intent, anonymous=case.anonymous) or bool(suspects_of_intent(case.world, case.name))
 
 
 def job_of_intent(case: Case) -> NamedJob | None:

@@ -94,7 +94,7 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
     intent = case.world.memory.intents.get(case.name)
     if intent is None or job_of_intent(case) is not None:
         return None
-    if not stays_unresolved(case.world, case.name):
+    if not stays_unresolved(case):
         if case.name in case.world.looked_for:
             return None
         return _hold(

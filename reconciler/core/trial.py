@@ -23,7 +23,7 @@ def one_try(world: World, changes: tuple[Change, ...]) -> tuple[Change, ...]:
 
 def _unanswered(world: World) -> str | None:
     """A name whose create has no known outcome yet, and will have one without a person."""
-    return next((name for name in sorted(world.memory.intents) if not stays_unresolved(world, name)), None)
+    return next((name for name in sorted(world.memory.intents) if not stays_unresolved(world.cases[name])), None)
 
 
 def _order(world: World, name: str) -> tuple[bool, int, str]:

@@ -19,8 +19,8 @@ from reconciler.core.reason import Reason
 from reconciler.core.recognition import Listing, NamedJob, recognise
 
 
-class World(Struct, frozen=True, dict=True):
-    """One moment: what is desired, what is observed, what is remembered.
+class Moment(Struct, frozen=True):
+    """What is desired, what is observed, what is remembered.
 
     ``jobs`` is a complete listing and the recorded jobs that were looked up beside it.
     ``missing`` are recorded or adopted job ids that are not listed and answered 404, ``unseen`` those that
@@ -56,6 +56,20 @@ class World(Struct, frozen=True, dict=True):
         """Whether it carries this fleet's mark."""
         return job.belongs_to(self.fleet.name)
 
+    @property
+    def unmanaged(self) -> int:
+        """How many jobs at the provider do not carry this fleet's mark."""
+        return sum(not self.owns(job) for job in self.jobs)
+
+    @property
+    def ours(self) -> tuple[Job, ...]:
+        """The jobs of this fleet, live or not."""
+        return tuple(job for job in self.jobs if self.owns(job))
+
+
+class World(Moment, frozen=True, dict=True):
+    """One moment, and in it the case of each name."""
+
     @cached_property
     def cases(self) -> Mapping[str, "Case"]:
         """Every name that is desired, has jobs, or is held up by something remembered; grouped once."""
@@ -68,10 +82,13 @@ class World(Struct, frozen=True, dict=True):
         once_wanted = {name for name, revision in memory.wanted if memory.wanted_here(name, revision)}
         names = set(self.desired) | set(recognised.by_name) | set(memory.intents) | self.broken | absent
         names |= recognised.unproven.keys()
+        # Not this world itself: one that its own cases hold, with all its jobs, would outlast its use until somebody
+        # looks for such circles.
+        moment = Moment(**{name: getattr(self, name) for name in Moment.__struct_fields__})
         return {
             name: Case(
                 name,
-                self,
+                moment,
                 self.desired.get(name),
                 recognised.by_name.get(name, ()),
                 tuple(records.get(name, ())),
@@ -83,22 +100,12 @@ class World(Struct, frozen=True, dict=True):
             for name in sorted(names)  # not in the order of the hash seed: the same world gives the same log
         }
 
-    @property
-    def unmanaged(self) -> int:
-        """How many jobs at the provider do not carry this fleet's mark."""
-        return sum(not self.owns(job) for job in self.jobs)
-
-    @property
-    def ours(self) -> tuple[Job, ...]:
-        """The jobs of this fleet, live or not."""
-        return tuple(job for job in self.jobs if self.owns(job))
-
 
 class Case(Struct, frozen=True, dict=True):
     """One name and everything its row depends on; ``jobs`` holds the oldest first."""
 
     name: str
-    world: World
+    world: Moment
     desired: Desired | None
     jobs: tuple[NamedJob, ...]
     records: tuple[Record, ...] = ()  # what the journal holds of this name

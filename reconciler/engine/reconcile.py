@@ -182,7 +182,8 @@ class Reconciler(Looking):
             listed = {job.id for job in world.jobs}
             recorded = [r.job_id for r in world.memory.records.values() if r.name == name and r.job_id not in listed]
             missing = look_up(self._ports.provider, recorded).missing
-            return self._ports.journal.forget(name, missing, intents=stays_unresolved(world, name))
+            stuck = name in world.cases and stays_unresolved(world.cases[name])
+            return self._ports.journal.forget(name, missing, intents=stuck)
 
     # ── its steps ──
 

@@ -107,7 +107,7 @@ def test_a_job_that_shows_no_method_is_looked_at_before_it_is_called_another_one
 def test_only_where_no_listing_tells_may_a_person_drop_a_lost_create(
     situation: str, remembers: Memory, jobs: list[Job], *, stays: bool
 ) -> None:
-    assert stays_unresolved(world(jobs, [desired()], remembers=remembers), "a") is stays, situation
+    assert stays_unresolved(world(jobs, [desired()], remembers=remembers).cases["a"]) is stays, situation
 
 
 def test_intents_resolve_by_marks_by_a_person_or_by_time() -> None:

@@ -1,5 +1,7 @@
 """One moment, and in it the case of each name."""
 
+import gc
+
 from reconciler.core.memory import Intent
 from reconciler.core.reason import Reason
 from tests.fakes.builders import R1, R2, R3, desired, job, memory, record, world
@@ -58,3 +60,9 @@ def test_a_job_differs_only_from_what_is_known_to_have_been_sent() -> None:
     assert adopted.differing(adopted.jobs[0]) == ()
     unknown = world([job(revision=R2, seed=8)], [desired()], remembers=memory(echoes=True)).cases["a"]
     assert unknown.differing(unknown.jobs[0]) == ()
+
+
+def test_a_world_is_gone_with_whoever_held_it() -> None:
+    gc.collect()
+    assert world([job("j1"), job("j2", "b")], [desired()]).cases.keys() == {"a", "b"}
+    assert gc.collect() == 0, "a history of jobs is not kept until somebody looks for circles"
