@@ -54,7 +54,7 @@ _NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _IDENTITY = re.compile(rf"{_NAME}\n{_NAME}\n[0-9a-f]{{16}}\n[1-9][0-9]{{0,5}}")
 
 
-class Marks(Struct, frozen=True):
+class Marks(Struct, frozen=True, gc=False):
     """Whose job it is: what we wrote into its metadata when we created it."""
 
     fleet: str
@@ -74,7 +74,7 @@ class Marks(Struct, frozen=True):
         return pairs | ({ON_REMOVE_MARK: "orphan"} if self.orphan else {})
 
 
-class JobError(Struct, frozen=True):
+class JobError(Struct, frozen=True, gc=False):
     """Why a job failed, as the provider says it; each part may be empty."""
 
     code: str
@@ -86,7 +86,7 @@ class JobError(Struct, frozen=True):
         return ": ".join(part for part in (self.code, self.message) if part)
 
 
-class Job(Struct, frozen=True):
+class Job(Struct, frozen=True, gc=False):
     """One fine-tuning job as a provider last showed it. Times are Unix seconds.
 
     ``file_name`` is that of its training file, where its metadata carries no marks and the server tells the name.
@@ -230,7 +230,7 @@ def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
         trained_tokens=whole_number(fields.get("trained_tokens")),
         training_file=sys.intern(text_of(fields, "training_file") or ""),
         seed=whole_number(fields.get("seed")),
-        suffix=text_of(fields, "user_provided_suffix") or text_of(fields, "suffix"),
+        suffix=sys.intern(text_of(fields, "user_provided_suffix") or text_of(fields, "suffix") or "") or None,
         error=_error(fields.get("error")),
         marks=marks_of(fields.get("metadata")),
         training=training_of(fields),

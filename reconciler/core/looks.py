@@ -57,10 +57,6 @@ class Looks(Struct, frozen=True):
         seen = self._with({**self.jobs, **shown}, otherwise, matters) if otherwise else self
         return replace(seen, young=self._young(shown, at, settle))
 
-    def shared(self, listed: Iterable[Job]) -> tuple[Job, ...]:
-        """``listed``, where a job that is known as it is shown is that very object: a history is kept once."""
-        return tuple(known if (known := self.jobs.get(job.id)) == job else job for job in listed)
-
     def anew(self, at: float) -> "Looks":
         """Everything is looked at, and decided, ``at`` this moment."""
         return replace(self, anew_at=at, passes=0)
@@ -108,6 +104,11 @@ class Looks(Struct, frozen=True):
         if not otherwise:
             return self
         return replace(self, jobs=jobs, version=self.version + any(map(matters, otherwise)))
+
+
+def shared(listed: Iterable[Job], known: Mapping[str, Job]) -> tuple[Job, ...]:
+    """``listed``, where a job that is ``known`` as it is shown is that very object: a history is kept once."""
+    return tuple(before if (before := known.get(job.id)) == job else job for job in listed)
 
 
 def is_newest_first(jobs: Sequence[Job], *, strictly: bool = False) -> bool:

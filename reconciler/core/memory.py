@@ -35,7 +35,7 @@ class Intent:
     token: str = dataclass_field(default="", compare=False)  # the journal's: the same create, sent again, has another
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """A job of this fleet as the journal last saw it."""
 
     job_id: str

@@ -22,7 +22,7 @@ from reconciler.core.memory import Memory, Record
 _FURTHER_ATTEMPTS = 10
 
 
-class NamedJob(Struct, frozen=True):
+class NamedJob(Struct, frozen=True, gc=False):
     """A job as the decision sees it: whose revision and attempt it stands for."""
 
     job: Job

@@ -21,7 +21,7 @@ AUTO = -1.0
 _NUMBERS_LIMIT = 20
 
 
-class Training(Struct, frozen=True):
+class Training(Struct, frozen=True, gc=False):
     """``method``: folded, "" where none is shown. ``numbers``: hyperparameters by name; `AUTO` is auto."""
 
     method: str = ""

@@ -5,13 +5,14 @@ that is read back say the same. What a name means is decided in `core.file_marks
 as possible: each file once a run, and none where our marks come back.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from reconciler.core.file_marks import Sent, marked_by_file, marks_of_file
 from reconciler.core.job import Job, is_id
+from reconciler.core.looks import shared
 from reconciler.core.recognition import learned
 from reconciler.errors import NotSent, ProviderError, RateLimited
-from reconciler.provider.port import JobPage, Provider
+from reconciler.provider.port import NONE_KNOWN, JobPage, Provider
 
 # Beyond so many unknown names, the listing of files is read; so many more are asked for one by one in one look.
 _BEFORE_LISTING, _ONE_BY_ONE = 3, 20
@@ -84,9 +85,9 @@ class MarkedProvider:
         self.upload_file = provider.upload_file
         self.wait_for_file = provider.wait_for_file
 
-    def list_jobs(self) -> tuple[Job, ...]:
+    def list_jobs(self, known: Mapping[str, Job] = NONE_KNOWN) -> tuple[Job, ...]:
         """As `Provider` says."""
-        return self._marked(self._provider.list_jobs())
+        return shared(self._marked(self._provider.list_jobs(known)), known)
 
     def job_pages(self) -> Iterator[JobPage]:
         """As `Provider` says."""

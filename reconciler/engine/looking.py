@@ -79,9 +79,9 @@ class Looking:
     def observe(self, snapshot: Snapshot, permission: Permission = _NOBODY_ASKED) -> Seen:
         """List completely, look up what ought to be there, and see what became of unresolved creates."""
         began, fleet = self._ports.clock.monotonic(), self.checkout.fleet(snapshot)
-        listed = listing(self.marking(snapshot), snapshot, fleet)
+        listed = listing(self.marking(snapshot), snapshot, fleet, self._looks.jobs)
         self._looks = self._looks.after_complete(listed, began, self.watch.settle).anew(began)
-        return self._seen(snapshot, permission, self._looks.shared(listed), began)
+        return self._seen(snapshot, permission, listed, began)
 
     def see(self, snapshot: Snapshot, permission: Permission) -> Seen | Rest:
         """What this pass decides from; or, where nothing has changed since one that left nothing to do, that one.
@@ -104,7 +104,7 @@ class Looking:
         ports = self.marking(rest.snapshot)
         found = newest(ports.provider, looks, rest.open) if looks.tells(len(rest.open)) else None
         if found is None or (not found.whole and looks.strangers(found.jobs, fleet.name, echoes=rest.echoes)):
-            listed = listing(ports, rest.snapshot, fleet)
+            listed = listing(ports, rest.snapshot, fleet, looks.jobs)
             self._looks = looks.after_complete(listed, began, settle, rest.matters)
             return True
         if found.whole:

@@ -35,10 +35,14 @@ class Newest(Struct, frozen=True):
     whole: bool
 
 
-def listing(ports: Ports, snapshot: Snapshot, fleet: Fleet) -> tuple[Job, ...]:
-    """Every job of the account. Raises Unreadable where it has no `data` although some job ought to be in it."""
+def listing(ports: Ports, snapshot: Snapshot, fleet: Fleet, known: Mapping[str, Job]) -> tuple[Job, ...]:
+    """Every job of the account, ``known`` as `Provider` has it.
+
+    Raises:
+        Unreadable: it has no `data` although some job ought to be in it.
+    """
     try:
-        return ports.provider.list_jobs()
+        return ports.provider.list_jobs(known)
     except NoData as error:
         expected = lookups(World(fleet, snapshot.desired, (), ports.journal.memory()))
         if expected:

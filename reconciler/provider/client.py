@@ -10,11 +10,12 @@ from itertools import starmap
 
 from reconciler.clock import Clock
 from reconciler.core.job import Checkpoint, Event, Job, object_of, parse_checkpoint, parse_event, parse_job
+from reconciler.core.looks import shared
 from reconciler.errors import Unreadable, escaped
 from reconciler.provider.files import Files
 from reconciler.provider.listing import Listings
 from reconciler.provider.page import parse_page
-from reconciler.provider.port import JobPage
+from reconciler.provider.port import NONE_KNOWN, JobPage
 from reconciler.provider.profile import Account
 from reconciler.provider.request import ReadRequest, RequestRecord, WriteRequest, step
 from reconciler.provider.sender import Sender
@@ -59,10 +60,10 @@ class OpenAIClient:
         """Send one POST; never again, whatever happens."""
         return self._sender.write(WriteRequest("create", "/fine_tuning/jobs", {**body, **self._body}), self._job)
 
-    def list_jobs(self) -> tuple[Job, ...]:
+    def list_jobs(self, known: Mapping[str, Job] = NONE_KNOWN) -> tuple[Job, ...]:
         """Every job of the account, page by page; complete, or it raises."""
         # The later of two showings is the fresher one.
-        return tuple({job.id: job for page in self.job_pages() for job in page.jobs}.values())
+        return tuple({job.id: job for page in self.job_pages() for job in shared(page.jobs, known)}.values())
 
     def job_pages(self) -> Iterator[JobPage]:
         """The pages of that listing, each asked for when it is wanted. A pass begins with it: with a key that lasts."""

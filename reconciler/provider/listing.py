@@ -63,7 +63,8 @@ class Listings:
             again = bool(seen & ids) and (ids <= seen or (page.has_more is None and seen <= ids))
             if again:
                 self._check_repeated(read, page, cut=len(seen | ids) in {size, _DEFAULT_PAGE})
-            fresh, seen = ids - seen, seen | ids
+            fresh = ids - seen
+            seen |= ids
             last = not ids or again or page.has_more is False or (enough is not None and len(seen) >= enough)
             if last:
                 self._check_end(read, page, len(seen))

@@ -6,6 +6,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from reconciler.core.job import Checkpoint, Event, Job
@@ -33,6 +34,9 @@ _PASSING_WORDS = re.compile(r"tryagain|retry|inprogress|pending|notyet|notinaval
 _NOT_READY_STATUSES = frozenset({400, 404, 422})
 
 
+NONE_KNOWN: Mapping[str, Job] = MappingProxyType({})
+
+
 class JobPage(NamedTuple):
     """One page of the listing of all jobs; ``last``: none follows."""
 
@@ -51,8 +55,11 @@ class Provider(Protocol):
         """Send one POST; the answer is the new job."""
         ...
 
-    def list_jobs(self) -> tuple[Job, ...]:
-        """Every job of the account, each once. Raises `NoData` where it has no `data` at all."""
+    def list_jobs(self, known: Mapping[str, Job] = NONE_KNOWN) -> tuple[Job, ...]:
+        """Every job of the account, each once. Raises `NoData` where it has no `data` at all.
+
+        One that is ``known`` as it is shown may be that very object: then a history is in memory once, not twice.
+        """
         ...
 
     def job_pages(self) -> Iterator[JobPage]:

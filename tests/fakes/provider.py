@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from reconciler.clock import Clock
 from reconciler.core.job import Checkpoint, Event, Job, marks_of
 from reconciler.errors import Refused
-from reconciler.provider.port import JobPage
+from reconciler.provider.port import NONE_KNOWN, JobPage
 from reconciler.provider.request import Upload
 
 
@@ -44,7 +44,7 @@ class MemoryProvider:
         self.jobs[job.id] = job
         return job
 
-    def list_jobs(self) -> tuple[Job, ...]:
+    def list_jobs(self, known: Mapping[str, Job] = NONE_KNOWN) -> tuple[Job, ...]:
         return tuple(job for page in self.job_pages() for job in page.jobs)
 
     def job_pages(self) -> Iterator[JobPage]:

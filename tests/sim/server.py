@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from reconciler.core.job import TERMINAL, Checkpoint, Event, Job, JobError, Marks, marks_of
 from reconciler.core.training import Training, training_of
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable
-from reconciler.provider.port import JobPage
+from reconciler.provider.port import NONE_KNOWN, JobPage
 from reconciler.provider.request import Upload
 from tests.sim.engine import EPOCH, Engine, Process
 
@@ -256,7 +256,7 @@ class SimProvider:
 
     # ── reads ──
 
-    def list_jobs(self) -> tuple[Job, ...]:
+    def list_jobs(self, known: Mapping[str, Job] = NONE_KNOWN) -> tuple[Job, ...]:
         begun = self._engine.now
         shown = self._shown()
         self._process.listed_at, self._process.complete = begun, True

@@ -30,6 +30,7 @@ from reconciler.engine.wakeups import ThreadWakeups
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, StateReplaced, Unreadable
 from reconciler.log import configure
 from reconciler.provider.key import Key
+from reconciler.provider.port import NONE_KNOWN
 from reconciler.settings import Settings
 from reconciler.source.directory import read_directory
 from reconciler.source.reader import DirectoryReader
@@ -348,12 +349,12 @@ def test_a_name_that_came_back_under_a_pass_must_be_gone_for_as_long_from_then_o
     file, aside = settled.fleet.root / "a.yaml", _away(settled)
     listing = settled.provider.list_jobs
 
-    def back_while_it_lists() -> tuple[Job, ...]:
+    def back_while_it_lists(known: Mapping[str, Job] = NONE_KNOWN) -> tuple[Job, ...]:
         if settled.clock.now >= start + 105 and not came_back:
             came_back.append(settled.clock.now)
             aside.rename(file)
             settled.at(settled.clock.now + 0.5, lambda: file.rename(aside))
-        return listing()
+        return listing(known)
 
     came_back: list[float] = []
     settled.provider.list_jobs = back_while_it_lists  # type: ignore[method-assign]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from reconciler.core.job import Job, Marks
-from reconciler.core.looks import PASSES_BETWEEN, SECONDS_BETWEEN, Looks, is_newest_first
+from reconciler.core.looks import PASSES_BETWEEN, SECONDS_BETWEEN, Looks, is_newest_first, shared
 
 SETTLE = 30.0
 
@@ -71,10 +71,10 @@ def test_a_job_that_does_not_matter_changes_and_everything_is_as_it_was() -> Non
 
 
 def test_a_job_that_is_shown_as_it_is_known_is_kept_once() -> None:
-    again, changed = OLD.shared(jobs(5)), OLD.shared(jobs(5, status="running"))
+    again, changed = shared(jobs(5), OLD.jobs), shared(jobs(5, status="running"), OLD.jobs)
     assert again[0] is OLD.jobs["j5"]
     assert changed == jobs(5, status="running")
-    assert OLD.shared(jobs(7, 6)) == jobs(7, 6)
+    assert shared(jobs(7, 6), OLD.jobs) == jobs(7, 6)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.errors import NoData, Refused, Unreadable
 from reconciler.provider import listing as listing_module
@@ -49,6 +50,15 @@ def test_jobs_that_were_pushed_down_are_counted_once_and_the_later_showing_wins(
             ("b", "failed"),
             ("c", "unknown"),
         ]
+
+
+def test_a_job_that_is_shown_as_it_is_known_is_that_very_job() -> None:
+    with Wire(by_cursor({"": page("a", "b", has_more=True), "b": page("c")})) as wire:
+        before = wire.client.list_jobs()
+        known = {job.id: job for job in (before[0], replace(before[1], status="queued"))}
+        again = wire.client.list_jobs(known)
+    assert again == before
+    assert again[0] is before[0]
 
 
 IMPOSSIBLE: dict[str, Answer] = {
