@@ -1,10 +1,11 @@
 """`doctor --probe-create`: asks whether one job may be paid for, and lets `engine.probe` make and end it.
 
 `doctor` calls `probed` before it looks. What the job showed of the server is written into the memory of the fleet, as
-what its own jobs show is.
+what its own jobs show is. `apply` and `run` end in here what is left of a probe that was killed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -18,10 +19,12 @@ from reconciler.core.desired import Desired, Fleet
 from reconciler.core.fields import State
 from reconciler.core.memory import Memory
 from reconciler.core.probe import CONTENT, EXAMPLES, NAME, fleet_of_probe, model_to_probe, probe_of
+from reconciler.core.schedule import Next
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.apply import Listener
 from reconciler.engine.ports import Ports
-from reconciler.engine.probe import Probed, end_probes, live_probes, probe
+from reconciler.engine.probe import Probed, probe
+from reconciler.engine.probe_ending import end_probes, ending_beside, left_by_probes, live_probes, reading_of_probe
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import Declined, GateRefused, ReconcilerError, UsageError, escaped
 from reconciler.provider.profile import Account
@@ -46,7 +49,7 @@ def probed(settings: Settings, snapshot: Snapshot, clock: Clock, *, yes: bool) -
         raise GateRefused(f"the fleet says state: {fleet.state}; nothing is sent")
     if fleet is None or like is None:
         raise UsageError("no manifest here names a model, so nobody knows what a probe should train")
-    own = _reading_of(snapshot, fleet_of_probe(fleet))
+    own = reading_of_probe(snapshot)
     with run_context(settings, own, writes=True, clock=clock) as context:
         account = context.account
         wanted = probe_of(like, lambda body: account.objection(body, like.extra_body))
@@ -60,21 +63,38 @@ def probed(settings: Settings, snapshot: Snapshot, clock: Clock, *, yes: bool) -
     return found, context.credentials
 
 
-def end_leftover(settings: Settings, snapshot: Snapshot, after: RunContext) -> None:
+def end_leftover(settings: Settings, snapshot: Snapshot, context: RunContext) -> None:
     """End what a probe left that was killed, or whose cancel did not take; sends nothing where nothing is left."""
-    fleet = snapshot.fleet
-    if fleet is None or fleet.state is State.SUSPENDED:
+    if not left_by_probes(context.journal, snapshot):
         return
-    memory = shown_by_probes(settings, fleet, after.account, after.clock)
-    if not (memory.intents or any(record.live for record in memory.records.values())):
-        return
-    own = _reading_of(snapshot, fleet_of_probe(fleet))
-    with run_context(settings, own, writes=True, clock=after.clock, credentials=after.credentials) as context:
-        context.voice.say("an earlier probe of `doctor` has not ended; it is looked for, and cancelled")
-        run = Reconciler(_ports(context, settings), settle=context.settle)
-        last = end_probes(run, own, _listener(context))
-        for job_id in live_probes(last):
-            context.voice.say(f"! job {escaped(job_id)}, a probe of `doctor`, is still live; cancel it by hand")
+    context.voice.say("an earlier probe of `doctor` has not ended; it is looked for, and cancelled")
+    with _run_of_probes(settings, context) as run:
+        last = end_probes(run, reading_of_probe(snapshot), _listener(context))
+    for job_id in live_probes(last):
+        context.voice.say(f"! job {escaped(job_id)}, a probe of `doctor`, is still live; cancel it by hand")
+
+
+@contextmanager
+def ending_leftovers(settings: Settings, context: RunContext) -> Iterator[Callable[[Snapshot], tuple[Next, ...]]]:
+    """The same for a daemon, which calls it after each of its passes."""
+    with ExitStack() as opened:
+
+        def begin() -> Reconciler:
+            return opened.enter_context(_run_of_probes(settings, context, every_backoff=True))
+
+        yield ending_beside(context.journal, begin, context.log)
+
+
+@contextmanager
+def _run_of_probes(settings: Settings, context: RunContext, *, every_backoff: bool = False) -> Iterator[Reconciler]:
+    """A run over the fleet of probes beside that of the context, at the same account and in the same memory."""
+    fleet = fleet_of_probe(context.fleet)
+    identity = identity_of(fleet, context.account)
+    with journal_for(settings.state_directory, identity, now=context.clock.time) as journal:
+        ports = replace(
+            _ports(context, settings), journal=journal, log=context.log.bind(fleet=fleet.name), follower=None
+        )
+        yield Reconciler(ports, settle=context.settle, every_backoff=every_backoff)
 
 
 def _ports(context: RunContext, settings: Settings) -> Ports:
@@ -104,11 +124,6 @@ def shown_by_probes(settings: Settings, fleet: Fleet, account: Account, clock: C
     identity = identity_of(fleet_of_probe(fleet), account)
     with journal_for(settings.state_directory, identity, now=clock.time, read_only=True) as journal:
         return journal.memory()
-
-
-def _reading_of(snapshot: Snapshot, fleet: Fleet) -> Snapshot:
-    """As if the probe's manifest had been read, and no other."""
-    return Snapshot(snapshot.root, fleet, {}, fingerprint=f"{fleet.name} {snapshot.fingerprint}")
 
 
 def _ask(account: Account, like: Desired, *, yes: bool, stream: bool) -> None:

@@ -86,21 +86,22 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
     while True:
         beginnings += 1
         opened = run_context(settings, snapshot, writes=True, clock=ctx.obj, known=known, credentials=credentials)
-        with opened as context, explained(nothing_sent):
+        with opened as context:
             try:
-                code = _applied(ctx, context, settings, snapshot, wish)
-                break
+                with explained(nothing_sent):
+                    code = _applied(ctx, context, settings, snapshot, wish)
             except StateReplaced as error:
                 # Another first run may have taken away what it had made and did not need.
                 if context.journal.fence.has_written or beginnings == _BEGINNINGS:
                     raise StateReplaced(f"{error}. Run apply again") from error
                 context.voice.say("the state directory was replaced meanwhile; nothing was sent, and it begins again")
                 credentials = context.credentials
-    # Imported here: `plan` makes no probe, and ends none.
-    from reconciler.cli.probing import end_leftover  # noqa: PLC0415
+            else:
+                # Imported here: `plan` makes no probe, and ends none.
+                from reconciler.cli.probing import end_leftover  # noqa: PLC0415
 
-    end_leftover(settings, snapshot, context)
-    return code
+                end_leftover(settings, snapshot, context)
+                return code
 
 
 class _Wish(Struct, frozen=True):

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from reconciler.cli import options
 from reconciler.cli.manifests import check_one_fleet, known_by, rules_for, where
+from reconciler.cli.probing import ending_leftovers
 from reconciler.cli.wiring import Service, credentials_for, run_context
 from reconciler.core.reminders import Reminders
 from reconciler.core.snapshot import Problem, Snapshot
@@ -200,6 +201,7 @@ def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> tuple[str, ...]:
         run_context(
             settings, snapshot, writes=True, every_backoff=True, service=setup.service, known=setup.reader.known
         ) as context,
+        ending_leftovers(settings, context) as beside,
     ):
         log = context.log
         log.info(
@@ -216,6 +218,7 @@ def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> tuple[str, ...]:
             random=random.random,
             listener=setup.listener,
             named=setup.named,
+            beside=beside,
         ).run()
         return tuple(record.job_id for record in context.journal.records.by_id().values() if record.live)
 

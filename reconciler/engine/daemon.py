@@ -81,8 +81,11 @@ class Daemon:
         random: Callable[[], float],
         listener: DaemonListener,
         named: Callable[[Problem], str] = str,
+        beside: Callable[[Snapshot], Iterable[Next]] = lambda _: (),
     ) -> None:
         """``random`` gives numbers from 0 to 1. ``first_run``: a fleet without a single job may be begun.
+
+        ``beside`` is done after each pass that went through, and says when it wants the next.
 
         ``named``: a problem of the manifests as whoever reads the log finds it.
         """
@@ -96,6 +99,7 @@ class Daemon:
         self._random = random
         self._listener = listener
         self._named = named
+        self._beside = beside
         self._clock = reconciler.clock
         self._evidence = Evidence()
         self._weighed: tuple[Snapshot, int] | None = None  # the last reading in it, and the number of the journal then
@@ -212,12 +216,12 @@ class Daemon:
         self._failing = self._failing.met({}, now)
         if self._failing.over:
             self._log.info("pass.recovered", **self._failing.facts("pass"))
-        self._due = now + self._next(done, now)
+        self._due = now + self._next(done, now, self._beside(snapshot))
         self._listener.passed(done, now - start)
 
-    def _next(self, done: Pass, now: float) -> float:
+    def _next(self, done: Pass, now: float, beside: Iterable[Next]) -> float:
         """Seconds after which another pass is worth making."""
-        passes = self._reconciler.next_passes(done)
+        passes = (*self._reconciler.next_passes(done), *beside)
         if any(n.due is Due.WORK for n in passes):
             return 0.0
         interval = self._pace.interval * (1 + _JITTER * (2 * self._random() - 1))

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from reconciler.core.change import Action, Cancel, Create
 from reconciler.core.desired import Desired
-from reconciler.core.fields import State
 from reconciler.core.file_marks import marks_of_create, upload_names
 from reconciler.core.gates import Permission
 from reconciler.core.job import Marks
@@ -22,9 +21,10 @@ from reconciler.core.recognition import NamedJob
 from reconciler.core.schedule import Due, Next
 from reconciler.core.snapshot import Snapshot
 from reconciler.engine.act import Outcome, WriteTools
-from reconciler.engine.apply import Listener, Patience, apply
+from reconciler.engine.apply import Listener
 from reconciler.engine.cancelling import cancel
 from reconciler.engine.ports import Ports
+from reconciler.engine.probe_ending import end_probes, live_probes
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Pass
 from reconciler.engine.uploads import UploadPorts, Uploads
@@ -78,19 +78,6 @@ def probe(ports: Ports, settle: float, snapshot: Snapshot, listener: Listener) -
         live=live_probes(last),
         why=_why(done, last, outcome),
     )
-
-
-def end_probes(run: Reconciler, snapshot: Snapshot, listener: Listener) -> Pass:
-    """Look for what earlier probes left, resolved or not, and cancel what is live and ours; the last pass of it."""
-    fleet = replace(run.checkout.fleet(snapshot), state=State.CANCELLED)
-    # Another reading than the one that wants it: what was decided by that one does not stand for this.
-    ending = replace(snapshot, fleet=fleet, desired={}, fingerprint=f"{snapshot.fingerprint} ended")
-    return apply(run, ending, _AGREED, Patience(), listener).last
-
-
-def live_probes(last: Pass) -> tuple[str, ...]:
-    """The jobs of probes that are not ended yet."""
-    return tuple(n.job.id for case in last.after.seen.world.cases.values() for n in case.live)
 
 
 def _subject(snapshot: Snapshot, done: Pass, last: Pass) -> str | None:

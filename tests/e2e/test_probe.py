@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.test_run import running
 from tests.fakes.commands import at_a_terminal
 from tests.fakes.faulty import DROP, Proxy, Reply, Request, once, reply
 from tests.fakes.fleets import FleetDirectory, jobs_at, live, make_job
@@ -99,6 +100,10 @@ def test_a_probe_whose_answer_is_lost_is_found_read_and_ended(
     assert [job["status"] for job in of_probes(server)] == ["cancelled"]
 
 
+def fleet_of(job: dict[str, Any]) -> str:
+    return str(job["metadata"]["reconciler_fleet"])
+
+
 def unheard(server: Proxy) -> None:
     """No cancel arrives; each is answered with a server's weakness."""
     answer = server.answer
@@ -109,7 +114,7 @@ def unheard(server: Proxy) -> None:
     server.answer = deaf
 
 
-@pytest.mark.parametrize("command", ["doctor", "apply"])
+@pytest.mark.parametrize("command", ["doctor", "apply", "run"])
 def test_what_could_not_be_ended_is_told_and_ended_by_the_next(
     shell: Shell, wanted: FleetDirectory, server: Proxy, command: str
 ) -> None:
@@ -122,6 +127,11 @@ def test_what_could_not_be_ended_is_told_and_ended_by_the_next(
     if command == "doctor":
         again = probe(shell, wanted)
         assert (again.code, again.json["probe"]["made"], again.json["probe"]["job_id"]) == (0, False, job["id"])
+    elif command == "run":
+        with running(wanted) as daemon:
+            told = daemon.until("probe.left")
+            ended = daemon.until("job.cancelled")
+        assert (told["left"], ended["job_id"], ended["fleet"]) == ([job["id"]], job["id"], fleet_of(job))
     else:
         ran = shell("apply", wanted.root, "--yes", "--first-run", "--settle", "0")
         assert "an earlier probe of `doctor` has not ended" in ran.err
