@@ -24,7 +24,14 @@ from reconciler.core.snapshot import Snapshot
 from reconciler.engine.apply import Listener
 from reconciler.engine.ports import Ports
 from reconciler.engine.probe import Probed, probe
-from reconciler.engine.probe_ending import end_probes, ending_beside, left_by_probes, live_probes, reading_of_probe
+from reconciler.engine.probe_ending import (
+    end_probes,
+    ending_beside,
+    hand_on,
+    left_by_probes,
+    live_probes,
+    reading_of_probe,
+)
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import Declined, GateRefused, ReconcilerError, UsageError, escaped
 from reconciler.provider.profile import Account
@@ -58,8 +65,10 @@ def probed(settings: Settings, snapshot: Snapshot, clock: Clock, *, yes: bool) -
         _ask(account, like, yes=yes, stream=settings.stream)
         with explained(lambda: "interrupted; the same command, or the next apply, ends what it made"):
             own = replace(own, desired={NAME: wanted})
+            hand_on(_known(settings, fleet, account, clock), context.journal)
             found = probe(_ports(context, settings), context.settle, own, _listener(context))
-    _remember(settings, fleet, account, found.memory, clock)
+    with journal_for(settings.state_directory, identity_of(fleet, account), now=clock.time) as journal:
+        hand_on(found.memory, journal)
     return found, context.credentials
 
 
@@ -91,6 +100,7 @@ def _run_of_probes(settings: Settings, context: RunContext, *, every_backoff: bo
     fleet = fleet_of_probe(context.fleet)
     identity = identity_of(fleet, context.account)
     with journal_for(settings.state_directory, identity, now=context.clock.time) as journal:
+        hand_on(context.journal.memory(), journal)
         ports = replace(
             _ports(context, settings), journal=journal, log=context.log.bind(fleet=fleet.name), follower=None
         )
@@ -121,7 +131,11 @@ def _listener(context: RunContext) -> Listener:
 
 def shown_by_probes(settings: Settings, fleet: Fleet, account: Account, clock: Clock) -> Memory:
     """What earlier probes have shown of this server. Writes nothing."""
-    identity = identity_of(fleet_of_probe(fleet), account)
+    return _known(settings, fleet_of_probe(fleet), account, clock)
+
+
+def _known(settings: Settings, fleet: Fleet, account: Account, clock: Clock) -> Memory:
+    identity = identity_of(fleet, account)
     with journal_for(settings.state_directory, identity, now=clock.time, read_only=True) as journal:
         return journal.memory()
 
@@ -144,14 +158,6 @@ def _ask(account: Account, like: Desired, *, yes: bool, stream: bool) -> None:
     )
     if not click.confirm(terminal.fitted(question), default=False):
         raise Declined("Cancelled; nothing was sent.")
-
-
-def _remember(settings: Settings, fleet: Fleet, account: Account, shown: Memory, clock: Clock) -> None:
-    """What tells jobs apart here holds for the fleet's own jobs too; that nothing does, its own must show."""
-    if not (shown.echoes or shown.files or shown.seeds):
-        return
-    with journal_for(settings.state_directory, identity_of(fleet, account), now=clock.time) as journal:
-        journal.record_echo(echoes=bool(shown.echoes), files=shown.files, seeds=shown.seeds)
 
 
 class _Nowhere:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.core.fields import State
 from reconciler.core.gates import Permission
+from reconciler.core.memory import Memory
 from reconciler.core.probe import fleet_of_probe
 from reconciler.core.schedule import Due, Next
 from reconciler.core.snapshot import Snapshot
@@ -40,6 +41,12 @@ def left_by_probes(journal: Journal, snapshot: Snapshot) -> frozenset[str]:
     if fleet is None or fleet.state is State.SUSPENDED:
         return frozenset()
     return journal.records.unfinished(fleet_of_probe(fleet).name)
+
+
+def hand_on(shown: Memory, journal: Journal) -> None:
+    """Tell a fleet what its probes have seen come back, or the other way; that nothing does, each must see itself."""
+    if shown.echoes or shown.files or shown.seeds:
+        journal.record_echo(echoes=bool(shown.echoes), files=shown.files, seeds=shown.seeds)
 
 
 def end_probes(run: Reconciler, snapshot: Snapshot, listener: Listener) -> Pass:

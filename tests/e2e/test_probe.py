@@ -160,3 +160,16 @@ def test_an_answer_that_names_somebody_elses_job_ends_nothing(
     assert found["live"] == [theirs]
     server.answer = answer
     assert [(job["id"], job["status"]) for job in jobs_at(server.base_url)] == [(theirs, job["status"])]
+
+
+def test_a_lost_create_is_settled_by_what_the_jobs_of_the_fleet_have_shown(
+    shell: Shell, wanted: FleetDirectory, server: Proxy
+) -> None:
+    for _ in range(2):  # the first makes a job, the second sees its marks
+        shell("apply", wanted.root, "--yes", "--first-run", "--settle", "0")
+    answer = server.answer
+    server.answer = lambda request: reply({"error": {"message": "no"}}, 500) if request.creates else answer(request)
+    assert probe(shell, wanted).code == 1
+    server.answer = answer
+    assert "an earlier probe" not in shell("apply", wanted.root, "--yes", "--settle", "0").err
+    assert of_probes(server) == []
