@@ -33,6 +33,7 @@ from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
 from reconciler.state.pauses import Pauses
+from reconciler.state.records import Records
 from reconciler.state.status_files import FileOperations, StatusFiles
 from tests.sim.disk import EMPTY, JsonStatusFiles
 from tests.sim.engine import SimClock
@@ -89,6 +90,21 @@ class PauseAfterPost(Journal):
     def __init__(self, fence: Fence, *, now: Callable[[], float]) -> None:
         super().__init__(fence, now=now)
         self.pauses = LatePauses(self._rows, now)
+
+
+class SeesNoProbes(Records):
+    """A killed probe left to itself: nobody is told that it has not ended."""
+
+    def unfinished(self, fleet: str) -> frozenset[str]:
+        return frozenset()
+
+
+class LeavesProbes(Journal):
+    """... and so it runs on."""
+
+    def __init__(self, fence: Fence, *, now: Callable[[], float]) -> None:
+        super().__init__(fence, now=now)
+        self.records = SeesNoProbes(self._rows, fence.identity)
 
 
 class TrustsOneAnswer(Reconciler):
@@ -465,6 +481,7 @@ _KNOWN, _LOST = "create where marks are known", "unknown: lost"
 BUGS: Mapping[str, Bug] = {
     "POST before intent": _bug("S6", journal=IntentAfterPost),
     "a pause sent before it is recorded": _bug("S6", journal=PauseAfterPost),
+    "a killed probe left to itself": _bug("probes", journal=LeavesProbes, scenario="probe"),
     "a careful create sent beside another": _bug("careful", reconciler=TrustsOneAnswer, first=100),
     "intent not fsynced": _bug("S6", journal=IntentInACache),
     "settle too short": _bug("S1", "S1b", settle=0.1, first=100),

@@ -192,13 +192,15 @@ class StateDirectory:
         """The journal's bytes, and how often a status file was written: the same as before means untouched."""
         return self.db.serialize(), self.status.writes
 
-    def open(self, clock: SimClock, kind: type[Journal], fence: type[Fence], verify: Verify) -> Journal:
+    def open(
+        self, clock: SimClock, kind: type[Journal], fence: type[Fence], verify: Verify, identity: Identity = IDENTITY
+    ) -> Journal:
         with named(_PLACE):
             # What only SQLite has written to since it was found sound is not looked through again.
             if not self._sound:
                 verify(self.db, _PLACE)
                 self._sound = True
-            return kind(fence(self.db, self._path, IDENTITY, seal=SimSeal(self)), now=clock.time)
+            return kind(fence(self.db, self._path, identity, seal=SimSeal(self)), now=clock.time)
 
     # What oracles read: the durable content, by queries of their own.
 
@@ -229,8 +231,9 @@ class StateDirectory:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM cancel")}
 
     def halted(self) -> bool:
-        """Whether every create was refused, and none made a job since."""
-        return bool(self.db.execute("SELECT 1 FROM refusal WHERE name = ''").fetchall())
+        """Whether every create of the fleet was refused, and none made a job since."""
+        query = "SELECT 1 FROM refusal JOIN identity ON identity = id WHERE name = '' AND fleet = ?"
+        return bool(self.db.execute(query, (IDENTITY.fleet,)).fetchall())
 
     def paused(self) -> set[str]:
         return {job_id for (job_id,) in self.db.execute("SELECT job_id FROM pause")}

@@ -62,7 +62,10 @@ def l3b_ends_told(world: SimWorld) -> Iterator[str]:
     """
     if world.calm_at is None:
         return
-    ends = {site.name: {end for process in site.processes for end in process.ends_told} for site in world.sites}
+    ends = {
+        site.name: {end for process in (*site.processes, *site.probes) for end in process.ends_told}
+        for site in world.sites
+    }
     anybodys = frozenset[tuple[str, str]]().union(*ends.values())
     for site in world.sites:
         for job_id in sorted(site.state.once_live | _made_here(site)):

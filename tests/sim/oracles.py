@@ -12,7 +12,7 @@ from reconciler.core.job import TERMINAL
 from tests.sim.checkout import JobWish, Version, data_sha
 from tests.sim.engine import Process
 from tests.sim.liveness import l1_converges, l2_unknowns_resolved, l3b_ends_told, s3c_no_other_job_goes_on
-from tests.sim.server import DEADLINE, FLEET, Post, SimJob
+from tests.sim.server import DEADLINE, FLEET, PROBES, Post, SimJob
 from tests.sim.world import SimWorld, Site
 
 # Slack for the time between a look and what follows from it, beside the look itself.
@@ -21,6 +21,10 @@ _MOMENT = 0.001
 
 def _ours(world: SimWorld) -> list[SimJob]:
     return [j for j in world.server.jobs.values() if j.post is not None and j.marks is not None]
+
+
+def _of_manifests(world: SimWorld) -> list[SimJob]:
+    return [j for j in _ours(world) if j.marks and j.marks.fleet == FLEET]
 
 
 def _same(world: SimWorld, job: SimJob) -> list[SimJob]:
@@ -168,7 +172,7 @@ def _of_name(world: SimWorld, job: SimJob) -> list[SimJob]:
 
 def s2_nothing_trained_twice(world: SimWorld) -> Iterator[str]:
     """S2: what succeeded is never created again; what failed only as `retries` allow; what somebody else cancelled only as `on_cancelled` allows."""
-    for job in _ours(world):
+    for job in _of_manifests(world):
         post = job.post
         if post is None or job.marks is None:
             continue
@@ -252,15 +256,18 @@ def _stands(world: SimWorld, job: SimJob, other: SimJob) -> bool:
 
 
 def s3_only_ours(world: SimWorld) -> Iterator[str]:
-    """S3: nothing that is not ours is ever cancelled: unmarked, another fleet's, same suffix, same name."""
+    """S3: nothing that is not ours is ever cancelled: unmarked, another fleet's, same suffix, same name.
+
+    To a fleet its probes are another fleet's, and to a probe nothing else is its own.
+    """
     for post, job in _cancels(world):
-        if job.marks is None or job.marks.fleet != FLEET:
+        if job.marks is None or job.marks.fleet != post.fleet:
             yield f"{_says(job)} is not ours and was cancelled by {post.writer.name}"
 
 
 def s3c_another_job_is_not_made_again(world: SimWorld) -> Iterator[str]:
     """S3c: a job that a server made with another method than asked is never left running, nor made again by itself."""
-    for job in _ours(world):
+    for job in _of_manifests(world):
         post = job.post
         if post is not None:
             # Without a common lock a rival's job may be too young to be seen.
@@ -296,18 +303,23 @@ def _lost_a_pause(world: SimWorld, post: Post) -> bool:
 def s4_evidence(world: SimWorld) -> Iterator[str]:
     """S4: every write needs manifests that were whole, and equal in two reads; every cancel a fresh GET that says live."""
     for post in world.server.posts:
-        read = _version(world, post, post.version)
-        yield from _trusted(world, post)
         if not post.complete:
             yield f"{post.writer.name} wrote after a look that left out part of the listing"
-        if post.rechecked is None or not post.rechecked[2]:
-            yield f"{post.writer.name} wrote without a second read of the manifests"
-        elif _changed(world, post, _version(world, post, post.rechecked[1]), read):
-            yield f"{post.writer.name} wrote although the manifests had changed since it read them"
+        if post.fleet == FLEET:  # a probe rests on no manifest
+            yield from _trusted(world, post)
+            yield from _read_twice(world, post)
         if post.kind == "cancel":
             seen = [status for _, job_id, status in post.looks if job_id == post.job_id]
             if not seen or seen[-1] in TERMINAL:
                 yield f"{post.writer.name} cancelled {post.job_id} without a fresh look that says live"
+
+
+def _read_twice(world: SimWorld, post: Post) -> Iterator[str]:
+    read = _version(world, post, post.version)
+    if post.rechecked is None or not post.rechecked[2]:
+        yield f"{post.writer.name} wrote without a second read of the manifests"
+    elif _changed(world, post, _version(world, post, post.rechecked[1]), read):
+        yield f"{post.writer.name} wrote although the manifests had changed since it read them"
 
 
 def _changed(world: SimWorld, post: Post, again: Version, read: Version) -> bool:
@@ -373,7 +385,7 @@ def s5_no_job_lost(world: SimWorld) -> Iterator[str]:
     """S5: each job that the ledger holds for us is in the journal, or named by an unresolved intent, or findable by its marks."""
     yield from (f"nothing leads to {job_id}" for job_id in world.unfindable)
     for job in world.server.jobs.values():
-        if job.post is not None and (job.marks is None or job.marks.fleet != FLEET):
+        if job.post is not None and (job.marks is None or job.marks.fleet != job.post.fleet):
             yield f"{job.id} carries no marks of ours"
 
 
@@ -398,7 +410,7 @@ def s7_nothing_torn(world: SimWorld) -> Iterator[str]:
 
 def s9_posted_as_hashed(world: SimWorld) -> Iterator[str]:
     """S9: what is posted is exactly what its revision was computed from: one read of one file."""
-    for job in _ours(world):
+    for job in _of_manifests(world):
         post = job.post
         if post is None or job.marks is None:
             continue
@@ -448,6 +460,20 @@ def one_careful_create(world: SimWorld) -> Iterator[str]:
             yield f"{writer} tried with {len(posts)} creates in one pass whether the provider takes jobs again"
 
 
+def probes_end(world: SimWorld) -> Iterator[str]:
+    """No probe runs on once an apply or a daemon came after it whose state directory knows of it."""
+    # Where a server shows nothing of a job, nobody can tell later that it was a probe.
+    told = world.calm_at is not None and world.server.identifies
+    if not told or world.sites[0].checkout.wish.state == "suspended":
+        return
+    for job in _ours(world):
+        if job.marks is None or job.marks.fleet != PROBES or job.post is None or not job.live(world.engine.now):
+            continue
+        site, post = _site(world, job.post.writer), job.post
+        if site.state.remembers(site.state.generation, post.generation, post.sent):
+            yield f"{_says(job)}, a probe of {post.writer.name}, runs on"
+
+
 def s11_no_foreign_exception(world: SimWorld) -> Iterator[str]:
     """S11: never a crash of our own making."""
     for process, error in world.engine.foreign:
@@ -471,6 +497,7 @@ ORACLES: dict[str, Callable[[SimWorld], Iterator[str]]] = {
     "S11": s11_no_foreign_exception,
     "max_cost": max_cost_holds,
     "careful": one_careful_create,
+    "probes": probes_end,
     "L1": l1_converges,
     "L2": l2_unknowns_resolved,
     "L3b": l3b_ends_told,

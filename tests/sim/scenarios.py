@@ -120,6 +120,13 @@ def _replaced(stage: Stage) -> None:
     _replace(stage)
 
 
+def _probed(stage: Stage) -> None:
+    """Somebody asks what the server returns; whatever came of it, an apply follows."""
+    stage.world.start_probe(stage.site)
+    stage.world.engine.run()
+    stage.apply()
+
+
 def _two(stage: Stage) -> None:
     stage.wants(a=_BASE, b=_OTHER)
     stage.apply()
@@ -273,6 +280,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "create where marks are known": Scenario(_one_more, _known),
     "create where the method is lost": Scenario(_asked_for_dpo, _at_a_gateway),
     "replace": Scenario(_replace, _create),
+    "probe": Scenario(_probed, _create),
     "stop and go": Scenario(_stop_and_go, _create),
     "revert": Scenario(_create, _replaced),
     "remove": Scenario(_remove, _two),

@@ -13,7 +13,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from reconciler.core.desired import Fleet
 from reconciler.core.job import TERMINAL, Checkpoint, Event, Job, JobError, Marks, marks_of
+from reconciler.core.probe import fleet_of_probe
 from reconciler.core.training import Training, training_of
 from reconciler.errors import NotSent, OutcomeUnknown, RateLimited, Refused, Unreadable
 from reconciler.provider.port import NONE_KNOWN, JobPage
@@ -21,6 +23,7 @@ from reconciler.provider.request import Upload
 from tests.sim.engine import EPOCH, Engine, Process
 
 FLEET = "fleet-1"
+PROBES = fleet_of_probe(Fleet(FLEET)).name
 _PAGE = 2
 DEADLINE = 10.0  # seconds: the client's total deadline for a request
 
@@ -44,6 +47,7 @@ class Post:
     recorded: frozenset[str] = frozenset()  # the jobs whose cancel the writer's journal knew of
     halted: bool = False  # that journal said that the provider takes no jobs
     generation: int = 0  # of the writer's state directory
+    fleet: str = FLEET  # as whose it was sent
     took: float | None = None  # when it took effect
     paused_by: str = ""  # of a resume that did: who had paused the job
     paused_at: float = 0.0  # ... and when
@@ -253,6 +257,7 @@ class SimProvider:
         self._server = server
         self._engine = process.engine
         self._witness = witness
+        self.fleet = FLEET  # for which it is used
 
     # ── reads ──
 
@@ -390,6 +395,7 @@ class SimProvider:
             job_id,
             marks,
             generation=process.generation,
+            fleet=self.fleet,
         )
 
     def _send(self, post: Post) -> SimJob | None:

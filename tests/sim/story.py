@@ -30,6 +30,8 @@ _PROCESS_LIMIT = 14
 _BY_FILE = 5
 # Of five seeds that one has a fleet that may not cost more than so much.
 _LIMITED = 2
+# Of seven seeds that one has people who ask what the server returns, with a probe.
+_PROBING = 3
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ class _Story:
         self.apart = random.Random(f"pause {seed}")
         self.pausing = seed % 5 == 2
         self.server.pauses = not self.pausing or self.apart.random() < 0.8
+        # Drawn apart, too.
+        self.probing = random.Random(f"probe {seed}") if seed % 7 == _PROBING else None
         self.pace = Pace(interval=chance.pick((60.0, 300.0)), stability=chance.pick((0.5, 1.0, 5.0)))
         self.watched = [site for site in self.world.sites if chance.happens(0.25)]
         if self.pausing and self.apart.random() < 0.6:
@@ -166,7 +170,7 @@ class _Story:
         world, engine = self.world, self.engine
         engine.run(engine.now + 2 * DEADLINE)  # what was on its way when the faults stopped
         world.server.freeze()
-        while any(not p.dead and not p.daemon for site in world.sites for p in site.processes):
+        while any(not p.dead and not p.daemon for site in world.sites for p in (*site.processes, *site.probes)):
             engine.run(engine.now + 60.0)
         for site in self.watched:
             if site.daemon is None or site.daemon.dead:
@@ -311,6 +315,23 @@ class _Story:
         for site in world.sites:
             self._plan_runs(site)
         self._plan_colleagues()
+        self._plan_probes()
+
+    def _plan_probes(self) -> None:
+        """Somebody runs `doctor --probe-create`, perhaps twice at once, perhaps beside an apply."""
+        apart = self.probing
+        for _ in range(apart.choice((1, 2, 3)) if apart else 0):
+            assert apart is not None
+            at, site = apart.random() * self.horizon, apart.choice(self.world.sites)
+            self._at(at, "doctor", partial(self._probe, site))
+            if apart.random() < 0.3:
+                self._at(at + apart.choice((0.0, 0.1, 5.0, 60.0)), "doctor", partial(self._probe, site))
+            if apart.random() < 0.5:
+                self.engine.at(at + apart.choice((0.0, 0.1, 5.0, 60.0)), partial(self._run, site))
+
+    def _probe(self, site: Site) -> None:
+        if self.world.calm_at is None:
+            self.world.start_probe(site)
 
     def _plan_colleagues(self) -> None:
         """Somebody trains on our files by hand, where files say whose a job is, or pauses a job."""

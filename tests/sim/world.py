@@ -14,7 +14,9 @@ from msgspec.structs import replace
 
 from reconciler.core.change import Create
 from reconciler.core.estimate import Estimate
+from reconciler.core.fields import State
 from reconciler.core.gates import Permission
+from reconciler.core.probe import CONTENT, model_to_probe, probe_of
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.world import World
 from reconciler.engine.act import Outcome
@@ -22,6 +24,8 @@ from reconciler.engine.apply import Listener, Patience, apply
 from reconciler.engine.daemon import Daemon, DaemonListener, Pace
 from reconciler.engine.follow import Follower, in_turn
 from reconciler.engine.ports import Ports
+from reconciler.engine.probe import probe
+from reconciler.engine.probe_ending import end_probes, ending_beside, hand_on, left_by_probes, reading_of_probe
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
 from reconciler.source.directory import read_directory
@@ -32,14 +36,17 @@ from reconciler.source.training_files import uploaded_pieces
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
 from reconciler.state.opening import verify
+from reconciler.state.schema import Identity
 from reconciler.state.status_files import FileOperations, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly, usd_of
-from tests.sim.disk import JsonStatusFiles, StateDirectory, Verify
+from tests.sim.disk import IDENTITY, JsonStatusFiles, StateDirectory, StatusDisk, Verify
 from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
-from tests.sim.server import Post, Server, SimProvider
+from tests.sim.server import PROBES, Post, Server, SimProvider
 
 _RAM = Path("/dev/shm")
+
+_PROBES = Identity(PROBES, IDENTITY.base_url)
 
 # L1: a round at each site is a pass of each; one more for each site that has to learn of the others' work.
 _ROUNDS = 2
@@ -114,11 +121,12 @@ class Site:
     state: StateDirectory
     lock: SimLock = field(default_factory=SimLock)
     processes: list[Process] = field(default_factory=list)
+    probes: list[Process] = field(default_factory=list)  # of `doctor --probe-create`
     daemon: Process | None = None
 
     @property
     def running(self) -> bool:
-        return any(not p.dead for p in self.processes)
+        return any(not p.dead for p in (*self.processes, *self.probes))
 
     def open(self, process: Process, clock: SimClock) -> Journal:
         """The journal, for one run."""
@@ -127,6 +135,11 @@ class Site:
         journal = self.state.open(clock, program.journal, program.fence, program.verify)
         process.known_at_start = journal.inherited
         return journal
+
+    def open_of_probes(self, clock: SimClock) -> Journal:
+        """The same, as the fleet of probes has it."""
+        program = self.world.program
+        return self.state.open(clock, program.journal, program.fence, program.verify, _PROBES)
 
 
 class SimWorld:
@@ -191,10 +204,60 @@ class SimWorld:
         clock = program.clock(process)
         journal = site.open(process, clock)
         run = program.reconciler(self._ports(site, process, clock, journal), settle=self.settle * program.settle)
-        waits = lambda seconds, n: self.engine.say(f"{process.name} waits {seconds:.1f} s for {n.why}"[:200])  # noqa: E731
-        listener = Listener(lambda _: None, lambda _: None, waits, lambda: None, lambda _: None)
+        listener = self._listener(process)
         result = apply(run, snapshot, Permission(first_run=True), patience, listener)
+        if left_by_probes(journal, snapshot):
+            end_probes(self._run_of_probes(site, process, clock, journal), reading_of_probe(snapshot), listener)
         return f"exit {result.exit_code}"
+
+    def _listener(self, process: Process) -> Listener:
+        waits = lambda seconds, n: self.engine.say(f"{process.name} waits {seconds:.1f} s for {n.why}"[:200])  # noqa: E731
+        return Listener(lambda _: None, lambda _: None, waits, lambda: None, lambda _: None)
+
+    def start_probe(self, site: Site) -> Process:
+        """Start one `doctor --probe-create` at a site, now."""
+        process = Process(self.engine, f"doctor-{next(self._numbers)}@{site.name}", site.name)
+        site.probes.append(process)
+        self.engine.spawn(process, lambda: self._probe(site, process))
+        return process
+
+    def _probe(self, site: Site, process: Process) -> str:
+        """What `reconciler doctor --probe-create --yes` does, in its order."""
+        snapshot = self._read(site, process)
+        self.engine.say(f"{process.name} starts")
+        like = model_to_probe(snapshot.desired)
+        if snapshot.fleet is None or like is None or snapshot.fleet.state is not State.ACTIVE:
+            return "nothing to probe"
+        wanted = probe_of(like, lambda _: "")
+        assert wanted is not None
+        clock = self.program.clock(process)
+        fleets = site.open(process, clock)
+        ports = self._ports_of_probes(site, process, clock, fleets)
+        process.known_at_start = ports.journal.inherited
+        own = replace(reading_of_probe(snapshot), desired={wanted.name: wanted})
+        found = probe(ports, self.settle * self.program.settle, own, self._listener(process))
+        hand_on(found.memory, fleets)
+        return f"{found.job_id or 'no job'}, {len(found.live)} live"
+
+    def _run_of_probes(
+        self, site: Site, process: Process, clock: SimClock, fleets: Journal, *, every_backoff: bool = False
+    ) -> Reconciler:
+        ports = self._ports_of_probes(site, process, clock, fleets)
+        return self.program.reconciler(ports, settle=self.settle * self.program.settle, every_backoff=every_backoff)
+
+    def _ports_of_probes(self, site: Site, process: Process, clock: SimClock, fleets: Journal) -> Ports:
+        """As `cli.probing` makes them; ``fleets`` is the journal of the fleet itself."""
+        ports = self._ports(site, process, clock, site.open_of_probes(clock))
+        hand_on(fleets.memory(), ports.journal)
+        provider: Any = ports.provider
+        provider.fleet = PROBES
+        return replace(
+            ports,
+            status_files=StatusFiles(Path("/nowhere"), StatusDisk(self.engine, {})),
+            pieces_of=lambda _: (CONTENT,),
+            unchanged=lambda _: True,
+            leftovers=lambda _snapshot, _names: {},
+        )
 
     def _read(self, site: Site, process: Process, read: Callable[[], Snapshot] | None = None) -> Snapshot:
         """What a process reads of its directory, and which version that is."""
@@ -268,6 +331,9 @@ class SimWorld:
             first_run=True,
             random=lambda: 0.5,
             listener=_Watcher(process),
+            beside=ending_beside(
+                journal, lambda: self._run_of_probes(site, process, clock, journal, every_backoff=True), ports.log
+            ),
         )
         try:
             daemon.run()
