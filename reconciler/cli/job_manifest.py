@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from pydantic import ValidationError
 
 from reconciler.core.complaints import problems_of
 from reconciler.core.documents import API_VERSION
 from reconciler.core.fields import FILES, as_written
 from reconciler.core.job import text_of
-from reconciler.core.models import job_spec
+from reconciler.core.models import Invalid, job_spec
 from reconciler.core.spelling import number, whole_number
 from reconciler.core.training import METHODS
 from reconciler.errors import escaped
@@ -104,7 +103,7 @@ def _fitting(spec: dict[str, Any], name: str) -> tuple[dict[str, Any], tuple[str
     for _ in range(_LEFT_OUT_LIMIT):
         try:
             _, written = job_spec(_document(spec, name))
-        except ValidationError as error:
+        except Invalid as error:
             complaint = problems_of(error)[0]
             _leave_out(spec, complaint.keys[1:], complaint.message, left_out)
             spec = _filled(spec)

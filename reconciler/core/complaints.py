@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from pydantic import ValidationError
 
 from reconciler.core.credentials import is_secret, way_of
 from reconciler.core.methods import GRADER_TYPES
+from reconciler.core.models import Invalid
 from reconciler.core.nearest import nearest
 from reconciler.core.placeholder import name_fault
 from reconciler.core.places import Meant, meant_by
@@ -34,11 +34,11 @@ class Complaint(Struct, frozen=True):
     meant: Keys = ()
 
 
-def problems_of(error: ValidationError) -> list[Complaint]:
+def problems_of(invalid: Invalid) -> list[Complaint]:
     """Each error that is none's consequence."""
-    errors = error.errors()
+    errors = invalid.errors
     # Those beyond the limit are not looked at: a document may hold thousands, and each is compared with the others.
-    found = [_Error.of(error.title, one) for one in errors[:ERRORS_LIMIT]]
+    found = [_Error.of(invalid.document, one) for one in errors[:ERRORS_LIMIT]]
     told = [one for one in found if not one.is_entailed_by(found)]
     complaints = [Complaint(one.keys, one.sentence(), one.meant.path if one.meant else ()) for one in told]
     if len(errors) > ERRORS_LIMIT:

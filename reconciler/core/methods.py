@@ -1,28 +1,30 @@
 """How a model is trained, as a person may write it: methods, hyperparameters and graders, with documented bounds.
 
-Pure. `fields` puts `Method` and `Hyperparameters` under ``spec``. Bounds are those of the official OpenAPI document
+Pure. `spec` puts `Method` and `Hyperparameters` under ``spec``. Bounds are those of the official OpenAPI document
 (schemas CreateFineTuningJobRequest, FineTune…Method, Grader…). A null and an empty map mean unset, everywhere.
 """
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Self
-
-from msgspec import Struct
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    GetCoreSchemaHandler,
-    StringConstraints,
-    Tag,
-    model_validator,
-)
-from pydantic_core import core_schema
+from typing import Annotated, Any, Literal
 
 from reconciler.core.placeholder import free_fault
-from reconciler.core.scalars import UNSET, Integer, Label, Number, Strict, Text, Word, all_filled, integral, meant
+from reconciler.core.scalars import (
+    UNSET,
+    After,
+    Alone,
+    Bounds,
+    ByType,
+    Integer,
+    Label,
+    Number,
+    Strict,
+    Text,
+    Word,
+    all_filled,
+    integral,
+    meant,
+)
 
 _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
     "minimum": operator.ge,
@@ -31,40 +33,33 @@ _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
-class _Auto(Struct, frozen=True):
+def _auto(words: str, *, integer: bool = False, **bounds: float) -> Alone:
     """``auto``, or a number within ``bounds`` (as JSON Schema names them); ``words`` say which."""
+    kinds = (int,) if integer else (int, float)
 
-    words: str
-    bounds: Mapping[str, float]
-    integer: bool = False
-
-    def validate(self, value: Any) -> Any:
+    def judge(value: Any) -> Any:
         if value == "auto":
             return value
         number = integral(value)
-        kinds = (int,) if self.integer else (int, float)
-        if isinstance(number, bool) or not isinstance(number, kinds) or not self._within(number):
-            raise ValueError(f"must be auto or {self.words}")
+        if isinstance(number, bool) or not isinstance(number, kinds) or not _within(number, bounds):
+            raise ValueError(f"must be auto or {words}")
         return number
 
-    def _within(self, number: float) -> bool:
-        return number - number == 0 and all(_BOUNDS[name](number, bound) for name, bound in self.bounds.items())
+    kind = "integer" if integer else "number"
+    return Alone(judge, {"anyOf": [{"const": "auto"}, {"type": kind, **bounds}], "description": f"auto, or {words}"})
 
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.validate)
 
-    def __get_pydantic_json_schema__(self, _schema: Any, _handler: Any) -> dict[str, Any]:
-        kind = "integer" if self.integer else "number"
-        return {"anyOf": [{"const": "auto"}, {"type": kind, **self.bounds}], "description": f"auto, or {self.words}"}
+def _within(number: float, bounds: Mapping[str, float]) -> bool:
+    return number - number == 0 and all(_BOUNDS[name](number, bound) for name, bound in bounds.items())
 
 
 # The bounds are those of the API reference; None is "not set", as everywhere.
-_Epochs = Annotated[Any, _Auto("a whole number from 1 to 50", {"minimum": 1, "maximum": 50}, integer=True)]
-_Batch = Annotated[Any, _Auto("a whole number from 1 to 256", {"minimum": 1, "maximum": 256}, integer=True)]
-_Rate = Annotated[Any, _Auto("a number above 0", {"exclusiveMinimum": 0})]
-_Beta = Annotated[Any, _Auto("a number above 0, at most 2", {"exclusiveMinimum": 0, "maximum": 2})]
-_Compute = Annotated[Any, _Auto("a number above 0.00001, at most 10", {"exclusiveMinimum": 1e-05, "maximum": 10})]
-_Count = Annotated[Any, _Auto("a whole number from 1", {"minimum": 1, "maximum": 2**31 - 1}, integer=True)]
+_Epochs = Annotated[Any, _auto("a whole number from 1 to 50", integer=True, minimum=1, maximum=50)]
+_Batch = Annotated[Any, _auto("a whole number from 1 to 256", integer=True, minimum=1, maximum=256)]
+_Rate = Annotated[Any, _auto("a number above 0", exclusiveMinimum=0)]
+_Beta = Annotated[Any, _auto("a number above 0, at most 2", exclusiveMinimum=0, maximum=2)]
+_Compute = Annotated[Any, _auto("a number above 0.00001, at most 10", exclusiveMinimum=1e-05, maximum=10)]
+_Count = Annotated[Any, _auto("a whole number from 1", integer=True, minimum=1, maximum=2**31 - 1)]
 
 
 class Hyperparameters(Strict):
@@ -92,7 +87,7 @@ class ReinforcementHyperparameters(Hyperparameters):
 
 class _Item(Strict):
     role: Literal["user", "assistant", "system", "developer"]
-    content: Annotated[Any, AfterValidator(all_filled)]
+    content: Annotated[Any, After(all_filled)]
     type: Literal["message"] | None = None
 
 
@@ -100,7 +95,7 @@ class _Sampling(Strict):
     seed: Integer | None = None
     top_p: Number | None = None
     temperature: Number | None = None
-    max_completions_tokens: Annotated[Integer, Field(ge=1)] | None = None
+    max_completions_tokens: Annotated[Integer, Bounds(ge=1)] | None = None
     reasoning_effort: Word | None = None
 
 
@@ -141,7 +136,7 @@ class PythonGrader(Strict):
 
     type: Literal["python"]
     name: Word
-    source: Annotated[str, StringConstraints(min_length=1, max_length=1_048_576), meant(free_fault)]
+    source: Annotated[str, Bounds(min_length=1, max_length=1_048_576), meant(free_fault)]
     image_tag: Word | None = None
 
 
@@ -153,7 +148,7 @@ class ScoreModelGrader(Strict):
     model: Word
     input: list[_Item]
     sampling_params: _Sampling | None = None
-    range: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = None
+    range: Annotated[list[Number], Bounds(min_length=2, max_length=2)] | None = None
 
 
 class LabelModelGrader(Strict):
@@ -167,19 +162,8 @@ class LabelModelGrader(Strict):
     passing_labels: list[Label]
 
 
-def _grader_type(value: Any) -> str:
-    """Empty where it says none: only of a text does pydantic say which would fit here."""
-    given = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
-    return given if isinstance(given, str) else ""
-
-
-_Single = (
-    Annotated[StringCheckGrader, Tag("string_check")]
-    | Annotated[TextSimilarityGrader, Tag("text_similarity")]
-    | Annotated[PythonGrader, Tag("python")]
-    | Annotated[ScoreModelGrader, Tag("score_model")]
-)
-_Part = Annotated[_Single | Annotated[LabelModelGrader, Tag("label_model")], Discriminator(_grader_type)]
+_Single = StringCheckGrader | TextSimilarityGrader | PythonGrader | ScoreModelGrader
+_Part = Annotated[_Single | LabelModelGrader, ByType()]
 
 
 class MultiGrader(Strict):
@@ -187,11 +171,11 @@ class MultiGrader(Strict):
 
     type: Literal["multi"]
     name: Word
-    graders: Annotated[dict[Word, _Part], Field(min_length=1)]
+    graders: Annotated[dict[Word, _Part], Bounds(min_length=1)]
     calculate_output: Text
 
 
-Grader = Annotated[_Single | Annotated[MultiGrader, Tag("multi")], Discriminator(_grader_type)]
+Grader = Annotated[_Single | MultiGrader, ByType()]
 
 # What pydantic puts into an error's path beside the user's own keys.
 GRADER_TYPES = frozenset({"string_check", "text_similarity", "python", "score_model", "label_model", "multi"})
@@ -233,21 +217,19 @@ _WITH_GRADER = _of_type(
 )
 
 
-class Method(Strict):
+class Method(Strict, schema={"allOf": [*map(_alone, sorted(_METHODS)), _WITH_GRADER]}):
     """How the model is trained."""
-
-    model_config = ConfigDict(json_schema_extra={"allOf": [*map(_alone, sorted(_METHODS)), _WITH_GRADER]})
 
     type: Literal["supervised", "dpo", "reinforcement"]
     supervised: SupervisedMethod | None = None
     dpo: DPOMethod | None = None
     reinforcement: ReinforcementMethod | None = None
 
-    @model_validator(mode="after")
-    def _one_method(self) -> Self:
-        others = sorted(self.model_fields_set - {"type", self.type})
+    @classmethod
+    def check(cls, written: Mapping[str, Any]) -> None:
+        kind = written["type"]
+        others = sorted(written.keys() - {"type", kind})
         if others:
-            raise ValueError(f"{others[0]} does not go with type {self.type}")
-        if self.type == "reinforcement" and self.reinforcement is None:
+            raise ValueError(f"{others[0]} does not go with type {kind}")
+        if kind == "reinforcement" and kind not in written:
             raise ValueError("type reinforcement needs reinforcement.grader")
-        return self

@@ -9,20 +9,20 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from msgspec import Struct
-from pydantic import BaseModel
 
 from reconciler.core.models import ClusterMetadata, FineTuningJobDocument, FleetDocument
 from reconciler.core.nearest import nearest
+from reconciler.core.scalars import Strict
 
 _Path = tuple[str, ...]
 
-DOCUMENTS: Mapping[str, type[BaseModel]] = {model.__name__: model for model in (FleetDocument, FineTuningJobDocument)}
+DOCUMENTS: Mapping[str, type[Strict]] = {kind.__name__: kind for kind in (FleetDocument, FineTuningJobDocument)}
 
 # An item of a list, or what a map holds under any name.
 _EACH = "*"
 # Accepted as the API accepts it, and never proposed.
 _OLD = ("spec", "hyperparameters")
-_NOBODYS = ClusterMetadata.model_fields.keys() | {"status"}
+_NOBODYS = ClusterMetadata.fields.keys() | {"status"}
 
 
 class Meant(Struct, frozen=True):
@@ -59,24 +59,22 @@ def meant_by(document: str, path: _Path, name: str) -> Meant | None:
 def _places(document: str) -> Mapping[_Path, tuple[str, ...]]:
     """The fields of each place, in the order in which they are declared."""
     places: dict[_Path, tuple[str, ...]] = {}
-    waiting: list[tuple[_Path, type[BaseModel]]] = [((), DOCUMENTS[document])]
+    waiting: list[tuple[_Path, type[Strict]]] = [((), DOCUMENTS[document])]
     while waiting:
-        path, model = waiting.pop(0)
-        names = [name for name in model.model_fields if name not in _NOBODYS]
-        places[path] = tuple(dict.fromkeys([*places.get(path, ()), *names]))
+        path, strict = waiting.pop(0)
+        fields = {name: field for name, field in strict.fields.items() if name not in _NOBODYS}
+        places[path] = tuple(dict.fromkeys([*places.get(path, ()), *fields]))
         waiting += [
-            ((*path, name, *steps), held)
-            for name in names
-            for steps, held in _held(model.model_fields[name].annotation)
+            ((*path, name, *steps), held) for name, field in fields.items() for steps, held in _held(field.kind)
         ]
     return places
 
 
-def _held(annotation: Any) -> Iterator[tuple[_Path, type[BaseModel]]]:
-    """The models that a field may hold, and the steps to them: one for each list or map around."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is None and isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield (), annotation
+def _held(kind: Any) -> Iterator[tuple[_Path, type[Strict]]]:
+    """The mappings that a field may hold, and the steps to them: one for each list or map around."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is None and issubclass(kind, Strict):
+        yield (), kind
     elif origin is Annotated:
         yield from _held(arguments[0])
     elif origin in {Union, UnionType}:

@@ -2,17 +2,28 @@
 
 Pure. `models` puts `JobSpec` under ``spec``, and takes what a manifest sets out of it by `as_written`. Nothing in here
 knows of another document, or of a file's bytes. Methods and graders, which are large, stand in `methods`; what becomes
-of a field stands in `fields`. Only who reads YAML imports this module: pydantic costs 100 ms.
+of a field stands in `fields`. Only who reads YAML imports this module.
 """
 
-from typing import Annotated, Any, Literal, Self
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from reconciler.core.fields import BODY_FIELDS, FATES, ONE_MODEL, OnCancelled, OnChange, OnRemove, State
 from reconciler.core.methods import Hyperparameters, Method
 from reconciler.core.placeholder import name_fault, path_fault
-from reconciler.core.scalars import UNSET, FilePath, Integer, Name, Strict, Word, all_filled, meant
+from reconciler.core.scalars import (
+    UNSET,
+    After,
+    Bounds,
+    FilePath,
+    Integer,
+    Name,
+    Strict,
+    Told,
+    Word,
+    all_filled,
+    meant,
+)
 from reconciler.errors import escaped
 
 # The API takes 16 pairs of metadata; six are kept for our marks (job.py).
@@ -21,10 +32,8 @@ _OUR_PREFIX = "reconciler_"
 
 
 # What `job.check_id` accepts of a server.
-_JobId = Annotated[
-    str, StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"), meant(name_fault)
-]
-_Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+_JobId = Annotated[str, Bounds(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"), meant(name_fault)]
+_Revision = Annotated[str, Bounds(pattern=r"^[0-9a-f]{16}$")]
 
 
 class WandB(Strict):
@@ -54,11 +63,11 @@ class _AdoptSpec(Strict):
 
 
 class PolicySpec(Strict):
-    state: Annotated[State, Field(strict=False)] = State.ACTIVE
-    on_change: Annotated[OnChange, Field(strict=False)] = OnChange.REPLACE
-    on_remove: Annotated[OnRemove, Field(strict=False)] = OnRemove.CANCEL
-    on_cancelled: Annotated[OnCancelled, Field(strict=False)] = OnCancelled.HOLD
-    retries: Annotated[Integer, Field(ge=0, le=10)] = 0
+    state: State = State.ACTIVE
+    on_change: OnChange = OnChange.REPLACE
+    on_remove: OnRemove = OnRemove.CANCEL
+    on_cancelled: OnCancelled = OnCancelled.HOLD
+    retries: Annotated[Integer, Bounds(ge=0, le=10)] = 0
     adopt: _AdoptSpec | None = None
 
 
@@ -75,14 +84,35 @@ def _no_body_fields(schema: dict[str, Any]) -> None:
     schema["anyOf"][0]["propertyNames"] = {"not": {"enum": list(BODY_FIELDS)}}
 
 
+def _within_bounds(pairs: Mapping[str, str]) -> Mapping[str, str]:
+    for key, value in pairs.items():
+        if key.startswith(_OUR_PREFIX):
+            raise ValueError(f"{escaped(key)} starts with {_OUR_PREFIX}, which is kept for this program's marks")
+        if not 1 <= len(key) <= 64 or len(value) > 512:  # noqa: PLR2004 - the API's own bounds
+            raise ValueError(f"{escaped(key)}: a key has 1 to 64 characters, a value at most 512")
+    if len(pairs) > _METADATA_PAIRS:
+        raise ValueError(f"at most {_METADATA_PAIRS} pairs; the API's other 6 are kept for this program's marks")
+    return pairs
+
+
+def _not_of_the_api(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    misplaced = sorted(set(extra) & set(BODY_FIELDS))
+    if misplaced:
+        raise ValueError(f"{misplaced[0]} is a field of the API: write it as spec.{misplaced[0]}")
+    all_filled(extra)
+    return extra
+
+
 _PairText = Annotated[str, meant(path_fault)]
+_Pairs = Annotated[dict[_PairText, _PairText], After(_within_bounds)]
+_Extra = Annotated[dict[str, Any], After(_not_of_the_api)]
 
 
 def _set(name: str) -> dict[str, Any]:
     return {"required": [name], "properties": {name: {"not": UNSET}}}
 
 
-# What `_consistent` says, for editors.
+# What `JobSpec.check` says, for editors.
 _OLD_FORM_TOO: dict[str, Any] = {
     "allOf": [
         _set("hyperparameters"),
@@ -98,66 +128,40 @@ _OLD_FORM_TOO: dict[str, Any] = {
 }
 
 
-class JobSpec(Strict):
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [_set("model"), _set("model_from")], "not": _OLD_FORM_TOO},
-    )
-
+class JobSpec(Strict, schema={"oneOf": [_set("model"), _set("model_from")], "not": _OLD_FORM_TOO}):
     model: Word | None = None
     training_file: Annotated[
         FilePath,
-        Field(
-            description="A path relative to this manifest; or a file that the provider has: "
+        Told(
+            "A path relative to this manifest; or a file that the provider has: "
             "file-…, gs://…, a UUID, id:ANY, or sha256:HEX."
         ),
     ]
     validation_file: FilePath | None = None
-    suffix: Annotated[str, StringConstraints(min_length=1, max_length=64), meant(name_fault)] | None = None
-    seed: Annotated[Integer, Field(ge=0, le=2_147_483_647)] | None = None
+    suffix: Annotated[str, Bounds(min_length=1, max_length=64), meant(name_fault)] | None = None
+    seed: Annotated[Integer, Bounds(ge=0, le=2_147_483_647)] | None = None
     method: Method | None = None
     hyperparameters: Hyperparameters | None = None
     integrations: list[Integration] | None = None
-    metadata: Annotated[dict[_PairText, _PairText] | None, Field(json_schema_extra=_bounded_pairs)] = None
+    metadata: Annotated[_Pairs | None, Told(adjust=_bounded_pairs)] = None
     model_from: _ModelFrom | None = None
     # Its own fields are sent, after those of the spec (body.py).
-    extra_body: Annotated[dict[str, Any] | None, Field(json_schema_extra=_no_body_fields)] = None
-    rerun: Annotated[Integer, Field(ge=0, le=1_000_000)] = 0
+    extra_body: Annotated[_Extra | None, Told(adjust=_no_body_fields)] = None
+    rerun: Annotated[Integer, Bounds(ge=0, le=1_000_000)] = 0
     policy: PolicySpec = PolicySpec()
 
-    @field_validator("metadata")
     @classmethod
-    def _within_bounds(cls, pairs: dict[str, str] | None) -> dict[str, str] | None:
-        for key, value in (pairs or {}).items():
-            if key.startswith(_OUR_PREFIX):
-                raise ValueError(f"{escaped(key)} starts with {_OUR_PREFIX}, which is kept for this program's marks")
-            if not 1 <= len(key) <= 64 or len(value) > 512:  # noqa: PLR2004 - the API's own bounds
-                raise ValueError(f"{escaped(key)}: a key has 1 to 64 characters, a value at most 512")
-        if pairs and len(pairs) > _METADATA_PAIRS:
-            raise ValueError(f"at most {_METADATA_PAIRS} pairs; the API's other 6 are kept for this program's marks")
-        return pairs
-
-    @field_validator("extra_body")
-    @classmethod
-    def _not_of_the_api(cls, extra: dict[str, Any] | None) -> dict[str, Any] | None:
-        misplaced = sorted(set(extra or {}) & set(BODY_FIELDS))
-        if misplaced:
-            raise ValueError(f"{misplaced[0]} is a field of the API: write it as spec.{misplaced[0]}")
-        all_filled(extra)
-        return extra
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.model is None) == (self.model_from is None):
+    def check(cls, written: Mapping[str, Any]) -> None:
+        if ("model" in written) == ("model_from" in written):
             raise ValueError(ONE_MODEL)
-        method = self.method
-        if self.hyperparameters and method and not (method.type == "supervised" and method.supervised is None):
+        method = written.get("method")
+        if "hyperparameters" in written and method and not (method["type"] == "supervised" and len(method) == 1):
             raise ValueError("hyperparameters is the old form of method.supervised.hyperparameters: write one of them")
-        return self
 
 
-def check_fates(spec: type[BaseModel]) -> None:
+def check_fates(spec: type[JobSpec]) -> None:
     """Raises TypeError where a field has no fate: it would silently be dropped."""
-    differing = sorted(spec.model_fields.keys() ^ FATES.keys())
+    differing = sorted(spec.fields.keys() ^ FATES.keys())
     if differing:
         raise TypeError(f"{spec.__name__} and FATES differ: {', '.join(differing)}")
 
@@ -165,10 +169,9 @@ def check_fates(spec: type[BaseModel]) -> None:
 check_fates(JobSpec)
 
 
-def as_written(spec: JobSpec) -> dict[str, Any]:
+def as_written(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What the manifest sets; maps that hold nothing are unset, except within ``extra_body``."""
-    written = spec.model_dump(exclude_unset=True)
-    kept = {key: value if key == "extra_body" else _without_empty(value) for key, value in written.items()}
+    kept = {key: value if key == "extra_body" else _without_empty(value) for key, value in spec.items()}
     return {key: value for key, value in kept.items() if value != {}}
 
 

@@ -7,11 +7,12 @@ documents, in files, or in a text that was never filled in, it cannot say.
 from typing import Any
 
 from reconciler.core.models import FineTuningJobDocument, FleetDocument
+from reconciler.core.validation import model_of
 
 
 def manifest_schema() -> dict[str, Any]:
     """One schema for either kind of document."""
-    documents = {model.__name__: model.model_json_schema() for model in (FleetDocument, FineTuningJobDocument)}
+    documents = {kind.__name__: model_of(kind).model_json_schema() for kind in (FleetDocument, FineTuningJobDocument)}
     definitions: dict[str, Any] = {}
     for document in documents.values():
         definitions |= document.pop("$defs", {})

@@ -1,7 +1,7 @@
 """The bytes of one manifest → what they declare, and every problem in them where it stands.
 
 `reading` imports this module when it meets bytes that it does not know yet, and calls `parse`; `locate` when a problem
-between documents asks where a field stands. YAML and pydantic are imported by it, and by nothing else that reads.
+between documents asks where a field stands. YAML is imported by it, and by nothing else that reads.
 What only shows between documents, or on the disk beside them, is not looked for here.
 """
 
@@ -10,12 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
-from pydantic import ValidationError
 
-from reconciler.core.complaints import Complaint, problems_of
 from reconciler.core.documents import Entry
 from reconciler.core.fields import FILES, ONE_MODEL, provided
-from reconciler.core.models import fleet_spec, job_spec
+from reconciler.core.models import Invalid, fleet_spec, job_spec
 from reconciler.core.revision import form, revision_of
 from reconciler.core.snapshot import ERRORS_LIMIT, Problem
 from reconciler.source.envelope import (
@@ -36,6 +34,7 @@ from reconciler.source.yaml_text import Document, ParsedFile, read_documents
 from reconciler.source.yaml_text import Path as Keys
 
 if TYPE_CHECKING:
+    from reconciler.core.complaints import Complaint
     from reconciler.source.reading import Reading
 
 _MODELS = (("spec", "model"), ("spec", "model_from"))
@@ -147,7 +146,7 @@ class _Parser(Struct):
     def _fleet_document(self, document: Document, value: Mapping[str, object]) -> None:
         try:
             name, spec = fleet_spec(value)
-        except ValidationError as error:
+        except Invalid as error:
             self.reading.fleet_places.append((self.relative, document.position(())[0], name_of(value)))
             self._invalid(document, error)
         else:
@@ -156,7 +155,7 @@ class _Parser(Struct):
     def _job_document(self, document: Document, value: Mapping[str, object]) -> None:
         try:
             name, spec = job_spec(value)
-        except ValidationError as error:
+        except Invalid as error:
             self.reading.broken.add(name_of(value))
             found = self._invalid(document, error, value)
             named = any(one.message == ONE_MODEL or one.meant in _MODELS for one in found)
@@ -173,9 +172,12 @@ class _Parser(Struct):
         self.reading.declare(self.relative, one)
 
     def _invalid(
-        self, document: Document, error: ValidationError, job: Mapping[str, object] | None = None
-    ) -> list[Complaint]:
+        self, document: Document, error: Invalid, job: Mapping[str, object] | None = None
+    ) -> list["Complaint"]:
         """Report what is wrong with a document's fields; where it is that of a ``job``, with the line to write."""
+        # Imported here: nearly every document is right.
+        from reconciler.core.complaints import problems_of  # noqa: PLC0415
+
         # In the place of a key that is no text stands one of ours; that flaw, as a merge key, is reported as such.
         found = [one for one in problems_of(error) if not any(_is_stand_in(key) for key in one.keys)]
         for one in found:
@@ -195,7 +197,7 @@ class _Parser(Struct):
         alone = {**spec, "policy": {key: policy[key] for key in policy if key != "adopt"}}
         try:
             name, written = job_spec({**job, "spec": alone})
-        except ValidationError:
+        except Invalid:
             return ""
         given = [written.get(key) for key in FILES]
         files = [self.reading.look_at(self.relative, f) if f and provided(f) is None else None for f in given]

@@ -110,7 +110,7 @@ class Reading:
         for one in declared or ():
             self.declare(relative, one)
         if declared is None:
-            # Imported here: YAML and pydantic (130 ms) are only for bytes that nobody has read before.
+            # Imported here: YAML and the fields of manifests (20 ms) are only for bytes that nobody has read before.
             from reconciler.source.parsing import parse  # noqa: PLC0415
 
             self.known.learn(digest, parse(self, relative, content), json=is_json(relative))

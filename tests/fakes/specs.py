@@ -1,14 +1,14 @@
 """Specs as a person writes them, and what the core makes of each: a document, an entry, a desired job, complaints."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from reconciler.core.complaints import problems_of
 from reconciler.core.desired import Desired, Fleet, desire, fleet_of
 from reconciler.core.documents import Entry, TrainingFile
-from reconciler.core.models import FineTuningJobDocument, fleet_spec, job_spec
+from reconciler.core.models import Invalid, fleet_spec, job_spec
 
 MODEL = {"model": "m", "training_file": "file-1"}
 ALL_FIELDS = {
@@ -27,13 +27,14 @@ def envelope(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "reconciler/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def document(spec: dict[str, Any], name: str = "a") -> FineTuningJobDocument:
-    return FineTuningJobDocument.model_validate(envelope("FineTuningJob", name, spec))
-
-
 def entry(spec: dict[str, Any], name: str = "a", **files: TrainingFile) -> Entry:
-    name, plain = job_spec(envelope("FineTuningJob", name, spec))
+    name, plain = written(spec, name)
     return Entry(name, plain, f"{name}.yaml", 1, **files)
+
+
+def written(spec: dict[str, Any], name: str = "a") -> tuple[str, Mapping[str, Any]]:
+    """The name and the spec of a job's document. Raises Invalid."""
+    return job_spec(envelope("FineTuningJob", name, spec))
 
 
 def fleet(spec: dict[str, Any]) -> Fleet:
@@ -49,8 +50,8 @@ def only(*entries: Entry) -> Desired:
 
 def complaints(spec: dict[str, Any]) -> list[tuple[str, str]]:
     """What is wrong with a spec that is refused: the path of each field, and a sentence."""
-    with pytest.raises(ValidationError) as raised:
-        document(spec)
+    with pytest.raises(Invalid) as raised:
+        written(spec)
     return [(".".join(map(str, one.keys)), one.message) for one in problems_of(raised.value)]
 
 

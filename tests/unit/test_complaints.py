@@ -3,19 +3,18 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from reconciler.core.complaints import problems_of
-from reconciler.core.models import FineTuningJobDocument
+from reconciler.core.models import Invalid, job_spec
 from tests.fakes.specs import (
     MODEL,
     MULTI,
     SCORE,
     STRING,
     complaints,
-    document,
     fleet,
     reinforcement,
+    written,
 )
 
 HYPER = ("n_epochs", "batch_size", "learning_rate_multiplier")
@@ -173,8 +172,8 @@ def test_what_is_said_of_a_field(spec: dict[str, Any], field: str, sentence: str
     ],
 )
 def test_the_field_that_was_meant_is_named_by_its_keys(field: str, meant: tuple[str, ...]) -> None:
-    with pytest.raises(ValidationError) as raised:
-        document({**MODEL, field: 1})
+    with pytest.raises(Invalid) as raised:
+        written({**MODEL, field: 1})
     assert [(one.keys, one.meant) for one in problems_of(raised.value)] == [(("spec", field), meant)]
 
 
@@ -185,14 +184,14 @@ def test_a_field_is_missing_unless_another_was_meant_for_it() -> None:
 
 @pytest.mark.parametrize(("document", "found"), [([], "a list"), ("x", "x")])
 def test_a_document_is_a_mapping(document: object, found: str) -> None:
-    with pytest.raises(ValidationError) as raised:
-        FineTuningJobDocument.model_validate(document)
+    with pytest.raises(Invalid) as raised:
+        job_spec(document)  # type: ignore[arg-type]
     assert [(one.keys, one.message) for one in problems_of(raised.value)] == [((), f"{A_MAP}, not {found}")]
 
 
 def test_a_switch_in_quotes_is_no_switch() -> None:
     for text in ("true", "false"):
-        with pytest.raises(ValidationError) as raised:
+        with pytest.raises(Invalid) as raised:
             fleet({"provider": "openai", "prune": text})
         message = f"must be true or false, not {text}: remove the quotes"
         assert [one.message for one in problems_of(raised.value)] == [message]
@@ -220,8 +219,8 @@ def test_what_a_cluster_adds_is_never_suggested(field: str) -> None:
         "metadata": {"name": "a", field: 1},
         "spec": MODEL,
     }
-    with pytest.raises(ValidationError) as raised:
-        FineTuningJobDocument.model_validate(envelope)
+    with pytest.raises(Invalid) as raised:
+        job_spec(envelope)
     suggested = "; did you mean name?" if field == "nam" else ""
     assert [(one.keys, one.message) for one in problems_of(raised.value)] == [
         (("metadata", field), f"unknown field{suggested}")

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from pydantic import BaseModel
 
 from reconciler.core import models, spec
 from reconciler.core.desired import Adoption, Expect, Fleet, Limits, Policy, desire, policy_of
@@ -16,6 +15,7 @@ from reconciler.core.fields import (
     OnRemove,
     State,
 )
+from reconciler.core.scalars import REQUIRED, Strict
 from tests.fakes.specs import (
     ALL_FIELDS,
     MODEL,
@@ -186,11 +186,11 @@ def test_a_job_without_a_body_of_its_own_adds_none() -> None:
         (spec._AdoptSpec, Adoption),
     ],
 )
-def test_every_field_of_ours_reaches_the_decisions(written: type[BaseModel], decided: Any) -> None:
+def test_every_field_of_ours_reaches_the_decisions(written: type[Strict], decided: Any) -> None:
     known = {field.name: field for field in msgspec.structs.fields(decided)}
-    assert known.keys() - {"name"} == written.model_fields.keys()
-    for name, field in written.model_fields.items():
-        if not field.is_required():  # what a manifest does not set is the same for both
+    assert known.keys() - {"name"} == written.fields.keys()
+    for name, field in written.fields.items():
+        if field.default is not REQUIRED:  # what a manifest does not set is the same for both
             same = Fleet("f") if decided is Fleet else decided()
             assert getattr(same, name) in (field.default, _decided(field.default))
 

@@ -3,17 +3,18 @@
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
 
 from reconciler.core.desired import Fleet, Limits, fleet_of
 from reconciler.core.documents import Entry, ProviderName, TrainingFile
-from reconciler.core.models import FineTuningJobDocument, FleetDocument, fleet_spec, job_spec
+from reconciler.core.models import FineTuningJobDocument, FleetDocument, Invalid, fleet_spec, job_spec
+from reconciler.core.scalars import Strict
+from reconciler.core.validation import model_of
 from tests.fakes.specs import (
     MODEL,
-    document,
     entry,
     fleet,
     only,
+    written,
 )
 
 
@@ -27,7 +28,7 @@ def test_a_cancel_limit_is_a_count_or_a_share(limit: object) -> None:
     if limit is None:
         assert fleet({"provider": "openai", "limits": {"max_cancels": limit}}).limits == Limits()
         return
-    with pytest.raises(ValidationError, match=r"error, must be a number from 0, or a share such as 30% \["):
+    with pytest.raises(Invalid, match=r"error, must be a number from 0, or a share such as 30% \["):
         fleet({"provider": "openai", "limits": {"max_cancels": limit}})
 
 
@@ -45,8 +46,8 @@ def test_upload_names_hold_the_stem_and_the_digest() -> None:
 
 @pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a_b", "a" * 64, "a.b", "ä", "a\n", None, 7], ids=repr)
 def test_names_are_dns_labels(name: object) -> None:
-    with pytest.raises(ValidationError):
-        document(MODEL, name)  # type: ignore[arg-type]
+    with pytest.raises(Invalid):
+        written(MODEL, name)  # type: ignore[arg-type]
 
 
 CLUSTERS: dict[str, Any] = {
@@ -74,9 +75,9 @@ def test_what_a_cluster_adds_is_ignored(status: object) -> None:
     )
 
 
-@pytest.mark.parametrize("model", [FleetDocument, FineTuningJobDocument])
-def test_the_schema_takes_what_a_cluster_adds_in_any_shape(model: type[BaseModel]) -> None:
-    schema = model.model_json_schema()
+@pytest.mark.parametrize("kind", [FleetDocument, FineTuningJobDocument])
+def test_the_schema_takes_what_a_cluster_adds_in_any_shape(kind: type[Strict]) -> None:
+    schema = model_of(kind).model_json_schema()
     metadata = schema["$defs"]["_Metadata"]
     assert metadata["properties"].keys() == {"name", "namespace", "labels", "annotations", *CLUSTERS}
     assert metadata["additionalProperties"] is False

@@ -3,26 +3,28 @@
 from typing import Annotated, Any
 
 import pytest
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from reconciler.core.scalars import UNSET, Integer, Strict, meant
+from reconciler.core.acceptance import accepted
+from reconciler.core.scalars import UNSET, Bounds, Integer, Strict, Told, meant
+from reconciler.core.validation import model_of
 
 
 def test_editors_are_told_what_may_be_unset_and_what_may_not() -> None:
     class Small(Strict):
         must: str
         anything: Any
-        title: str | None = Field(None, title="The title", description="what it is called")
-        size: Annotated[Integer, Field(ge=1, le=9)] = 3
+        title: Annotated[str | None, Told("what it is called")] = None
+        size: Annotated[Integer, Bounds(ge=1, le=9)] = 3
         free: Any = None
 
-    told = Small.model_json_schema()
+    told = model_of(Small).model_json_schema()
     assert told["required"] == ["must", "anything"]
     assert told["properties"] == {
         "must": {"title": "Must", "type": "string"},
         "anything": {"title": "Anything", "not": UNSET},
         "title": {
-            "title": "The title",
+            "title": "Title",
             "description": "what it is called",
             "anyOf": [{"type": "string"}, UNSET],
         },
@@ -32,7 +34,10 @@ def test_editors_are_told_what_may_be_unset_and_what_may_not() -> None:
 
 
 def test_what_nobody_meant_is_refused_in_the_words_of_its_fault() -> None:
-    taken = TypeAdapter(Annotated[str, meant(lambda text: f"{text} is no name" if text == "x" else "")])
-    assert taken.validate_python("y") == "y"
+    class Named(Strict):
+        name: Annotated[str, meant(lambda text: f"{text} is no name" if text == "x" else "")]
+
+    assert accepted(Named, {"name": "y"}) == {"name": "y"}
+    assert accepted(Named, {"name": "x"}) is None
     with pytest.raises(ValidationError, match="x is no name"):
-        taken.validate_python("x")
+        model_of(Named).model_validate({"name": "x"})
