@@ -15,7 +15,7 @@ from sqlite3 import Row
 from types import TracebackType
 from typing import Self
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from reconciler.core.memory import Intent, Memory, Record
 from reconciler.state.backoffs import Cancels, Refusals, lasts
@@ -155,12 +155,17 @@ class Journal:
         ``void`` are live jobs whose recorded cancel did not take.
         """
         before = self.records.by_id()
-        jobs = list(listed)
-        changed = [asdict(job) for job in jobs if not _same(before.get(job.job_id), job)]
-        self._rows.write(put("record", changed, _AS_SEEN_LAST))
         recorded = {job_id for job_id, _ in self.cancels.pending()}
+        changed: list[Record] = []
+        confirmed: list[str] = []
+        for job in listed:
+            if not _same(before.get(job.job_id), job):
+                changed.append(job)
+            if not job.live and job.job_id in recorded:
+                confirmed.append(job.job_id)
+        self._rows.write(put("record", changed, _AS_SEEN_LAST))
         self.cancels.mark_void(*sorted(recorded & void))
-        self.cancels.mark_confirmed(*(job.job_id for job in jobs if not job.live and job.job_id in recorded))
+        self.cancels.mark_confirmed(*confirmed)
 
     def record_intent(self, intent: Intent) -> str:
         """Record a create before its first byte leaves; the token by which this very one is known again."""
@@ -185,8 +190,8 @@ class Journal:
 
     def record_job(self, job: Record) -> None:
         """A create was answered: the job is known from here on, its intent is over, and so are refusals."""
-        columns = asdict(replace(job, ended_before=False, stranger=False))
-        self._rows.write(put("record", [columns]), _intent_dropped(job.name), *self.refusals.over(job.name))
+        made_here = replace(job, ended_before=False, stranger=False)
+        self._rows.write(put("record", [made_here]), _intent_dropped(job.name), *self.refusals.over(job.name))
 
     def record_echo(self, *, echoes: bool, files: bool = False, seeds: bool = False) -> None:
         """Whether our marks came back, or else file or seed. Once seen it stays: one lost pair proves nothing."""

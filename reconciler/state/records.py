@@ -4,6 +4,7 @@
 """
 
 import sys
+from sqlite3 import Row
 
 from reconciler.core.memory import Elsewhere, Record
 from reconciler.state.rows import Rows
@@ -30,23 +31,12 @@ class Records:
         return self._rows.once(self._read)
 
     def _read(self) -> dict[str, Record]:
-        rows = self._rows.read(
+        records = self._rows.made(
             "SELECT job_id, name, revision, attempt, live, ended_before, stranger FROM record "
-            "WHERE identity = :identity ORDER BY job_id"
+            "WHERE identity = :identity ORDER BY job_id",
+            _record,
         )
-        # As in `parse_job`: a text that a job has as well is kept once.
-        return {
-            (job_id := sys.intern(row["job_id"])): Record(
-                job_id,
-                sys.intern(row["name"]),
-                sys.intern(row["revision"]),
-                row["attempt"],
-                live=bool(row["live"]),
-                ended_before=bool(row["ended_before"]),
-                stranger=bool(row["stranger"]),
-            )
-            for row in rows
-        }
+        return {record.job_id: record for record in records}
 
     def neighbours(self) -> dict[str, int]:
         """How many live jobs other fleets had at the same base URL, by fleet."""
@@ -93,3 +83,16 @@ class Records:
             fleet=self._identity.fleet,
         )
         return tuple(Elsewhere(**{**dict(row), "live": bool(row["live"])}) for row in rows)
+
+
+def _record(row: Row) -> Record:
+    """As in `parse_job`: a text that a job has as well is kept once."""
+    return Record(
+        sys.intern(row["job_id"]),
+        sys.intern(row["name"]),
+        sys.intern(row["revision"]),
+        row["attempt"],
+        live=bool(row["live"]),
+        ended_before=bool(row["ended_before"]),
+        stranger=bool(row["stranger"]),
+    )

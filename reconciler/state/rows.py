@@ -7,24 +7,33 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from reconciler.state.failures import named
 from reconciler.state.fence import Fence
 
+# The values of a row by column; a struct is one by its fields.
+Values = Mapping[str, object] | Struct
 # SQL with named parameters, and the values for each row that it is executed for; `:identity` is added.
-Statement = tuple[str, Sequence[Mapping[str, object]]]
+Statement = tuple[str, Sequence[Values]]
 
 _Read = TypeVar("_Read")
 
 
-def put(table: str, rows: Sequence[Mapping[str, object]], on_conflict: str = "") -> Statement:
-    """These rows, by column, in the place of those with the same key, unless ``on_conflict`` says what to do instead.
+def put(table: str, rows: Sequence[Values], on_conflict: str = "", columns: Sequence[str] = ()) -> Statement:
+    """These rows in the place of those with the same key, unless ``on_conflict`` says what to do instead.
 
-    Columns that are left out, in all rows alike, get their defaults.
+    ``columns``: these alone. Those that are left out, in all rows alike, get their defaults.
     """
-    columns = ("identity", *rows[0]) if rows else ()
+    columns = ("identity", *(columns or _by_column(rows[0]))) if rows else ()
     verb = "INSERT" if on_conflict else "INSERT OR REPLACE"
     values = ", ".join(f":{column}" for column in columns)
     return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({values}) {on_conflict}", rows
+
+
+def _by_column(row: Values) -> Mapping[str, object]:
+    return asdict(row) if isinstance(row, Struct) else row
 
 
 class Rows:
@@ -42,10 +51,14 @@ class Rows:
         Raises:
             JournalError: the file cannot be read. Locked: another program holds it.
         """
+        return self.made(query, lambda row: row, **values)
+
+    def made(self, query: str, make: Callable[[sqlite3.Row], _Read], **values: object) -> list[_Read]:
+        """What ``make`` makes of each row; a long table is never in memory as rows as well. Raises as `read`."""
         with named(self._fence.path):
             cursor = self._fence.connection.execute(query, {"identity": self._identity, **values})
             cursor.row_factory = sqlite3.Row
-            return cursor.fetchall()
+            return [make(row) for row in cursor]
 
     def once(self, read: Callable[[], _Read]) -> _Read:
         """What ``read`` makes of the file; done again only after somebody has written to it.
@@ -75,9 +88,10 @@ class Rows:
         Raises: as `Fence.transaction`.
         """
         self._fence.check_writable()
-        due = [(sql, [{"identity": self._identity, **row} for row in rows]) for sql, rows in statements if rows]
+        due = [(sql, rows) for sql, rows in statements if rows]
         if due:
             with self._fence.transaction():
                 for sql, rows in due:
-                    self._fence.connection.executemany(sql, rows)
+                    bound = ({"identity": self._identity, **_by_column(row)} for row in rows)
+                    self._fence.connection.executemany(sql, bound)
         return bool(due)

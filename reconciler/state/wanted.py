@@ -7,6 +7,7 @@ cancelled, or restored, for.
 import json
 import sys
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from sqlite3 import Row
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -25,11 +26,7 @@ class Wanted:
 
     def forms(self) -> dict[tuple[str, str], Mapping[str, object] | None]:
         """By name and revision, the form that was hashed; None where it was never read here (`as_once_wanted`)."""
-        rows = self._rows.read("SELECT name, revision, form FROM wanted WHERE identity = :identity")
-        return {
-            (sys.intern(row["name"]), sys.intern(row["revision"])): json.loads(row["form"]) if row["form"] else None
-            for row in rows
-        }
+        return dict(self._rows.made("SELECT name, revision, form FROM wanted WHERE identity = :identity", _form))
 
     def record(
         self,
@@ -82,7 +79,12 @@ class Wanted:
     @staticmethod
     def as_once_wanted(listed: Iterable[Record]) -> Statement:
         """The specs of these jobs as wanted at some time, where nothing more is known of them."""
-        return put("wanted", [{"name": r.name, "revision": r.revision} for r in listed], "ON CONFLICT DO NOTHING")
+        return put("wanted", list(listed), "ON CONFLICT DO NOTHING", ("name", "revision"))
+
+
+def _form(row: Row) -> tuple[tuple[str, str], Mapping[str, object] | None]:
+    form = json.loads(row["form"]) if row["form"] else None
+    return (sys.intern(row["name"]), sys.intern(row["revision"])), form
 
 
 class LastSeen(Struct, frozen=True):
