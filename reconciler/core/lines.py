@@ -114,7 +114,10 @@ def paused(case: Case, named: NamedJob) -> Pause | Cancel | Hold:
         message = "it is live and does not carry this fleet's marks, so it is never paused from here; pause it by hand"
         return held(case, Reason.CANNOT_PAUSE, message, named)
     if memory.can_pause is False:
-        message = "this server has no way to pause a job: it trains on; `state: cancelled` would end it"
+        message = (
+            "this server has no way to pause a job: it trains on; `state: cancelled` would end it. It is asked again "
+            f"after a day, or after {forget_command(case.name)}"
+        )
         return held(case, Reason.CANNOT_PAUSE, message, named)
     if job.paused or _waits(case, named):
         return held(case, Reason.PAUSING, f"to be paused (state: paused); {_UNDER_WAY}", named)

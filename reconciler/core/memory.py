@@ -128,7 +128,7 @@ class Memory(Struct, frozen=True):
     ``elsewhere`` are this fleet's jobs at other accounts, but for those of the sandbox, which trains nothing.
     ``refusals`` are the last of each name, until a create of it is answered; that of "" is the last of every create.
     ``pauses`` are the jobs that were paused from here, by id. ``can_pause``: whether this server has been seen to pause
-    a job, or not to have such a route; None: not yet known.
+    a job, or lately not to have such a route; None: nobody knows.
     ``put_off`` says why a create may not be sent for a moment, by name and revision (`EVERY_CREATE`: each of them).
     ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
     ``files``: it does not, and has been seen to return the name of the training file. ``seeds``: it does not, and has

@@ -61,15 +61,17 @@ def _sent(tools: WriteTools, change: Pause | Resume, log: Log) -> Outcome:
 
 
 def _undone(tools: WriteTools, change: Pause | Resume, error: ProviderError, *, ours_before: bool) -> Outcome:
-    """Nothing came of it. A server without the route is remembered as one, and not asked again.
+    """Nothing came of it. A server without the route is remembered as one, and not asked again for a day.
 
-    One that was seen to pause has it, whatever a gateway says once.
+    Of one that was seen to pause it takes two such answers: the first may be a gateway's.
     """
     pauses = tools.journal.pauses
-    if isinstance(change, Pause) and error.status in _NO_ROUTE and not tools.journal.memory().can_pause:
-        pauses.drop(change.job_id)
-        tools.journal.record_pausing(can=False)
-        return _outcome(change, "this server has no way to pause a job: it trains on", sent=False)
+    if isinstance(change, Pause) and error.status in _NO_ROUTE:
+        paused_before = bool(pauses.able())
+        pauses.record_ability(able=None if paused_before else False)
+        if not paused_before:
+            pauses.drop(change.job_id)
+            return _outcome(change, "this server has no way to pause a job: it trains on", sent=False)
     if not isinstance(error, NotSent):
         pauses.postpone(change.job_id)
     elif isinstance(change, Pause) and not ours_before:
@@ -90,8 +92,8 @@ def _read_back(tools: WriteTools, change: Pause | Resume, job: Job, trouble: str
         log.info("job.resumed", status=job.status)
         return _outcome(change, f"resumed job {job.id}", job, ok=True)
     pauses.mark_confirmed(job.id)
-    if tools.journal.memory().can_pause is None:
-        tools.journal.record_pausing(can=True)
+    if not pauses.able():
+        pauses.record_ability(able=True)
     log.info("job.paused", status=job.status)
     return _outcome(change, f"paused job {job.id}", job, ok=True)
 

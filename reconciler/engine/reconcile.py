@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from reconciler.core.change import Adopt, Cancel, Create, Pause, Plan, Resume, Write
 from reconciler.core.estimate import Estimate
+from reconciler.core.fields import State
 from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Job
 from reconciler.core.lookup import (
@@ -183,7 +184,10 @@ class Reconciler(Looking):
             recorded = [r.job_id for r in world.memory.records.values() if r.name == name and r.job_id not in listed]
             missing = look_up(self._ports.provider, recorded).missing
             stuck = name in world.cases and stays_unresolved(world.cases[name])
-            return self._ports.journal.forget(name, missing, intents=stuck)
+            journal, desired = self._ports.journal, snapshot.desired.get(name)
+            to_pause = desired is not None and desired.policy.state is State.PAUSED
+            dropped = journal.forget(name, missing, intents=stuck)
+            return (*dropped, *(journal.pauses.forget_inability() if to_pause else ()))
 
     # ── its steps ──
 

@@ -81,6 +81,7 @@ class Journal:
             lasting,
             cancels=self.cancels.recorded(every_backoff=every_backoff),
             pauses=self.pauses.recorded(every_backoff=every_backoff),
+            can_pause=self.pauses.able(),
             rejected=rejected,
             refused=none_at_all.message if none_at_all else "",
         )
@@ -103,7 +104,6 @@ class Journal:
             echoes=None if echoes is None else echoes == _MARKS_RETURNED,
             files=files,
             seeds=seeds,
-            can_pause=bool(shown["pauses"]) if shown and shown["pauses"] is not None else None,
             gone=frozenset(name for name, manifest in last_seen.items() if not manifest.path),
             orphans={name: manifest.orphan for name, manifest in last_seen.items()},
             # Only a fleet of which nothing is known may be one that was renamed.
@@ -129,7 +129,7 @@ class Journal:
 
     def _shown(self) -> Row | None:
         """What this server has been seen to do; None in a journal that nobody has made yet."""
-        return next(iter(self._rows.read("SELECT echoes, pauses, lacks FROM identity WHERE id = :identity")), None)
+        return next(iter(self._rows.read("SELECT echoes, lacks FROM identity WHERE id = :identity")), None)
 
     # ── writing: each call is durable when it returns ──
 
@@ -202,10 +202,6 @@ class Journal:
         seen = _MARKS_RETURNED if echoes or before == _MARKS_RETURNED else less
         if seen != before:
             self._rows.write(_own("echoes = :echoes", echoes=seen))
-
-    def record_pausing(self, *, can: bool) -> None:
-        """Whether this server can pause a job."""
-        self._rows.write(_own("pauses = :pauses", pauses=int(can)))
 
     def record_route(self, what: str, *, there: bool) -> None:
         """Whether this server has a route at all, as it was seen last."""

@@ -20,8 +20,16 @@ _LOST, _REFUSED = Backoff(first=2, last=60), Backoff(first=60, last=3600)
 _LATEST = 300
 
 
+# What the column `identity.pauses` says of a server that has paused a job; of one that had no way to, it has the time
+# of that answer, as a negative number.
+_ABLE = 1
+# Seconds for which a server that had no way to pause a job is not asked again: it may learn it, and it may have been a
+# gateway's answer.
+_BELIEVED = 86_400
+
+
 class Pauses:
-    """The last pause or resume of each job."""
+    """The last pause or resume of each job, and whether this server can pause one."""
 
     def __init__(self, rows: Rows, now: Callable[[], float]) -> None:
         self._rows = rows
@@ -67,9 +75,32 @@ class Pauses:
             for row in self._rows.once(self._all)
         }
 
+    def able(self) -> bool | None:
+        """Whether this server can pause a job, as it was seen last; None: nobody knows, or not any more."""
+        seen = self._rows.once(self._ability)
+        if seen is None or seen == _ABLE:
+            return None if seen is None else True
+        return False if abs(self._now() + seen) < _BELIEVED else None
+
+    def record_ability(self, *, able: bool | None) -> None:
+        """What was seen last: it paused a job, or has no way to; None: what was known of it is in doubt."""
+        seen = {True: _ABLE, False: -int(self._now()), None: None}[able]
+        self._rows.write(("UPDATE identity SET pauses = :seen WHERE id = :identity", [{"seen": seen}]))
+
+    def forget_inability(self) -> tuple[str, ...]:
+        """Let a server that could not pause be asked again; says so."""
+        if self.able() is not False:
+            return ()
+        self.record_ability(able=None)
+        return ("forgotten: that this server has no way to pause a job; the next pass asks it again",)
+
     def ends(self) -> list[int]:
         """When each back-off ends, or ended."""
         return [row["next_at"] for row in self._rows.once(self._all) if not row["confirmed"]]
+
+    def _ability(self) -> int | None:
+        rows = self._rows.read("SELECT pauses FROM identity WHERE id = :identity")
+        return next((row["pauses"] for row in rows), None)
 
     def _all(self) -> list[Row]:
         return self._rows.read(

@@ -158,7 +158,7 @@ ALL = Refusal("b", R1, "quota", 1_060, of_all=True)
             world([job(status="cancelled")], [asked_for_dpo()]),
             "It is ended if it is live, and not made again until a person does what Blocked says.",
         ),
-        (world([job()], [desired()]), "It trains on; the next pass looks again."),
+        (world([job()], [desired()]), "It trains on; the server is asked again after a day."),
         (
             world([], [desired(model_from="up"), desired("up")]),
             "It waits until up has a model; the pass after that creates its job.",

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, Refused
 from reconciler.provider.port import JobPage
+from reconciler.source.directory import read_directory
+from reconciler.state.opening import open_journal
+from reconciler.state.schema import Identity
 from reconciler.state.yaml_form import from_yaml
 from tests.fakes.daemons import DaemonHarness
 from tests.fakes.fleets import FleetDirectory
@@ -235,3 +239,64 @@ def test_a_server_that_was_seen_to_pause_is_asked_again_whatever_a_gateway_says(
         running.live(20)
         running.fail_next("pause", Refused("no route", status=404))
     assert len(running.provider.times("pause")) == 3
+
+
+_NO_ROUTE = Refused("no route", status=404)
+
+
+@pytest.fixture
+def unable(running: DaemonHarness) -> DaemonHarness:
+    """The server has said that it has no way to pause a job."""
+    says(running, "paused")
+    running.fail_next("pause", _NO_ROUTE)
+    running.live(20)
+    assert told(running)[0] == "CannotPause"
+    return running
+
+
+def test_a_server_that_could_not_pause_is_asked_again_after_a_day(unable: DaemonHarness) -> None:
+    unable.clock.now += 86_000
+    unable.live(200)
+    assert status(unable) == "running"
+    unable.clock.now += 400
+    unable.live(200)
+    assert (status(unable), told(unable)[0]) == ("paused", "Paused")
+
+
+def test_one_that_could_and_says_twice_that_it_has_no_route_cannot_any_more(running: DaemonHarness) -> None:
+    says(running, "paused")
+    running.live(20)
+    says(running, "active")
+    running.live(20)
+    says(running, "paused")
+    running.fail_next("pause", _NO_ROUTE, _NO_ROUTE)
+    running.live(1000)
+    assert (told(running)[0], status(running), len(running.provider.times("pause"))) == ("CannotPause", "running", 3)
+
+
+def test_what_was_seen_first_after_a_doubt_counts(unable: DaemonHarness) -> None:
+    """Asked again a day later it pauses, and one stray answer after that changes nothing."""
+    unable.clock.now += 90_000
+    unable.live(100)
+    says(unable, "active")
+    unable.live(20)
+    says(unable, "paused")
+    unable.fail_next("pause", _NO_ROUTE)
+    unable.live(200)
+    assert status(unable) == "paused"
+
+
+def forgotten(world: DaemonHarness, name: str) -> tuple[str, ...]:
+    with open_journal(world.state, Identity(world.fleet.name, "http://memory/v1"), now=world.clock.time) as journal:
+        run = Reconciler(world.ports(journal, world.fleet.root), settle=0.0)
+        return run.forget(read_directory(world.fleet.root), name)
+
+
+def test_forget_lets_a_server_that_could_not_pause_be_asked_at_once(unable: DaemonHarness) -> None:
+    unable.fleet.job("b", seed=2)
+    assert forgotten(unable, "b") == ()
+    (said,) = forgotten(unable, "a")
+    assert said == "forgotten: that this server has no way to pause a job; the next pass asks it again"
+    assert forgotten(unable, "a") == ()
+    unable.live(20)
+    assert status(unable) == "paused"

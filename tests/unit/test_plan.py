@@ -345,7 +345,10 @@ SAID |= {
     "4 job paused": ["it is paused, as its manifest says (state: paused)"],
     "4 a pause that does not take waits": [f"to be paused (state: paused); {UNDER_WAY}"],
     "4 a server that cannot pause": [
-        "this server has no way to pause a job: it trains on; `state: cancelled` would end it"
+        (
+            "this server has no way to pause a job: it trains on; `state: cancelled` would end it. It is asked again "
+            "after a day, or after `reconciler forget a -d DIR`"
+        )
     ],
     "4 job without marks to be paused": [
         "it is live and does not carry this fleet's marks, so it is never paused from here; pause it by hand"
