@@ -144,6 +144,18 @@ def _waits(case: Case, named: NamedJob) -> bool:
     return own is not None and own.waiting
 
 
+def left(case: Case, named: NamedJob, why: str) -> str:
+    """What becomes of a job that is nobody's here any more: it is not touched, so a paused one does not end."""
+    if not named.job.paused:
+        return f"left to end ({why})"
+    if named.job.id not in case.world.memory.pauses:
+        return f"left as it is ({why}): paused, and not from here; resume it where it was paused"
+    return (
+        f"left as it is ({why}): it was paused from here, and stays paused until somebody resumes it at the provider, "
+        "or its manifest is back without `state: paused`"
+    )
+
+
 def strangers_pause(case: Case, job: Job) -> str:
     """What to say of a kept job that somebody else has paused; "" where nobody has."""
     if not job.paused or job.id in case.world.memory.pauses:

@@ -19,6 +19,7 @@ from reconciler.core.lines import (
     held,
     held_ahead,
     kept,
+    left,
     may_retire,
     method_lost,
     not_ours,
@@ -193,9 +194,9 @@ def _removed(case: Case, named: NamedJob) -> Change:
     marks = named.job.marks
     # What its last manifest said counts; the mark is for those who never read it.
     if case.world.memory.orphans.get(case.name, marks is not None and marks.orphan):
-        return held(case, Reason.ORPHANED, "its manifest is gone; left to end (on_remove: orphan)", named)
+        return held(case, Reason.ORPHANED, f"its manifest is gone; {left(case, named, 'on_remove: orphan')}", named)
     if not case.world.prune or not case.world.fleet.prune:
-        return held(case, Reason.PRUNE_DISABLED, "its manifest is gone; left to end (prune is off)", named)
+        return held(case, Reason.PRUNE_DISABLED, f"its manifest is gone; {left(case, named, 'prune is off')}", named)
     if not may_retire(case, named, by_name=True):
         return held_ahead(case, named, "no manifest here ever named it")
     return cancelled(case, named, Reason.REMOVED, "its manifest is gone")

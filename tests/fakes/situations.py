@@ -281,6 +281,16 @@ TABLE: list[tuple[str, World, list[Line]]] = [
     ("5 gone, orphan", world([job(orphan=True)], []), [(HOLD, Reason.ORPHANED, "j1")]),
     ("5 gone, fleet does not prune", world([job()], [], of=fleet(prune=False)), [(HOLD, Reason.PRUNE_DISABLED, "j1")]),
     ("5 gone, this run does not prune", world([job()], [], prune=False), [(HOLD, Reason.PRUNE_DISABLED, "j1")]),
+    (
+        "5 gone, orphan, paused from here",
+        world([job(status="paused", orphan=True)], [], remembers=pauses(j1=OwnPause())),
+        [(HOLD, Reason.ORPHANED, "j1")],
+    ),
+    (
+        "5 gone, not pruned, paused by somebody else",
+        world([job(status="paused")], [], of=fleet(prune=False)),
+        [(HOLD, Reason.PRUNE_DISABLED, "j1")],
+    ),
     ("5 gone, never wanted here", world([job()], [], remembers=KNOWS_NOTHING), [(HOLD, Reason.AHEAD, "j1")]),
     (
         "5 gone, another revision of it was wanted here",

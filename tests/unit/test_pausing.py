@@ -300,3 +300,16 @@ def test_forget_lets_a_server_that_could_not_pause_be_asked_at_once(unable: Daem
     assert forgotten(unable, "a") == ()
     unable.live(20)
     assert status(unable) == "paused"
+
+
+def test_one_whose_manifest_is_gone_stays_paused_says_so_and_goes_on_once_it_is_back(running: DaemonHarness) -> None:
+    running.fleet.fleet(prune=False)
+    says(running, "paused")
+    running.live(20)
+    running.fleet.remove("a")
+    running.live(1000)
+    assert (status(running), told(running)[0]) == ("paused", "PruneDisabled")
+    assert "it was paused from here, and stays paused until somebody resumes it at the provider" in told(running)[1]
+    says(running, "active")
+    running.live(100)
+    assert (status(running), len(running.provider.times("resume"))) == ("running", 1)

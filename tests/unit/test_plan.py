@@ -252,6 +252,15 @@ SAID: dict[str, list[str]] = {
     "5 gone and live": [GONE],
     "5 gone, orphan": [f"{GONE}; left to end (on_remove: orphan)"],
     "5 gone, fleet does not prune": [f"{GONE}; left to end (prune is off)"],
+    "5 gone, orphan, paused from here": [
+        (
+            f"{GONE}; left as it is (on_remove: orphan): it was paused from here, and stays paused until somebody "
+            "resumes it at the provider, or its manifest is back without `state: paused`"
+        )
+    ],
+    "5 gone, not pruned, paused by somebody else": [
+        f"{GONE}; left as it is (prune is off): paused, and not from here; resume it where it was paused"
+    ],
     "5 gone, never wanted here": [NEVER_NAMED],
     "a server that drops metadata: never cancelled": [NOT_OURS],
     "6 two live": ["running", "a second job of the same revision; j1 is kept"],
