@@ -126,6 +126,10 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         # directory, without which a committed intent can be rolled back by a power cut.
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA synchronous = EXTRA")
+        # 256 KiB: what is read is kept as values, by who reads it. A long transaction takes what it needs, and never
+        # writes half of itself meanwhile.
+        connection.execute("PRAGMA cache_size = -256")
+        connection.execute("PRAGMA cache_spill = OFF")
     except BaseException:
         connection.close()
         raise
