@@ -37,6 +37,11 @@ def slowly(pause: Callable[[], None], read: Callable[[], _Read]) -> _Read:
         del _pauses[me]
 
 
+def reads_slowly() -> bool:
+    """Whether whoever runs now reads slowly."""
+    return getcurrent() in _pauses
+
+
 def _open_slowly(path: str, below: files.Below) -> FileIO:
     _pauses.get(getcurrent(), lambda: None)()
     return _open(path, below)

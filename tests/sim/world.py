@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,10 +27,8 @@ from reconciler.engine.probe import probe
 from reconciler.engine.probe_ending import end_probes, ending_beside, hand_on, left_by_probes, reading_of_probe
 from reconciler.engine.reconcile import Reconciler
 from reconciler.errors import Locked, ReconcilerError, SourceError, StateReplaced
-from reconciler.source.directory import read_directory
 from reconciler.source.fingerprint import fingerprint
 from reconciler.source.leftovers import leftovers_of
-from reconciler.source.reader import DirectoryReader
 from reconciler.source.training_files import uploaded_pieces
 from reconciler.state.fence import Fence
 from reconciler.state.journal import Journal
@@ -42,6 +39,7 @@ from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly, usd_of
 from tests.sim.disk import IDENTITY, JsonStatusFiles, StateDirectory, StatusDisk, Verify
 from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
+from tests.sim.reading import fingerprint_now, read, read_whole, reader
 from tests.sim.server import PROBES, Post, Server, SimProvider
 
 _RAM = Path("/dev/shm")
@@ -63,7 +61,7 @@ class Program:
     provider: type[SimProvider] = SimProvider
     clock: type[SimClock] = SimClock
     status_files: Callable[[Path, FileOperations], StatusFiles] = JsonStatusFiles
-    read: Callable[[Path], Snapshot] = read_directory
+    read: Callable[[Path], Snapshot] = read
     locks: bool = True
     settle: float = 1.0  # what the settle window is multiplied with
 
@@ -264,7 +262,11 @@ class SimWorld:
         checkout = site.checkout
         begun = checkout.version
         read = read or (lambda: self.program.read(checkout.root))
-        snapshot = slowly(self._between_files(process), read) if self.slow else self._cached(checkout, read)
+        if self.slow:
+            snapshot = slowly(self._between_files(process), read)
+        else:
+            one_by_one = checkout.odd or self.program.read is not REAL.read
+            snapshot = read() if one_by_one else read_whole(checkout)
         process.version = checkout.read_as(begun, snapshot) if checkout.version > begun else begun
         process.versions.add(process.version)
         return snapshot
@@ -276,17 +278,6 @@ class SimWorld:
                 process.crash("while it reads")
 
         return pause
-
-    def _cached(self, checkout: Checkout, read: Callable[[], Snapshot]) -> Snapshot:
-        """A whole directory that has been read before is not read again."""
-        if checkout.odd or self.program.read is not read_directory:
-            return read()
-        key = (checkout.root, checkout.wish)
-        if key not in _snapshots:
-            if len(_snapshots) >= _SNAPSHOTS_LIMIT:
-                _snapshots.clear()
-            _snapshots[key] = read_directory(checkout.root)
-        return _snapshots[key]
 
     def start_daemon(self, site: Site, pace: Pace) -> Process:
         """Start one `run` at a site, now."""
@@ -306,13 +297,12 @@ class SimWorld:
         if site.daemon is not None and not site.daemon.dead:
             raise Locked("another `reconciler run` works here")
         site.daemon = process
-        # Inodes tell saves apart; the machine's clock has not moved between two of them.
-        reader = DirectoryReader(site.checkout.root, lambda: time.time() + 10.0)
+        files = reader(site.checkout.root, slow=self.slow)
 
-        def read() -> Snapshot:
-            return self._read(site, process, reader.read)
+        def read_now() -> Snapshot:
+            return self._read(site, process, files.read)
 
-        while (fleet := read().fleet) is None:
+        while (fleet := read_now().fleet) is None:
             wakeups.wait(5.0)
             if wakeups.stopping:
                 return "stopped"
@@ -323,7 +313,7 @@ class SimWorld:
         run = program.reconciler(ports, settle=self.settle * program.settle, every_backoff=True)
         daemon = Daemon(
             run,
-            read,
+            read_now,
             wakeups,
             ports.log,
             fleet=fleet,
@@ -373,8 +363,7 @@ class SimWorld:
         if self.slow:
             now = slowly(self._between_files(process), lambda: fingerprint(snapshot))
         else:
-            whole = None if checkout.odd else _snapshots.get((checkout.root, checkout.wish))
-            now = whole.fingerprint if whole is not None else fingerprint(snapshot)
+            now = fingerprint_now(checkout, snapshot)
         same = now == snapshot.fingerprint
         if same and checkout.version > begun:
             begun = checkout.read_as(begun, snapshot)
@@ -447,9 +436,6 @@ def _estimate(create: Create, seen: World) -> Estimate:
 
 
 _roots: list[Path] = []
-# What a whole directory reads as, by its place and what it says.
-_snapshots: dict[tuple[Path, Wish], Snapshot] = {}
-_SNAPSHOTS_LIMIT = 5_000
 
 
 def _fresh_root() -> Path:
