@@ -91,6 +91,10 @@ class Refusals:
     def _of_all(self) -> list[Row]:
         return self._rows.read("SELECT tries, message, next_at FROM refusal WHERE identity = :identity AND name = ''")
 
+    def any_timed(self) -> bool:
+        """Whether anything is recorded, of which the time may say something else."""
+        return bool(self._rows.once(self._all))
+
     def known(self) -> dict[str, Refusal]:
         """The last of each name, and under "" the last of every create, whatever became of their back-offs."""
         last = {row["name"]: row for row in self._rows.once(self._all)}
@@ -208,6 +212,10 @@ class Cancels:
     def mark_given_up(self, *job_ids: str) -> None:
         """A person said so: these jobs are left alone from here on."""
         self._set("given_up = 1, counts = 0", [{"job_id": job_id} for job_id in job_ids])
+
+    def any_timed(self) -> bool:
+        """Whether anything is recorded, of which the time may say something else."""
+        return bool(self._rows.once(self._all))
 
     def recorded(self, *, every_backoff: bool) -> dict[str, OwnCancel]:
         """By job. One is waiting until its back-off ends where ``every_backoff``, else where this run sent it."""

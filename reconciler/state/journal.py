@@ -74,7 +74,9 @@ class Journal:
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
         """What the decision may know. ``every_backoff``: also those that `apply` ignores once."""
-        lasting = self._rows.once(self._lasting)
+        lasting, timed = self._rows.once(self._lasting)
+        if not timed:
+            return lasting
         rejected = self.refusals.in_force(every_backoff=every_backoff)
         none_at_all = rejected.pop("", None)
         return replace(
@@ -86,20 +88,20 @@ class Journal:
             refused=none_at_all.message if none_at_all else "",
         )
 
-    def _lasting(self) -> Memory:
-        """The part of it that no clock changes."""
+    def _lasting(self) -> tuple[Memory, bool]:
+        """The part of it that no clock changes; and whether there is another."""
         # Before the records: a create whose answer another run records between the two is seen twice, not missed.
-        intents = _intents(self._rows)
+        intents = self._rows.once(self._intents)
         records = self.records.by_id()
         last_seen = self.manifests.last_seen()
-        shown = self._shown()
+        shown = self._rows.once(self._shown)
         echoes = shown["echoes"] if shown else None
         files, seeds = _LESS.get(echoes, (False, False))
-        return Memory(
+        memory = Memory(
             inherited=self.inherited,
             intents=intents,
             records=records,
-            wanted=self.wanted.forms(),
+            wanted=self._rows.once(self.wanted.forms),
             refusals=self.refusals.known(),
             echoes=None if echoes is None else echoes == _MARKS_RETURNED,
             files=files,
@@ -107,11 +109,12 @@ class Journal:
             gone=frozenset(name for name, manifest in last_seen.items() if not manifest.path),
             orphans={name: manifest.orphan for name, manifest in last_seen.items()},
             # Only a fleet of which nothing is known may be one that was renamed.
-            neighbours={} if records else self.records.neighbours(),
-            others=frozenset() if echoes == _MARKS_RETURNED else self.records.others(),
-            elsewhere=self.records.elsewhere(),
+            neighbours={} if records else self._rows.once(self.records.neighbours),
+            others=frozenset() if echoes == _MARKS_RETURNED else self._rows.once(self.records.others),
+            elsewhere=self._rows.once(self.records.elsewhere),
             lacks=frozenset(shown["lacks"].split() if shown else ()),
         )
+        return memory, any(part.any_timed() for part in (self.refusals, self.cancels, self.pauses))
 
     @property
     def number(self) -> int:
@@ -126,6 +129,10 @@ class Journal:
 
     def _backoff_ends(self) -> tuple[int, ...]:
         return (*self.refusals.ends(), *self.cancels.outstanding().values(), *self.pauses.ends())
+
+    def _intents(self) -> dict[str, Intent]:
+        query = "SELECT name, revision, attempt, seed, filed, answer, token FROM intent WHERE identity = :identity"
+        return {row["name"]: Intent(**{**dict(row), "filed": bool(row["filed"])}) for row in self._rows.read(query)}
 
     def _shown(self) -> Row | None:
         """What this server has been seen to do; None in a journal that nobody has made yet."""
@@ -180,7 +187,7 @@ class Journal:
 
     def drop_intent(self, name: str, *, created: bool | None = None) -> None:
         """The create was not sent or was refused; or (``created``) looking has told what became of it."""
-        lost = _intents(self._rows).get(name)
+        lost = self._intents().get(name)
         after: tuple[Statement, ...] = ()
         if created:
             after = self.refusals.over(name)
@@ -219,7 +226,7 @@ class Journal:
         recorded = {job.job_id for job in self.records.by_id().values() if job.name == name}
         gone = sorted(recorded & missing)
         stuck = sorted(recorded & self.cancels.outstanding().keys() - missing)
-        lost = _intents(self._rows).get(name) if intents else None
+        lost = self._intents().get(name) if intents else None
         statement = "DELETE FROM record WHERE identity = :identity AND job_id = :job_id"
         self._rows.write((statement, [{"job_id": job_id} for job_id in gone]))
         self.cancels.mark_given_up(*stuck)
@@ -259,8 +266,3 @@ def _own(columns: str, **values: object) -> Statement:
 
 def _intent_dropped(name: str) -> Statement:
     return "DELETE FROM intent WHERE identity = :identity AND name = :name", [{"name": name}]
-
-
-def _intents(rows: Rows) -> dict[str, Intent]:
-    query = "SELECT name, revision, attempt, seed, filed, answer, token FROM intent WHERE identity = :identity"
-    return {row["name"]: Intent(**{**dict(row), "filed": bool(row["filed"])}) for row in rows.read(query)}

@@ -63,6 +63,10 @@ class Pauses:
         statement = "DELETE FROM pause WHERE identity = :identity AND job_id = :job_id"
         self._rows.write((statement, [{"job_id": job_id} for job_id in job_ids]))
 
+    def any_timed(self) -> bool:
+        """Whether anything is recorded, of which the time may say something else."""
+        return bool(self._rows.once(self._all)) or self._rows.once(self._ability) is not None
+
     def recorded(self, *, every_backoff: bool) -> dict[str, OwnPause]:
         """By job. One is waiting until its back-off ends where ``every_backoff``, else where this run sent it."""
         now = self._now()

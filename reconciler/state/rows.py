@@ -3,9 +3,11 @@
 Whatever has tables of its own in a journal (`backoffs`, `pauses`, `uploads` and their like) reads and writes with it.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -36,14 +38,31 @@ def _by_column(row: Values) -> Mapping[str, object]:
     return asdict(row) if isinstance(row, Struct) else row
 
 
+# The tables that a statement reads or writes stand behind one of these words.
+_TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|(?<!DO )UPDATE) (\w+)")
+
+
+@lru_cache(maxsize=256)
+def _tables_of(statement: str) -> frozenset[str]:
+    return frozenset(_TABLE.findall(statement))
+
+
+class _Found(NamedTuple):
+    """What a read made of the file, and the tables that it looked into."""
+
+    value: Any
+    tables: frozenset[str]
+
+
 class Rows:
     """What an identity has in the tables; nothing of another identity is ever touched."""
 
     def __init__(self, fence: Fence) -> None:
         self._fence = fence
         self._identity = fence.entry.id
-        self._known: dict[Callable[[], object], object] = {}
+        self._known: dict[Callable[[], object], _Found] = {}
         self._known_as_of: tuple[int, int] | None = None
+        self._looked_into: set[str] = set()  # tables, by what `once` is reading now
 
     def read(self, query: str, **values: object) -> list[sqlite3.Row]:
         """What one query finds, with ``:identity`` and ``values`` as its parameters.
@@ -55,13 +74,14 @@ class Rows:
 
     def made(self, query: str, make: Callable[[sqlite3.Row], _Read], **values: object) -> list[_Read]:
         """What ``make`` makes of each row; a long table is never in memory as rows as well. Raises as `read`."""
+        self._looked_into |= _tables_of(query)
         with named(self._fence.path):
             cursor = self._fence.connection.execute(query, {"identity": self._identity, **values})
             cursor.row_factory = sqlite3.Row
             return [make(row) for row in cursor]
 
     def once(self, read: Callable[[], _Read]) -> _Read:
-        """What ``read`` makes of the file; done again only after somebody has written to it.
+        """What ``read`` makes of the file; done again only after somebody has written to a table that it looks into.
 
         Whoever gets it leaves it as it is. Raises: as `read`.
         """
@@ -71,9 +91,19 @@ class Rows:
         if as_of != self._known_as_of:
             self._known, self._known_as_of = {}, as_of
         known = self._known  # not the one of a write that is noticed while it reads
-        if read not in known:
-            known[read] = read()
-        return cast("_Read", known[read])
+        found = known.get(read)
+        if found is None:
+            found = known[read] = self._found_by(read)
+        self._looked_into |= found.tables
+        value: _Read = found.value
+        return value
+
+    def _found_by(self, read: Callable[[], object]) -> _Found:
+        around, self._looked_into = self._looked_into, set()
+        try:
+            return _Found(read(), frozenset(self._looked_into))
+        finally:
+            self._looked_into = around
 
     def _as_of(self) -> tuple[int, int] | None:
         """Changes with every write, ours (`total_changes`) or another program's; None while ours may yet be undone."""
@@ -90,8 +120,20 @@ class Rows:
         self._fence.check_writable()
         due = [(sql, rows) for sql, rows in statements if rows]
         if due:
+            known = self._known if self._as_of() == self._known_as_of else {}
             with self._fence.transaction():
                 for sql, rows in due:
                     bound = ({"identity": self._identity, **_by_column(row)} for row in rows)
                     self._fence.connection.executemany(sql, bound)
+            self._keep(known, written=frozenset[str]().union(*(_tables_of(sql) for sql, _ in due)))
         return bool(due)
+
+    def _keep(self, known: Mapping[Callable[[], object], _Found], *, written: frozenset[str]) -> None:
+        """What was ``known`` before our write, but for what looks into the tables that were ``written``.
+
+        A write also counts itself in `identity`, in a column that nothing in here reads.
+        """
+        before, after = self._known_as_of, self._as_of()
+        if before is not None and after is not None and before[1] == after[1]:  # no other program has written
+            self._known = {read: found for read, found in known.items() if not found.tables & written}
+            self._known_as_of = after

@@ -305,3 +305,29 @@ def test_a_journal_that_nobody_writes_to_is_not_read_again(state: Path) -> None:
         again = journal.memory()
     assert again == before
     assert set(asked) == {"PRAGMA data_version"}
+
+
+def test_a_write_is_followed_by_reading_what_it_wrote_to_and_nothing_else(state: Path) -> None:
+    asked: list[str] = []
+    with opened(state) as journal:
+        journal.record_job(record())
+        journal.memory()
+        journal.record_intent(Intent("a", R1, 2))
+        journal.fence.connection.set_trace_callback(asked.append)
+        assert journal.memory().intents.keys() == {"a"}
+    (query,) = set(asked) - {"PRAGMA data_version"}
+    assert "FROM intent" in query
+
+
+@pytest.mark.parametrize("moment", ["PRAGMA data_version", "BEGIN"])
+def test_a_write_of_ours_hides_none_of_another_run(state: Path, moment: str) -> None:
+    def meanwhile(statement: str) -> None:
+        if statement.startswith(moment):
+            rival.record_job(record())
+
+    with opened(state) as journal, opened(state) as rival:
+        assert journal.memory().records == {}
+        journal.fence.connection.set_trace_callback(meanwhile)
+        journal.record_intent(Intent("a", R1, 2))
+        journal.fence.connection.set_trace_callback(None)
+        assert journal.memory().records.keys() == {"j1"}
