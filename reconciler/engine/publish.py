@@ -6,13 +6,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.clock import Clock
-from reconciler.core.change import Adopt, Plan
+from reconciler.core.change import Adopt, Change, Plan
 from reconciler.core.ending import By, end_of
 from reconciler.core.gates import Gated, gate
-from reconciler.core.intake import intake
+from reconciler.core.intake import Intake, intake
 from reconciler.core.job import Checkpoint, Job
 from reconciler.core.memory import CHECKPOINTS, Memory
 from reconciler.core.plan import plan
@@ -171,14 +172,20 @@ def log_refusals(gated: Gated, before: Reminders, now: float, log: Log) -> Remin
 _FLEET = ""
 
 
-def log_troubles(after: Decided, outcomes: Iterable[Outcome], before: Reminders, now: float, log: Log) -> Reminders:
-    """What keeps names from going on, for the next pass to know: a line for what is new or lasts, and for its end.
+class Troubles(Struct, frozen=True):
+    """What keeps names from going on: of the whole fleet, and by name."""
 
-    What a write of this pass came to is logged by it, a broken manifest by the daemon, a gate by `log_refusals`. Names
-    that wait for one and the same reason are one trouble; a provider that takes no new jobs is one of the whole fleet.
+    closed: Intake | None
+    changes: Mapping[str, Change]
+    texts: Mapping[str, str]
+
+
+def troubles_of(after: Decided) -> Troubles:
+    """As a decision shows them. A broken manifest is logged by the daemon, a gate by `log_refusals`.
+
+    Names that wait for one and the same reason are one trouble; a provider that takes no new jobs is one of the whole
+    fleet.
     """
-    outcomes = tuple(outcomes)
-    tried = {outcome.name for outcome in outcomes}
     closed = intake(after.seen.world, after.gated.plan, before={}, now=None)
     own = (
         c
@@ -186,9 +193,19 @@ def log_troubles(after: Decided, outcomes: Iterable[Outcome], before: Reminders,
         if c.reason.trouble is Trouble.OWN and c.reason not in {Reason.SOURCE_INVALID, Reason.CREATE_REFUSED}
     )
     first = {(change.reason, change.message): change for change in reversed(tuple(own))}
-    found = {change.name: change for change in sorted(first.values(), key=lambda change: change.name)}
-    texts = {name: f"{change.reason}: {change.message}" for name, change in found.items()}
-    troubles = before.met({**texts, **({_FLEET: closed.message} if closed else {})}, now)
+    changes = {change.name: change for change in sorted(first.values(), key=lambda change: change.name)}
+    texts = {name: f"{change.reason}: {change.message}" for name, change in changes.items()}
+    return Troubles(closed, changes, {**texts, **({_FLEET: closed.message} if closed else {})})
+
+
+def log_troubles(found: Troubles, outcomes: Iterable[Outcome], before: Reminders, now: float, log: Log) -> Reminders:
+    """What keeps names from going on, for the next pass to know: a line for what is new or lasts, and for its end.
+
+    What a write of this pass came to is logged by it.
+    """
+    outcomes = tuple(outcomes)
+    tried = {outcome.name for outcome in outcomes}
+    closed, troubles = found.closed, before.met(found.texts, now)
     if closed and _FLEET in troubles.said and all(o.reason is not Reason.CREATE_REFUSED for o in outcomes):
         log.warning(
             "fleet.blocked",
@@ -198,7 +215,7 @@ def log_troubles(after: Decided, outcomes: Iterable[Outcome], before: Reminders,
             **troubles.facts(_FLEET),
         )
     for name in (name for name in troubles.said if name not in {*tried, _FLEET}):
-        change = found[name]
+        change = found.changes[name]
         log.warning("job.blocked", job=name, reason=change.reason, why=change.message, **troubles.facts(name))
     for name in troubles.over:
         own_log = log if name == _FLEET else log.bind(job=name)

@@ -42,6 +42,7 @@ from reconciler.engine.publish import (
     log_refusals,
     log_troubles,
     standing,
+    troubles_of,
     write_statuses,
 )
 from reconciler.engine.rest import Rest, rest_after
@@ -110,7 +111,7 @@ class Reconciler(Looking):
         """What is refused, what keeps names from going on, and the pass itself."""
         now = self.clock.monotonic()
         self._refusals = log_refusals(done.after.gated, self._refusals, now, log)
-        self._troubles = log_troubles(done.after, done.outcomes, self._troubles, now, log)
+        self._troubles = log_troubles(troubles_of(done.after), done.outcomes, self._troubles, now, log)
         log_pass(log, done.after, now - began, writes=len(done.outcomes), ends=ends)
 
     def _work(  # noqa: PLR0913, PLR0917 - those of `one_pass`
@@ -154,7 +155,7 @@ class Reconciler(Looking):
                 report = {**report, **write_statuses(ports, log, decided, (), details_of(followed), names=names)}
         self._rest = replace(rest, report=report)
         now = ports.clock.monotonic()
-        self._troubles = log_troubles(decided, (), self._troubles, now, log)
+        self._troubles = log_troubles(rest.troubles, (), self._troubles, now, log)
         log_pass(log, decided, now - began, writes=0, ends=0)
         return Pass(decided, (), decided, report=report)
 

@@ -17,6 +17,7 @@ from reconciler.core.status import Status
 from reconciler.core.watch import Watch
 from reconciler.core.world import World
 from reconciler.engine.ports import Ports
+from reconciler.engine.publish import Troubles, troubles_of
 from reconciler.engine.steps import Decided, Pass
 from reconciler.state.journal import Journal
 
@@ -35,6 +36,7 @@ class Rest(Struct, frozen=True):
     version: int
     after: Decided
     report: Mapping[str, Status]
+    troubles: Troubles
     open: tuple[str, ...]
     followed: Mapping[str, tuple[str, Job]]
     adopted: frozenset[str]
@@ -75,10 +77,18 @@ def rest_after(done: Pass, ports: Ports, watch: Watch, snapshot: Snapshot, versi
         return None
     if journal.number != seen.number:  # what this pass wrote down is looked at anew
         return None
-    followed = {**_live(world), **_logged(journal, world)}
-    permission = _whoever(after.permission)
-    adopted = frozenset(d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt)
-    return Rest(snapshot, permission, seen.number, version, after, done.report, _open(world), followed, adopted)
+    return Rest(
+        snapshot=snapshot,
+        permission=_whoever(after.permission),
+        number=seen.number,
+        version=version,
+        after=after,
+        report=done.report,
+        troubles=troubles_of(after),
+        open=_open(world),
+        followed={**_live(world), **_logged(journal, world)},
+        adopted=frozenset(d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt),
+    )
 
 
 def _whoever(permission: Permission) -> Permission:

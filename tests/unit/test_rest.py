@@ -152,6 +152,16 @@ def test_progress_of_a_live_job_is_told_while_all_else_rests(resting: DaemonHarn
     assert looks(resting, start + 130, start + _AT_REST) == ["1 retrieve j7 retrieve j8"] * 2
 
 
+def test_what_keeps_a_name_from_going_on_is_said_again_while_all_rests(resting: DaemonHarness) -> None:
+    resting.fleet.job("c", training_file="file-1", method={"type": "dpo", "dpo": {}})  # which this server loses
+    start = resting.clock.now
+    resting.live(60.0 * PASSES_BETWEEN)
+    assert looks(resting, start + 200, start + 500) == ["1 retrieve j7 retrieve j8"] * 5, "nothing is decided anew"
+    assert [line.get("since", 0) // 60 for line in resting.lines("job.blocked")] == [1, 5], (
+        "as the write itself has said it"
+    )
+
+
 def test_what_another_run_wrote_down_ends_the_rest(resting: DaemonHarness) -> None:
     """Whoever forgets a job here, or creates one, is heard at the next pass and not ten passes later."""
     start = resting.clock.now
