@@ -58,16 +58,21 @@ class Outcome(Struct, frozen=True):
 
 
 class WriteTools(Struct, frozen=True):
-    """What a write needs at hand.
-
-    ``may_wait``: whether a create whose file is not ready yet may be put off once more. ``method_assumed``: as a
-    `World` has it.
-    """
+    """What a write needs at hand."""
 
     fleet: str
     provider: Provider
     journal: Journal
     log: Log
+
+
+class CreateTools(WriteTools, frozen=True):
+    """What a create needs besides.
+
+    ``may_wait``: whether a create whose file is not ready yet may be put off once more. ``method_assumed``: as a
+    `World` has it.
+    """
+
     uploads: Uploads
     may_wait: Callable[[Create], bool]
     method_assumed: bool = False
@@ -79,7 +84,7 @@ def needed(fleet: str, change: Create, desired: Desired, memory: Memory) -> tupl
     return tuple(Needed(desired.name, file, names) for file, names in uploads_of(desired, marks, memory))
 
 
-def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
+def create(tools: CreateTools, change: Create, desired: Desired) -> Outcome:
     """Upload what is needed, record the intent, post once, record the answer and compare it with what was sent.
 
     Raises:
@@ -108,7 +113,7 @@ def create(tools: WriteTools, change: Create, desired: Desired) -> Outcome:
 
 
 def _post_once(  # noqa: PLR0913 - what one attempt is
-    tools: WriteTools, change: Create, body: Mapping[str, object], marks: Marks, log: Log, *, filed: bool
+    tools: CreateTools, change: Create, body: Mapping[str, object], marks: Marks, log: Log, *, filed: bool
 ) -> Outcome:
     """Recorded, sent, and then bound, refused or lost: nothing in here sends a second time."""
     seed = body["seed"]
@@ -134,7 +139,7 @@ def _post_once(  # noqa: PLR0913 - what one attempt is
     return _bound(tools, change, job, log)
 
 
-def _bound(tools: WriteTools, change: Create, job: Job, log: Log) -> Outcome:
+def _bound(tools: CreateTools, change: Create, job: Job, log: Log) -> Outcome:
     """The create was answered with its job."""
     # Logged before it is recorded: a kill between the two is made good by the intent. Live until its end is logged.
     log.info("job.created", job_id=job.id, status=job.status)
@@ -149,7 +154,7 @@ def _bound(tools: WriteTools, change: Create, job: Job, log: Log) -> Outcome:
     return Outcome(change.name, Action.CREATE, change.reason, job.id, True, f"created job {job.id}", job=job, stop=stop)
 
 
-def _compared(tools: WriteTools, desired: Desired, marks: Marks, outcome: Outcome, log: Log) -> Outcome:
+def _compared(tools: CreateTools, desired: Desired, marks: Marks, outcome: Outcome, log: Log) -> Outcome:
     """With the end of the job, where its answer says that it has another method; what else differs is only logged."""
     job, form = outcome.job, desired.form
     if job is None:
@@ -181,7 +186,7 @@ def _own(job: Job, marks: Marks) -> Job:
     return job
 
 
-def _refused(tools: WriteTools, change: Create, error: Refused, log: Log, *, sent: bool = True) -> Outcome:
+def _refused(tools: CreateTools, change: Create, error: Refused, log: Log, *, sent: bool = True) -> Outcome:
     """Row 14: the provider said no, to this create or to every create. Where it only says "later", it is put off."""
     if isinstance(error, RateLimited) and not is_lasting(error):
         return _put_off(change, error, log, sent=sent)
@@ -218,7 +223,7 @@ def _put_off(change: Create, error: ProviderError, log: Log, *, sent: bool, alon
     )
 
 
-def _unsent(tools: WriteTools, change: Create, message: str) -> Outcome:
+def _unsent(tools: CreateTools, change: Create, message: str) -> Outcome:
     """Nothing was sent, for a reason of this create alone."""
     tools.journal.refusals.record_unsent(*change.key, message)
     return failed(change, message)

@@ -15,8 +15,8 @@ from reconciler.core.documents import TrainingFile
 from reconciler.core.estimate import Estimate
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.world import World
+from reconciler.engine.beside import Beside, one_by_one
 from reconciler.engine.follow import Follower
-from reconciler.engine.uploads import Beside, one_by_one
 from reconciler.log import Log
 from reconciler.provider.port import Provider
 from reconciler.state.journal import Journal

@@ -27,7 +27,6 @@ from reconciler.engine.ports import Ports
 from reconciler.engine.probe_ending import end_probes, live_probes
 from reconciler.engine.reconcile import Reconciler
 from reconciler.engine.steps import Pass
-from reconciler.engine.uploads import UploadPorts, Uploads
 from reconciler.errors import ProviderError
 
 # The person has agreed to this one job, of a fleet that has none before.
@@ -134,7 +133,6 @@ def _end(run: Reconciler, ports: Ports, snapshot: Snapshot, done: Pass, made: Ou
     sent = next(write for write in done.decided.gated.plan.writes if isinstance(write, Create))
     wanted = snapshot.desired[NAME]
     fleet, provider = run.checkout.fleet(snapshot).name, run.marking(snapshot).provider
-    files = UploadPorts(provider, ports.journal, ports.log, ports.pieces_of, ports.stopping, ports.beside)
     end = Cancel(
         NAME,
         Reason.CANCEL_REQUESTED,
@@ -144,8 +142,8 @@ def _end(run: Reconciler, ports: Ports, snapshot: Snapshot, done: Pass, made: Ou
         sent.attempt,
         answered=_is_answer(done, made, wanted, marks_of_create(fleet, wanted, sent.attempt)),
     )
-    with ports.pass_lock(), Uploads.open(files, lambda: ()) as uploads:
-        cancel(WriteTools(fleet, provider, ports.journal, ports.log, uploads, lambda _: False), end)
+    with ports.pass_lock():
+        cancel(WriteTools(fleet, provider, ports.journal, ports.log), end)
 
 
 def _is_answer(done: Pass, made: Outcome, wanted: Desired, marks: Marks) -> bool:

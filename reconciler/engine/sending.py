@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from reconciler.core.change import Cancel, Create, Pause, Resume, Write
-from reconciler.engine.act import Outcome, WriteTools, create, needed
+from reconciler.engine.act import CreateTools, Outcome, create, needed
 from reconciler.engine.cancelling import cancel
 from reconciler.engine.pausing import pause_or_resume
 from reconciler.engine.ports import Ports
 from reconciler.engine.steps import Decided
-from reconciler.engine.uploads import Needed, UploadPorts, Uploads
+from reconciler.engine.uploads import Needed, Uploads
 
 
 def send(
@@ -24,15 +24,14 @@ def send(
     *,
     method_assumed: bool,
 ) -> tuple[Outcome, ...]:
-    """Send them one by one, and give ``note`` what came of each at once; ``may_wait`` as `WriteTools` has it.
+    """Send them one by one, and give ``note`` what came of each at once; ``may_wait`` as `CreateTools` has it.
 
     Raises:
         JournalError: the memory failed; no write followed.
     """
     fleet = decided.seen.world.fleet.name
-    files = UploadPorts(ports.provider, ports.journal, ports.log, ports.pieces_of, ports.stopping, ports.beside)
-    with Uploads.open(files, lambda: _expected(ports, decided)) as uploads:
-        tools = WriteTools(
+    with Uploads.open(ports, lambda: _expected(ports, decided)) as uploads:
+        tools = CreateTools(
             fleet, ports.provider, ports.journal, ports.log, uploads, may_wait, method_assumed=method_assumed
         )
         return _sent(ports, tools, decided, note)
@@ -47,7 +46,7 @@ def _expected(ports: Ports, decided: Decided) -> Iterator[Needed]:
 
 
 def _sent(
-    ports: Ports, tools: WriteTools, decided: Decided, note: Callable[[Write, Outcome], None]
+    ports: Ports, tools: CreateTools, decided: Decided, note: Callable[[Write, Outcome], None]
 ) -> tuple[Outcome, ...]:
     """Cancels first; no create more where none can succeed now."""
     world = decided.seen.world

@@ -5,19 +5,16 @@ waits for that one alone. A file that the account has is found by its name (one 
 that the journal says was uploaded; any other is sent once. Which create is sent when is no affair of this module.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 from msgspec import Struct
 
 from reconciler.core.documents import TrainingFile, content_of
 from reconciler.core.file_marks import marks_of_file
-from reconciler.errors import NotSent, ProviderError, Refused, SourceError
-from reconciler.log import Log
-from reconciler.provider.port import Provider
+from reconciler.engine.ports import Ports
+from reconciler.errors import NotSent, Refused
 from reconciler.provider.request import Upload
-from reconciler.state.journal import Journal
 from reconciler.state.uploads import Uploaded
 
 
@@ -42,55 +39,10 @@ class Needed(Struct, frozen=True):
         return named and uploaded.sha256 == self.file.sha256
 
 
-class Beside(Protocol):
-    """Work that is done while something else is: each of the results waits for its own, and raises what that raised.
-
-    Nothing of it goes on for long when the block ends.
-    """
-
-    def __call__(self, work: Sequence[Callable[[], str]], /) -> AbstractContextManager[Sequence[Callable[[], str]]]:
-        """Begin all of it, in this order."""
-        ...
-
-
-@contextmanager
-def one_by_one(work: Sequence[Callable[[], str]], /) -> Iterator[Sequence[Callable[[], str]]]:
-    """The `Beside` without threads: each is done when its result is asked for."""
-    yield [_once(task) for task in work]
-
-
-def _once(task: Callable[[], str]) -> Callable[[], str]:
-    """Done once, whatever comes of it."""
-    ended: list[str | ProviderError | SourceError] = []
-
-    def result() -> str:
-        if not ended:
-            try:
-                ended.append(task())
-            except (ProviderError, SourceError) as error:
-                ended.append(error)
-        if isinstance(ended[0], str):
-            return ended[0]
-        raise ended[0]
-
-    return result
-
-
-class UploadPorts(Struct, frozen=True):
-    """What uploads touch; ``pieces_of``, ``stopping`` and ``beside`` as `Ports` has them."""
-
-    provider: Provider
-    journal: Journal
-    log: Log
-    pieces_of: Callable[[TrainingFile], Iterable[bytes]]
-    stopping: Callable[[], bool]
-    beside: Beside
-
-
 class Uploads:
     """The files of one pass, within a block of `open`."""
 
-    def __init__(self, ports: UploadPorts, expected: Callable[[], Iterable[Needed]], stack: ExitStack) -> None:
+    def __init__(self, ports: Ports, expected: Callable[[], Iterable[Needed]], stack: ExitStack) -> None:
         """As `open` says; ``stack`` ends with the block."""
         self._ports = ports
         self._expected = expected
@@ -102,7 +54,7 @@ class Uploads:
 
     @classmethod
     @contextmanager
-    def open(cls, ports: UploadPorts, expected: Callable[[], Iterable[Needed]]) -> Iterator["Uploads"]:
+    def open(cls, ports: Ports, expected: Callable[[], Iterable[Needed]]) -> Iterator["Uploads"]:
         """``expected`` says what the creates of this pass need; it is asked for when the first of them is sent.
 
         What is still on its way when the block ends is given up: no create will name it.

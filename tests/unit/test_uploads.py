@@ -13,7 +13,7 @@ import pytest
 from reconciler.cli.uploading import beside
 from reconciler.core.documents import content_of
 from reconciler.core.reason import Reason
-from reconciler.engine.uploads import Beside, one_by_one
+from reconciler.engine.beside import Beside, one_by_one
 from reconciler.errors import NotSent
 from tests.fakes.faulty import Reply, Request, reply
 from tests.fakes.fleets import FleetDirectory, apply_once
