@@ -116,9 +116,7 @@ def _tried(name: str, read: Callable[[], _T], errors: dict[str, str]) -> _T | No
 
 def _data(context: RunContext, found: Diagnosis, probe: Probed | None) -> dict[str, Any]:
     return {
-        "fleet": context.fleet.name,
-        "provider": context.account.profile.name,
-        "base_url": context.account.server,
+        **context.whose,
         "identity": found.identity or None,
         "means": found.means,
         "capabilities": [

@@ -68,9 +68,7 @@ def _pruned(context: RunContext, snapshot: Snapshot, uses: Sequence[FileUse], *,
 
 def _data(context: RunContext, uses: Sequence[FileUse], deleted: Sequence[Deleted]) -> dict[str, Any]:
     return {
-        "fleet": context.fleet.name,
-        "provider": context.account.profile.name,
-        "base_url": context.account.server,
+        **context.whose,
         "files": [
             {
                 "id": use.file.id,

@@ -130,9 +130,7 @@ def _write(one: _Chosen) -> None:
 
 def _data(context: RunContext, unmanaged: Sequence[Job], chosen: Sequence[_Chosen]) -> dict[str, Any]:
     return {
-        "fleet": context.fleet.name,
-        "provider": context.account.profile.name,
-        "base_url": context.account.server,
+        **context.whose,
         "unmanaged": [
             {
                 "job_id": job.id,

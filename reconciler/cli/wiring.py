@@ -77,6 +77,15 @@ class RunContext(Struct, frozen=True):
     credentials: "Credentials"
     pricing: "Callable[[], Pricing]"
 
+    @property
+    def whose(self) -> dict[str, object]:
+        """How a document begins that is about this fleet at its provider."""
+        return {
+            "fleet": self.fleet.name,
+            "provider": self.account.profile.name,
+            "base_url": self.account.server,
+        }
+
 
 class Service(Struct, frozen=True):
     """What a daemon's context has besides: live jobs are followed over ``fan``, and somebody may ask it to stop."""
