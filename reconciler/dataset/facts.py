@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from reconciler.dataset.content import images_in
 from reconciler.dataset.formats import Format, format_of
-from reconciler.dataset.measure import Measure, text_of
+from reconciler.dataset.measure import Measure, billed_of, is_estimate, text_of
 from reconciler.dataset.tokens import Counter, example_tokens
 
 _BARS = 8
@@ -28,6 +28,7 @@ class Facts(Struct):
     roles: Tally[str] = field(default_factory=Tally)
     tools: int = 0
     images: int = 0
+    about: bool = False  # whether the provider will count some example otherwise
     tokens: "array[int]" = field(default_factory=lambda: array("L"))
 
     def take(self, line: bytes) -> None:
@@ -43,6 +44,7 @@ class Facts(Struct):
         self.roles.update(_roles(example))
         self.tools += bool(example.get("tools") or example.get("functions"))
         self.images += images_in(example.get("messages"))
+        self.about = self.about or is_estimate(example)
         self.tokens.append(_counted(example, self.counter))
 
     @property
@@ -54,10 +56,9 @@ class Facts(Struct):
     def measure(self, context: int | None) -> Measure:
         """What is billed of it, where an example is cut at ``context`` tokens."""
         total = sum(self.tokens)
-        cut = 0 if context is None else sum(tokens > context for tokens in self.tokens)
-        billed = total if context is None else sum(min(context, tokens) for tokens in self.tokens)
-        about = not self.counter.exact or self.images > 0 or self.kinds[Format.PREFERENCE] > 0
-        return Measure(len(self.tokens), total, billed, cut, about)
+        billed = [billed_of(tokens, context) for tokens in self.tokens]
+        cut = sum(part < whole for part, whole in zip(billed, self.tokens, strict=True))
+        return Measure(len(self.tokens), total, sum(billed), cut, about=self.about or not self.counter.exact)
 
 
 def _counted(example: Mapping[str, object], counter: Counter) -> int:

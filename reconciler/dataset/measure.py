@@ -6,7 +6,7 @@ by their bytes: the count of a gigabyte would take minutes, and its price would 
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -45,12 +45,22 @@ def measured(lines: Iterable[bytes], counter: Counter, context: int | None, size
         if examples % step == 0:
             example = _example(text)
             found = example_tokens(example, counter)
-            about = about or "input" in example or images_in(example.get("messages")) > 0
-            seen, tokens, billed = seen + len(text), tokens + found, billed + min(found, context or found)
-            cut += found > (context or found)
+            about = about or is_estimate(example)
+            seen, tokens, billed = seen + len(text), tokens + found, billed + billed_of(found, context)
+            cut += billed_of(found, context) < found
         examples += 1
     scale = all_bytes / seen if seen else 1.0
     return Measure(examples, round(tokens * scale), round(billed * scale), round(cut * scale), about)
+
+
+def billed_of(tokens: int, context: int | None) -> int:
+    """How many tokens of an example are billed: the rest of a longer one is cut."""
+    return tokens if context is None else min(tokens, context)
+
+
+def is_estimate(example: Mapping[str, object]) -> bool:
+    """Whether the tokens of an example are not what the provider will count: a preference, or one with images."""
+    return "input" in example or images_in(example.get("messages")) > 0
 
 
 def text_of(line: bytes) -> bytes:
