@@ -43,8 +43,8 @@ _OUTDATED = (
 
 def digest_of(context: RunContext, decided: Decided) -> str:
     """What a person approves: this plan, with all that it sends, at this account."""
-    sent = {name: unhashed(desired) for name, desired in decided.seen.world.desired.items()}
-    return decided.plan.digest(_target(context), sent)
+    desired = decided.seen.world.desired
+    return decided.plan.digest(_target(context), lambda name: unhashed(desired[name]))
 
 
 def _target(context: RunContext) -> str:

@@ -5,15 +5,17 @@ whether a job is trained again and must therefore never change with a library's 
 tests judge it by an independent implementation.
 """
 
-import json
 import math
 from collections.abc import Mapping
+from json.encoder import encode_basestring as _quoted  # written in C: a text within quotes, as RFC 8785 has it
 
 # Beyond these a JSON number, which is an IEEE 754 double, no longer names one integer (RFC 8785, 3.2.2.3).
 _INTEGER_LIMIT = 2**53 - 1
 
 # ECMAScript writes exponents outside of this range of decimal point positions (ECMA-262, Number::toString).
 _POINT_MIN, _POINT_MAX = -6, 21
+
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 def canonical(value: object) -> bytes:
@@ -30,28 +32,27 @@ def canonical(value: object) -> bytes:
         raise ValueError("a text that is not valid Unicode") from error
 
 
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
-
-
 def _form(value: object) -> str:
-    if value is None or isinstance(value, str | bool):
+    if isinstance(value, str):
         return _quoted(value)
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
     if isinstance(value, int | float):
         return _number(value)
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_form, value))}]"
-    if isinstance(value, dict | Mapping):  # nearly always a dict, which is told ten times as fast
+    if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - nearly always a dict, told at once
         return _object(value)
     raise ValueError(f"a {type(value).__name__} has no JSON form")
 
 
-def _object(value: Mapping[object, object]) -> str:
-    keys = [key for key in value if isinstance(key, str)]
-    if len(keys) < len(value):
-        raise ValueError("a key that is not text")
+def _object(value: Mapping[str, object]) -> str:
+    try:
+        ascii_only = "".join(value).isascii()
+    except TypeError as error:
+        raise ValueError("a key that is not text") from error
     # Keys are ordered by their UTF-16 code units (RFC 8785, 3.2.3); those of ASCII by their characters.
-    ascii_only = "".join(keys).isascii()
-    keys.sort(key=None if ascii_only else _code_units)
+    keys = sorted(value, key=None if ascii_only else _code_units)
     return f"{{{','.join([f'{_quoted(key)}:{_form(value[key])}' for key in keys])}}}"
 
 

@@ -8,7 +8,7 @@ Every change has a ``name``, a ``reason``, a ``message``, and what it is about: 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar, Self
 
@@ -193,14 +193,14 @@ class Plan(Struct, frozen=True):
         """What a plain pass leaves alone and a person may approve: the ends of the `Ahead` jobs."""
         return tuple(c.write for c in self.changes if isinstance(c, Hold) and c.write is not None)
 
-    def digest(self, target: str, unhashed: Mapping[str, str]) -> str:
+    def digest(self, target: str, unhashed: Callable[[str], str]) -> str:
         """16 hex digits over everything this plan writes, now or after waiting, at ``target``.
 
-        ``unhashed``: by name, what a create sends besides what its revision stands for; "" where that is nothing.
+        ``unhashed``: of a name, what its create sends besides what its revision stands for; "" where that is nothing.
         """
         writes = [change.write for change in self.changes if change.write is not None]
         keys = sorted(_key(write) for write in writes)
-        sent = {write.name: unhashed.get(write.name, "") for write in writes if isinstance(write, Create)}
+        sent = {write.name: unhashed(write.name) for write in writes if isinstance(write, Create)}
         keys += [f"{name} {what}" for name, what in sorted(sent.items()) if what]
         return hashlib.sha256("\n".join([target, *keys]).encode()).hexdigest()[:16]
 

@@ -75,7 +75,8 @@ def unix_seconds(value: object) -> int | None:
 
 def folded(text: str) -> str:
     """Its letters and digits in one case: what is left where servers differ in how they write a name."""
-    return "".join(ch for ch in text.casefold() if ch.isalnum())
+    plain = text.casefold()
+    return plain if plain.isalnum() else "".join(filter(str.isalnum, plain))
 
 
 def mentions(text: str, words: Iterable[str]) -> bool:

@@ -31,8 +31,8 @@ def review_of(seen: World, **more: Any) -> Review:
         "base_url": "https://api.openai.com/v1",
         "host": "api.openai.com",
         "organization": "",
-        "digest": decided.digest("there", {}),
-        "command": f"reconciler apply fleet --approve {decided.digest('there', {})}",
+        "digest": decided.digest("there", lambda _: ""),
+        "command": f"reconciler apply fleet --approve {decided.digest('there', lambda _: '')}",
     }
     return Review(plan=gated.plan, verdicts=gated.verdicts, world=seen, now=3700.0, **{**facts, **more})
 
