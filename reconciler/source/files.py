@@ -90,13 +90,18 @@ class Below:
 
     def resolve(self, path: str) -> str:
         """Where a file really stands, links included. Raises OSError where nothing stands there."""
-        directory, name = os.path.split(path)
+        found = self.in_real_directory(path)
+        return os.path.realpath(found, strict=True) if stat.S_ISLNK(os.lstat(found).st_mode) else found
+
+    def in_real_directory(self, path: str) -> str:
+        """The same, but for a link that stands there itself. Raises OSError where its directory is none."""
+        cut = path.rfind("/") + 1
+        directory, name = path[:cut], path[cut:]
         if name in {"", ".", ".."}:
             return os.path.realpath(path, strict=True)
         if directory not in self._real:
-            self._real[directory] = os.path.realpath(directory, strict=True)
-        found = os.path.join(self._real[directory], name)  # noqa: PTH118 - text is four times as fast
-        return os.path.realpath(found, strict=True) if stat.S_ISLNK(os.lstat(found).st_mode) else found
+            self._real[directory] = os.path.join(os.path.realpath(directory, strict=True), "")  # noqa: PTH118
+        return self._real[directory] + name
 
     def holds(self, real: str) -> bool:
         """Whether a real path leads there."""
@@ -113,41 +118,60 @@ def open_regular(path: str, below: Below) -> FileIO:
     Raises:
         Unfit: it does not, or cannot be read.
     """
+    return FileIO(_opened(path, below)[0], "rb")
+
+
+def _opened(path: str, below: Below) -> tuple[int, int]:
+    """The descriptor of such a file, and its size in bytes. Raises Unfit as `open_regular` does."""
     try:
-        resolved = below.resolve(path)
-        if not below.holds(resolved):
-            raise Outside("leads outside the fleet directory")
-        # Not blocking: opening a FIFO would otherwise wait for its writer.
-        handle = os.open(resolved, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            handle = _open(below.in_real_directory(path), below)
+        except OSError:  # a link, which is not followed blindly; or what is wrong is said now
+            handle = _open(below.resolve(path), below)
     except FileNotFoundError as error:
         raise Absent("no such file") from error
     except (OSError, ValueError) as error:
         raise Unfit(f"cannot be read ({escaped(getattr(error, 'strerror', None) or str(error))})") from error
-    mode = os.fstat(handle).st_mode
-    if not stat.S_ISREG(mode):
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
         os.close(handle)
-        raise Unfit("a directory, not a file" if stat.S_ISDIR(mode) else "not a regular file")
-    return FileIO(handle, "rb")
+        raise Unfit("a directory, not a file" if stat.S_ISDIR(found.st_mode) else "not a regular file")
+    return handle, found.st_size
+
+
+def _open(real: str, below: Below) -> int:
+    if not below.holds(real):
+        raise Outside("leads outside the fleet directory")
+    # Not blocking: opening a FIFO would otherwise wait for its writer.
+    return os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def read_bounded(path: str, below: Below, limit: int) -> bytes:
     """The bytes of a regular file below it. Raises Unfit as `open_regular` does, or where it is longer."""
-    with open_regular(path, below) as file:
-        content = _bytes(file, limit + 1)
+    handle, size = _opened(path, below)
+    try:
+        content = os.read(handle, min(limit, size) + 1)
+        # Where one byte more was asked for than it is long, and not given, that was all.
+        while len(content) != size and len(content) <= limit and (more := os.read(handle, limit + 1 - len(content))):
+            content += more
+    except OSError as error:
+        raise Unfit(f"cannot be read ({error.strerror})") from error
+    finally:
+        os.close(handle)
     if len(content) > limit:
         raise TooLong(f"longer than {limit} bytes")
     return content
 
 
-def _bytes(file: FileIO, most: int) -> bytes:
-    """What it holds, and no more than that many bytes of it."""
+def _piece(file: FileIO) -> bytes:
+    """The next megabyte, or what is left."""
+    piece = b""
     try:
-        content = file.read(min(most, os.fstat(file.fileno()).st_size + 1)) or b""
-        while len(content) < most and (more := file.read(most - len(content))):
-            content += more
+        while len(piece) < _CHUNK and (more := file.read(_CHUNK - len(piece))):
+            piece += more
     except OSError as error:
         raise Unfit(f"cannot be read ({error.strerror})") from error
-    return content
+    return piece
 
 
 def training_lines(path: str, below: Below) -> Iterator[bytes]:
@@ -193,7 +217,7 @@ def training_pieces(path: str, below: Below) -> Iterator[bytes]:
     with open_regular(path, below) as file:
         ended = False
         while not ended:
-            chunk = _bytes(file, _CHUNK)
+            chunk = _piece(file)
             ended, given, text = len(chunk) < _CHUNK, given + len(chunk), held + chunk
             if given > TRAINING_LIMIT:
                 raise Unfit(_TOO_LONG)
