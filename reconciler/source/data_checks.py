@@ -140,12 +140,12 @@ class _Checks(Struct):
         """Say what a job validates on and trains on as well; and which job has to validate, and does not."""
         pairs: dict[tuple[str, str], tuple[TrainingFile, TrainingFile, Wanted]] = {}
         for entry in entries:
-            wanted = _wanted(entry.spec, self._base_of(entry.name))
-            if wanted.format is Format.REINFORCEMENT and "validation_file" not in entry.spec:
+            if _method(entry.spec).get("type") == Format.REINFORCEMENT and "validation_file" not in entry.spec:
                 missing = Problem(entry.path, entry.line, 1, "spec.validation_file", _NO_VALIDATION)
                 self.reading.data_warnings.append(missing)
             if entry.training and entry.validation and entry.name not in self.reading.broken:
                 pair = entry.validation.sha256, entry.training.sha256
+                wanted = _wanted(entry.spec, self._base_of(entry.name))
                 pairs.setdefault(pair, (entry.validation, entry.training, wanted))
         for validation, training, wanted in pairs.values():
             if finding := self._overlap(validation, training, wanted):
@@ -182,14 +182,18 @@ def _counts(found: Report) -> Iterator[Finding]:
 
 
 def _wanted(spec: Mapping[str, object], model: str) -> Wanted:
-    method = spec.get("method")
-    method = method if isinstance(method, Mapping) else {}
+    method = _method(spec)
     kind = str(method.get("type", ""))
     return Wanted(
         wanted_format(kind, model),
         keys=grader_keys(method.get("reinforcement")) if kind == "reinforcement" else frozenset(),
         context=context_of(model),
     )
+
+
+def _method(spec: Mapping[str, object]) -> Mapping[str, object]:
+    method = spec.get("method")
+    return method if isinstance(method, Mapping) else {}
 
 
 def _first_model(name: str, specs: Mapping[str, Mapping[str, object]]) -> str:

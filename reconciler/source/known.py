@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from msgspec import Struct, field
+from msgspec.json import decode
 
 from reconciler import __version__
 
@@ -139,7 +140,7 @@ def _loaded(file: Path) -> dict[str, Any]:
         head, _, rows = file.read_bytes().partition(b"\n")
         if head.decode() != f"{_stamp()} {hashlib.sha256(rows).hexdigest()}":
             return {}
-        known: dict[str, Any] = json.loads(rows)
+        known: dict[str, Any] = decode(rows)
     except (OSError, ValueError):
         return {}
     return known

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from sqlite3 import Row
 
 from msgspec import Struct
+from msgspec.json import decode
 from msgspec.structs import asdict
 
 from reconciler.core.desired import Desired
@@ -83,7 +84,7 @@ class Wanted:
 
 
 def _form(row: Row) -> tuple[tuple[str, str], Mapping[str, object] | None]:
-    form = json.loads(row["form"]) if row["form"] else None
+    form = decode(row["form"]) if row["form"] else None
     return (sys.intern(row["name"]), sys.intern(row["revision"])), form
 
 
