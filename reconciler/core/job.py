@@ -11,12 +11,20 @@ import sys
 from collections.abc import Mapping
 from itertools import islice
 from types import MappingProxyType
-from typing import TypedDict, TypeGuard
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
-from reconciler.core.spelling import FIXED_WORDS, STATUS_WORDS, number, status_word, unix_seconds, whole_number
-from reconciler.core.training import Training, training_of
+from reconciler.core.plain_job import ID_LIMIT, TEXT_LIMIT, PlainJob, PlainMarks
+from reconciler.core.spelling import (
+    FIXED_WORDS,
+    STATUS_WORDS,
+    is_object,
+    number,
+    status_word,
+    unix_seconds,
+    whole_number,
+)
+from reconciler.core.training import Training, training_in, training_of
 
 # Words for "a cancel is under way" (they are in Azure's list of statuses).
 _ENDING = frozenset({"canceling", "cancelling"})
@@ -36,9 +44,6 @@ ON_REMOVE_MARK = "reconciler_on_remove"
 # What the API itself says, and what no operator can say otherwise.
 _ITSELF = FIXED_WORDS - {"canceled"}
 
-# Beyond any id, name or message of an honest server; what is longer is cut, but an id is refused.
-_ID_LIMIT = 512
-_TEXT_LIMIT = 4096
 _NUMBERS_LIMIT = 100
 
 # The ways of training, each the field of a method that holds its hyperparameters.
@@ -176,10 +181,12 @@ def marks_of(metadata: object) -> Marks | None:
     A job whose fleet mark stands beside a name or revision that this program never writes
     was marked by something else; it is left alone, which is the safe side.
     """
-    if not metadata or not _is_object(metadata):
+    if not metadata or not is_object(metadata):
         return None
-    fleet, name = metadata.get(FLEET_MARK), metadata.get(JOB_MARK)
-    revision, attempt = metadata.get(REVISION_MARK), metadata.get(ATTEMPT_MARK)
+    return _marks(*(metadata.get(mark) for mark in (FLEET_MARK, JOB_MARK, REVISION_MARK, ATTEMPT_MARK, ON_REMOVE_MARK)))
+
+
+def _marks(fleet: object, name: object, revision: object, attempt: object, on_remove: object) -> Marks | None:
     if not (isinstance(fleet, str) and isinstance(name, str)):
         return None
     if not (isinstance(revision, str) and isinstance(attempt, str)):
@@ -187,28 +194,7 @@ def marks_of(metadata: object) -> Marks | None:
     if _IDENTITY.fullmatch(f"{fleet}\n{name}\n{revision}\n{attempt}") is None:
         return None
     fleet, name, revision = map(sys.intern, (fleet, name, revision))
-    return Marks(fleet, name, revision, int(attempt), orphan=metadata.get(ON_REMOVE_MARK) == "orphan")
-
-
-class JobFields(TypedDict, total=False):
-    """What `parse_job` looks at, each of whatever type: a decoder may leave out all else."""
-
-    id: object
-    status: object
-    created_at: object
-    finished_at: object
-    estimated_finish: object
-    model: object
-    fine_tuned_model: object
-    trained_tokens: object
-    training_file: object
-    seed: object
-    user_provided_suffix: object
-    suffix: object
-    error: object
-    metadata: object
-    method: Raw
-    hyperparameters: Raw
+    return Marks(fleet, name, revision, int(attempt), orphan=on_remove == "orphan")
 
 
 def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
@@ -217,6 +203,8 @@ def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
     Raises:
         ValueError: it is not an object, or has no id that can be asked for.
     """
+    if type(answer) is PlainJob:
+        return _of_plain(answer, words)
     fields = object_of(answer, "job")
     return Job(
         # What the journal remembers too, and what many jobs have, is kept once: a history stays in memory.
@@ -234,6 +222,36 @@ def parse_job(answer: object, words: Mapping[str, str] = _NO_WORDS) -> Job:
         error=_error(fields.get("error")),
         marks=marks_of(fields.get("metadata")),
         training=training_of(fields),
+    )
+
+
+_UNMARKED = PlainMarks()
+
+
+def _of_plain(plain: PlainJob, words: Mapping[str, str]) -> Job:
+    """The same."""
+    marks = plain.metadata or _UNMARKED
+    return Job(
+        sys.intern(plain.id),
+        sys.intern(_status(plain.status or "unknown", words)),
+        plain.created_at or 0,
+        plain.finished_at,
+        plain.estimated_finish,
+        sys.intern(plain.model or ""),
+        plain.fine_tuned_model or None,
+        plain.trained_tokens,
+        sys.intern(plain.training_file or ""),
+        plain.seed,
+        plain.user_provided_suffix or plain.suffix or None,
+        _error(plain.error),
+        _marks(
+            marks.reconciler_fleet,
+            marks.reconciler_job,
+            marks.reconciler_revision,
+            marks.reconciler_attempt,
+            marks.reconciler_on_remove,
+        ),
+        training_in(plain.method, plain.hyperparameters),
     )
 
 
@@ -262,13 +280,9 @@ def parse_checkpoint(answer: object) -> Checkpoint:
     )
 
 
-def _is_object(value: object) -> TypeGuard[Mapping[str, object]]:
-    return type(value) is dict or isinstance(value, Mapping)  # the first is quick, and nearly always so
-
-
 def object_of(answer: object, noun: str) -> Mapping[str, object]:
     """The fields of an answer. Raises ValueError where it is not an object."""
-    if not _is_object(answer):
+    if not is_object(answer):
         raise ValueError(f"a {noun} that is not an object")
     return answer
 
@@ -289,8 +303,8 @@ def check_id(value: str, noun: str) -> str:
     """An id that can be asked for, unchanged. Raises ValueError for any other."""
     if not value:
         raise ValueError(f"a {noun} without an id")
-    if len(value) > _ID_LIMIT:
-        raise ValueError(f"a {noun} whose id is longer than {_ID_LIMIT} characters")
+    if len(value) > ID_LIMIT:
+        raise ValueError(f"a {noun} whose id is longer than {ID_LIMIT} characters")
     if _NO_ID.search(value):
         raise ValueError(f"a {noun} whose id holds a control character")
     return value
@@ -298,7 +312,7 @@ def check_id(value: str, noun: str) -> str:
 
 def is_id(value: str) -> bool:
     """Whether it is one that can be asked for."""
-    return 0 < len(value) <= _ID_LIMIT and _NO_ID.search(value) is None
+    return 0 < len(value) <= ID_LIMIT and _NO_ID.search(value) is None
 
 
 def status_meaning(text: str) -> tuple[str, str]:
@@ -328,23 +342,23 @@ def text_of(fields: Mapping[str, object], key: str) -> str | None:
     value = fields.get(key)
     if not isinstance(value, str) or not value:
         return None
-    if value.isascii() and len(value) <= _TEXT_LIMIT:
+    if value.isascii() and len(value) <= TEXT_LIMIT:
         return value
     # JSON can spell half of a surrogate pair, which no file and no terminal takes.
-    text = value[: _TEXT_LIMIT + 1].encode(errors="replace").decode()
-    return text if len(text) <= _TEXT_LIMIT else f"{text[: _TEXT_LIMIT - 1]}…"
+    text = value[: TEXT_LIMIT + 1].encode(errors="replace").decode()
+    return text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 1]}…"
 
 
 def _numbers(value: object) -> dict[str, float]:
     if not isinstance(value, Mapping):
         return {}
-    numbers = ((str(k)[:_ID_LIMIT].encode(errors="replace").decode(), number(v)) for k, v in value.items())
+    numbers = ((str(k)[:ID_LIMIT].encode(errors="replace").decode(), number(v)) for k, v in value.items())
     return dict(islice(((name, found) for name, found in numbers if found is not None), _NUMBERS_LIMIT))
 
 
 def _error(value: object) -> JobError | None:
     """A healthy job's error is null, `{}` or all null; each reads as None."""
-    if not value or not _is_object(value):
+    if not value or not is_object(value):
         return None
     code, message, param = (sys.intern(_as_text(value, key)) for key in ("code", "message", "param"))
     return JobError(code, message, param) if code or message else None

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from reconciler.core.body import derived_seed, same_suffix
 from reconciler.core.job import Job, Marks
-from reconciler.core.training import AUTO, METHODS, Training, training_of
+from reconciler.core.training import AUTO, METHODS, Training, method_of, training_of
 from reconciler.errors import escaped
 
 # Where one of them was sent and none is shown, the job is a supervised one.
@@ -20,8 +20,12 @@ _SHOWN_WHERE_TRAINED = frozenset({"dpo", "reinforcement"})
 
 def sent_training(form: Mapping[str, object]) -> Training:
     """How a job of that hashed form was asked to train."""
+    return training_of(_sent(form))
+
+
+def _sent(form: Mapping[str, object]) -> Mapping[str, object]:
     extra = form.get("extra_body")
-    return training_of({**form, **extra} if extra and isinstance(extra, Mapping) else form)
+    return {**form, **extra} if extra and isinstance(extra, Mapping) else form
 
 
 def lost_method(form: Mapping[str, object], job: Job, *, assumed: bool) -> str:
@@ -29,7 +33,7 @@ def lost_method(form: Mapping[str, object], job: Job, *, assumed: bool) -> str:
 
     ``assumed``: the operator says that this server trains what it does not show.
     """
-    sent, shown = sent_training(form).method, job.training.method
+    sent, shown = method_of(_sent(form).get("method")), job.training.method
     if shown == sent or sent not in METHODS:
         return ""
     lost = shown in METHODS if shown else sent in _SHOWN_WHERE_TRAINED and not assumed

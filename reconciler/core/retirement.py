@@ -20,6 +20,8 @@ _KEPT_MEANWHILE = "of an earlier spec; kept until its successor exists"
 
 def retire(case: Case, decision: Decision, create: Create | Wait | None) -> Iterator[Change]:
     """What becomes of them, once it is known what stands for the name and whether its create may be sent."""
+    if not case.others:
+        return
     others = tuple(n for n in case.others if n.ours)
     ahead = tuple(n for n in others if not may_retire(case, n))
     yield from (held_ahead(case, n, "no manifest here ever had its spec") for n in ahead)

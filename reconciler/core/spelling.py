@@ -7,8 +7,9 @@ raises for a value.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TypeGuard
 
 # Beyond any time or count, and within what SQLite, YAML and a float can hold.
 NUMBER_LIMIT = 2**53
@@ -17,8 +18,8 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 
 # From here on a number counts milliseconds, microseconds, nanoseconds: as seconds each would lie
 # beyond the year 5138, and as the next finer unit before the spring of 1973.
-_MILLISECONDS = 10**11
-_FINER = ((10**17, 10**9), (10**14, 10**6), (_MILLISECONDS, 10**3))
+SECONDS_LIMIT = 10**11
+_FINER = ((10**17, 10**9), (10**14, 10**6), (SECONDS_LIMIT, 10**3))
 _YEAR_10000 = 253_402_300_800  # where the calendars of Python and of ISO 8601 end
 
 # Go writes "2026-11-25 10:00:00.5 +0000 UTC"; ISO 8601 has neither the space nor the name.
@@ -44,6 +45,11 @@ STATUS_WORDS = {word: word for word in _LIVE} | _ENDED
 FIXED_WORDS = _LIVE | {"succeeded", "failed", "cancelled", "canceled"}
 
 
+def is_object(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Whether it is an object of JSON's."""
+    return type(value) is dict or isinstance(value, Mapping)  # the first is quick, and nearly always so
+
+
 def number(value: object) -> int | float | None:
     """A number, or a text that is one; None where it is neither, or beyond 2^53."""
     if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
@@ -67,7 +73,7 @@ def unix_seconds(value: object) -> int | None:
 
     A date without a zone is taken as UTC. 0 is how some servers write that there is none.
     """
-    if value is None or (type(value) is int and 0 < value < _MILLISECONDS):  # as nearly every server writes it
+    if value is None or (type(value) is int and 0 < value < SECONDS_LIMIT):  # as nearly every server writes it
         return value
     seconds = _from_number(value) if not isinstance(value, str) else _from_text(value.strip())
     return seconds if seconds is not None and 0 < seconds < _YEAR_10000 else None

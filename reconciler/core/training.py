@@ -10,7 +10,7 @@ from itertools import islice
 
 from msgspec import Raw, Struct
 
-from reconciler.core.spelling import folded, number
+from reconciler.core.spelling import folded, is_object, number
 
 # The API's own words for `method.type`. What another word means, only its server knows.
 METHODS = ("supervised", "dpo", "reinforcement")
@@ -29,26 +29,26 @@ class Training(Struct, frozen=True, gc=False):
 
 
 def training_of(fields: Mapping[str, object]) -> Training:
-    """Of a create's body, or of a job; what cannot be read counts as absent. What many jobs have is kept once.
-
-    Either field may be `Raw`: thousands of jobs train alike, and then only one of them is looked into.
-    """
+    """Of a create's body, or of a job; what cannot be read counts as absent. What many jobs have is kept once."""
     method, beside = fields.get("method"), fields.get("hyperparameters")
     if method is None and beside is None:
         return _NONE
-    if isinstance(method, Raw) or isinstance(beside, Raw):
-        return _decoded(
-            bytes(method) if isinstance(method, Raw) else b"", bytes(beside) if isinstance(beside, Raw) else b""
-        )
-    word = _type(method)
-    own = method.get(word) if isinstance(method, Mapping) else None
-    given = own.get("hyperparameters") if isinstance(own, Mapping) else None
+    word = method_of(method)
+    own = method.get(word) if is_object(method) else None
+    given = own.get("hyperparameters") if is_object(own) else None
     return _once(word, tuple(sorted(_numbers(given or beside))))
+
+
+def training_in(method: Raw, beside: Raw) -> Training:
+    """The same of the two fields as JSON, empty where one is not there: thousands of jobs train alike.
+
+    Then only one of them is looked into.
+    """
+    return _decoded(bytes(method), bytes(beside))
 
 
 @lru_cache(maxsize=1024)
 def _decoded(method: bytes, beside: bytes) -> Training:
-    """The same of JSON; "" where the field is not there."""
     return training_of({"method": _value(method), "hyperparameters": _value(beside)})
 
 
@@ -56,10 +56,11 @@ def _value(text: bytes) -> object:
     return json.loads(text) if text else None  # takes halves of surrogate pairs, as they may come in any answer
 
 
-def _type(method: object) -> str:
+def method_of(method: object) -> str:
+    """The word of a `Training`, of the field that says it."""
     if isinstance(method, str):
         return folded(method)
-    if not isinstance(method, Mapping):
+    if not is_object(method):
         return ""
     word = method.get("type")
     if isinstance(word, str) and word:
@@ -68,7 +69,7 @@ def _type(method: object) -> str:
 
 
 def _numbers(values: object) -> Iterator[tuple[str, float]]:
-    if not isinstance(values, Mapping):
+    if not is_object(values):
         return
     for name, value in islice(values.items(), _NUMBERS_LIMIT):
         found = AUTO if value == "auto" else number(value)

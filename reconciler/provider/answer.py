@@ -7,13 +7,15 @@ may have taken effect (`OutcomeUnknown`). A read has no effect, so what cannot b
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypedDict, TypeVar
 
 import msgspec
 from msgspec.json import Decoder
 
 from reconciler.clock import Clock
-from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL, JobFields
+from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL
+from reconciler.core.plain_job import PlainJob
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped, scrub
 from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
 from reconciler.provider.message import HttpResponse
@@ -42,8 +44,6 @@ _EXACT = frozenset(
 )
 # Inside these the names are the server's own words, and are shown; every other name is the API's.
 _METRICS = frozenset({"metrics", "data"})
-# From here on, what it takes to skip the fields that nobody looks at is won back.
-_LARGE = 32_768
 # What JSON may write for a letter, digit or sign of a key, and the signs that it may write in a shorter way.
 _ESCAPED = re.compile(rb"\\u00[2-7]")
 _SHORT_ESCAPES = frozenset('"/\\')
@@ -91,7 +91,7 @@ class Answers:
         """What a success holds, as ``parse`` reads its JSON. Raises as for no answer where it cannot be read."""
         try:
             jobs = isinstance(request, ReadRequest) and request.all_jobs
-            return parse(self._json(response.content, large_jobs=jobs and len(response.content) >= _LARGE))
+            return parse(self._json(response.content, jobs=jobs))
         except (ValueError, RecursionError) as error:
             said = self._shown(fault_of(response.content, self._clean))
             broken = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
@@ -125,17 +125,19 @@ class Answers:
     def _clean(self, text: str) -> str:
         return scrub(text, self._secrets)
 
-    def _json(self, content: bytes, *, large_jobs: bool = False) -> Any:
-        """The JSON of an answer, without the key; ``large_jobs``: of jobs, only what is looked at.
+    def _json(self, content: bytes, *, jobs: bool = False) -> Any:
+        """The JSON of an answer, without the key; ``jobs``: of a page of plain jobs, only what is looked at.
 
         Raises:
             ValueError, RecursionError: there is none.
         """
+        if jobs and not self._may_hold_key(content):
+            # What is no such page is read as any other answer.
+            with suppress(ValueError, RecursionError):
+                return _plain_jobs(content)
         try:
-            value = _few_fields(content) if large_jobs else msgspec.json.decode(content)
+            value = msgspec.json.decode(content)
         except (ValueError, RecursionError):
-            if large_jobs:
-                return self._json(content)
             # Python's own decoder is slower and takes more: other encodings, halves of surrogate pairs, and NaN and
             # Infinity, which are not JSON; as null they count as absent. It also says what is wrong.
             return self._keyless(json.loads(content, parse_constant=lambda _: None))
@@ -158,8 +160,6 @@ class Answers:
             if field in _EXACT:
                 raise ValueError(f"its {field} holds the API key")
             return clean
-        if isinstance(value, msgspec.Raw):
-            return self._keyless(json.loads(bytes(value)))
         if isinstance(value, Mapping):
             named = field in _METRICS
             return {self._clean(name) if named else name: self._keyless(item, name) for name, item in value.items()}
@@ -169,15 +169,15 @@ class Answers:
 class _JobPage(TypedDict):
     """A page of jobs that says whether it is the last; of a page that does not, other fields count."""
 
-    data: list[JobFields]
+    data: list[PlainJob]
     has_more: bool
 
 
 _JOB_PAGE: Decoder[_JobPage] = Decoder(_JobPage)
 
 
-def _few_fields(content: bytes) -> _JobPage:
-    """A page of jobs, without the fields that nobody looks at. Raises ValueError or RecursionError for any other."""
+def _plain_jobs(content: bytes) -> _JobPage:
+    """A page of plain jobs, and nothing that nobody looks at. Raises ValueError or RecursionError for any other."""
     if not content.isascii():
         content.decode()  # what is skipped is not looked at closely
     return _JOB_PAGE.decode(content)

@@ -60,11 +60,11 @@ class Listings:
             if page.silent and page.has_more is None and more:
                 raise Unreadable(f"{read.path}: a page without data, where more was to follow")
             # Without pages everything comes again, and what was made meanwhile beside it.
-            again = bool(seen & ids) and (ids <= seen or (page.has_more is None and seen <= ids))
-            if again:
-                self._check_repeated(read, page, cut=len(seen | ids) in {size, _DEFAULT_PAGE})
             fresh = ids - seen
-            seen |= ids
+            again = fresh != ids and (not fresh or (page.has_more is None and seen <= ids))
+            seen |= fresh
+            if again:
+                self._check_repeated(read, page, cut=len(seen) in {size, _DEFAULT_PAGE})
             last = not ids or again or page.has_more is False or (enough is not None and len(seen) >= enough)
             if last:
                 self._check_end(read, page, len(seen))

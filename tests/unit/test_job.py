@@ -16,7 +16,6 @@ from reconciler.core.job import (
     Event,
     Job,
     JobError,
-    JobFields,
     Marks,
     is_id,
     marks_of,
@@ -25,6 +24,7 @@ from reconciler.core.job import (
     parse_job,
     status_meaning,
 )
+from reconciler.core.plain_job import PlainJob
 from reconciler.core.scalars import Name, Strict
 from tests.fakes.strategies import JOB_FIELDS, json_values
 
@@ -74,7 +74,7 @@ def test_a_job_is_read_from_the_fields_that_a_decoder_keeps() -> None:
             return super().get(key, default)
 
     parse_job(Fields(id="j"))
-    assert asked == JobFields.__annotations__.keys()
+    assert asked == PlainJob.__annotations__.keys()
 
 
 def test_what_many_jobs_have_is_kept_once() -> None:

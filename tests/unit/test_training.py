@@ -3,7 +3,7 @@
 import pytest
 from msgspec import Raw
 
-from reconciler.core.training import AUTO, Training, training_of
+from reconciler.core.training import AUTO, Training, training_in, training_of
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,7 @@ def test_a_training_is_read_in_any_spelling(
     ],
 )
 def test_so_is_one_that_nobody_has_decoded_yet(method: bytes | None, beside: bytes | None, training: Training) -> None:
-    fields = {"method": method, "hyperparameters": beside}
-    assert training_of({name: Raw(text) for name, text in fields.items() if text is not None}) == training
+    assert training_in(Raw(method or b""), Raw(beside or b"")) == training
 
 
 def test_what_many_jobs_have_is_kept_once() -> None:

@@ -4,15 +4,19 @@ import json
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.job import Marks, parse_job
+from reconciler.core.plain_job import PlainJob
 from reconciler.errors import OutcomeUnknown, ProviderError, Refused, Unreadable
 from reconciler.provider.answer import Answers
 from reconciler.provider.client import OpenAIClient
 from reconciler.provider.page import parse_page
+from tests.bench import shapes
+from tests.bench.shapes import Shape
 from tests.fakes.clocks import SkippingClock
 from tests.fakes.faulty import Reply, reply
 from tests.fakes.servers import CREATE, JOB, KEY, Wire, an_account, asked, caught, script
@@ -230,9 +234,7 @@ def test_no_listing_hides_it_in_a_field_that_is_looked_into_later() -> None:
     hidden = "".join(f"\\u{ord(ch):04x}" for ch in KEY)
     for spelt in (KEY, hidden):
         told = json.dumps({**JOB, "method": {"type": "KEY"}, "hyperparameters": None}).replace("KEY", spelt)
-        page = parse_page(
-            answers._json(f'{{"data": [{told}], "has_more": false}}'.encode(), large_jobs=True), parse_job
-        )
+        page = parse_page(answers._json(f'{{"data": [{told}], "has_more": false}}'.encode(), jobs=True), parse_job)
         assert page.items[0].training.method == "redacted"
 
 
@@ -293,20 +295,26 @@ def test_a_long_listing_is_read_as_any_answer(
     content = content[:at] + inserted + content[at:]
     answers = Answers("http://x/v1", [KEY], SkippingClock())
 
-    def page(*, large_jobs: bool) -> object:
+    def page(*, jobs: bool) -> object:
         try:
-            found = parse_page(answers._json(content, large_jobs=large_jobs), parse_job)
+            found = parse_page(answers._json(content, jobs=jobs), parse_job)
         except (ValueError, RecursionError) as error:
             return str(error)
         return found if found.has_more is None else (found.items, found.has_more, found.silent)
 
-    assert page(large_jobs=True) == page(large_jobs=False)
+    assert page(jobs=True) == page(jobs=False)
 
 
 def test_a_long_listing_is_read_without_what_nobody_looks_at() -> None:
     answers = Answers("http://x/v1", [KEY], SkippingClock())
     content = json.dumps({"data": [{**JOB, "x": 1}], "has_more": False, "y": 1}).encode()
-    assert answers._json(content, large_jobs=True) == {"data": [JOB], "has_more": False}
+    assert answers._json(content, jobs=True) == {"data": [msgspec.convert(JOB, PlainJob)], "has_more": False}
+
+
+def test_a_page_of_the_api_itself_holds_plain_jobs() -> None:
+    content = b'{"data": [%s], "has_more": false}' % dict(shapes.jobs(Shape(1, 1)))["ftjob-00000000000000000001"]
+    answers = Answers("http://x/v1", [KEY], SkippingClock())
+    assert [type(one) for one in answers._json(content, jobs=True)["data"]] == [PlainJob]
 
 
 @given(KEYS, st.data())
