@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # What a start makes lives to the end: looking for garbage in it takes a tenth of the start, and a quarter at the end.
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000  # 700 is Python's
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000  # 700 is Python's
 
 
 def main(arguments: "Sequence[str] | None" = None) -> None:

@@ -16,6 +16,7 @@ from reconciler.cli.command import Argument, Choice, Directory, command
 from reconciler.cli.names import COMMANDS
 from reconciler.core.training import METHODS
 from reconciler.settings import SANDBOX_DIRECTORY
+from reconciler.startup import patterns_at_first_use
 
 # The names of `sandbox.modes.MODES`, which to import would start an HTTP server's worth of modules; a test compares.
 SANDBOX_MODES = (
@@ -27,7 +28,8 @@ SANDBOX_MODES = (
 def body(name: str) -> Callable[..., Any]:
     """What a command does, imported now."""
     listed = COMMANDS[name]
-    module = importlib.import_module(f"reconciler.cli.{listed.module}")
+    with patterns_at_first_use():
+        module = importlib.import_module(f"reconciler.cli.{listed.module}")
     found: Callable[..., Any] = getattr(module, listed.function or name)
     return found
 

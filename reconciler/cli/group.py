@@ -14,13 +14,16 @@ from reconciler.cli.names import COMMANDS
 from reconciler.cli.overview import page
 from reconciler.cli.suggestions import meant
 from reconciler.cli.usage import mistake
+from reconciler.startup import patterns_at_first_use
 
 
 def command_named(name: str) -> click.Command:
     """The command of that name, imported now. Raises KeyError where there is none."""
     if name not in COMMANDS:
         raise KeyError(name)
-    found: click.Command = getattr(importlib.import_module("reconciler.cli.commands"), COMMANDS[name].function or name)
+    with patterns_at_first_use():
+        commands = importlib.import_module("reconciler.cli.commands")
+    found: click.Command = getattr(commands, COMMANDS[name].function or name)
     return found
 
 

@@ -15,10 +15,10 @@ from reconciler.cli.group import Commands, global_flags
 from reconciler.cli.interruption import INTERRUPTED, interruptible, words_of
 from reconciler.cli.names import VERSION
 from reconciler.cli.output import logs_json, print_failure, reader_of
-from reconciler.cli.startup import postpone_rich
 from reconciler.cli.usage import mistake, said_of
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import Declined, ReconcilerError, UsageError, printable, system_words
+from reconciler.startup import postpone_rich
 
 postpone_rich()  # before a command is imported, and with it the libraries that would import it
 

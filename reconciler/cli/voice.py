@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from reconciler.cli import terminal
-from reconciler.cli.startup import allow_rich
 from reconciler.clock import Clock
 from reconciler.errors import escaped
 from reconciler.log import Log
 from reconciler.render.progress import JobProgress, UploadProgress, progress_line, upload_line
+from reconciler.startup import allow_rich
 
 # Seconds between two lines about one job, where lines stay: a day of training is a screen or two.
 _NOW_AND_THEN = 60.0

@@ -21,6 +21,7 @@ from reconciler.source.fingerprint import digest_of_manifest
 from reconciler.source.known import Declared, Known
 from reconciler.source.manifest_files import is_json
 from reconciler.source.training_files import TrainingFiles
+from reconciler.startup import patterns_at_first_use
 
 if TYPE_CHECKING:
     from reconciler.source.yaml_text import Document
@@ -111,7 +112,8 @@ class Reading:
             self.declare(relative, one)
         if declared is None:
             # Imported here: YAML and the fields of manifests (20 ms) are only for bytes that nobody has read before.
-            from reconciler.source.parsing import parse  # noqa: PLC0415
+            with patterns_at_first_use():
+                from reconciler.source.parsing import parse  # noqa: PLC0415
 
             self.known.learn(digest, parse(self, relative, content), json=is_json(relative))
 

@@ -35,7 +35,7 @@ from reconciler.source.yaml_values import (
 _FLAWS_LIMIT = 100
 _DIRECTIVES_LIMIT = 100  # libyaml compares each %TAG with all before it
 
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Files that were joined may each begin with a byte order mark: https://yaml.org/spec/1.2.2/#52-character-encodings

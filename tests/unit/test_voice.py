@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.cli import terminal
-from reconciler.cli.startup import allow_rich, postpone_rich
 from reconciler.cli.voice import Logged, Ordered, Plain, Silent, Voice
 from reconciler.log import configure
 from reconciler.render.progress import JobProgress, UploadProgress, progress_line
+from reconciler.startup import allow_rich, postpone_rich
 from tests.fakes.clocks import ManualClock
 
 allow_rich()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.source.yaml_text import ParsedFile, read_documents, thorough
+from reconciler.source.yaml_text import _UNPRINTABLE, ParsedFile, read_documents, thorough
 from reconciler.source.yaml_values import values_of
 from tests.fakes.costs import cpu_seconds
 from tests.fakes.strategies import MANIFEST, changed_bytes, trapped_streams, yaml_like
@@ -388,3 +388,10 @@ def test_positions_of_what_was_read_quickly_are_found_when_they_are_asked_for() 
     assert (first.number, first.position(("a",))) == (2, (4, 1))
     assert second.position(("b", "c", 1)) == (7, 14)
     assert second.position(("no such",)) == second.position(()) == (7, 3)
+
+
+def test_each_character_that_yaml_does_not_print_is_refused_and_no_other() -> None:
+    # https://yaml.org/spec/1.2.2/#51-character-set
+    printable = {0x9, 0xA, 0xD, 0x85, *range(0x20, 0x7F), *range(0xA0, 0xD800), *range(0xE000, 0xFFFE)}
+    printable |= set(range(0x10000, 0x110000))
+    assert set(map(ord, _UNPRINTABLE.findall("".join(map(chr, range(0x110000)))))) == set(range(0x110000)) - printable

@@ -1,0 +1,69 @@
+"""What is not done at a start, although a library would do it, or a module of ours.
+
+A tenth of a plan would be the compiling of regular expressions that it never uses: what is imported within
+`patterns_at_first_use` compiles each when it is first asked. `structlog` imports what draws tracebacks wherever `rich`
+is installed, which is not used here: `program` calls `postpone_rich` before it imports a command, and `voice` calls
+`allow_rich` before `live` draws with it. `msgspec` imports `typing_extensions` (8 ms) wherever that is installed, and
+does with `typing` where it is not: `cli.main` calls `import_msgspec` before anything else imports it.
+"""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# A module that is None cannot be imported (Python's import system): the library goes on without it.
+_UNUSED = "rich"
+
+
+class _Pattern:
+    """A regular expression that is compiled when it is first used, and passes for one that is."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments = arguments
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(_compile(*self._arguments), name)
+        setattr(self, name, found)  # so that it is asked here once
+        return found
+
+    # What `isinstance` goes by, and with it `re.sub(pattern, …)`.
+    __class__ = property(lambda _: re.Pattern)
+
+
+_compile = re.compile
+
+
+@contextmanager
+def patterns_at_first_use() -> Iterator[None]:
+    """Meanwhile `re.compile` compiles nothing. For imports alone: a pattern that is wrong would say so too late."""
+    before = re.compile
+    re.compile = _Pattern  # type: ignore[assignment] # it passes for it
+    try:
+        yield
+    finally:
+        re.compile = before
+
+
+def import_msgspec() -> None:
+    """Import it as if `typing_extensions` were not installed; whoever else wants that gets it."""
+    if "typing_extensions" in sys.modules:
+        return
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment] # typed for modules only
+    try:
+        importlib.import_module("msgspec")
+    finally:
+        del sys.modules["typing_extensions"]
+
+
+def postpone_rich() -> None:
+    """From here on, whoever can do without `rich` does."""
+    sys.modules.setdefault(_UNUSED, None)  # type: ignore[arg-type] # typed for modules only
+
+
+def allow_rich() -> None:
+    """Whoever imports it now gets it."""
+    if sys.modules.get(_UNUSED, sys) is None:
+        del sys.modules[_UNUSED]

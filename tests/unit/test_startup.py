@@ -1,0 +1,31 @@
+"""What a start does not do, and what it must not change by that."""
+
+import re
+
+import pytest
+
+from reconciler.startup import patterns_at_first_use
+
+
+def test_a_pattern_is_compiled_when_it_is_first_used() -> None:
+    with patterns_at_first_use():
+        right, wrong = re.compile("A(b*)", re.IGNORECASE), re.compile("(")
+    with pytest.raises(re.error):
+        wrong.search("x")
+    assert [right.sub(r"<\1>", text) for text in ("xabb", "a", "x")] == ["x<bb>", "<>", "x"]
+    assert (right.pattern, right.groups) == ("A(b*)", 1)
+
+
+def test_it_passes_for_a_compiled_one() -> None:
+    with patterns_at_first_use():
+        pattern = re.compile("a+")
+    assert isinstance(pattern, re.Pattern)
+    assert re.sub(pattern, "x", "baad") == "bxd"
+    assert re.compile(pattern) is pattern
+
+
+def test_what_is_compiled_afterwards_is_compiled_at_once() -> None:
+    with pytest.raises(ZeroDivisionError), patterns_at_first_use():
+        _ = 1 / 0
+    with pytest.raises(re.error):
+        re.compile("(")
