@@ -130,12 +130,12 @@ class Adopt(_Line, frozen=True):
 
 
 class Wait(_Line, frozen=True):
-    """A write is wanted and may not be sent yet. ``gate`` names the gate that refuses it, "" where none does."""
+    """A write is wanted and may not be sent yet. ``gates`` name the gates that refuse it, if any do."""
 
     action: ClassVar = Action.WAIT
 
     write: "Write"
-    gate: str = ""
+    gates: tuple[str, ...] = ()
 
     @property
     def job_id(self) -> str | None:

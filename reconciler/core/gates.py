@@ -50,6 +50,7 @@ class Permission(Struct, frozen=True):
 
 # The gate that holds back what a person's yes did not name.
 APPROVAL = "approval"
+_EVIDENCE = "evidence"
 # What ends a job that no plan ever asked for needs no yes of its own.
 _HEALING = frozenset({Reason.DUPLICATE, Reason.METHOD_LOST})
 # The gates that a person's approval of the digest passes by; evidence is nobody's to give.
@@ -100,20 +101,22 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
         (_max_cancels(world, _counted(ending, permission)), _counted(ending, permission)),
         *_max_cost(world, _counted(creates, permission), permission.estimates),
     )
-    refused: dict[Write, Verdict] = {}
+    refused: dict[Write, tuple[Verdict, ...]] = {}
     for verdict, concerned in judged:
         if verdict.refused:
-            refused = dict.fromkeys(concerned, verdict) | refused
+            refused |= {write: (*refused.get(write, ()), verdict) for write in concerned}
     waiting = {write.name for write in refused if isinstance(write, Create)}
     changes = tuple(_gated(change, refused, waiting) for change in plan.changes)
     return Gated(Plan(one_try(world, changes), plan.unmanaged), tuple(v for v, _ in judged))
 
 
-def _gated(change: Change, refused: Mapping[Write, Verdict], waiting: Container[str]) -> Change:
+def _gated(change: Change, refused: Mapping[Write, Sequence[Verdict]], waiting: Container[str]) -> Change:
     if isinstance(change, Create | Cancel | Pause | Resume) and change in refused:
-        verdict = refused[change]
-        message = f"gate {verdict.gate} refuses it: {verdict.message}"
-        return Wait(change.name, Reason.BLOCKED, message, write=change, gate=verdict.gate)
+        verdicts = refused[change]
+        if verdicts[0].gate == _EVIDENCE:  # of files that change, no other gate can say anything yet
+            verdicts = verdicts[:1]
+        message = "; ".join(f"gate {verdict.gate} refuses it: {verdict.message}" for verdict in verdicts)
+        return Wait(change.name, Reason.BLOCKED, message, write=change, gates=tuple(v.gate for v in verdicts))
     if isinstance(change, Cancel) and change.follows and change.name in waiting:
         return kept_meanwhile(change)
     return change
@@ -182,7 +185,7 @@ def _evidence(sent: Sequence[Write], permission: Permission) -> Verdict:
         "run again when they are at rest" if permission.gone is None else "it goes on by itself once they are at rest"
     )
     message = f"the files changed while they were read; {way_on}" if refused else "files at rest"
-    return Verdict("evidence", None, len(sent), refused, message)
+    return Verdict(_EVIDENCE, None, len(sent), refused, message)
 
 
 def _removal_evidence(

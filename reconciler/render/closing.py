@@ -72,10 +72,12 @@ def _failed(result: Result) -> Iterator[str]:
 
 def _refused(first: Review, after: Review) -> Iterator[str]:
     """By which gate; why, only where the plan has not said so."""
+    said = {""}
     for verdict in after.refusals:
-        names = ", ".join(_named(e, verdict) for e in after.entries if e.refused == verdict.gate and not e.follows)
+        names = ", ".join(_named(e, verdict) for e in after.entries if verdict.gate in e.refused and not e.follows)
         why = "" if verdict in first.refusals else f": {printable(verdict.message)}"
-        yield f"Refused by gate {verdict.gate}{f': {names}' if names else ', too'}{why}."
+        yield f"Refused by gate {verdict.gate}{', too' if names in said else f': {names}'}{why}."
+        said.add(names)
 
 
 def _named(entry: Entry, verdict: Verdict) -> str:

@@ -85,7 +85,7 @@ def _jobs(review: Review, room: int) -> Iterator[str]:
 
 def _job(entry: Entry, review: Review) -> Iterator[str]:
     change = entry.change
-    refused = f" — refused: {entry.refused}" if entry.refused else ""
+    refused = f" — refused: {', '.join(entry.refused)}" if entry.refused else ""
     title = f"{symbol(entry)[0]} {entry.word} {html_code(change.name)} — {change.reason}{refused}"
     job = f" [{escaped(change.job_id)}]" if change.job_id else ""
     yield f"<details><summary>{title}</summary>"

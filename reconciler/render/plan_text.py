@@ -144,7 +144,7 @@ def _entry(entry: Entry, review: Review, names: int, *, colours: bool, width: in
     yield first.replace(lead, paint(lead, colour, colours=colours), 1)
     yield from rest
     if entry.refused:
-        yield _DETAIL + paint(f"refused: {entry.refused}", "red", colours=colours)
+        yield _DETAIL + paint(f"refused: {', '.join(entry.refused)}", "red", colours=colours)
     for detail in details(entry, review):
         yield from hanging(detail, _DETAIL, f"{_DETAIL}  ", width)
 

@@ -46,14 +46,14 @@ class Since(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """One change; ``refused`` is the gate that refuses it, or "". ``ends`` are the live jobs that it costs.
+    """One change; ``refused`` are the gates that refuse it. ``ends`` are the live jobs that it costs.
 
     ``outlived`` are live jobs of the name that a create leaves running: they are not ours to end. ``elsewhere`` are
     jobs of the name that are known at other accounts.
     """
 
     change: Change
-    refused: str = ""
+    refused: tuple[str, ...] = ()
     ends: tuple[Job, ...] = ()
     since: Since | None = None
     outlived: tuple[Job, ...] = ()
@@ -105,10 +105,10 @@ class Review(Struct, frozen=True, dict=True):
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """Every change, in the order of the plan."""
-        waits = [c for c in self.plan.changes if isinstance(c, Wait) and c.gate]
+        waits = [c for c in self.plan.changes if isinstance(c, Wait) and c.gates]
         creates = {c.name for c in waits if isinstance(c.write, Create)}
-        # The first of a name's gates, where a create of it is refused.
-        refused = {c.name: c.gate for c in reversed(waits) if c.name in creates}
+        # Those of the first of a name's changes, where a create of it is refused.
+        refused = {c.name: c.gates for c in reversed(waits) if c.name in creates}
         return tuple(self._entry(change, refused) for change in self.plan.changes)
 
     @cached_property
@@ -152,7 +152,7 @@ class Review(Struct, frozen=True, dict=True):
     @property
     def approvable(self) -> bool:
         """Whether approving its digest would write anything: evidence is not a person's to give."""
-        refused = [e for e in self.entries if e.refused not in {"", *WAIVABLE}]
+        refused = [e for e in self.entries if not WAIVABLE.issuperset(e.refused)]
         stuck = Reason.DEPENDENCY_FAILED  # approving it sends nothing before its job is mended
         writes = [e for e in self.entries if e.change.write is not None and e.change.reason is not stuck]
         return bool(writes) and len(refused) < len(writes)
@@ -220,22 +220,22 @@ class Review(Struct, frozen=True, dict=True):
         named = needed(self.world, change)
         return tuple((file, names) for file, names in named if self.there is None or self.there.isdisjoint(names))
 
-    def _entry(self, change: Change, refused: Mapping[str, str]) -> Entry:
-        gate = change.gate if isinstance(change, Wait) else ""
-        shown: Change = change.write if isinstance(change, Wait) and gate else change
+    def _entry(self, change: Change, refused: Mapping[str, tuple[str, ...]]) -> Entry:
+        gates = change.gates if isinstance(change, Wait) else ()
+        shown: Change = change.write if isinstance(change, Wait) and gates else change
         if isinstance(change, Keep) and change.write is not None and change.name in refused:
-            shown, gate = change.write, refused[change.name]
+            shown, gates = change.write, refused[change.name]
         if isinstance(shown, Create):
             return Entry(
                 shown,
-                gate,
+                gates,
                 tuple(self.jobs[i] for i in shown.replaces),
                 self._since(shown),
                 outlived=tuple(n.job for n in self.world.cases[shown.name].others if not n.ours),
                 elsewhere=self._elsewhere.get(shown.name, ()),
             )
         ends = (self.jobs[shown.job_id],) if isinstance(shown, Cancel) and shown.job_id in self.jobs else ()
-        return Entry(shown, gate, ends)
+        return Entry(shown, gates, ends)
 
     @cached_property
     def _elsewhere(self) -> Mapping[str, tuple[Elsewhere, ...]]:

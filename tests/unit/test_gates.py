@@ -66,7 +66,7 @@ def test_a_pause_and_a_resume_need_evidence_and_a_yes_as_every_write() -> None:
     assert sent(TURNS) == ["pause j1", "resume j2"]
     unsteady = replace(BEGIN, steady=False)
     assert (sent(TURNS, unsteady), refused(TURNS, unsteady)) == ([], ["evidence"])
-    assert [c.gate for c in gated(TURNS, unsteady).plan.changes if isinstance(c, Wait)] == ["evidence", "evidence"]
+    assert [c.gates for c in gated(TURNS, unsteady).plan.changes if isinstance(c, Wait)] == [("evidence",)] * 2
     assert sent(TURNS, agreed(TURNS)) == ["pause j1", "resume j2"]
     nothing = replace(BEGIN, approved=frozenset())
     assert (sent(TURNS, nothing), refused(TURNS, nothing)) == ([], ["approval"])
@@ -83,7 +83,7 @@ def test_a_name_that_is_gone_only_now_is_not_removed_yet_and_stops_no_other() ->
     gated = gate(plan(w), w, Permission(gone=frozenset({"a"})))
     assert [c.name for c in gated.plan.writes] == ["a"]
     assert [(v.gate, v.count) for v in gated.refusals] == [("removal_evidence", 1)]
-    assert [c.gate for c in gated.plan.changes if isinstance(c, Wait)] == ["removal_evidence"]
+    assert [c.gates for c in gated.plan.changes if isinstance(c, Wait)] == [("removal_evidence",)]
 
 
 def test_what_a_gate_refuses_becomes_a_wait_that_names_it() -> None:
@@ -91,6 +91,20 @@ def test_what_a_gate_refuses_becomes_a_wait_that_names_it() -> None:
     assert (change.action, change.reason) == (Action.WAIT, Reason.BLOCKED)
     assert change.message.startswith("gate removal_evidence refuses it")
     assert isinstance(change.write, Cancel), "it is still in the digest"
+
+
+def test_what_two_gates_refuse_says_both_and_what_changes_meanwhile_says_only_that() -> None:
+    few = replace(REMOVAL, fleet=fleet(max_cancels=0))
+    (both, *_) = gated(few, replace(BEGIN, all_valid=False)).plan.changes
+    assert isinstance(both, Wait)
+    assert both.gates == ("removal_evidence", "max_cancels")
+    first, second = both.message.split("; gate max_cancels refuses it: ")
+    assert first.startswith("gate removal_evidence refuses it: ")
+    assert second.startswith("1 live job would end")
+    unsteady = gated(few, replace(BEGIN, all_valid=False, steady=False)).plan.changes[0]
+    assert isinstance(unsteady, Wait)
+    assert unsteady.gates == ("evidence",)
+    assert "max_cancels" not in unsteady.message
 
 
 def test_a_fleet_without_a_single_job_is_begun_only_when_asked_to() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from reconciler.core.estimate import Estimate
 from reconciler.core.gates import Permission
 from reconciler.core.memory import Elsewhere, Refusal
 from reconciler.core.reason import Reason
@@ -33,10 +34,10 @@ def since_world(before: object, after: object) -> World:
 def test_a_refused_change_keeps_its_action_its_reason_and_what_it_costs() -> None:
     shown = {(e.change.name, e.word, e.change.reason, e.refused) for e in review(ENDING).entries}
     assert shown == {
-        ("a", "cancel", Reason.REMOVED, "max_cancels"),
-        ("b", "cancel", Reason.REMOVED, "max_cancels"),
-        ("c", "replace", Reason.NOT_CREATED, "max_cancels"),
-        ("c", "cancel", Reason.SUPERSEDED, "max_cancels"),
+        ("a", "cancel", Reason.REMOVED, ("max_cancels",)),
+        ("b", "cancel", Reason.REMOVED, ("max_cancels",)),
+        ("c", "replace", Reason.NOT_CREATED, ("max_cancels",)),
+        ("c", "cancel", Reason.SUPERSEDED, ("max_cancels",)),
     }
     assert [job.id for e in review(ENDING).entries for job in e.ends] == ["j1", "j2", "j3", "j3"]
 
@@ -49,10 +50,29 @@ def test_the_summary_counts_what_would_be_done_and_what_of_it_is_refused() -> No
     assert summary_line(review(ENDING)) == "Plan: 1 to create, 3 to cancel; 4 of them refused."
 
 
+def test_a_change_that_two_gates_refuse_names_both_in_every_form() -> None:
+    wanted = world([], [desired("a"), desired("b")], of=fleet(max_creates=1, max_cost=1.0))
+    shown = review(wanted, Permission(first_run=True, estimates={name: Estimate(usd=5.0) for name in "ab"}))
+    assert {e.refused for e in shown.entries} == {("max_creates", "max_cost")}
+    assert plan_text(shown).count("refused: max_creates, max_cost\n") == 2
+    assert plan_markdown(shown).count("— refused: max_creates, max_cost</summary>") == 2
+    data: Any = plan_data(shown)
+    assert [(c["refused"], c["refused_by"]) for c in data["changes"]] == [
+        ("max_creates", ["max_creates", "max_cost"])
+    ] * 2
+    assert shown.approvable
+
+
+def test_of_two_gates_one_that_nobody_may_waive_is_enough_to_approve_nothing() -> None:
+    removal = review(replace(ENDING, desired={}), Permission(all_valid=False))
+    assert {e.refused for e in removal.entries} == {("removal_evidence", "max_cancels")}
+    assert not removal.approvable
+
+
 def test_a_plan_is_the_same_with_and_without_its_gates_but_for_the_gates() -> None:
     free = review(replace(ENDING, fleet=fleet(max_cancels=9)))
     assert [(e.word, e.change) for e in free.entries] == [(e.word, e.change) for e in review(ENDING).entries]
-    assert {e.refused for e in free.entries} == {""}
+    assert {e.refused for e in free.entries} == {()}
 
 
 def test_the_way_on_is_a_command_where_a_person_may_say_yes() -> None:
@@ -114,7 +134,7 @@ def test_what_is_elsewhere_is_said_only_while_it_is_about_to_be_trained_here() -
 
 def test_evidence_is_not_a_persons_to_give() -> None:
     unsteady = review(ENDING, Permission(first_run=True, steady=False))
-    assert {e.refused for e in unsteady.entries} == {"evidence"}
+    assert {e.refused for e in unsteady.entries} == {("evidence",)}
     assert "--approve" not in plan_text(unsteady)
 
 
