@@ -70,15 +70,14 @@ def _names(directory: Path) -> list[str] | None:
     """What a directory holds, each name with a mark of its kind; None where nobody can tell."""
     try:
         with os.scandir(directory) as scan:
-            return sorted(map(_marked, scan))
+            # Nearly all are files, and a call for each of them would be felt.
+            return sorted([entry.name if entry.is_file(follow_symlinks=False) else _marked(entry) for entry in scan])
     except OSError:
         return None
 
 
 def _marked(entry: os.DirEntry[str]) -> str:
-    """No name holds a slash."""
-    if entry.is_file(follow_symlinks=False):
-        return entry.name
+    """The name of what is no regular file; no name holds a slash."""
     if entry.is_dir(follow_symlinks=False):
         return f"{entry.name}/"
     return f"{entry.name}//{'link' if entry.is_symlink() else ''}"

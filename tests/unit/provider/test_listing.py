@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from reconciler.errors import NoData, Refused, Unreadable
 from reconciler.provider import listing as listing_module
+from reconciler.provider.key import Key
 from reconciler.provider.profile import Assumed, Assumption
 from tests.fakes.faulty import DROP, Answer, Reply, Request, reply
 from tests.fakes.servers import HTML, JOB, KEY, Wire, page, script
@@ -50,6 +51,33 @@ def test_jobs_that_were_pushed_down_are_counted_once_and_the_later_showing_wins(
             ("b", "failed"),
             ("c", "unknown"),
         ]
+
+
+def test_a_first_page_that_comes_again_is_not_read_again_and_one_that_differs_is() -> None:
+    first, other = page("a", has_more=True), page("b", has_more=True)
+    with Wire(script(first, first, other, first)) as wire:
+        shown = [next(wire.client.job_pages()).jobs for _ in range(4)]
+    assert [[job.id for job in jobs] for jobs in shown] == [["a"], ["a"], ["b"], ["a"]]
+    assert shown[0] is shown[1]
+
+
+def test_what_follows_the_first_page_is_read_each_time() -> None:
+    with Wire(by_cursor({"": page("a", has_more=True), "a": page("a", "b")})) as wire:
+        before, again = (list(wire.client.job_pages()) for _ in range(2))
+    assert [[job.id for job in shown.jobs] for shown in again] == [["a"], ["a", "b"]]
+    assert [was.jobs is shown.jobs for was, shown in zip(before, again, strict=True)] == [True, False]
+
+
+def test_a_key_that_is_known_by_now_is_not_shown_by_a_page_that_came_before() -> None:
+    said = reply({"data": [{**JOB, "error": {"code": "c", "message": "no, sk-another-one"}}], "has_more": False})
+    key = Key(lambda: KEY)
+    with Wire(script(said, said), api_key=key) as wire:
+        before = next(wire.client.job_pages()).jobs[0].error
+        key.secrets.add("sk-another-one")
+        after = next(wire.client.job_pages()).jobs[0].error
+    assert before is not None
+    assert after is not None
+    assert ("another" in before.message, "another" in after.message) == (True, False)
 
 
 def test_a_job_that_is_shown_as_it_is_known_is_that_very_job() -> None:
