@@ -71,10 +71,9 @@ class Recognised(Struct, frozen=True):
 
 def recognise(listing: Listing) -> Recognised:
     """Group the jobs by the name they stand for."""
-    standing, strangers = _standing(listing)
+    by_name, strangers = _standing(listing)
     traces = _traces(listing, strangers)
-    by_name: defaultdict[str, list[NamedJob]] = defaultdict(list)
-    for name, one in (*standing, *_by_seed(strangers, traces)):
+    for name, one in _by_seed(strangers, traces):
         by_name[name].append(one)
     return Recognised(
         by_name={name: tuple(sorted(jobs, key=lambda n: n.job.age_key)) for name, jobs in by_name.items()},
@@ -84,10 +83,10 @@ def recognise(listing: Listing) -> Recognised:
     )
 
 
-def _standing(listing: Listing) -> tuple[list[tuple[str, NamedJob]], tuple[Job, ...]]:
-    """The jobs that stand for a name because somebody or something says so, with it; and all the others."""
+def _standing(listing: Listing) -> tuple[defaultdict[str, list[NamedJob]], tuple[Job, ...]]:
+    """By name, the jobs that stand for it because somebody or something says so; and all the others."""
     adopters = {d.policy.adopt.job_id: d for d in listing.desired.values() if d.policy.adopt}
-    standing: list[tuple[str, NamedJob]] = []
+    standing: defaultdict[str, list[NamedJob]] = defaultdict(list)
     strangers: list[Job] = []
     for job in sorted(listing.jobs, key=lambda j: j.age_key):
         record = listing.memory.records.get(job.id)
@@ -95,7 +94,8 @@ def _standing(listing: Listing) -> tuple[list[tuple[str, NamedJob]], tuple[Job, 
         if found is None:
             strangers.append(job)
         else:
-            standing.append(found)
+            name, one = found
+            standing[name].append(one)
     return standing, tuple(strangers)
 
 

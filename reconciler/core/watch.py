@@ -101,13 +101,15 @@ class Watch(Struct, frozen=True):
         going_on = {job.id for job in world.jobs if job.live and not job.ending}
         doubted = {key: self.doubted.get(key, at + self.settle) for key in pending if key[0] in going_on}
         over = self.created_at is not None and at >= self.created_at + self.settle
+        known = world.memory.records
+        ended = [j.id for j in world.jobs if not j.live and j.id not in self.ended and j.id in known]
         return replace(
             self,
             lost={name: lost for name, lost in self.lost.items() if name in intents},
             in_vain=world.looked_for & intents.keys(),
             doubted={key: until for key, until in doubted.items() if at < until},
             void=frozenset(job_id for (job_id, _), until in doubted.items() if at >= until),
-            ended=self.ended.union(job.id for job in world.jobs if not job.live and job.id in world.memory.records),
+            ended=self.ended.union(ended) if ended else self.ended,
             created_at=None if over else self.created_at,
         )
 
