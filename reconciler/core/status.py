@@ -6,6 +6,7 @@ written when nothing changed. Condition types are Kubernetes': *Synced* (we did 
 exists; Unknown while it trains) and, only on trouble, *Blocked*.
 """
 
+import sys
 from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct, field
@@ -325,8 +326,8 @@ def _past(case: Case, named: NamedJob) -> Mapping[str, object]:
         "attempt": named.attempt,
         "status": named.job.status,
         "fine_tuned_model": named.job.fine_tuned_model,
-        "ended_by": str(end.by) if end and end.by else None,
-        "ended_reason": str(end.reason) if end else None,
+        "ended_by": end.by.value if end and end.by else None,
+        "ended_reason": sys.intern(str(end.reason)) if end else None,
         "ended_message": _why(named.job, end) if end else None,
         "ended_at": end.at if end else None,
     }

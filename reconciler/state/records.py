@@ -17,6 +17,7 @@ class Records:
     def __init__(self, rows: Rows, identity: Identity) -> None:
         self._rows = rows
         self._identity = identity
+        self._last: dict[str, Record] = {}
 
     def live_names(self) -> set[str]:
         """Names with recorded jobs that were live when last seen."""
@@ -34,9 +35,16 @@ class Records:
         records = self._rows.made(
             "SELECT job_id, name, revision, attempt, live, ended_before, stranger FROM record "
             "WHERE identity = :identity ORDER BY job_id",
-            _record,
+            self._once,
         )
-        return {record.job_id: record for record in records}
+        self._last = by_id = {record.job_id: record for record in records}
+        return by_id
+
+    def _once(self, row: Row) -> Record:
+        """What is as it was is that very record: whoever still has the last reading has no second history."""
+        record = _record(row)
+        before = self._last.get(record.job_id)
+        return before if before is not None and before == record else record
 
     def neighbours(self) -> dict[str, int]:
         """How many live jobs other fleets had at the same base URL, by fleet."""

@@ -8,6 +8,7 @@ because the next report makes it again.
 """
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -95,7 +96,7 @@ class StatusFiles:
         self._of_fleet = state_directory / "fleet.yaml"
         self._fleet: tuple[bytes, Mapping[str, object]] = (b"", {})
         self._files: FileOperations = Disk() if files is None else files
-        self._known: dict[str, tuple[bytes, Mapping[str, object]]] = {}  # by name: bytes, and what they say
+        self._known: dict[str, tuple[bytes, Mapping[str, object]]] = {}  # by name: digest, and what the bytes say
         self._place: object = None  # as it was after the last write
 
     def read(self) -> dict[str, Mapping[str, object]]:
@@ -104,8 +105,8 @@ class StatusFiles:
         for path in sorted(self._files.reports(self._directory)):
             with contextlib.suppress(OSError):  # a file that cannot be read counts as absent
                 content = self._files.read(path)
-                before = self._known.get(path.stem)
-                known[path.stem] = before if before and before[0] == content else (content, _report(content))
+                digest, before = _digest(content), self._known.get(path.stem)
+                known[path.stem] = before if before and before[0] == digest else (digest, _report(content))
         self._known = known
         return {name: report for name, (_, report) in known.items() if report}
 
@@ -163,10 +164,12 @@ class StatusFiles:
         try:
             for name, status in statuses.items():
                 report = as_report(status)
-                if name not in self._known or report != self._known[name][1]:
+                digest, before = self._known.get(name, (b"", None))
+                if report != before:
                     text = self._text(name, report)
                     changed += self._replace(self._directory / f"{name}.yaml", text)
-                    self._known[name] = (text, report)
+                    digest = _digest(text)
+                self._known[name] = (digest, report)  # also where it is equal: its history is the status's own
             for path in list(self._files.reports(self._directory)) if all_of_them else ():
                 if path.stem not in statuses:
                     self._files.remove(path)
@@ -277,6 +280,10 @@ def _condition(report: Mapping[str, object]) -> Condition:
     since = report.get("last_transition_time")
     kind, status, reason, message = (str(report.get(key, "")) for key in _CONDITION[:4])
     return Condition(kind, status, reason, message, None if since is None else str(since))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 def _report(content: bytes) -> Mapping[str, object]:

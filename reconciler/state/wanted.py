@@ -6,7 +6,8 @@ cancelled, or restored, for.
 
 import json
 import sys
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from sqlite3 import Row
 
 from msgspec import Struct
@@ -18,6 +19,27 @@ from reconciler.core.fields import OnRemove
 from reconciler.core.memory import Record
 from reconciler.state.rows import Rows, Statement, put
 
+_Form = Mapping[str, object] | None
+
+
+class Forms(Mapping[tuple[str, str], _Form]):
+    """Forms by name and revision. Each name is kept once, since it may have many revisions."""
+
+    __slots__ = ("_by_name",)
+
+    def __init__(self, by_name: Mapping[str, Mapping[str, _Form]]) -> None:
+        self._by_name = by_name
+
+    def __getitem__(self, key: tuple[str, str]) -> _Form:
+        name, revision = key
+        return self._by_name[name][revision]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return ((name, revision) for name, revisions in self._by_name.items() for revision in revisions)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_name.values()))
+
 
 class Wanted:
     """Every (name, revision) that was ever wanted here."""
@@ -25,9 +47,16 @@ class Wanted:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    def forms(self) -> dict[tuple[str, str], Mapping[str, object] | None]:
+    def forms(self) -> Forms:
         """By name and revision, the form that was hashed; None where it was never read here (`as_once_wanted`)."""
-        return dict(self._rows.made("SELECT name, revision, form FROM wanted WHERE identity = :identity", _form))
+        by_name: defaultdict[str, dict[str, _Form]] = defaultdict(dict)
+
+        def put_down(row: Row) -> None:
+            form = decode(row["form"]) if row["form"] else None
+            by_name[sys.intern(row["name"])][sys.intern(row["revision"])] = form
+
+        self._rows.made("SELECT name, revision, form FROM wanted WHERE identity = :identity", put_down)
+        return Forms(dict(by_name))
 
     def record(
         self,
@@ -81,11 +110,6 @@ class Wanted:
     def as_once_wanted(listed: Iterable[Record]) -> Statement:
         """The specs of these jobs as wanted at some time, where nothing more is known of them."""
         return put("wanted", list(listed), "ON CONFLICT DO NOTHING", ("name", "revision"))
-
-
-def _form(row: Row) -> tuple[tuple[str, str], Mapping[str, object] | None]:
-    form = decode(row["form"]) if row["form"] else None
-    return (sys.intern(row["name"]), sys.intern(row["revision"])), form
 
 
 class LastSeen(Struct, frozen=True):

@@ -331,3 +331,23 @@ def test_a_write_of_ours_hides_none_of_another_run(state: Path, moment: str) -> 
         journal.record_intent(Intent("a", R1, 2))
         journal.fence.connection.set_trace_callback(None)
         assert journal.memory().records.keys() == {"j1"}
+
+
+def test_a_record_that_is_as_it_was_is_in_memory_once(state: Path) -> None:
+    with opened(state) as journal:
+        journal.record_seen([record("j1"), record("j2")])
+        before = journal.memory().records
+        journal.record_seen([record("j1"), record("j2", live=False)])
+        after = journal.memory().records
+    assert after["j1"] is before["j1"]
+    assert (before["j2"].live, after["j2"].live) == (True, False)
+
+
+def test_forms_are_by_name_and_revision_and_asking_for_another_leaves_them_alone(state: Path) -> None:
+    with opened(state) as journal:
+        journal.wanted.record(wants() | wants("b"))
+        journal.wanted.record(wants(revision=R2))
+        forms = journal.memory().wanted
+    assert (forms.get(("a", "another")), forms.get(("another", R1))) == (None, None)
+    assert set(forms) == {("a", R1), ("a", R2), ("b", R1)}
+    assert len(forms) == 3
