@@ -28,7 +28,7 @@ from reconciler.errors import GateRefused, ProviderError, ReconcilerError, Sourc
 from reconciler.log import Log, Narrator, configure
 from reconciler.provider.client import OpenAIClient
 from reconciler.provider.header import headers_for
-from reconciler.provider.key import Key, KeyFile, Secrets, key_of_environment
+from reconciler.provider.key import VARIABLE, Key, KeyFile, Secrets, key_of_environment
 from reconciler.provider.profile import Account, Assumption, Auth, Reach
 from reconciler.provider.profiles.azure import scope_of
 from reconciler.provider.request import RequestRecord
@@ -125,7 +125,7 @@ def _key_for(settings: Settings, secrets: Secrets, log: Log) -> Key:
     if settings.api_key_file is not None:
         return KeyFile(settings.api_key_file, secrets, log)
     if not given:
-        return Key(partial(key_of_environment, os.environ), secrets)
+        return Key(partial(key_of_environment, os.environ), secrets, origin=VARIABLE)
     # Imported here: only a token that expires needs to run a command.
     from reconciler.provider.token_command import TokenCommand, command_of, entra_command  # noqa: PLC0415
 

@@ -66,14 +66,15 @@ class Answers:
         text = f"{self._named(request)}: {self._clean(str(error))}"
         return type(error)(text) if isinstance(error, NotSent) else _unanswered(request, text)
 
-    def error(self, request: Request, response: HttpResponse) -> ProviderError | None:
-        """What an answer that is no success means."""
+    def error(self, request: Request, response: HttpResponse, *, key_from: str = "") -> ProviderError | None:
+        """What an answer that is no success means. ``key_from``: whose key was refused, if it is one, in words."""
         status = response.status
         if status in _SUCCESSES:
             return None
         code, said = map(self._shown, complaint_of(response.content, self._clean))
         code, said = "" if code == str(status) else code, "" if said == code else said
-        hint = self._shown(self._hint(request, response))
+        hints = (self._hint(request, response), key_from if status == UNAUTHORIZED else "")
+        hint = "; ".join(self._shown(hint) for hint in hints if hint)
         text = (
             f"{self._named(request)}: HTTP {status}{code and f' {code}'}{said and f': {said}'}{hint and f' ({hint})'}"
         )

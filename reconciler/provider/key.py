@@ -59,8 +59,10 @@ class Key:
 
     token = False  # whether it is an OAuth token, which is shown as one whatever the profile does with keys
 
-    def __init__(self, read: Callable[[], str], secrets: Secrets | None = None) -> None:
+    def __init__(self, read: Callable[[], str], secrets: Secrets | None = None, *, origin: str = "") -> None:
+        """``origin``: the variable, flag or file that a person gave it in, as a message may show it."""
         self.secrets = secrets or Secrets()
+        self.origin = origin
         self._read = read
 
     def current(self) -> str:
@@ -125,9 +127,9 @@ class KeyFile(Key):
         now: Callable[[], float] = time.monotonic,
         source: "Source | None" = None,
     ) -> None:
-        super().__init__(lambda: self._key, secrets)
         self._path = path
         self._source = source or API_KEY_FILE
+        super().__init__(lambda: self._key, secrets, origin=_named(path, self._source))
         self._last_good = LastGood(log, now)
         self._lock = threading.Lock()
         self._key = ""
@@ -231,12 +233,16 @@ def key_of(value: str) -> str:
     return text
 
 
+# The variable that holds the key where no file does.
+VARIABLE = "OPENAI_API_KEY"
+
+
 def key_of_environment(environment: Mapping[str, str]) -> str:
     """The key where no file holds it; "" where there is none. Raises UsageError where it cannot be one."""
     try:
-        return key_of(environment.get("OPENAI_API_KEY", ""))
+        return key_of(environment.get(VARIABLE, ""))
     except ValueError as error:
-        raise UsageError(f"OPENAI_API_KEY: {error}") from error
+        raise UsageError(f"{VARIABLE}: {error}") from error
 
 
 class Source(NamedTuple):
@@ -315,6 +321,10 @@ def _decoded(content: bytes) -> str:
 
 def _shown(path: Path, source: Source) -> str:
     """The option as it was given, but for a path that may be the key itself."""
-    if _KEY_FOR_A_PATH.fullmatch(str(path)):
-        return f"{source.flag} {source.otherwise}"
-    return f"{source.flag} {escaped(str(path))}"
+    named = _named(path, source)
+    return f"{named} {source.otherwise}" if named == source.flag else named
+
+
+def _named(path: Path, source: Source) -> str:
+    """The same, of a file that there is."""
+    return source.flag if _KEY_FOR_A_PATH.fullmatch(str(path)) else f"{source.flag} {escaped(str(path))}"

@@ -11,6 +11,7 @@ from typing import TypeVar
 from reconciler.clock import Clock
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable
 from reconciler.provider.answer import UNAUTHORIZED, Answers
+from reconciler.provider.key import VARIABLE
 from reconciler.provider.message import HttpRequest, HttpResponse, base_of, form_around, json_body, target_of
 from reconciler.provider.profile import Account
 from reconciler.provider.request import DeleteRequest, ReadRequest, Request, RequestRecord, WriteRequest
@@ -50,6 +51,7 @@ class Sender:
         self._on_pause = on_pause
         self._key = account.key
         self._headers = account.headers
+        self._other_headers = bool(account.own_headers)  # one of them may hold a key
         self._query = account.query
         self._fields = account.fields
         self._answers = Answers(account.base_url, account.key.secrets, clock)
@@ -140,11 +142,17 @@ class Sender:
             raise failure from error
         if request.operation == _PACED and (wait := used_up(response.headers, self._clock.time())):
             self._welcome_at = self._clock.monotonic() + wait
-        refusal = self._answers.error(request, response)
+        refusal = self._answers.error(request, response, key_from=self._key_from(key))
         self._note(request, began, response, refusal)
         if refusal is not None:
             raise refusal
         return response
+
+    def _key_from(self, key: str) -> str:
+        """Where a person finds the key that was sent; never the key."""
+        if not (key or self._other_headers):
+            return f"no key was sent: set {VARIABLE}, or say --api-key-file FILE"
+        return f"the key is that of {self._key.origin}" if key and self._key.origin else ""
 
     def _note(
         self, request: Request, began: float, response: HttpResponse | None, failure: ProviderError | None

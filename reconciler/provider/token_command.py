@@ -67,7 +67,7 @@ class TokenCommand(Key):
         now: Callable[[], float] = time.time,
     ) -> None:
         """``flag`` is how the command is called in a message: its arguments may hold a secret."""
-        super().__init__(self.held, secrets)
+        super().__init__(self.held, secrets, origin=flag)
         self._command = tuple(command)
         self._flag = flag
         self._seconds = seconds
