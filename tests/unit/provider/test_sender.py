@@ -285,7 +285,7 @@ def test_every_key_ever_held_is_in_no_message(tmp_path: Path) -> None:
         assert job.error.message == "neither [redacted] nor [redacted]"
         wire.server.answer = lambda _: reply(told, 401)
         outcome = caught(lambda: wire.client.create_job(CREATE))
-    assert str(outcome).endswith(": neither [redacted] nor [redacted]")
+    assert ": neither [redacted] nor [redacted] (the key is that of --api-key-file " in str(outcome)
     assert not any(key in repr(wire.records) for key in (KEY, ROTATED))
 
 
