@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from reconciler.cli import terminal
 from reconciler.cli.names import COLOR, QUIET, VERBOSE, YES
-from reconciler.cli.suggestions import meant
+from reconciler.cli.suggestions import meant, meant_flag
 from reconciler.cli.usage import mistake
 
 PREFIX = "RECONCILER_"
@@ -153,7 +153,7 @@ class Command(click.Command):
             if others := _commands_with(error.option_name, ctx):
                 return f"; it is a flag of {', '.join(others)}"
             shown = (p for p in self.get_params(ctx) if isinstance(p, click.Option) and not p.hidden)
-            return meant(error.option_name, [flag for parameter in shown for flag in parameter.opts])
+            return meant_flag(error.option_name, [flag for parameter in shown for flag in parameter.opts])
         if isinstance(error, click.BadOptionUsage):
             return ""
         values, extra, _ = self.make_parser(ctx).parse_args(list(given))

@@ -12,7 +12,7 @@ from reconciler.cli import terminal
 from reconciler.cli.command import flags_of, manners
 from reconciler.cli.names import COMMANDS
 from reconciler.cli.overview import page
-from reconciler.cli.suggestions import meant
+from reconciler.cli.suggestions import meant_command, meant_flag
 from reconciler.cli.usage import mistake
 from reconciler.startup import patterns_at_first_use
 
@@ -48,7 +48,7 @@ class Commands(click.Group):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             flags = (flag for parameter in self.get_params(ctx) for flag in parameter.opts)
-            raise click.UsageError(f"{mistake(error)}{meant(error.option_name, flags)}", ctx) from error
+            raise click.UsageError(f"{mistake(error)}{meant_flag(error.option_name, flags)}", ctx) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -58,7 +58,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             if ctx.resilient_parsing:
                 return None, None, rest
-            raise click.UsageError(f"no such command {name!r}{meant(name, COMMANDS)}", ctx)
+            raise click.UsageError(f"no such command {name!r}{meant_command(name, COMMANDS)}", ctx)
         flags = [] if ctx.resilient_parsing else flags_of(ctx, self.params)
         return name, self.get_command(ctx, name), [*flags, *rest]
 
