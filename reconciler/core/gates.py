@@ -233,14 +233,18 @@ def _first_run(plan: Plan, world: World, creates: Sequence[Write], permission: P
         f"this provider shows no job of fleet {fleet} ({plan.unmanaged or 'none'} of others). A wrong key or project "
         f"looks the same; if this is the first run, say --first-run{_renamed(world)}"
         if refused
-        else f"{ours} jobs of this fleet are known"
+        else f"{_jobs(ours)} of this fleet known"
     )
     return Verdict("first_run", None, len(creates), refused, message)
 
 
+def _jobs(count: int, noun: str = "job") -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _renamed(world: World) -> str:
     """Whose jobs this state directory knows, where nothing is known of this fleet."""
-    known = ", ".join(f"{fleet} ({count} jobs)" for fleet, count in world.memory.neighbours.items())
+    known = ", ".join(f"{fleet} ({_jobs(count)})" for fleet, count in world.memory.neighbours.items())
     return known and f". Live here under another name: {known}; a fleet that is renamed begins anew, and those go on"
 
 
@@ -251,10 +255,10 @@ def _all_missing(world: World, creates: Sequence[Write]) -> Verdict:
     gone = recorded - {job.id for job in world.jobs}
     refused = bool(creates) and bool(recorded) and gone == recorded and not world.ours
     message = (
-        f"all {len(recorded)} jobs recorded here are unknown to this provider: check the key, organisation and "
+        f"this provider knows none of the jobs recorded here ({len(recorded)}): check the key, organisation and "
         f"project; if they are really gone, run {_each(names)}"
         if refused
-        else f"{len(recorded) - len(gone)} of {len(recorded)} recorded jobs are there"
+        else f"recorded jobs that are there: {len(recorded) - len(gone)} of {len(recorded)}"
     )
     return Verdict("all_missing", None, len(gone), refused, message)
 
@@ -267,7 +271,9 @@ def _each(names: Sequence[str]) -> str:
 def _max_creates(world: World, creates: Sequence[Write]) -> Verdict:
     limit, count = world.fleet.limits.max_creates, len(creates)
     message = (
-        f"{count} new jobs wanted, limits.max_creates is {limit}; {_WAY_ON}" if count > limit else f"{count} of {limit}"
+        f"{_jobs(count, 'new job')} wanted, limits.max_creates is {limit}; {_WAY_ON}"
+        if count > limit
+        else f"{count} of {limit}"
     )
     return Verdict("max_creates", limit, count, count > limit, message)
 
@@ -276,7 +282,7 @@ def _max_cancels(world: World, ending: Sequence[Write]) -> Verdict:
     live = sum(1 for job in world.ours if job.live)
     limit, count = world.fleet.limits.cancel_limit(live), len(ending)
     message = (
-        f"{count} live {'job' if count == 1 else 'jobs'} would end (removed or replaced), "
+        f"{_jobs(count, 'live job')} would end (removed or replaced), "
         f"limits.max_cancels allows {limit} of {live}; {_WAY_ON}"
         if count > limit
         else f"{count} of {limit}"
@@ -299,7 +305,7 @@ def _max_cost(
         yield Verdict("max_cost", limit, known, refused=True, message=f"{said}; {_WAY_ON}"), creates
     elif unknown:
         whys = list(dict.fromkeys(f"{create.name}: {escaped(found[create].why)}" for create in unknown))
-        count = f"{len(unknown)} new {'job' if len(unknown) == 1 else 'jobs'}"
+        count = _jobs(len(unknown), "new job")
         message = (
             f"what {count} will cost is not known ({_few(whys)}), and limits.max_cost is {exact_dollars(limit)}; "
             "say the price with --prices FILE, or check the plan and approve its digest"

@@ -38,4 +38,4 @@ def _waiting(world: World, change: Change, tried: str) -> Change:
     if not isinstance(change, Create):
         return change
     reason, message = world.memory.held_back(*change.key)
-    return Wait(change.name, reason, f"{message}; job {tried} is tried first, alone", change)
+    return Wait(change.name, reason, f"{message.removesuffix('.')}; job {tried} is tried first, alone", change)

@@ -118,6 +118,7 @@ def _trouble(status: Status, blocked: Condition, word: str, now: float) -> Stand
     own = refusal.name == status.name
     if own:
         message = _REQUEST.sub("", printable(refusal.message))
+    message = message.removesuffix(".")  # a tail follows
     return Standing(word, Rank.TROUBLE, f"refused: {message}" if own else message, tail)
 
 
@@ -129,7 +130,7 @@ def next_try(refusal: Refusal, now: float) -> str:
 def intake_words(intake: Intake, now: float) -> str:
     """That the provider takes no new jobs, whom that holds up, and until when; once for the whole fleet."""
     tried = f"next try {moment(intake.next_try, now=now)}" if now < intake.next_try else "tried again next"
-    return printable(f"{intake.words}; {plural(len(intake.waiting), 'job')} waiting; {tried}")
+    return printable(f"{intake.words.removesuffix('.')}; {plural(len(intake.waiting), 'job')} waiting; {tried}")
 
 
 def progress_words(status: Status, progress: Progress | None, now: float) -> list[str]:

@@ -28,7 +28,7 @@ from tests.fakes.worlds import worlds
 
 NOW = 1_000.0
 MODEL = "ft:gpt-4o-mini-2024-07-18:an-organisation:a-suffix:AbCdEfGh"
-LIMIT = Refusal("refused", R1, "POST /fine_tuning/jobs: HTTP 429 quota: you exceeded your quota", 4_600, of_all=True)
+LIMIT = Refusal("refused", R1, "POST /fine_tuning/jobs: HTTP 429 quota: you exceeded your quota.", 4_600, of_all=True)
 
 
 def report(w: World, **read: Progress) -> list[Status]:

@@ -42,6 +42,15 @@ def test_what_was_refused_to_all_is_tried_again_with_one_create() -> None:
     assert "no quota" not in waits.message, "that was said to another job"
 
 
+def test_a_sentence_of_the_server_ends_in_one_mark() -> None:
+    remembers = memory(
+        echoes=True,
+        refusals={"a": replace(OF_ALL, message="HTTP 429: check your plan."), "": replace(OF_ALL, revision="")},
+    )
+    refused = tried_alone(world([], [desired("a"), desired("b")], remembers=remembers)).changes[0]
+    assert refused.message.endswith("HTTP 429: check your plan; job b is tried first, alone")
+
+
 def test_a_create_that_ends_a_running_job_is_not_the_one_that_is_tried() -> None:
     """A gate may refuse it for ever, and with it whether the provider takes jobs again."""
     w = world([job(name="b", revision=R2)], [desired("a"), desired("b")], remembers=halted())
