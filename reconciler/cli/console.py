@@ -163,7 +163,9 @@ class Console:
             read = progress_at(self._context.provider, [job.id for _, job in jobs[:_LOOKUPS]], in_turn)
             self._context.reconciler.progress = read
             self._context.voice.jobs(job_progress(jobs, read))
-        self._context.voice.waiting(seconds, "" if jobs else following.why)
+        # Why a create waits was said of its job.
+        what = "the next create" if following.due is Due.LATER and self._put_off else following.why
+        self._context.voice.waiting(seconds, "" if jobs else what)
 
     def conclude(self, result: Result) -> None:
         """How it ended."""

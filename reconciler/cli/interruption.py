@@ -61,13 +61,15 @@ def nothing_sent() -> str:
     return "interrupted; nothing was sent"
 
 
-def still_training(jobs: Sequence[tuple[str, str]], unresolved: Sequence[str], status: str) -> str:
+def still_training(
+    jobs: Sequence[tuple[str, str]], unresolved: Sequence[str], status: str, *, sent: bool = True
+) -> str:
     """During it, for a person who may think that the jobs end with the program.
 
     ``jobs`` are the names and ids of those that are live at the provider, ``unresolved`` the names whose create was
-    sent without an answer, ``status`` the command that shows them ("": none can).
+    sent without an answer, ``status`` the command that shows them ("": none can), ``sent`` whether anything was.
     """
-    said = ["interrupted; nothing more is sent."]
+    said = ["interrupted; nothing more is sent." if sent else f"{nothing_sent()}."]
     if unresolved:
         said.append(f"A create may have reached the provider for {some(unresolved)}: the next apply looks for it.")
     if jobs:

@@ -25,8 +25,8 @@ _REDRAWS_A_SECOND = 4
 _BAR, _BAR_MIN, _GAP = 16, 4, 2
 # A name may be 63 characters long; the bar beside it must stay on the line.
 _NAME_MAX, _NAME_MIN = 24, 8
-# Lines that the shell's prompt and the wait need.
-_RESERVED = 3
+# Lines that the shell's prompt needs.
+_RESERVED = 2
 
 
 class Live:
@@ -112,16 +112,21 @@ class Live:
             self._screen.start(refresh=True)
 
     def _draw(self) -> RenderableType:
-        room = max(1, self._console.height - _RESERVED)
+        wait = self._wait()
+        room = max(1, self._console.height - _RESERVED - max(1, len(wait)))
         shown, hidden = self._jobs[:room], self._jobs[room:]
         parts: list[RenderableType] = [self._table(shown)] if shown else []
         if hidden:
             parts.append(Text(f"… and {len(hidden)} more"))
         parts += [self._sending(upload) for upload in tuple(self._uploads.values())]
+        return Group(*parts, *(Text(line, overflow="ellipsis", no_wrap=True) for line in wait))
+
+    def _wait(self) -> list[str]:
+        """The countdown, and what it is for."""
         seconds = math.ceil(max(0.0, self._until - self._clock.monotonic()))
-        if self._what and seconds:
-            parts.append(Text(f"waiting {seconds} s for {escaped(self._what)}", overflow="ellipsis", no_wrap=True))
-        return Group(*parts)
+        if not (self._what and seconds):
+            return []
+        return hanging(f"waiting {seconds} s for {escaped(self._what)}", "", "  ", self._console.width)
 
     def _sending(self, upload: UploadProgress) -> Table:
         line = Table.grid(padding=(0, _GAP), pad_edge=False)

@@ -217,4 +217,6 @@ def _ended(context: RunContext, status: str) -> str:
     context.voice.close()
     memory = context.journal.memory()
     live = [(record.name, record.job_id) for record in memory.records.values() if record.live]
-    return still_training(live, list(memory.intents), status)
+    watch = context.reconciler.watch
+    sent = not watch.cold or context.clock.monotonic() >= watch.settled_at
+    return still_training(live, list(memory.intents), status, sent=sent)

@@ -365,7 +365,7 @@ def _on_request(log: Log, service: Service | None) -> Callable[[RequestRecord], 
             http_status=request.status,
             duration=round(request.duration, 3),
             request_id=request.request_id,
-            error=request.error,
+            **({"error": request.error} if request.error else {}),
         )
 
     return record

@@ -25,7 +25,7 @@ _DONE = {
 
 def outcome_line(outcome: Outcome, *, colours: bool = False) -> str:
     """What came of one write."""
-    symbol, colour = ("✓", "green") if outcome.ok else ("✗", "red")
+    symbol, colour = ("✓", "green") if outcome.ok else ("✗", "red") if outcome.put_off is None else ("…", "yellow")
     return f"{paint(symbol, colour, colours=colours)} {outcome.name}: {printable(outcome.message)}"
 
 

@@ -192,6 +192,26 @@ def test_what_goes_on_is_named(jobs: list[tuple[str, str]], unresolved: list[str
     assert interruption.still_training(jobs, unresolved, status) == words
 
 
+def test_before_the_first_write_nothing_was_sent_whatever_trains() -> None:
+    said = interruption.still_training([("a", "j1")], [], "reconciler status f", sent=False)
+    assert said.startswith("interrupted; nothing was sent. Still training at the provider: a (j1); ")
+    assert interruption.still_training([], [], "", sent=False) == interruption.nothing_sent()
+
+
+def test_an_apply_that_waits_for_its_settle_window_has_sent_nothing(
+    fleet: FleetDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.fleet(provider="compatible")
+    with EmbeddedSandbox(tmp_path / "served") as sandbox:
+        monkeypatch.setenv("OPENAI_BASE_URL", sandbox.base_url)
+        arguments = [*program(), "apply", str(fleet.root), "--yes", "--first-run", "--settle", "1h"]
+        with begun(arguments) as (process, log):
+            until("waiting ", log)
+            process.send_signal(signal.SIGINT)
+            assert log.read().endswith("\ninterrupted; nothing was sent\n")
+            assert process.wait() == interruption.INTERRUPTED
+
+
 def test_what_cannot_be_explained_is_an_interruption_all_the_same() -> None:
     def lost() -> str:
         raise JournalError("the memory is gone")

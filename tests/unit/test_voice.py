@@ -191,6 +191,21 @@ def test_a_wait_counts_down_and_more_jobs_than_lines_are_counted(monkeypatch: py
     voice.close()
 
 
+def test_a_reason_to_wait_is_whole_on_as_many_lines_as_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("LINES", "8")
+    out = _Terminal()
+    voice = Live(ManualClock(), out)
+    voice.waiting(30, "the settle window: this state directory is new, and an earlier run may have just created jobs")
+    voice.jobs([replace(JOB, name=f"n{i}", job_id=f"j{i}") for i in range(9)])
+    assert screen_of(out.getvalue(), 60, 8)[-3:] == [
+        "… and 5 more",
+        "waiting 30 s for the settle window: this state directory is",
+        "  new, and an earlier run may have just created jobs",
+    ]
+    voice.close()
+
+
 @pytest.mark.parametrize("err", [False, True])
 def test_what_is_printed_meanwhile_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, *, err: bool) -> None:
     monkeypatch.setenv("COLUMNS", "80")
