@@ -14,6 +14,7 @@ _WORDS = (
     (re.compile(r"Option '(\S+)' requires an argument"), r"\1 needs a value"),
     (re.compile(r"Option '(\S+)' requires (\d+) arguments"), r"\1 needs \2 values"),
     (re.compile(r"Option '(\S+)' does not take a value"), r"\1 takes no value"),
+    (re.compile(r"Directory '(.*)' is a file", re.DOTALL), r"'\1' is a file; name a directory"),
     (re.compile(r"(.*) is not a valid integer range", re.DOTALL), r"\1 is no whole number"),
     (re.compile(r"(.*) is not a valid (?:integer|float range|float)", re.DOTALL), r"\1 is no number"),
     (re.compile(r"(.*) is not a valid boolean.*", re.DOTALL), r"\1 is neither yes nor no"),

@@ -13,6 +13,7 @@ from msgspec import Struct
 from reconciler.core.models import ClusterMetadata, FineTuningJobDocument, FleetDocument
 from reconciler.core.nearest import nearest
 from reconciler.core.scalars import Strict
+from reconciler.core.spelling import folded
 
 _Path = tuple[str, ...]
 
@@ -22,6 +23,8 @@ DOCUMENTS: Mapping[str, type[Strict]] = {kind.__name__: kind for kind in (FleetD
 _EACH = "*"
 # Accepted as the API accepts it, and never proposed.
 _OLD = ("spec", "hyperparameters")
+# So many letters are the beginning of one field alone.
+_TELLING = 8
 _NOBODYS = ClusterMetadata.fields.keys() | {"status"}
 
 
@@ -52,7 +55,18 @@ def meant_by(document: str, path: _Path, name: str) -> Meant | None:
             if name in names:
                 kind = other.removesuffix("Document")
                 return Meant((), f"it belongs in the {kind} document, as {_dotted((*place, name))}")
-    return None
+    return _misspelt_elsewhere(document, path, name)
+
+
+def _misspelt_elsewhere(document: str, path: _Path, name: str) -> Meant | None:
+    """Neither its spelling (``nEpochs``, ``learning_rate``) nor its place is right."""
+    plain = folded(name)
+    fields = dict.fromkeys(field for names in _places(document).values() for field in names)
+    same = (field for field in fields if folded(field) == plain)
+    begun = (field for field in fields if len(plain) >= _TELLING and folded(field).startswith(plain))
+    field = next(same, None) or next(begun, None)
+    meant = None if field is None else meant_by(document, path, field)
+    return None if meant is None else Meant(meant.path, f"did you mean {field}? {meant.words}")
 
 
 @functools.cache

@@ -396,7 +396,7 @@ def test_the_command_line_overrules_the_environment(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("init a-file", "directory 'a-file' is a file"),
+        ("init a-file", ": 'a-file' is a file; name a directory"),
         ("init a-file/below", "a-file/below is no directory, and init makes none in its place"),
         ("init a-pipe", "a-pipe is no directory, and init makes none in its place"),
         ("init taken", "taken/data is no directory, and init makes none in its place"),
@@ -415,11 +415,11 @@ def test_the_command_line_overrules_the_environment(
         ("validate fleet --root fleet", "--root goes with -"),
         ("plan fleet --root fleet", "--root goes with -"),
         ("plan - --root nowhere", "directory 'nowhere' does not exist"),
-        ("validate - --root a-file", "directory 'a-file' is a file"),
-        ("plan fleet --state-dir a-file", "directory 'a-file' is a file"),
-        ("run fleet --state-dir a-file", "directory 'a-file' is a file"),
-        ("apply fleet --sandbox-dir a-file", "directory 'a-file' is a file"),
-        ("sandbox --sandbox-dir a-file", "directory 'a-file' is a file"),
+        ("validate - --root a-file", ": 'a-file' is a file; name a directory"),
+        ("plan fleet --state-dir a-file", ": 'a-file' is a file; name a directory"),
+        ("run fleet --state-dir a-file", ": 'a-file' is a file; name a directory"),
+        ("apply fleet --sandbox-dir a-file", ": 'a-file' is a file; name a directory"),
+        ("sandbox --sandbox-dir a-file", ": 'a-file' is a file; name a directory"),
     ],
 )
 def test_what_is_no_directory_is_wrong_usage(shell: Shell, fleet: FleetDirectory, arguments: str, words: str) -> None:

@@ -37,6 +37,20 @@ JOB = "FineTuningJobDocument"
         (JOB, ("spec", "integrations", "*"), "project", "spec.integrations.*.wandb.project", "spec.integrations.wandb"),
         (JOB, ("spec",), "max_creates", "", "it belongs in the Fleet document, as spec.limits.max_creates"),
         ("FleetDocument", ("spec",), "suffix", "", "it belongs in the FineTuningJob document, as spec.suffix"),
+        (
+            JOB,
+            ("spec",),
+            "nEpochs",
+            "spec.method.supervised.hyperparameters.n_epochs",
+            "did you mean n_epochs? it belongs under spec.method.supervised.hyperparameters",
+        ),
+        (
+            JOB,
+            ("spec",),
+            "learning_rate",
+            "spec.method.supervised.hyperparameters.learning_rate_multiplier",
+            "did you mean learning_rate_multiplier? it belongs under spec.method.supervised.hyperparameters",
+        ),
         (JOB, ("nowhere",), "seed", "spec.seed", "it belongs under spec"),
     ],
 )
@@ -49,6 +63,6 @@ def test_a_field_belongs_where_its_document_or_the_other_has_it(
     assert found.words.endswith(words)
 
 
-@pytest.mark.parametrize("name", ["zzzzzz", "hyperparametres", "status", "uid"])
+@pytest.mark.parametrize("name", ["zzzzzz", "hyperparametres", "status", "uid", "n"])
 def test_a_field_that_is_like_none_belongs_nowhere(name: str) -> None:
     assert meant_by(JOB, ("spec", "integrations", "*"), name) is None
