@@ -13,11 +13,12 @@ from reconciler.cli.manifests import lines_for, read_source, seen_from_here
 from reconciler.cli.output import print_document
 from reconciler.cli.starter import starter_files
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.errors import ReconcilerError, UsageError, system_words
+from reconciler.errors import ReconcilerError, UsageError, escaped, system_words
 from reconciler.render.annotation import annotation
 from reconciler.render.problems import as_data, counted
 from reconciler.render.schema import manifest_schema
 from reconciler.render.text import plural
+from reconciler.source.enclosing import enclosing_fleet, fleet_document
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"  # no l and o, as no 0 and 1: they are misread
 _RANDOM_END = f"{_LETTERS}23456789"
@@ -27,8 +28,14 @@ _NAME_MAX = 58  # a DNS label has 63 characters, 5 of which are the random end
 
 def init(directory: Path) -> None:
     """`init`, as `commands` declares it."""
+    above = enclosing_fleet(directory)
+    if above is not None:
+        raise UsageError(f"{escaped(str(above))} is a fleet, and a directory holds one with all below it")
+    there = fleet_document(directory)
+    if there is not None:
+        terminal.echo(f"kept     {there}")
     try:
-        for relative, content in starter_files(_fleet_name(directory)).items():
+        for relative, content in starter_files(None if there else _fleet_name(directory)).items():
             path = directory / relative
             path.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -79,12 +79,18 @@ _DIALOGUES = (
 )
 
 
-def starter_files(fleet: str) -> Mapping[str, str]:
-    """Content by relative path: a fleet that passes `validate` and runs on the sandbox."""
-    return {
+def starter_files(fleet: str | None) -> Mapping[str, str]:
+    """Content by relative path: a fleet that passes `validate` and runs on the sandbox.
+
+    ``fleet`` None: one is there, and what a new one would train is not for it.
+    """
+    begun = {
         "fleet.yaml": _FLEET.format(name=fleet),
         "first-job.yaml": _JOB,
         "data/train.jsonl": "".join(f"{_example(*dialogue)}\n" for dialogue in _DIALOGUES),
+    }
+    return {
+        **({} if fleet is None else begun),
         SCHEMA_FILE: json.dumps(manifest_schema(), indent=2) + "\n",
         ".gitignore": _IGNORED,
         ".gitattributes": _ATTRIBUTES,

@@ -20,6 +20,7 @@ from reconciler.core.documents import API_VERSION, Entry
 from reconciler.core.snapshot import ERRORS_LIMIT, Problem, Snapshot
 from reconciler.errors import escaped, printable
 from reconciler.source.data_checks import RulesOf, check_files, openai_rules
+from reconciler.source.enclosing import enclosing_fleet
 from reconciler.source.fingerprint import digest_of_manifests, fingerprint_of
 from reconciler.source.known import Known
 from reconciler.source.manifest_files import STREAM_NAME, read_manifests
@@ -105,6 +106,9 @@ def _nothing_read(root: Path) -> str:
 
 
 def _way_on(root: Path) -> str:
+    above = enclosing_fleet(root)
+    if above is not None:
+        return f"The fleet that it belongs to begins at {printable(str(above))}: name that directory"
     return f"To begin a fleet there: reconciler init {shlex.quote(printable(str(root)))}"
 
 

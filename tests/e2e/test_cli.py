@@ -166,6 +166,31 @@ def test_init_writes_what_passes_validate_and_overwrites_nothing(shell: Shell, t
         assert json.loads((directory / schema).read_text()) == shell("schema").json
 
 
+def test_init_adds_no_job_to_a_fleet_that_is_there(shell: Shell, tmp_path: Path) -> None:
+    """Whoever runs it again, as `git init` or `terraform init`, would have trained the example."""
+    (tmp_path / "models.yml").write_text(
+        "apiVersion: reconciler/v1\nkind: Fleet\nmetadata: {name: mine}\nspec: {provider: sandbox}\n"
+    )
+    ran = shell("init", tmp_path)
+    assert ran.code == 0
+    assert {line.split("/")[-1] for line in ran.out.splitlines() if line.startswith("written")} == {
+        ".reconciler.schema.json",
+        ".gitignore",
+        ".gitattributes",
+    }
+    assert ran.out.startswith(f"kept     {tmp_path / 'models.yml'}\n")
+    assert shell("validate", tmp_path).out == "0 jobs of fleet mine: valid\n"
+
+
+def test_init_begins_no_fleet_inside_another(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    shell("init", tmp_path)
+    inside = shell("init", tmp_path / "data" / "more")
+    assert (inside.code, inside.out) == (64, "")
+    assert inside.err.startswith(f"error: {tmp_path} is a fleet, and a directory holds one with all below it")
+    assert not (tmp_path / "data" / "more").exists()
+
+
 def fleet_name(directory: Path) -> str:
     return str(yaml.safe_load((directory / "fleet.yaml").read_text())["metadata"]["name"])
 

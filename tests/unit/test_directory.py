@@ -172,6 +172,20 @@ def test_a_directory_that_is_no_fleet_says_what_it_is_and_the_way_on(
     assert problems(directory) == [f".: {said} {way_on}"]
 
 
+def test_a_directory_inside_a_fleet_is_no_place_to_begin_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data" / "more").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "models.yaml").write_text(FLEET)
+    assert problems(tmp_path / "data" / "more")[0].endswith(
+        f"nothing is changed. The fleet that it belongs to begins at {tmp_path}: name that directory"
+    )
+    monkeypatch.chdir(tmp_path / "data")
+    assert problems(Path("more"))[0].endswith("begins at ..: name that directory")
+    assert problems(Path())[0].endswith("begins at ..: name that directory")
+    (tmp_path / "models.yaml").write_text(manifest("a"))
+    assert "To begin a fleet there: " in problems(Path("more"))[0]
+
+
 ONE_MODEL = "spec: exactly one of model and model_from is needed"
 
 
