@@ -1,10 +1,11 @@
 """What is not done at a start, although a library would do it, or a module of ours.
 
 A tenth of a plan would be the compiling of regular expressions that it never uses: what is imported within
-`patterns_at_first_use` compiles each when it is first asked. `structlog` imports what draws tracebacks wherever `rich`
-is installed, which is not used here: `program` calls `postpone_rich` before it imports a command, and `voice` calls
-`allow_rich` before `live` draws with it. `msgspec` imports `typing_extensions` (8 ms) wherever that is installed, and
-does with `typing` where it is not: `cli.main` calls `import_msgspec` before anything else imports it.
+`lean_imports` compiles each when it is first asked. There `httpcore` does not find the libraries of its asynchronous
+half, either. `structlog` imports what draws tracebacks wherever `rich` is installed, which is not used here: `program`
+calls `postpone_rich` before it imports a command, and `voice` calls `allow_rich` before `live` draws with it. `msgspec`
+imports `typing_extensions` (8 ms) wherever that is installed, and does with `typing` where it is not: `cli.main` calls
+`import_msgspec` before anything else imports it.
 """
 
 import importlib
@@ -16,6 +17,7 @@ from typing import Any
 
 # A module that is None cannot be imported (Python's import system): the library goes on without it.
 _UNUSED = "rich"
+_ASYNCHRONOUS = frozenset({"anyio", "trio"})
 
 
 class _Pattern:
@@ -37,14 +39,18 @@ _compile = re.compile
 
 
 @contextmanager
-def patterns_at_first_use() -> Iterator[None]:
+def lean_imports() -> Iterator[None]:
     """Meanwhile `re.compile` compiles nothing. For imports alone: a pattern that is wrong would say so too late."""
     before = re.compile
     re.compile = _Pattern  # type: ignore[assignment] # it passes for it
+    absent = _ASYNCHRONOUS - sys.modules.keys()
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type] # typed for modules only
     try:
         yield
     finally:
         re.compile = before
+        for name in absent:
+            del sys.modules[name]
 
 
 def import_msgspec() -> None:

@@ -18,9 +18,9 @@ def main(arguments: "Sequence[str] | None" = None, *, clock: "Clock | None" = No
     answer = answer_at_once(given, os.environ)
     if answer is None or not _printed(answer):
         # Imported here: a help page and a press of TAB need none of it (50 ms).
-        from reconciler.startup import import_msgspec, patterns_at_first_use  # noqa: PLC0415
+        from reconciler.startup import import_msgspec, lean_imports  # noqa: PLC0415
 
-        with patterns_at_first_use():
+        with lean_imports():
             import_msgspec()
             from reconciler.cli.program import run  # noqa: PLC0415
 

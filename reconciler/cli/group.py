@@ -10,20 +10,19 @@ import click
 
 from reconciler.cli import terminal
 from reconciler.cli.command import flags_of, manners
-from reconciler.cli.names import COMMANDS
+from reconciler.cli.names import COMMANDS, DECLARED_IN
 from reconciler.cli.overview import page
 from reconciler.cli.suggestions import meant_command, meant_flag
 from reconciler.cli.usage import mistake
-from reconciler.startup import patterns_at_first_use
+from reconciler.startup import lean_imports
 
 
 def command_named(name: str) -> click.Command:
     """The command of that name, imported now. Raises KeyError where there is none."""
-    if name not in COMMANDS:
-        raise KeyError(name)
-    with patterns_at_first_use():
-        commands = importlib.import_module("reconciler.cli.commands")
-    found: click.Command = getattr(commands, COMMANDS[name].function or name)
+    listed = COMMANDS[name]
+    with lean_imports():
+        declared = importlib.import_module(f"reconciler.cli.commands.{DECLARED_IN[listed.section]}")
+    found: click.Command = getattr(declared, listed.function or name)
     return found
 
 

@@ -7,6 +7,8 @@ table, `command` makes the flags of it.
 from collections.abc import Mapping
 
 _WRITE, _ACT, _LOOK, _SERVE = "Write and check", "Plan and apply", "Look", "Serve"
+# The module of `cli.commands` in which the flags of a section's commands stand.
+DECLARED_IN: Mapping[str, str] = {_WRITE: "writing", _ACT: "acting", _LOOK: "looking", _SERVE: "serving"}
 
 
 class Listed:

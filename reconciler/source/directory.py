@@ -54,7 +54,7 @@ def read_directory(
     with _without_collector():
         for _ in range(_GENERATIONS):
             generation = _generation(root)
-            snapshot = _read_directory(Reading(root, frozenset(own), known or Known(), files_root), rules_of)
+            snapshot = _read_directory(Reading.of(root, own, known, files_root), rules_of)
             if _generation(root) == generation:
                 break
     return snapshot
@@ -122,7 +122,7 @@ def read_stream(
     """Read one multi-document stream; its paths start at ``root``. The rest as in `read_directory`."""
     known = known or Known()
     known.begin()
-    reading = Reading(root, known=known, files_root=files_root)
+    reading = Reading.of(root, known=known, files_root=files_root)
     reading.take(STREAM_NAME, content)
     if content and not content.endswith((b"\n", b"\r")):
         line = content.count(b"\n") + 1

@@ -10,9 +10,10 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from io import BufferedReader, FileIO
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.errors import escaped
 
@@ -64,8 +65,7 @@ def real_path(path: Path) -> Path:
         return path
 
 
-@dataclass(slots=True)
-class Below:
+class Below(Struct):
     """A fleet directory, where it really stands, as far as one reading opens files below it.
 
     Where a directory below really stands is asked once: thousands of files stand in a few.
@@ -74,7 +74,7 @@ class Below:
     root: Path
     also: str = ""  # data may stand below this directory, too: the operator says so
     _real: dict[str, str] = field(default_factory=dict)
-    _prefix: str = field(init=False)
+    _prefix: str = ""
 
     def __post_init__(self) -> None:
         self._prefix = os.path.join(self.root, "")  # noqa: PTH118 - with a slash at its end

@@ -7,9 +7,10 @@ a job built on no other) is not looked for here.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from reconciler.core.desired import Fleet, fleet_of
 from reconciler.core.documents import Entry, TrainingFile
@@ -21,7 +22,7 @@ from reconciler.source.fingerprint import digest_of_manifest
 from reconciler.source.known import Declared, Known
 from reconciler.source.manifest_files import is_json
 from reconciler.source.training_files import TrainingFiles
-from reconciler.startup import patterns_at_first_use
+from reconciler.startup import lean_imports
 
 if TYPE_CHECKING:
     from reconciler.source.yaml_text import Document
@@ -32,8 +33,7 @@ _TWO_MEANINGS = (
 WHOLE = (0, 0)  # the position of what is wrong with a file or a directory as a whole
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct):
     """What is gathered while files are read, one after the other.
 
     Files are named by their path relative to ``root``. ``unreadable``, ``gaps``, ``holding``, ``own`` and
@@ -41,6 +41,8 @@ class Reading:
     """
 
     root: Path
+    below: Below
+    training: TrainingFiles
     own: frozenset[Path] = frozenset()
     known: Known = field(default_factory=Known)
     files_root: Path | None = None
@@ -61,24 +63,30 @@ class Reading:
     digests: list[tuple[str, str]] = field(default_factory=list)  # of each file, in their order
     places: dict[str, int] = field(default_factory=dict)  # which document of its file each entry is, by its name
     contents: dict[str, bytes] = field(default_factory=dict)  # of each file, for the lines that problems stand in
-    below: Below = field(init=False)
-    _training: TrainingFiles = field(init=False)
-    _located: "tuple[str, list[Document]]" = field(default=("", []))  # of the file that was last asked for
+    located: "tuple[str, list[Document]]" = ("", [])  # of the file that was last asked for
 
-    def __post_init__(self) -> None:
-        self.below = Below.of(self.root, self.files_root)
-        self._training = TrainingFiles(self.below)
+    @classmethod
+    def of(
+        cls,
+        root: Path,
+        own: Iterable[Path] = (),
+        known: Known | None = None,
+        files_root: Path | None = None,
+    ) -> "Reading":
+        """One that has gathered nothing yet."""
+        below = Below.of(root, files_root)
+        return cls(root, below, TrainingFiles(below), frozenset(own), known or Known(), files_root)
 
     def problem(self, path: str, position: tuple[int, int], keys: Iterable[str | int], message: str) -> None:
         self.problems.append(Problem(path, *position, ".".join(map(str, keys)), message))
 
     def problem_at(self, relative: str, place: int, keys: tuple[str | int, ...], message: str) -> None:
         """Something wrong in a document of ours, where ``keys`` lead; ``place`` as in `Declared`."""
-        if self._located[0] != relative:
+        if self.located[0] != relative:
             from reconciler.source.parsing import locate  # noqa: PLC0415 - as in `take`
 
-            self._located = relative, locate(relative, self.contents[relative])
-        self.problem(relative, self._located[1][place].position(keys), keys, message)
+            self.located = relative, locate(relative, self.contents[relative])
+        self.problem(relative, self.located[1][place].position(keys), keys, message)
 
     def remarks(self) -> tuple[object, ...]:
         """What changes with each file of which there is something to say."""
@@ -112,7 +120,7 @@ class Reading:
             self.declare(relative, one)
         if declared is None:
             # Imported here: YAML and the fields of manifests (20 ms) are only for bytes that nobody has read before.
-            with patterns_at_first_use():
+            with lean_imports():
                 from reconciler.source.parsing import parse  # noqa: PLC0415
 
             self.known.learn(digest, parse(self, relative, content), json=is_json(relative))
@@ -136,7 +144,7 @@ class Reading:
         if given is None:
             return None
         if provided(given) is not None:
-            if self._training.stands(relative, given):
+            if self.training.stands(relative, given):
                 self.broken.add(one.name)
                 self.problem_at(relative, one.place, ("spec", key), f"{escaped(given)}: {_TWO_MEANINGS}")
             return None
@@ -147,7 +155,7 @@ class Reading:
 
     def look_at(self, relative: str, given: str) -> TrainingFile | Unfit:
         """A local training file, or why it cannot be used: nothing is said of it."""
-        return self._training.find(relative, given)
+        return self.training.find(relative, given)
 
     def find_file(self, relative: str, place: int, key: str, given: str) -> TrainingFile | None:
         """A local training file; None, and a problem, where it cannot be used."""

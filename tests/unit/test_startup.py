@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from reconciler.startup import patterns_at_first_use
+from reconciler.startup import lean_imports
 
 
 def test_a_pattern_is_compiled_when_it_is_first_used() -> None:
-    with patterns_at_first_use():
+    with lean_imports():
         right, wrong = re.compile("A(b*)", re.IGNORECASE), re.compile("(")
     with pytest.raises(re.error):
         wrong.search("x")
@@ -17,7 +17,7 @@ def test_a_pattern_is_compiled_when_it_is_first_used() -> None:
 
 
 def test_it_passes_for_a_compiled_one() -> None:
-    with patterns_at_first_use():
+    with lean_imports():
         pattern = re.compile("a+")
     assert isinstance(pattern, re.Pattern)
     assert re.sub(pattern, "x", "baad") == "bxd"
@@ -25,7 +25,7 @@ def test_it_passes_for_a_compiled_one() -> None:
 
 
 def test_what_is_compiled_afterwards_is_compiled_at_once() -> None:
-    with pytest.raises(ZeroDivisionError), patterns_at_first_use():
+    with pytest.raises(ZeroDivisionError), lean_imports():
         _ = 1 / 0
     with pytest.raises(re.error):
         re.compile("(")

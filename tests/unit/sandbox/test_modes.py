@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.testclient import TestClient
 
-from reconciler.cli.commands import SANDBOX_MODES
+from reconciler.cli.commands.serving import SANDBOX_MODES
 from reconciler.cli.options import EMBEDDED_MODES
 from reconciler.sandbox import MODES, Store, create_app
 from tests.fakes.recorded import AZURE, WHY_NOT, objects
