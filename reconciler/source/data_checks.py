@@ -46,6 +46,9 @@ def check_files(reading: Reading, fleet: Fleet | None, rules_of: RulesOf = opena
     for entry in reading.entries:
         for file, wanted in checks.wanted_of(entry):
             wishes.setdefault((file, wanted), []).append(entry.name)
+    for entry in reading.invalid:  # what is wrong with its data is said in the same run as what is with its fields
+        for file, wanted in checks.wanted_of(entry, model=str(entry.spec["model"])):
+            wishes.setdefault((file, wanted), []).append(entry.name)
     of_jobs = {file for file, _ in wishes}
     for file in dict.fromkeys(reading.files):
         if file not in of_jobs:
@@ -66,11 +69,11 @@ class _Checks(Struct):
     _said: set[Problem] = field(default_factory=set)
     _repeats: dict[str, Repeats] = field(default_factory=dict)  # by the file's digest
 
-    def wanted_of(self, entry: Entry) -> Iterator[tuple[TrainingFile, Wanted]]:
-        """The local files of a job, and what it wants of each."""
+    def wanted_of(self, entry: Entry, *, model: str | None = None) -> Iterator[tuple[TrainingFile, Wanted]]:
+        """The local files of a job, and what it wants of each; ``model``: what it begins from, where that is said."""
         wanted = Wanted()
         if self.level is not DataChecks.OFF and (entry.training or entry.validation):
-            wanted = _wanted(entry.spec, self._base_of(entry.name))
+            wanted = _wanted(entry.spec, self._base_of(entry.name) if model is None else model)
         if entry.training:
             yield entry.training, wanted
         if entry.validation:

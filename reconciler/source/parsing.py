@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from reconciler.core.documents import Entry
+from reconciler.core.documents import Entry, TrainingFile
 from reconciler.core.fields import FILES, ONE_MODEL, provided
 from reconciler.core.models import Invalid, fleet_spec, job_spec
 from reconciler.core.revision import form, revision_of
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from reconciler.source.reading import Reading
 
 _MODELS = (("spec", "model"), ("spec", "model_from"))
+# Fields that decide what a training file has to hold.
+_DECIDING = frozenset({(), ("spec",), ("spec", "method"), *_MODELS})
 _ADOPTED_FOR = ("spec", "policy", "adopt", "revision")
 _PATH_LIMIT = 515  # as the schema has it
 _A_LIST = "a list of documents: write one after the other with --- between them, or as the items of a kind: List"
@@ -159,7 +161,8 @@ class _Parser(Struct):
             self.reading.broken.add(name_of(value))
             found = self._invalid(document, error, value)
             named = any(one.message == ONE_MODEL or one.meant in _MODELS for one in found)
-            self._beside_invalid(document, value, no_model=named or document.flawed)
+            unclear = document.flawed or any(_DECIDING.intersection((one.keys[:2], one.meant[:2])) for one in found)
+            self._beside_invalid(document, value, no_model=named or document.flawed, unclear=unclear or named)
             return
         if document.flawed:
             self.reading.broken.add(name)
@@ -208,18 +211,25 @@ class _Parser(Struct):
         # Quoted: sixteen digits, or 12e4567890123456, would be a number.
         return f'; for this manifest as it is now, write `revision: "{revision_of(form(entry, None))}"`'
 
-    def _beside_invalid(self, document: Document, value: Mapping[str, object], *, no_model: bool) -> None:
+    def _beside_invalid(
+        self, document: Document, value: Mapping[str, object], *, no_model: bool, unclear: bool
+    ) -> None:
         """Report what else is wrong with a job whose fields are invalid: one run reports every error, once.
 
-        ``no_model`` says that the missing or doubled model is reported already, or cannot be judged.
+        ``no_model`` says that the missing or doubled model is reported already, or cannot be judged; ``unclear`` that
+        nobody can tell what its files should hold.
         """
         spec = value.get("spec")
         if not isinstance(spec, Mapping):
             return
+        files: list[TrainingFile | None] = []
         for key in FILES:
             given = spec.get(key)
-            if isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and provided(given) is None:
-                self.reading.find_file(self.relative, self.place, key, given)
+            named = isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and provided(given) is None
+            files.append(self.reading.find_file(self.relative, self.place, key, str(given)) if named else None)
+        name = name_of(value)
+        if name and not unclear and isinstance(spec.get("model"), str):
+            self.reading.invalid.append(Entry(name, spec, self.relative, document.position(())[0], *files))
         unset: tuple[object, ...] = (None, {})
         if not no_model and (spec.get("model") in unset) == (spec.get("model_from") in unset):
             self.problem_in(document, ("spec",), ONE_MODEL)

@@ -50,6 +50,7 @@ class Reading(Struct):
     fleet_places: list[tuple[str, int, str]] = field(default_factory=list)  # file, line and name, valid or not
     fleet_misspelt: bool = False  # a document stands there that may have been meant as one
     entries: list[Entry] = field(default_factory=list)
+    invalid: list[Entry] = field(default_factory=list)  # of invalid documents which say what they train and how
     files: list[TrainingFile] = field(default_factory=list)  # every one that a job names, valid or not
     fleets: list[Fleet] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

@@ -85,6 +85,33 @@ def test_an_error_stands_at_its_line_and_field_and_its_job_is_broken(fleet: Flee
     assert set(read.desired) == {"b"}
 
 
+def test_what_is_wrong_with_a_manifest_hides_nothing_that_is_wrong_with_its_data(fleet: Fleet) -> None:
+    fleet.file("train.jsonl", lines(CHAT) + json.dumps(BAD) + "\n")
+    fleet.file("valid.jsonl", lines(PAIR, 4))
+    fleet.job("a", sed=3, validation_file="valid.jsonl")
+    assert [problem.partition(":")[0] for problem in fleet.problems()] == ["a.yaml", "train.jsonl", "valid.jsonl"]
+    assert "preference data" in fleet.problems()[-1]
+    assert fleet.problems()[-1].endswith("(by job a)")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"method": {"type": "dpp"}},
+        {"metod": DPO},
+        {"model": 4},
+        {"model": None, "modell": "gpt-4o"},
+        {"model_from": {"job": "b"}},
+        {"method": {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": -1}}}},
+    ],
+    ids=["unknown method", "misspelt method", "no text", "misspelt model", "two models", "a number of it"],
+)
+def test_but_what_a_file_should_hold_is_not_guessed(fleet: Fleet, spec: dict[str, Any]) -> None:
+    fleet.file("train.jsonl", lines(PAIR))
+    fleet.job("a", **spec)
+    assert {problem.partition(":")[0] for problem in fleet.problems()} == {"a.yaml"}
+
+
 def test_of_one_file_the_first_twenty_errors_are_shown_and_the_others_counted(fleet: Fleet) -> None:
     fleet.job("a")
     fleet.file("train.jsonl", lines({"messages": [*CHAT["messages"], {"role": "bot", "content": "x"}]}, 50))
