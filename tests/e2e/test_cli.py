@@ -166,6 +166,21 @@ def test_init_writes_what_passes_validate_and_overwrites_nothing(shell: Shell, t
         assert json.loads((directory / schema).read_text()) == shell("schema").json
 
 
+def test_a_server_that_says_to_wait_is_told_once_of_its_job(shell: Shell, fleet: FleetDirectory, server: Proxy) -> None:
+    fleet.job("a")
+    limited = reply({"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, 429, **{"retry-after": "7"})
+    server.answer = lambda r: limited if r.creates and len(server.creates()) < 3 else server.pass_on(r)
+    ran = shell("apply", fleet.root, "--yes", "--first-run", *there(fleet))
+    said = [line for line in ran.err.splitlines() if "wait" in line]
+    assert (ran.code, said) == (
+        0,
+        [
+            "… a: the provider asks to wait 7 s (POST /fine_tuning/jobs: HTTP 429 rate_limit_exceeded: slow down)",
+            "waiting 7 s for the next create",
+        ],
+    )
+
+
 def test_init_adds_no_job_to_a_fleet_that_is_there(shell: Shell, tmp_path: Path) -> None:
     """Whoever runs it again, as `git init` or `terraform init`, would have trained the example."""
     (tmp_path / "models.yml").write_text(

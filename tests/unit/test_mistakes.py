@@ -822,7 +822,12 @@ IN_A_JOB = [
     (
         "training_file outside",
         JOB + "  model: m\n  training_file: ../train.jsonl\n",
-        ["7:3: spec.training_file: ../train.jsonl: no such file"],
+        [
+            (
+                "7:3: spec.training_file: ../train.jsonl: leads outside the fleet directory; "
+                "--files-root DIR lets training files stand below DIR, too"
+            )
+        ],
     ),
     (
         "training_file at home",
