@@ -242,7 +242,7 @@ def _of_plain(plain: PlainJob, words: Mapping[str, str]) -> Job:
         plain.trained_tokens,
         sys.intern(plain.training_file or ""),
         plain.seed,
-        plain.user_provided_suffix or plain.suffix or None,
+        sys.intern(plain.user_provided_suffix or plain.suffix or "") or None,
         _error(plain.error),
         _marks(
             marks.reconciler_fleet,

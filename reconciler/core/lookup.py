@@ -18,14 +18,15 @@ from reconciler.core.world import Case, Moment, World
 
 
 def lookups(world: World) -> tuple[str, ...]:
-    """Job ids that deserve a GET: a complete listing ought to show them (row 3), or shows live what we cancelled."""
-    cancels = world.memory.cancels
+    """Job ids that deserve a GET: a listing ought to show them (row 3), or shows live what we cancelled or saw end."""
+    cancels, records = world.memory.cancels, world.memory.records
     # A listing may lag behind a cancel; only a fresh look may say that it did not take.
     doubted = {job.id for job in world.jobs if job.live and job.id in cancels and not cancels[job.id].left}
     doubted |= {job.id for job in world.jobs if job.live and not job.paused and job.id in world.memory.pauses}
-    expected = {r.job_id for r in world.memory.records.values() if must_exist(world, r)}
+    ended = (job.id for job in world.jobs if job.live and (r := records.get(job.id)) is not None and not r.live)
+    expected = {r.job_id for r in records.values() if must_exist(world, r)}
     expected |= {d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt}
-    return tuple(sorted(expected.difference(job.id for job in world.jobs) | doubted | set(_mute(world))))
+    return tuple(sorted(expected.difference(job.id for job in world.jobs) | doubted.union(ended, _mute(world))))
 
 
 def _mute(world: World) -> Iterator[str]:

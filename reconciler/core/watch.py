@@ -4,7 +4,7 @@ Pure. `reconcile` keeps one `Watch` a run and replaces it after each listing and
 `Evidence` for files. All times are monotonic seconds: a wall clock proves nothing, and a new process begins anew.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
@@ -45,7 +45,8 @@ class Watch(Struct, frozen=True):
     ``seen_first`` are the job ids of its first listing; None before it. ``lost`` are its unresolved creates by name,
     ``in_vain`` those of them that no further look resolves by waiting. ``doubted`` are recorded cancels, by job and
     number of tries, whose job is still live: when a look will say that they did not take; ``void`` are the jobs of
-    which one has said so. ``ended`` are jobs that were seen ended: a listing that shows one live is doubted.
+    which one has said so. ``ended`` are jobs that were seen ended and are not yet recorded so: a listing that shows one
+    live is doubted.
     ``created_at``: the last create, until it was looked at again. ``put_off`` are creates that have to wait;
     ``looked_at`` the moment of the last decision.
     """
@@ -53,7 +54,7 @@ class Watch(Struct, frozen=True):
     settle: float
     started: float
     cold: str = ""
-    seen_first: frozenset[str] | None = None
+    seen_first: AbstractSet[str] | None = None
     lost: Mapping[str, LostCreate] = field(default_factory=lambda: MappingProxyType({}))
     in_vain: frozenset[str] = frozenset()
     doubted: Mapping[tuple[str, int], float] = field(default_factory=lambda: MappingProxyType({}))
@@ -70,9 +71,9 @@ class Watch(Struct, frozen=True):
         """From when on a listing shows all that happened before this run began."""
         return self.started + self.settle
 
-    def listed(self, jobs: Iterable[Job], intents: Mapping[str, Intent], at: float) -> "Watch":
+    def listed(self, job_ids: AbstractSet[str], intents: Mapping[str, Intent], at: float) -> "Watch":
         """A listing that began ``at`` is there, and these creates are without an answer."""
-        first = self.seen_first if self.seen_first is not None else frozenset(job.id for job in jobs)
+        first = self.seen_first if self.seen_first is not None else job_ids
         # Another run on this state directory may have resolved one and sent the next.
         fresh = {
             name: LostCreate(intent.token, at + self.settle)
@@ -101,15 +102,15 @@ class Watch(Struct, frozen=True):
         going_on = {job.id for job in world.jobs if job.live and not job.ending}
         doubted = {key: self.doubted.get(key, at + self.settle) for key in pending if key[0] in going_on}
         over = self.created_at is not None and at >= self.created_at + self.settle
-        known = world.memory.records
-        ended = [j.id for j in world.jobs if not j.live and j.id not in self.ended and j.id in known]
+        records = world.memory.records.values()
+        recorded_live = {record.job_id for record in records if record.live}
         return replace(
             self,
             lost={name: lost for name, lost in self.lost.items() if name in intents},
             in_vain=world.looked_for & intents.keys(),
             doubted={key: until for key, until in doubted.items() if at < until},
             void=frozenset(job_id for (job_id, _), until in doubted.items() if at >= until),
-            ended=self.ended.union(ended) if ended else self.ended,
+            ended=self.ended.union(job.id for job in world.jobs if not job.live and job.id in recorded_live),
             created_at=None if over else self.created_at,
         )
 

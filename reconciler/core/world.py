@@ -6,6 +6,7 @@ no clock, no file, no socket.
 
 from collections import defaultdict
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from types import MappingProxyType
 
@@ -44,7 +45,7 @@ class Moment(Struct, frozen=True):
     unseen: frozenset[str] = frozenset()
     overtaken: frozenset[str] = frozenset()
     looked_for: frozenset[str] = frozenset()
-    seen_first: frozenset[str] = frozenset()
+    seen_first: AbstractSet[str] = frozenset()
     approved_ahead: frozenset[str] = frozenset()
     gaps: tuple[str, ...] = ()
     leftovers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -130,7 +130,7 @@ class Looking:
         fleet, number = self.checkout.fleet(snapshot), self._ports.journal.number
         memory = self.memory(listed, fleet)
         last_seen = self._ports.journal.manifests.paths()
-        self.watch = watch = self.watch.listed(listed, memory.intents, began)
+        self.watch = watch = self.watch.listed(self._looks.jobs.keys(), memory.intents, began)
         world = World(
             fleet=fleet,
             desired=snapshot.desired,

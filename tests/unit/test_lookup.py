@@ -41,6 +41,12 @@ def test_a_listed_job_that_we_cancelled_is_looked_at_again_unless_a_person_gave_
     assert lookups(world(jobs, [desired()], remembers=told)) == ("j1",)
 
 
+def test_a_listed_job_that_is_recorded_as_ended_is_looked_at_again() -> None:
+    told = memory(records=[record("j1", live=False), record("j2"), record("j3", revision=R2, live=False)])
+    jobs = [job("j1"), job("j2"), job("j3", status="failed", revision=R2), job("j4")]
+    assert lookups(world(jobs, [desired()], remembers=told)) == ("j1",)
+
+
 def test_a_job_that_was_paused_here_and_is_listed_as_going_on_is_looked_at_again() -> None:
     told = memory(pauses={"j1": OwnPause(), "j2": OwnPause(), "j3": OwnPause()})
     jobs = [job("j1"), job("j2", status="paused"), job("j3", status="failed"), job("j4")]

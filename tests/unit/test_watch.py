@@ -63,40 +63,40 @@ def test_a_run_that_waits_for_a_look_or_a_moment_is_not_idle(waits: Mapping[str,
 
 @pytest.mark.parametrize("first", [[job("j1"), job("j2", status="failed")], []], ids=["two jobs", "no job"])
 def test_what_was_seen_first_is_what_the_first_listing_showed(first: list[Job]) -> None:
-    after_two = NEW.listed(first, {}, 110).listed([job("j3")], {}, 120)
-    assert after_two.seen_first == frozenset(j.id for j in first)
+    first_ids = {j.id for j in first}
+    assert NEW.listed(first_ids, {}, 110).listed({"j3"}, {}, 120).seen_first == first_ids
 
 
 def test_a_lost_create_is_looked_for_until_a_listing_that_begins_a_settle_window_after_it_was_first_missed() -> None:
-    watch = NEW.listed([], lost(), 110).listed([], lost(), 125)
+    watch = NEW.listed(set(), lost(), 110).listed(set(), lost(), 125)
     assert watch.lost == {"a": LostCreate("t1", 140)}
     assert watch.looked_long_enough(139.9) == frozenset()
     assert watch.looked_long_enough(140) == {"a"}
 
 
 def test_it_is_looked_for_anew_when_another_run_has_sent_it_again() -> None:
-    watch = NEW.listed([], lost("t1"), 110).listed([], lost("t2"), 125)
+    watch = NEW.listed(set(), lost("t1"), 110).listed(set(), lost("t2"), 125)
     assert watch.lost == {"a": LostCreate("t2", 155)}
 
 
 def test_it_is_looked_for_from_the_moment_its_answer_was_lost() -> None:
-    watch = NEW.lost_answer("a", "t1", 105).listed([], lost("t1"), 125)
+    watch = NEW.lost_answer("a", "t1", 105).listed(set(), lost("t1"), 125)
     assert watch.lost == {"a": LostCreate("t1", 135)}
 
 
 def test_each_lost_create_has_a_settle_window_of_its_own() -> None:
-    watch = NEW.listed([], lost(), 110).lost_answer("b", "t2", 120).listed([], {**lost(), **lost("t3", "c")}, 125)
+    watch = NEW.listed(set(), lost(), 110).lost_answer("b", "t2", 120).listed(set(), {**lost(), **lost("t3", "c")}, 125)
     assert {name: one.until for name, one in watch.lost.items()} == {"a": 140, "b": 150, "c": 155}
     assert watch.looked_long_enough(150) == {"a", "b"}
 
 
 def test_a_lost_create_that_is_resolved_is_looked_for_no_more() -> None:
-    watch = NEW.listed([], {**lost(), **lost(name="b")}, 110).after(unresolved("b"), set(), 140)
+    watch = NEW.listed(set(), {**lost(), **lost(name="b")}, 110).after(unresolved("b"), set(), 140)
     assert watch.lost == {"b": LostCreate("t1", 140)}
 
 
 def test_in_vain_are_the_lost_creates_that_are_still_unresolved_after_their_settle_window() -> None:
-    watch = NEW.listed([], {**lost(), **lost(name="b")}, 110)
+    watch = NEW.listed(set(), {**lost(), **lost(name="b")}, 110)
     assert watch.after(unresolved("a", "b", settled="ac"), set(), 140).in_vain == {"a"}
 
 
@@ -154,9 +154,9 @@ def test_a_cancel_whose_job_seemed_to_end_and_goes_on_after_all_is_doubted_anew(
 # ── jobs that have ended ─────────────────────────────────────────────────────────────────────
 
 
-def test_recorded_jobs_that_were_seen_ended_are_kept_in_mind() -> None:
-    jobs = [job("j1", status="failed"), job("j2"), job("j3", status="succeeded")]
-    first = world(jobs, remembers=memory(records=[record("j1"), record("j2")]))
+def test_jobs_that_are_recorded_live_and_were_seen_ended_are_kept_in_mind() -> None:
+    jobs = [job("j1", status="failed"), job("j2"), job("j3", status="succeeded"), job("j4", status="failed")]
+    first = world(jobs, remembers=memory(records=[record("j1"), record("j2"), record("j4", live=False)]))
     later = world([job("j2", status="cancelled")], remembers=memory(records=[record("j2")]))
     watch = NEW.after(first, set(), 110)
     assert watch.ended == {"j1"}
@@ -281,7 +281,7 @@ def test_a_put_off_is_worth_a_pass_when_the_first_create_may_go() -> None:
 
 
 def test_a_lost_create_is_worth_a_look_unless_looking_on_is_in_vain() -> None:
-    watch = NEW.listed([], {**lost(), **lost(name="b")}, 110)
+    watch = NEW.listed(set(), {**lost(), **lost(name="b")}, 110)
     why = "the settle window, to look for the job of {}, whose answer was lost"
     assert passes(watch) == (Next(140, Due.LOOK, why.format("a")), Next(140, Due.LOOK, why.format("b")))
     assert passes(watch.after(unresolved("a", "b", settled="a"), set(), 140)) == (Next(140, Due.LOOK, why.format("b")),)
@@ -299,7 +299,7 @@ def test_a_create_is_worth_a_look_for_jobs_of_rivals() -> None:
 
 def test_everything_that_is_worth_a_pass_is_named() -> None:
     watch = (
-        NEW.listed([], lost(), 110)
+        NEW.listed(set(), lost(), 110)
         .after(world([job("j1")], remembers=memory(intents=lost().values())), {("j1", 1)}, 111)
         .created(112)
         .was_put_off(B, 8, "busy", 495)
