@@ -14,6 +14,7 @@ from reconciler.core.change import Cancel, Create, Hold
 from reconciler.core.estimate import Estimate
 from reconciler.core.job import Job
 from reconciler.core.schedule import Due, Next
+from reconciler.core.snapshot import Problem
 from reconciler.core.status import Progress
 from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Result
@@ -52,10 +53,18 @@ def _target(context: RunContext) -> str:
     return f"{context.fleet.name} {where.server} {where.organization} {where.project}"
 
 
-def review_of(context: RunContext, decided: Decided, command: str = "", *, looks: bool = True) -> Review:
+def review_of(
+    context: RunContext,
+    decided: Decided,
+    command: str = "",
+    *,
+    looks: bool = True,
+    warnings: tuple[Problem, ...] = (),
+) -> Review:
     """The decision as a review. ``command`` is an `apply` without its approval; "" where it is about to be done.
 
     ``looks``: the provider is asked how far jobs have come and which files it has, because that is going to be shown.
+    ``warnings`` are those of the reading.
     """
     note = ""
     if context.reconciler.watch.cold and decided.gated.plan.writes and not decided.seen.settled:
@@ -80,6 +89,7 @@ def review_of(context: RunContext, decided: Decided, command: str = "", *, looks
         so_far=_so_far(context, decided, progress) if looks else {},
         note=" ".join(part for part in (note, f"Note: {identity}." if identity else "") if part),
         command=f"{command} --approve {digest}" if command else "",
+        warnings=warnings,
     )
 
 
@@ -127,12 +137,23 @@ def text_of(review: Review) -> str:
 class Console:
     """What `apply` shows while it goes on: the plan, each write's outcome, how far jobs are, and how it all ended."""
 
-    def __init__(self, context: RunContext, command: str, typed: Typed, *, form: str, shown: bool) -> None:
+    def __init__(  # noqa: PLR0913 - what it shows, and how
+        self,
+        context: RunContext,
+        command: str,
+        typed: Typed,
+        *,
+        form: str,
+        shown: bool,
+        warnings: tuple[Problem, ...],
+    ) -> None:
+        """``warnings`` as `review_of` has them; ``shown``: the plan was, when its approval was asked for."""
         self._context = context
         self._command = command
         self._typed = typed
         self._form = form
         self._shown = shown
+        self._warnings = warnings
         self._first: Review | None = None
         self._last: Pass | None = None
         context.voice.hold()  # how a job ended while nobody looked is told below the plan
@@ -140,7 +161,7 @@ class Console:
 
     def announce(self, decided: Decided) -> None:
         """The plan, before anything is sent."""
-        self._first = review_of(self._context, decided_here(decided, self._typed))
+        self._first = review_of(self._context, decided_here(decided, self._typed), warnings=self._warnings)
         if self._form == "text" and not self._shown:
             terminal.tell(text_of(self._first))
         self._context.voice.release()

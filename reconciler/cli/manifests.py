@@ -104,6 +104,11 @@ def seen_from_here(snapshot: Snapshot, problems: Iterable[Problem]) -> tuple[Pro
     return located(problems, "" if snapshot.stream else where(snapshot.root))
 
 
+def warnings_of(snapshot: Snapshot) -> tuple[Problem, ...]:
+    """What is odd about training files, and which documents were left out, seen from there too."""
+    return seen_from_here(snapshot, (*snapshot.warnings, *snapshot.data_warnings))
+
+
 def lines_for(problems: Iterable[Problem], stream: IO[str]) -> Iterable[str]:
     """A line for each problem; at a terminal with the line of the manifest below it."""
     return as_lines(problems, width=terminal.width_of(stream))

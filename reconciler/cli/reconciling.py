@@ -15,7 +15,7 @@ from reconciler.cli import github, options, terminal
 from reconciler.cli.console import Console, digest_of, review_of, text_of
 from reconciler.cli.interruption import explained, nothing_sent, still_training
 from reconciler.cli.invocation import approving, typed
-from reconciler.cli.manifests import known_by, valid_source
+from reconciler.cli.manifests import known_by, valid_source, warnings_of
 from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext, run_context
 from reconciler.core.change import Adopt, Change, Hold, Keep, Wait
@@ -50,7 +50,7 @@ def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode:
         # The question about a first run is asked by apply; a plan shows what it is about.
         decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
         shown = decided_here(decided, partial(typed, ctx, directory))
-        review = review_of(context, shown, approving(ctx, directory))
+        review = review_of(context, shown, approving(ctx, directory), warnings=warnings_of(snapshot))
         if form in {"json", "yaml"}:
             print_document(plan_data(review), form)
         else:
@@ -127,7 +127,7 @@ def _applied(ctx: click.Context, context: RunContext, settings: Settings, snapsh
         if not options.terminal() or settings.stream:
             raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
         permission, shown = _asked(context, snapshot, permission, here, wait=wish.wait), True
-    console = Console(context, again, here, form=wish.form, shown=shown)
+    console = Console(context, again, here, form=wish.form, shown=shown, warnings=warnings_of(snapshot))
     patience = Patience(wait=wish.wait, timeout=wish.timeout, poll=1.0 if context.account.sandbox else 10.0)
     listener = Listener(console.announce, console.wrote, console.waiting, context.voice.go_on, console.passed)
     with explained(lambda: _ended(context, "" if settings.stream else here("status", ""))):

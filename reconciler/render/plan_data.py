@@ -11,6 +11,7 @@ from reconciler.core.memory import Elsewhere
 from reconciler.core.spelling import utc_text
 from reconciler.engine.act import Outcome
 from reconciler.render.cost import estimate_data, total_data
+from reconciler.render.problems import as_data
 from reconciler.render.review import Entry, Review
 
 
@@ -35,6 +36,7 @@ def plan_data(review: Review, outcomes: Iterable[Outcome] | None = None) -> dict
         ],
         "unmanaged": review.plan.unmanaged,
         "elsewhere": [_elsewhere(job) for job in review.left_elsewhere],
+        "warnings": as_data(review.warnings),
     }
     if outcomes is not None:
         data["outcomes"] = [

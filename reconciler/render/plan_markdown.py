@@ -18,6 +18,9 @@ from reconciler.render.text import plural
 # Jobs that the first screen names of those that would be ended; the others are counted.
 _NAMED = 10
 
+# Warnings that are shown; the others are counted.
+_WARNINGS_SHOWN = 5
+
 # What costs something comes first, because a comment may be too short for all of it.
 _ORDER = {Action.CANCEL: 0, "replace": 1, Action.HOLD: 2, Action.CREATE: 3, Action.ADOPT: 4, Action.WAIT: 5}
 _ORDER |= {Action.PAUSE: 1, Action.RESUME: 1}
@@ -59,6 +62,9 @@ def _warnings(review: Review) -> Iterator[str]:
         for e in review.entries
         if (differs := e.change.message.partition(DIFFERS)[2])
     ]
+    said += [f"- **Warning**: {code(str(warning), 1_000)}" for warning in review.warnings[:_WARNINGS_SHOWN]]
+    if (more := len(review.warnings) - _WARNINGS_SHOWN) > 0:
+        said.append(f"- {plural(more, 'more warning')}: `reconciler validate` shows them")
     if said:
         yield from ("", *said)
 

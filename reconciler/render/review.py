@@ -21,6 +21,7 @@ from reconciler.core.job import Job
 from reconciler.core.memory import Elsewhere, Refusal
 from reconciler.core.reason import Reason
 from reconciler.core.schedule import goes_on
+from reconciler.core.snapshot import Problem
 from reconciler.core.status import Progress
 from reconciler.core.world import World
 from reconciler.errors import escaped
@@ -82,7 +83,8 @@ class Review(Struct, frozen=True, dict=True):
     ``now`` is in Unix seconds. ``progress`` is how far each job has come that would be cancelled, as far as the
     provider tells, ``so_far`` what it has cost in US dollars. ``estimates`` are what the creates will cost, by name.
     ``there`` are the upload names of local files that the provider has already; None where that is not
-    known. ``note`` is said before anything else. ``command`` does exactly this plan.
+    known. ``note`` is said before anything else. ``command`` does exactly this plan. ``warnings`` are those of the
+    reading: what is odd about training files, and documents that were left out.
     """
 
     fleet: str
@@ -101,6 +103,7 @@ class Review(Struct, frozen=True, dict=True):
     there: AbstractSet[str] | None = None
     note: str = ""
     command: str = ""
+    warnings: tuple[Problem, ...] = ()
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:

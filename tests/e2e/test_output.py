@@ -285,3 +285,17 @@ def test_with_a_log_in_json_every_line_of_stderr_is_one(
     lines = [json.loads(line) for line in ran.err.splitlines()]
     assert lines
     assert all(list(line)[:3] == ["timestamp", "level", "event"] for line in lines)
+
+
+def test_a_plan_as_json_and_markdown_carries_what_is_odd_about_training_files(
+    shell: Shell, fleet: FleetDirectory
+) -> None:
+    turns = ({"role": "user", "content": "q"}, {"role": "assistant", "content": "a"})
+    odd = "".join(f"{json.dumps({'messages': turns, 'n': n})}\n" for n in range(12))
+    (fleet.root / "data" / "train.jsonl").write_text(odd)
+    (warning, *_) = shell("validate", fleet.root, "-o", "json").json["warnings"]
+    assert "system message" in warning["message"]
+    assert warning in shell("plan", fleet.root, "-o", "json").json["warnings"]
+    assert "- **Warning**: `" in shell("plan", fleet.root, "-o", "markdown").out
+    applied = shell("apply", fleet.root, "--yes", "--first-run", "--settle", "0", "-o", "json").json
+    assert warning in applied["warnings"]

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from reconciler.core.gates import Gated, Permission, gate
 from reconciler.core.plan import plan
+from reconciler.core.snapshot import Problem
 from reconciler.core.status import Progress
 from reconciler.core.world import World
 from reconciler.engine.apply import Result
@@ -252,3 +253,12 @@ def test_an_apply_says_how_it_ended_and_then_its_plan() -> None:
     done = Decided(decided.seen, quiet.plan, Gated(quiet.plan, ()), Permission())
     text = apply_markdown(quiet, Result((), Pass(done, (), done)), quiet, typed=typed)
     assert "Nothing was left to do." in text
+
+
+def test_the_first_warnings_of_the_reading_are_said_and_the_others_counted() -> None:
+    odd = [Problem("data/train.jsonl", line, 0, "", f"no system message {HOSTILE}") for line in range(1, 9)]
+    text = plan_markdown(review_of(world([], []), warnings=tuple(odd)))
+    assert text.count("- **Warning**: ") == 5
+    assert "`data/train.jsonl:1: no system message @octocat" in text
+    assert "- 3 more warnings: `reconciler validate` shows them" in text
+    assert "- **Warning**" not in plan_markdown(review_of(world([], [])))
