@@ -138,8 +138,7 @@ class Refusals:
 
     def ends(self) -> list[int]:
         """When each back-off ends, or ended."""
-        query = "SELECT next_at FROM refusal WHERE identity = :identity AND name NOT LIKE :of_all"
-        return [row["next_at"] for row in self._rows.read(query, of_all=f"{_OF_ALL}%")]
+        return [row["next_at"] for row in self._rows.once(self._all) if not row["name"].startswith(_OF_ALL)]
 
 
 _STREAK_OVER: Statement = ("DELETE FROM streak WHERE identity = :identity", [{}])
@@ -235,26 +234,19 @@ class Cancels:
 
     def _all(self) -> list[Row]:
         return self._rows.read(
-            "SELECT job_id, reason, counts, confirmed, next_at, given_up, sent_at FROM cancel "
+            "SELECT job_id, reason, counts, confirmed, tries, next_at, given_up, sent_at FROM cancel "
             "WHERE identity = :identity"
         )
 
     def pending(self) -> frozenset[tuple[str, int]]:
         """Those that were recorded and have not been seen to take, by job id and number of tries."""
-        return self._rows.once(self._pending)
-
-    def _pending(self) -> frozenset[tuple[str, int]]:
-        rows = self._rows.read(
-            "SELECT job_id, tries FROM cancel WHERE identity = :identity AND confirmed = 0 AND counts = 1"
-        )
-        return frozenset((row["job_id"], row["tries"]) for row in rows)
+        rows = self._rows.once(self._all)
+        return frozenset((row["job_id"], row["tries"]) for row in rows if row["counts"] and not row["confirmed"])
 
     def outstanding(self) -> dict[str, int]:
         """By job whose cancel is neither confirmed nor given up: when its back-off ends, or ended."""
-        rows = self._rows.read(
-            "SELECT job_id, next_at FROM cancel WHERE identity = :identity AND confirmed = 0 AND given_up = 0"
-        )
-        return {row["job_id"]: row["next_at"] for row in rows}
+        rows = self._rows.once(self._all)
+        return {row["job_id"]: row["next_at"] for row in rows if not (row["confirmed"] or row["given_up"])}
 
     def _set(self, columns: str, rows: list[dict[str, object]]) -> None:
         self._rows.write((f"UPDATE cancel SET {columns} WHERE identity = :identity AND job_id = :job_id", rows))  # noqa: S608 - constants

@@ -15,6 +15,9 @@ class Events:
 
     def logged(self) -> dict[str, tuple[str, ...]]:
         """By followed job: the ids of its newest events that were logged, the newest first."""
+        return self._rows.once(self._read)
+
+    def _read(self) -> dict[str, tuple[str, ...]]:
         rows = self._rows.read("SELECT job_id, seen FROM event WHERE identity = :identity")
         return {row["job_id"]: tuple(json.loads(row["seen"])) for row in rows}
 

@@ -74,6 +74,9 @@ class Journal:
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
         """What the decision may know. ``every_backoff``: also those that `apply` ignores once."""
+        return self._rows.together(lambda: self._memory(every_backoff=every_backoff))
+
+    def _memory(self, *, every_backoff: bool) -> Memory:
         lasting, timed = self._rows.once(self._lasting)
         if not timed:
             return lasting
@@ -202,7 +205,7 @@ class Journal:
 
     def record_echo(self, *, echoes: bool, files: bool = False, seeds: bool = False) -> None:
         """Whether our marks came back, or else file or seed. Once seen it stays: one lost pair proves nothing."""
-        shown = self._shown()
+        shown = self._rows.once(self._shown)
         before = shown["echoes"] if shown else None
         had_files, had_seeds = _LESS.get(before, (False, False))
         less = _RETURNED[files or had_files, seeds or had_seeds]

@@ -46,8 +46,20 @@ class Records:
         before = self._last.get(record.job_id)
         return before if before is not None and before == record else record
 
+    @property
+    def alone(self) -> bool:
+        """Whether this file remembers no other identity."""
+        return self._rows.once(self._count_identities) < 2  # noqa: PLR2004 - itself
+
+    def _count_identities(self) -> int:
+        (row,) = self._rows.read("SELECT COUNT(*) AS identities FROM identity")
+        count: int = row["identities"]
+        return count
+
     def neighbours(self) -> dict[str, int]:
         """How many live jobs other fleets had at the same base URL, by fleet."""
+        if self.alone:
+            return {}
         rows = self._rows.read(
             "SELECT fleet, COUNT(*) AS jobs FROM identity JOIN record ON record.identity = id "
             "WHERE id != :identity AND base_url = :base_url AND live GROUP BY fleet ORDER BY fleet",
@@ -57,6 +69,8 @@ class Records:
 
     def others(self) -> frozenset[str]:
         """The ids of jobs of other fleets at this account: the probes of `doctor`, for one."""
+        if self.alone:
+            return frozenset()
         own = self._identity
         rows = self._rows.read(
             "SELECT job_id FROM identity JOIN record ON record.identity = id WHERE id != :identity "
@@ -69,6 +83,8 @@ class Records:
 
     def unfinished(self, fleet: str) -> frozenset[str]:
         """What another fleet has here that is not known to have ended: ids of jobs, tokens of lost creates."""
+        if self.alone:
+            return frozenset()
         own = self._identity
         rows = self._rows.read(
             "WITH other AS (SELECT id FROM identity WHERE fleet = :fleet AND base_url = :base_url "
@@ -84,6 +100,8 @@ class Records:
 
     def elsewhere(self) -> tuple[Elsewhere, ...]:
         """This fleet's at other accounts."""
+        if self.alone:
+            return ()
         rows = self._rows.read(
             "SELECT base_url, organization, project, name, revision, job_id, live "
             "FROM identity JOIN record ON record.identity = id "

@@ -62,7 +62,8 @@ class Rows:
         self._identity = fence.entry.id
         self._known: dict[Callable[[], object], _Found] = {}
         self._known_as_of: tuple[int, int] | None = None
-        self._looked_into: set[str] = set()  # tables, by what `once` is reading now
+        self._looked_into: set[str] | None = None  # tables, by what `once` is reading now; None: it is not
+        self._named = named(fence.path)
 
     def read(self, query: str, **values: object) -> list[sqlite3.Row]:
         """What one query finds, with ``:identity`` and ``values`` as its parameters.
@@ -74,8 +75,9 @@ class Rows:
 
     def made(self, query: str, make: Callable[[sqlite3.Row], _Read], **values: object) -> list[_Read]:
         """What ``make`` makes of each row; a long table is never in memory as rows as well. Raises as `read`."""
-        self._looked_into |= _tables_of(query)
-        with named(self._fence.path):
+        if self._looked_into is not None:
+            self._looked_into |= _tables_of(query)
+        with self._named:
             cursor = self._fence.connection.execute(query, {"identity": self._identity, **values})
             cursor.row_factory = sqlite3.Row
             return [make(row) for row in cursor]
@@ -85,30 +87,43 @@ class Rows:
 
         Whoever gets it leaves it as it is. Raises: as `read`.
         """
-        as_of = self._as_of()
-        if as_of is None:
+        around = self._looked_into
+        if around is None and not self._is_current():
             return read()
-        if as_of != self._known_as_of:
-            self._known, self._known_as_of = {}, as_of
-        known = self._known  # not the one of a write that is noticed while it reads
-        found = known.get(read)
+        found = self._known.get(read)
         if found is None:
-            found = known[read] = self._found_by(read)
-        self._looked_into |= found.tables
+            # What is read within it needs no look of its own: a write meanwhile is noticed by the next one.
+            self._looked_into = set()
+            try:
+                found = self._known[read] = _Found(read(), frozenset(self._looked_into))
+            finally:
+                self._looked_into = around
+        if around is not None:
+            around |= found.tables
         value: _Read = found.value
         return value
 
-    def _found_by(self, read: Callable[[], object]) -> _Found:
-        around, self._looked_into = self._looked_into, set()
+    def together(self, read: Callable[[], _Read]) -> _Read:
+        """What ``read`` makes of the file, which asks `once` several times: whether anybody wrote is looked at once."""
+        if self._looked_into is not None or not self._is_current():
+            return read()
+        self._looked_into = set()
         try:
-            return _Found(read(), frozenset(self._looked_into))
+            return read()
         finally:
-            self._looked_into = around
+            self._looked_into = None
+
+    def _is_current(self) -> bool:
+        """Whether what is known is what the file holds, once what is not has been dropped; not while it may be undone."""
+        as_of = self._as_of()
+        if as_of is not None and as_of != self._known_as_of:
+            self._known, self._known_as_of = {}, as_of
+        return as_of is not None
 
     def _as_of(self) -> tuple[int, int] | None:
         """Changes with every write, ours (`total_changes`) or another program's; None while ours may yet be undone."""
         connection = self._fence.connection
-        with named(self._fence.path):
+        with self._named:
             (others,) = connection.execute("PRAGMA data_version").fetchone()
         return None if connection.in_transaction else (connection.total_changes, others)
 
