@@ -261,9 +261,12 @@ class StatusDisk:
         self.writes = 0
         self.torn: list[str] = []
         self._whole = set(files.values())
+        self._reports: list[Path] | None = None  # until one is made or removed
 
     def reports(self, directory: Path) -> Iterable[Path]:
-        return [path for path in self.files if _is_report(path, directory)]
+        if self._reports is None:
+            self._reports = [path for path in self.files if _is_report(path, directory)]
+        return self._reports
 
     def place(self, directory: Path) -> object:
         return self.writes
@@ -281,6 +284,7 @@ class StatusDisk:
         process = self._engine.current
         fault = process.effect("status write") if process else None
         self._whole.add(content)
+        self._reports = None
         if fault in {"disk full", "torn"}:
             self.files[path] = content[: len(content) // 2]
             self._look(path)
@@ -294,12 +298,14 @@ class StatusDisk:
         process = self._engine.current
         fault = process.effect("status replace") if process else None
         self.files[new] = self.files.pop(old)
+        self._reports = None
         self._done(new, process, fault)
 
     def remove(self, path: Path) -> None:
         process = self._engine.current
         fault = process.effect("status remove") if process else None
         del self.files[path]
+        self._reports = None
         self._done(path, process, fault)
 
     def _done(self, path: Path, process: Any, fault: str | None) -> None:
