@@ -6,6 +6,7 @@ here whether the rest of it can be that of one create.
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 
 from reconciler.core.canonical import canonical
 from reconciler.core.desired import Desired
@@ -21,6 +22,8 @@ _SEED_BITS = 31
 _UNHASHED = sorted(name for name, fate in FATES.items() if fate.sent and fate.hashed is Hashed.NO)
 
 
+# Of each name a dozen attempts are looked for at every look, where nothing but the seed tells whose a job is.
+@lru_cache(maxsize=1024)
 def derived_seed(marks: Marks) -> int:
     """The seed that is sent where the manifest sets none, 0..2147483647.
 

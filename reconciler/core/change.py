@@ -10,6 +10,7 @@ Every change has a ``name``, a ``reason``, a ``message``, and what it is about: 
 import hashlib
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar, Self
 
 from msgspec import Struct
@@ -170,13 +171,13 @@ Write = Create | Cancel | Pause | Resume
 Change = Write | Keep | Adopt | Wait | Hold
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, dict=True):
     """All changes, by name; and how many jobs at the provider are not ours."""
 
     changes: tuple[Change, ...]
     unmanaged: int
 
-    @property
+    @cached_property
     def writes(self) -> tuple[Write, ...]:
         """What this pass sends, in the order it is sent: cancels first, they free capacity."""
         cancels = (c for c in self.changes if isinstance(c, Cancel) and not c.follows)

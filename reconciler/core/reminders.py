@@ -43,6 +43,8 @@ class Reminders(Struct, frozen=True):
 
         A text that was not said of it yet is said at once; a known one when the age of the trouble asks for it.
         """
+        if not troubles and self == _NONE:
+            return self
         lasting = {key: _met(self.lasting.get(key), text, now) for key, text in troubles.items()}
         return Reminders(
             lasting,
@@ -59,6 +61,9 @@ class Reminders(Struct, frozen=True):
     def _is_due(self, key: str, text: str, age: float) -> bool:
         before = self.lasting.get(key)
         return before is None or text not in before.texts or age >= before.due
+
+
+_NONE = Reminders()
 
 
 def _met(before: Lasting | None, text: str, now: float) -> Lasting:

@@ -173,12 +173,12 @@ class Case(Struct, frozen=True, dict=True):
             return ()
         return differences(form, named.job, Marks(self.world.fleet.name, self.name, named.revision, named.attempt))
 
-    @property
+    @cached_property
     def producer(self) -> NamedJob | None:
         """The job whose model is the present revision's."""
         return next((n for n in self.succeeded if n.job.fine_tuned_model), None)
 
-    @property
+    @cached_property
     def latest(self) -> NamedJob | None:
         """The latest attempt: of several, the succeeded, else the live, else the oldest.
 

@@ -146,15 +146,17 @@ class Daemon:
         snapshot = self._read()
         now, checkout = self._clock.monotonic(), self._reconciler.checkout
         before, number = self._weighed, checkout.number
-        same = before is not None and before[0] is snapshot and before[1] == number
+        again = before is not None and before[0] is snapshot
+        same = again and before is not None and before[1] == number
         if not (same and self._evidence.stands(snapshot)):
             names_read, live = checkout.names_read, checkout.names_live
             self._evidence = self._evidence.after(snapshot, now, names_read=names_read, live=live)
         self._weighed = (snapshot, number)
         self._listener.looked(snapshot)
         self._complain(snapshot.problems)
-        self._name_left_out(snapshot.warnings)
-        self._name_oddities(snapshot.data_warnings)
+        if not again:
+            self._name_left_out(snapshot.warnings)
+            self._name_oddities(snapshot.data_warnings)
         return snapshot
 
     def _name_left_out(self, warnings: Iterable[Problem]) -> None:

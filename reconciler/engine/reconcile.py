@@ -130,8 +130,9 @@ class Reconciler(Looking):
         log_adopted(decided.plan, decided.seen.world, log)
         if not decided.plan.writes:
             self._ports.journal.mark_begun(seen_at_first(seen.world))
-        postponed = self.watch.cold if decided.gated.plan.writes else ""
-        outcomes = () if postponed else self._act(decided, snapshot, log, wrote)
+        writes = decided.gated.plan.writes
+        postponed = self.watch.cold if writes else ""
+        outcomes = self._act(decided, snapshot, log, wrote) if writes and not postponed else ()
         return Pass(decided, outcomes, self._look_back(decided, outcomes), postponed)
 
     def _stay(

@@ -6,6 +6,7 @@ or a library raises does not leave.
 """
 
 import gc
+import os
 import posixpath
 import re
 import shlex
@@ -75,10 +76,10 @@ def _without_collector() -> Iterator[None]:
 def _generation(root: Path) -> tuple[str, str]:
     """What the root leads to, and what its volume's link does."""
     links = []
-    for link in (root, root / "..data"):
+    for link in (str(root), f"{root}/..data"):
         try:
-            links.append(str(link.resolve(strict=True)))
-        except (OSError, RuntimeError):  # missing, or a loop of links
+            links.append(os.path.realpath(link, strict=True))
+        except OSError:  # missing, or a loop of links
             links.append("")
     return links[0], links[1]
 

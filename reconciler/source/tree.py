@@ -199,7 +199,7 @@ class _Walk(Struct):
         if depth > _DEPTH_LIMIT:
             raise Unfit(f"nested more than {_DEPTH_LIMIT} levels deep")
         try:
-            found = directory.stat()
+            found = os.stat(directory)  # noqa: PTH116 - of each directory at each look
             if (found.st_dev, found.st_ino) in self.walked:
                 return None
             self.walked.add((found.st_dev, found.st_ino))
@@ -270,7 +270,7 @@ def _inode(entry: os.DirEntry[str]) -> tuple[int, int] | None:
 
 def is_state(directory: Path) -> bool:
     """Whether it is a state directory of this program, by what it holds; the walk says of others why it cannot look."""
-    return any(os.path.isfile(directory / name) for name in _OF_STATE)  # noqa: PTH113 - raises nothing
+    return any(os.path.isfile(f"{directory}/{name}") for name in _OF_STATE)  # noqa: PTH113 - raises nothing
 
 
 # ── git ──────────────────────────────────────────────────────────────────────────────────────
@@ -278,7 +278,7 @@ def is_state(directory: Path) -> bool:
 
 def _repository(real: Path) -> tuple[Path, ...]:
     """The work tree that the directory belongs to; empty where it belongs to none."""
-    return next(((place,) for place in (real, *real.parents) if os.path.lexists(place / ".git")), ())
+    return next(((place,) for place in (real, *real.parents) if os.path.lexists(f"{place}/.git")), ())
 
 
 def _submodule_gaps(repository: Path, root: Path, *, ignored: set[str]) -> dict[str, str]:

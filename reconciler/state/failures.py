@@ -46,6 +46,8 @@ class named(Struct, frozen=True):  # noqa: N801 - reads as what it is: `with nam
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None:
+            return
         if isinstance(error, sqlite3.Error):
             if code_of(error) in _HELD:
                 message = f"{self.path}: another program holds the journal (waited 30 s); nothing was written"

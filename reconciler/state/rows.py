@@ -114,7 +114,7 @@ class Rows:
             self._looked_into = None
 
     def _is_current(self) -> bool:
-        """Whether what is known is what the file holds, once what is not has been dropped; not while it may be undone."""
+        """Whether what is known from here on is what the file holds; it is not while a write may yet be undone."""
         as_of = self._as_of()
         if as_of is not None and as_of != self._known_as_of:
             self._known, self._known_as_of = {}, as_of

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,7 @@ from reconciler.errors import ReconcilerError, system_words
 _NOT_SHOWN = frozenset({"name", "past", "refusal", "differs"})
 _SHOWN = tuple(field.name for field in fields(Status) if field.name not in _NOT_SHOWN)
 _CONDITION = tuple(field.name for field in fields(Condition))
+_shown_of, _facts_of = attrgetter(*_SHOWN), attrgetter(*_CONDITION)
 
 
 class FileOperations(Protocol):
@@ -208,8 +210,8 @@ def as_item(status: Status) -> dict[str, object]:
 
 def as_report(status: Status) -> dict[str, object]:
     """What its file says under ``status``; the name stands under ``metadata``."""
-    report: dict[str, object] = {name: getattr(status, name) for name in _SHOWN}
-    report["conditions"] = [{name: getattr(c, name) for name in _CONDITION} for c in status.conditions]
+    report: dict[str, object] = dict(zip(_SHOWN, _shown_of(status), strict=True))
+    report["conditions"] = [dict(zip(_CONDITION, _facts_of(c), strict=True)) for c in status.conditions]
     report["history"] = list(status.history)
     report["last_refusal"] = _last_refusal(status)
     return report
