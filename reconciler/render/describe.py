@@ -196,7 +196,8 @@ def _past(job: Mapping[str, object], width: int) -> Iterator[str]:
 
 def _event(event: Event, width: int) -> list[str]:
     level = "" if event.level == "info" else f"{event.level}: "
-    return wrapped(f"{time_words(event.created_at)}  {level}{event.message}", width, "  ")
+    at = f"{time_words(event.created_at)}  "
+    return wrapped(f"{at}{level}{event.message}", width, "  ", " " * len(at))
 
 
 def _checkpoints(shown: Description, width: int) -> Iterator[str]:

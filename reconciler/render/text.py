@@ -82,16 +82,23 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
-def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+def wrapped(text: str, width: int, indent: str = "", hang: str = "") -> list[str]:
     """Lines of at most ``width`` columns; a word is broken only where it alone is longer, a command in backticks never.
+
+    ``hang`` is what every line but the first is indented beyond ``indent``.
 
     Whoever copies a command from a terminal gets a line that the terminal has broken as one, and ours as two.
     """
     shown = printable(text)
     whole = _QUOTED.sub(lambda command: command[0].replace(" ", "\xa0"), shown)
-    fits = all(columns(command) + len(indent) <= width for command in _QUOTED.findall(shown) if " " in command)
+    fits = all(columns(command) + len(indent + hang) <= width for command in _QUOTED.findall(shown) if " " in command)
     lines = wrap(
-        whole, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=fits
+        whole,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + hang,
+        break_on_hyphens=False,
+        break_long_words=fits,
     )
     return [line.replace("\xa0", " ") for line in lines]
 
