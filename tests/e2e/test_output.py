@@ -292,9 +292,10 @@ def test_a_plan_as_json_and_markdown_carries_what_is_odd_about_training_files(
 ) -> None:
     turns = ({"role": "user", "content": "q"}, {"role": "assistant", "content": "a"})
     odd = "".join(f"{json.dumps({'messages': turns, 'n': n})}\n" for n in range(12))
+    fleet.fleet(provider="sandbox", data_checks="error")
     (fleet.root / "data" / "train.jsonl").write_text(odd)
     (warning, *_) = shell("validate", fleet.root, "-o", "json").json["warnings"]
-    assert "system message" in warning["message"]
+    assert "12 of 12 answers are a" in warning["message"]
     assert warning in shell("plan", fleet.root, "-o", "json").json["warnings"]
     assert "- **Warning**: `" in shell("plan", fleet.root, "-o", "markdown").out
     applied = shell("apply", fleet.root, "--yes", "--first-run", "--settle", "0", "-o", "json").json
