@@ -123,7 +123,7 @@ What happens next:
 def test_what_an_event_says_goes_on_below_its_first_word() -> None:
     said = (Event("e1", 8, "error", "message", "the server had an error while training; please try again", {}),)
     text = as_text(described(world([job()], [rich_job()]), events=said), width=60)
-    assert f"error: the server had an error\n{' ' * 23}while training; please try again\n" in text
+    assert f"error: the server had an error while\n{' ' * 23}training; please try again\n" in text
 
 
 def test_a_wider_screen_takes_more_of_a_line_and_colour_is_that_of_the_status() -> None:
