@@ -18,6 +18,7 @@ from reconciler.cli.invocation import approving, typed
 from reconciler.cli.manifests import known_by, valid_source, warnings_of
 from reconciler.cli.output import print_document
 from reconciler.cli.wiring import RunContext, run_context
+from reconciler.collector import without_collector
 from reconciler.core.change import Adopt, Change, Hold, Keep, Wait
 from reconciler.core.gates import Permission, approval_key
 from reconciler.core.reason import Reason
@@ -40,6 +41,7 @@ _DIGEST = re.compile("[0-9a-f]{16}")
 
 
 @github.reporting_errors
+@without_collector()  # it ends soon, and its process with it
 def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode: bool, **rest: Any) -> int:
     """`plan`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)

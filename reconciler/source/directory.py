@@ -5,17 +5,16 @@ found here; what one file holds is gathered in `reading`. Nothing in here decide
 or a library raises does not leave.
 """
 
-import gc
 import os
 import posixpath
 import re
 import shlex
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from reconciler.collector import without_collector
 from reconciler.core.desired import Fleet, desire
 from reconciler.core.documents import API_VERSION, Entry
 from reconciler.core.snapshot import ERRORS_LIMIT, Problem, Snapshot
@@ -52,25 +51,13 @@ def read_directory(
     A volume that Kubernetes updates changes as a whole, by another target of its link ``..data``;
     a root that is a link may be retargeted. Either during the reading makes it begin again.
     """
-    with _without_collector():
+    with without_collector():
         for _ in range(_GENERATIONS):
             generation = _generation(root)
             snapshot = _read_directory(Reading.of(root, own, known, files_root), rules_of)
             if _generation(root) == generation:
                 break
     return snapshot
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Values that are read refer to each other in no circles, and are many: looking for some costs a third."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _generation(root: Path) -> tuple[str, str]:
