@@ -235,7 +235,7 @@ def _desired(entry: Entry, others: Mapping[str, Desired]) -> Desired:
     }
     return Desired(
         name=entry.name,
-        revision=revision_of(hashed),
+        revision=entry.revision or revision_of(hashed),
         form=hashed,
         body={
             key: files.get(key, spec[key]) for key in BODY_FIELDS if key in spec and (key not in FILES or key in files)

@@ -56,6 +56,7 @@ class Entry(Struct, frozen=True):
     """A valid document of a job, where it stands, and its local files.
 
     ``spec`` holds what the document sets, made of nothing but JSON's values; maps that hold nothing are not in it.
+    ``revision``: where it follows from ``spec`` alone, and somebody has computed it already.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Entry(Struct, frozen=True):
     line: int
     training: TrainingFile | None = None
     validation: TrainingFile | None = None
+    revision: str | None = None
 
     @property
     def adopts(self) -> str | None:

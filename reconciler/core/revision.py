@@ -15,10 +15,11 @@ Nothing else changes it.
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from reconciler.core.canonical import canonical
 from reconciler.core.documents import Entry, TrainingFile
-from reconciler.core.fields import FATES, Hashed, provided
+from reconciler.core.fields import FATES, FILES, Hashed, provided
 
 _AS_WRITTEN = tuple(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_WRITTEN)
 _AS_NAMED = tuple(name for name, fate in FATES.items() if fate.hashed is Hashed.AS_NAMED)
@@ -43,6 +44,19 @@ def _content(file: TrainingFile | None, given: str | None) -> str | None:
     if file:
         return f"sha256:{file.sha256}"
     return given and provided(given)
+
+
+def revision_alone(spec: Mapping[str, Any]) -> str | None:
+    """The revision of a spec that names neither a local file nor another job; None of any other.
+
+    So it is of one without a canonical form: what is wrong with it is said where the fleet is put together.
+    """
+    if spec.get("model_from") or any(spec.get(key) and provided(spec[key]) is None for key in FILES):
+        return None
+    try:
+        return revision_of(form(Entry("", spec, "", 1), None))
+    except ValueError:
+        return None
 
 
 def revision_of(hashed: Mapping[str, object]) -> str:

@@ -34,7 +34,7 @@ class Declared(NamedTuple):
     """What one valid document declares, made of nothing but JSON's values.
 
     ``line`` is where it begins, ``place`` its number among the documents of ours in its file, from 0. ``spec`` holds
-    what the document sets (`core.models`).
+    what the document sets (`core.models`). ``revision`` as in `Entry`.
     """
 
     kind: str
@@ -42,6 +42,7 @@ class Declared(NamedTuple):
     line: int
     place: int
     spec: Mapping[str, Any]
+    revision: str | None = None
 
 
 class Known(Struct):

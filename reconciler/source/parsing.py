@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from reconciler.core.documents import Entry, TrainingFile
 from reconciler.core.fields import FILES, ONE_MODEL, provided
 from reconciler.core.models import Invalid, fleet_spec, job_spec
-from reconciler.core.revision import form, revision_of
+from reconciler.core.revision import form, revision_alone, revision_of
 from reconciler.core.snapshot import ERRORS_LIMIT, Problem
 from reconciler.source.envelope import (
     Belongs,
@@ -170,7 +170,8 @@ class _Parser(Struct):
             self._declare("FineTuningJob", document, name, spec)
 
     def _declare(self, kind: str, document: Document, name: str, spec: Mapping[str, object]) -> None:
-        one = Declared(kind, name, document.position(())[0], self.place, spec)
+        revision = revision_alone(spec) if kind == "FineTuningJob" else None
+        one = Declared(kind, name, document.position(())[0], self.place, spec, revision)
         self.declared.append(one)
         self.reading.declare(self.relative, one)
 
@@ -222,14 +223,15 @@ class _Parser(Struct):
         spec = value.get("spec")
         if not isinstance(spec, Mapping):
             return
-        files: list[TrainingFile | None] = []
+        files: dict[str, TrainingFile | None] = {}
         for key in FILES:
             given = spec.get(key)
             named = isinstance(given, str) and 0 < len(given) <= _PATH_LIMIT and provided(given) is None
-            files.append(self.reading.find_file(self.relative, self.place, key, str(given)) if named else None)
+            files[key] = self.reading.find_file(self.relative, self.place, key, str(given)) if named else None
         name = name_of(value)
         if name and not unclear and isinstance(spec.get("model"), str):
-            self.reading.invalid.append(Entry(name, spec, self.relative, document.position(())[0], *files))
+            line, training, validation = document.position(())[0], files["training_file"], files["validation_file"]
+            self.reading.invalid.append(Entry(name, spec, self.relative, line, training, validation))
         unset: tuple[object, ...] = (None, {})
         if not no_model and (spec.get("model") in unset) == (spec.get("model_from") in unset):
             self.problem_in(document, ("spec",), ONE_MODEL)

@@ -135,9 +135,8 @@ class Reading(Struct):
             return
         files = {key: self._local(relative, one, key) for key in FILES}
         self.places.setdefault(one.name, one.place)
-        self.entries.append(
-            Entry(one.name, one.spec, relative, one.line, files["training_file"], files["validation_file"])
-        )
+        training, validation = files["training_file"], files["validation_file"]
+        self.entries.append(Entry(one.name, one.spec, relative, one.line, training, validation, one.revision))
 
     def _local(self, relative: str, one: Declared, key: str) -> TrainingFile | None:
         """The local file that a job names; None, and its job is broken, where it cannot be used."""

@@ -27,9 +27,15 @@ def envelope(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "reconciler/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def entry(spec: dict[str, Any], name: str = "a", **files: TrainingFile) -> Entry:
+def entry(
+    spec: dict[str, Any],
+    name: str = "a",
+    *,
+    training: TrainingFile | None = None,
+    validation: TrainingFile | None = None,
+) -> Entry:
     name, plain = written(spec, name)
-    return Entry(name, plain, f"{name}.yaml", 1, **files)
+    return Entry(name, plain, f"{name}.yaml", 1, training, validation)
 
 
 def written(spec: dict[str, Any], name: str = "a") -> tuple[str, Mapping[str, Any]]:

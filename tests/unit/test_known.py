@@ -47,6 +47,16 @@ def test_an_example_is_the_same_out_of_memory(tmp_path: Path, name: str) -> None
     assert again(root, file) == fresh
 
 
+def test_a_revision_that_a_manifest_has_alone_is_remembered_with_it(root: Path, tmp_path: Path) -> None:
+    (root / "a.yaml").write_text(manifest("a", "{model: m, training_file: file-1}"))
+    (root / "train.jsonl").write_text("{}\n")
+    (root / "b.yaml").write_text(manifest("b", LOCAL))
+    found = kept(root, tmp_path / "cache").desired
+    rows = json.loads((tmp_path / "cache").read_bytes().partition(b"\n")[2])
+    remembered = {row[1]: row[5] for documents in rows.values() if isinstance(documents, list) for row in documents}
+    assert remembered == {"f": None, "a": found["a"].revision, "b": None}
+
+
 def test_known_bytes_need_neither_yaml_nor_pydantic(root: Path, tmp_path: Path) -> None:
     (root / "train.jsonl").write_text("{}\n")
     (root / "a.yaml").write_text(manifest("a", LOCAL))

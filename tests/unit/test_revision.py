@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import rfc8785
+from msgspec.structs import replace
 
 from reconciler.core.documents import Entry, TrainingFile
 from reconciler.core.models import job_spec
-from reconciler.core.revision import form, revision_of
+from reconciler.core.revision import form, revision_alone, revision_of
 from reconciler.source.directory import read_directory
 from tests.fakes.specs import (
     MODEL,
@@ -107,3 +108,31 @@ def test_the_upstreams_revision_is_part_of_it() -> None:
 
 def test_a_form_without_an_upstream_is_hashed_as_it_stands() -> None:
     assert revision_of(form(entry(MODEL), None)) == only(entry(MODEL)).revision
+
+
+@pytest.mark.parametrize(
+    ("beside", "alone"),
+    [
+        ({}, True),
+        ({"seed": 7, "rerun": 2, "method": {"type": "supervised"}}, True),
+        ({"validation_file": "id:x y"}, True),
+        ({"training_file": f"sha256:{'ab' * 32}"}, True),
+        ({"training_file": "train.jsonl"}, False),
+        ({"validation_file": "valid.jsonl"}, False),
+        ({"model": None, "model_from": {"job": "up"}}, False),
+    ],
+)
+def test_a_spec_that_names_no_file_here_and_no_other_job_has_its_revision_alone(
+    beside: dict[str, Any], alone: bool
+) -> None:
+    """What is remembered of a manifest is what would be computed: where that is known before all else is read."""
+    wanted = entry({**MODEL, **beside})
+    assert revision_alone(wanted.spec) == (revision_of(form(wanted, None)) if alone else None)
+
+
+def test_a_spec_without_a_canonical_form_has_none() -> None:
+    assert revision_alone({**MODEL, "extra_body": {"x": 2**53}}) is None
+
+
+def test_a_revision_that_is_known_is_not_computed_again() -> None:
+    assert only(replace(entry(MODEL), revision="0123456789abcdef")).revision == "0123456789abcdef"
