@@ -194,7 +194,7 @@ class Console:
         result = result_here(result, self._typed)
         after = review_of(self._context, result.last.after, self._command, looks=False)
         first = self._first or after
-        github.report(apply_markdown(first, result, after, typed=self._typed), step_outputs(first))
+        github.report(lambda: apply_markdown(first, result, after, typed=self._typed), lambda: step_outputs(first))
         self._tell(result, first, after)
         if result.outdated and all(verdict.gate != "evidence" for verdict in after.refusals):
             terminal.remark(f"warning: {_OUTDATED}: {self._typed('plan', '')}")

@@ -19,10 +19,10 @@ from reconciler.render.markdown import error_markdown
 _SUMMARY_LIMIT = 1024 * 1024
 
 
-def report(summary: str, outputs: Mapping[str, str]) -> None:
-    """Add to the summary of this step, and set its outputs."""
+def report(summary: Callable[[], str], outputs: Callable[[], Mapping[str, str]]) -> None:
+    """Add to the summary of this step, and set its outputs; made where there is such a step."""
     _append("GITHUB_STEP_SUMMARY", summary, limit=_SUMMARY_LIMIT)
-    _append("GITHUB_OUTPUT", "\n".join(f"{name}={value}" for name, value in outputs.items()))
+    _append("GITHUB_OUTPUT", lambda: "\n".join(f"{name}={value}" for name, value in outputs().items()))
 
 
 def reporting_errors(command: Callable[..., int]) -> Callable[..., int]:
@@ -37,7 +37,7 @@ def reporting_errors(command: Callable[..., int]) -> Callable[..., int]:
             return command(*args, **options)
         except ReconcilerError as error:
             text = "\n".join([str(error), *map(problem_line, getattr(error, "details", ()))])
-            _append("GITHUB_STEP_SUMMARY", error_markdown(command.__name__, text), limit=_SUMMARY_LIMIT)
+            _append("GITHUB_STEP_SUMMARY", lambda: error_markdown(command.__name__, text), limit=_SUMMARY_LIMIT)
             raise
 
     return wrapped
@@ -56,11 +56,11 @@ def path_in_repository(path: str) -> str:
     return path
 
 
-def _append(variable: str, text: str, *, limit: int | None = None) -> None:
+def _append(variable: str, text: Callable[[], str], *, limit: int | None = None) -> None:
     name = os.environ.get(variable)
     if not name or os.environ.get("GITHUB_ACTIONS") != "true":
         return
-    content = f"{text}\n".encode(errors="backslashreplace")
+    content = f"{text()}\n".encode(errors="backslashreplace")
     try:
         with Path(name).open("ab") as file:
             if limit is not None and file.tell() + len(content) > limit:

@@ -57,7 +57,7 @@ def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode:
             print_document(plan_data(review), form)
         else:
             terminal.echo(plan_markdown(review) if form == "markdown" else text_of(review))
-        github.report(plan_markdown(review), step_outputs(review))
+        github.report(lambda: plan_markdown(review), lambda: step_outputs(review))
         if detailed_exitcode and review.changes_present:
             return _CHANGES_PRESENT
         return 3 if decided.gated.refusals else 0

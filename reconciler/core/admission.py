@@ -33,12 +33,14 @@ class Slot(Struct, frozen=True):
 
 def admit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decision]) -> dict[str, Create | Wait]:
     """Let each wanted create go, or say what it waits for; a job comes after the one it builds on."""
+    wanted = {name: d.wanted for name, d in decisions.items() if d.wanted is not None}
+    if not wanted:
+        return {}
     models = {name: maker.job.fine_tuned_model for name, case in cases.items() if (maker := case.producer)}
     # A job that stands for its name goes on, whatever holds up the end of another one.
     stuck = {n for n, d in decisions.items() if d.keeper is None and any(_is_stuck(c) for c in d.changes)}
     active = sum(1 for case in cases.values() for n in case.live)
     permitted: dict[str, Create | Wait] = {}
-    wanted = {name: d.wanted for name, d in decisions.items() if d.wanted is not None}
     for name in _upstream_first(world, wanted):
         slot = Slot(cases[name], wanted[name], models, stuck, active)
         change = next((c for row in ADMISSION if (c := row(slot)) is not None), None) or _allowed(slot)

@@ -106,7 +106,7 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
         if verdict.refused:
             refused |= {write: (*refused.get(write, ()), verdict) for write in concerned}
     waiting = {write.name for write in refused if isinstance(write, Create)}
-    changes = tuple(_gated(change, refused, waiting) for change in plan.changes)
+    changes = tuple(_gated(change, refused, waiting) for change in plan.changes) if refused else plan.changes
     return Gated(Plan(one_try(world, changes), plan.unmanaged), tuple(v for v, _ in judged))
 
 

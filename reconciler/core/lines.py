@@ -126,8 +126,10 @@ def paused(case: Case, named: NamedJob) -> Pause | Cancel | Hold:
 
 def resumed(case: Case, kept: Keep | Adopt) -> Resume | Hold | None:
     """The end of a pause of ours, where its job is kept and is to go on; nobody else's pause is undone."""
+    if kept.job_id not in case.world.memory.pauses:
+        return None
     named = next((n for n in case.live if n.job.id == kept.job_id), None)
-    if named is None or named.job.status != "paused" or named.job.id not in case.world.memory.pauses:
+    if named is None or named.job.status != "paused":
         return None
     message = "it was paused from here, and is to go on"
     if _waits(case, named):

@@ -121,6 +121,8 @@ def _row_2_create_unresolved(case: Case) -> Decision | None:
 
 def _row_3_missing(case: Case) -> Decision | None:
     missing = case.world.missing
+    if not (missing or case.world.unseen):
+        return None
     unseen = next((r for r in case.records if r.job_id in case.world.unseen), None)
     if unseen is not None:
         message = f"job {unseen.job_id} is recorded here and cannot be read now; nothing is touched"
@@ -215,8 +217,10 @@ def _row_5_adoption_refused(case: Case) -> Decision | None:
 
 
 def _row_6_method_lost(case: Case) -> Decision | None:
+    if len(case.good) == len(case.current):
+        return None
     lost = tuple(n for n in case.current if n not in case.good)
-    if not lost or case.succeeded or any(n.live for n in case.good):
+    if case.succeeded or any(n.live for n in case.good):
         return None
     live = tuple(n for n in lost if n.live)
     if live:
@@ -232,6 +236,8 @@ def _row_6_method_lost(case: Case) -> Decision | None:
 
 
 def _row_6_duplicate(case: Case) -> Decision | None:
+    if len(case.current) < 2:  # noqa: PLR2004 - a duplicate has another
+        return None
     live, succeeded = tuple(n for n in case.current if n.live), case.succeeded
     good = tuple(n for n in case.good if n.live)
     if not (len(live) > 1 or (live and succeeded)):

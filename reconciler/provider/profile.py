@@ -171,7 +171,7 @@ class Account:
 
     def objection(self, body: Mapping[str, object], extra_body: Mapping[str, object]) -> str:
         """Why a create with these fields of a manifest is not sent here; "" where nothing speaks against it."""
-        own = sorted({*self.body, *self.fields} & extra_body.keys())
+        own = sorted({*self.body, *self.fields} & extra_body.keys()) if extra_body else ()
         if own:
             return f"extra_body sets {own[0]}, which the operator says here: take it out of the manifest"
         return self.profile.objection(self.reach, body)

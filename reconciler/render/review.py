@@ -4,6 +4,7 @@ Pure. `cli` fills a `Review`; `plan_text`, `plan_data` and `plan_markdown` lay i
 what it is: a create or a cancel with its own reason, and beside it the gate.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cached_property
@@ -127,7 +128,7 @@ class Review(Struct, frozen=True, dict=True):
     @property
     def summary(self) -> dict[str, int]:
         """How many changes of each action, refused ones included; ``upload`` counts local files that are not there."""
-        counts = {a: sum(1 for e in self.entries if e.change.action is a) for a in Action}
+        counts = Counter(entry.change.action for entry in self.entries)
         creates = (e.change for e in self.entries if isinstance(e.change, Create))
         files = {content_of(names[0]) for change in creates for _, names in self._missing(change)}
         return {
