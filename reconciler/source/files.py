@@ -126,7 +126,7 @@ def _opened(path: str, below: Below) -> tuple[int, int]:
     try:
         try:
             handle = _open(below.in_real_directory(path), below)
-        except (OSError, Outside):  # a link, which is not followed blindly; or what is wrong is said now
+        except OSError:  # a link, which is not followed blindly; or what is wrong is said now
             handle = _open(below.resolve(path), below)
     except FileNotFoundError as error:
         raise Absent("no such file") from error
