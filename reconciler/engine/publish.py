@@ -27,6 +27,7 @@ from reconciler.engine.ports import Ports
 from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError
 from reconciler.log import Log
+from reconciler.state.journal import Journal
 
 
 def timestamp(clock: Clock) -> str:
@@ -34,9 +35,11 @@ def timestamp(clock: Clock) -> str:
     return datetime.fromtimestamp(int(clock.time()), UTC).isoformat().replace("+00:00", "Z")
 
 
-def standing(world: World) -> Mapping[str, tuple[str, Job]]:
-    """The jobs that stand for a name, by id, with it."""
-    return {n.job.id: (name, n.job) for name, case in world.cases.items() for n in case.jobs}
+def to_follow(world: World, journal: Journal) -> Mapping[str, tuple[str, Job]]:
+    """The jobs that stand for a name and are live, or whose last events may not be logged yet; by id, with the name."""
+    logged = journal.events.logged()
+    named = ((name, n.job) for name, case in world.cases.items() for n in case.jobs)
+    return {job.id: (name, job) for name, job in named if job.live or job.id in logged}
 
 
 def follow(ports: Ports, jobs: Mapping[str, tuple[str, Job]], log: Log) -> tuple[Followed, ...]:

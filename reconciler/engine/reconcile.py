@@ -41,7 +41,7 @@ from reconciler.engine.publish import (
     log_pass,
     log_refusals,
     log_troubles,
-    standing,
+    to_follow,
     troubles_of,
     write_statuses,
 )
@@ -99,7 +99,7 @@ class Reconciler(Looking):
             return self._stay(seen, permission, announce, began, log)
         if ports.follower is not None:
             # Outside of the lock: a job whose events are slow must not keep an `apply` waiting.
-            read = details_of(follow(ports, standing(done.after.seen.world), log))
+            read = details_of(follow(ports, to_follow(done.after.seen.world, ports.journal), log))
             with ports.pass_lock():
                 report = write_statuses(ports, log, done.after, ended.values(), read)
         self._log(done, began, len(ended), log)

@@ -17,7 +17,7 @@ from reconciler.core.status import Status
 from reconciler.core.watch import Watch
 from reconciler.core.world import World
 from reconciler.engine.ports import Ports
-from reconciler.engine.publish import Troubles, troubles_of
+from reconciler.engine.publish import Troubles, to_follow, troubles_of
 from reconciler.engine.steps import Decided, Pass
 from reconciler.state.journal import Journal
 
@@ -86,7 +86,7 @@ def rest_after(done: Pass, ports: Ports, watch: Watch, snapshot: Snapshot, versi
         report=done.report,
         troubles=troubles_of(after),
         open=_open(world),
-        followed={**_live(world), **_logged(journal, world)},
+        followed=to_follow(world, journal),
         adopted=frozenset(d.policy.adopt.job_id for d in world.desired.values() if d.policy.adopt),
     )
 
@@ -111,14 +111,3 @@ def _open(world: World) -> tuple[str, ...]:
         for n in case.jobs
         if n.live or (name in awaited and n.job.succeeded and not n.job.fine_tuned_model)
     )
-
-
-def _live(world: World) -> dict[str, tuple[str, Job]]:
-    return {n.job.id: (name, n.job) for name, case in world.cases.items() for n in case.jobs if n.live}
-
-
-def _logged(journal: Journal, world: World) -> dict[str, tuple[str, Job]]:
-    """Jobs some of whose last events may not be logged yet."""
-    logged = journal.events.logged()
-    named = ((name, n.job) for name, case in world.cases.items() for n in case.jobs) if logged else ()
-    return {job.id: (name, job) for name, job in named if job.id in logged}
