@@ -1,11 +1,11 @@
 """What is not done at a start, although a library would do it, or a module of ours.
 
 A tenth of a plan would be the compiling of regular expressions that it never uses: what is imported within
-`lean_imports` compiles each when it is first asked. There `httpcore` does not find the libraries of its asynchronous
-half, either. `structlog` imports what draws tracebacks wherever `rich` is installed, which is not used here: `program`
-calls `postpone_rich` before it imports a command, and `voice` calls `allow_rich` before `live` draws with it. `msgspec`
-imports `typing_extensions` (8 ms) wherever that is installed, and does with `typing` where it is not: `cli.main` calls
-`import_msgspec` before anything else imports it.
+`lean_imports` compiles each when it is first asked. `httpcore` is imported within `without_async`, where it does not
+find the libraries of its asynchronous half. `structlog` imports what draws tracebacks wherever `rich` is installed,
+which is not used here: `program` calls `postpone_rich` before it imports a command, and `voice` calls `allow_rich`
+before `live` draws with it. `msgspec` imports `typing_extensions` (8 ms) wherever that is installed, and does with
+`typing` where it is not: `cli.main` calls `import_msgspec` before anything else imports it.
 """
 
 import importlib
@@ -43,12 +43,20 @@ def lean_imports() -> Iterator[None]:
     """Meanwhile `re.compile` compiles nothing. For imports alone: a pattern that is wrong would say so too late."""
     before = re.compile
     re.compile = _Pattern  # type: ignore[assignment] # it passes for it
+    try:
+        yield
+    finally:
+        re.compile = before
+
+
+@contextmanager
+def without_async() -> Iterator[None]:
+    """Meanwhile none of these libraries is found that nobody has imported yet; others do need them, so not for long."""
     absent = _ASYNCHRONOUS - sys.modules.keys()
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type] # typed for modules only
     try:
         yield
     finally:
-        re.compile = before
         for name in absent:
             del sys.modules[name]
 

@@ -13,10 +13,12 @@ import sys
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
-import httpcore
-
 from reconciler.errors import UsageError
 from reconciler.provider.message import PORTS
+from reconciler.startup import without_async
+
+with without_async():
+    import httpcore
 
 _SOCKS = frozenset({"socks", "socks4", "socks4a", "socks5", "socks5h"})
 # `host:port` and `[IPv6]:port`; a bare IPv6 address has more colons than one.

@@ -17,13 +17,15 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import httpcore
-
 from reconciler.clock import Clock
 from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, escaped, system_words
 from reconciler.provider import proxy
 from reconciler.provider.message import HttpRequest, HttpResponse, Origin, base_of, headers_of
 from reconciler.provider.request import REQUEST_DEADLINE
+from reconciler.startup import without_async
+
+with without_async():
+    import httpcore
 
 # 100 jobs with full metadata are about 200 KB; whatever is far beyond is not an answer.
 ANSWER_LIMIT = 4 * 1024 * 1024

@@ -1,6 +1,8 @@
 """What a start does not do, and what it must not change by that."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -29,3 +31,9 @@ def test_what_is_compiled_afterwards_is_compiled_at_once() -> None:
         _ = 1 / 0
     with pytest.raises(re.error):
         re.compile("(")
+
+
+@pytest.mark.parametrize("module", ["cli.running", "cli.serving", "cli.reconciling"])
+def test_what_a_command_imports_is_found_in_a_process_of_its_own(module: str) -> None:
+    code = f"from reconciler.startup import lean_imports\nwith lean_imports():\n    import reconciler.{module}"
+    subprocess.run([sys.executable, "-c", code], check=True)
