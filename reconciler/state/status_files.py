@@ -108,7 +108,7 @@ class StatusFiles:
             with contextlib.suppress(OSError):  # a file that cannot be read counts as absent
                 content = self._files.read(path)
                 digest, before = _digest(content), self._known.get(path.stem)
-                known[path.stem] = before if before and before[0] == digest else (digest, _report(content))
+                known[path.stem] = before if before and before[0] == digest else (digest, self._report(content))
         self._known = known
         return {name: report for name, (_, report) in known.items() if report}
 
@@ -118,7 +118,7 @@ class StatusFiles:
         with contextlib.suppress(OSError):  # a file that cannot be read counts as absent
             content = self._files.read(self._of_fleet)
         if content != self._fleet[0]:
-            self._fleet = (content, _report(content))
+            self._fleet = (content, self._report(content))
         return self._fleet[1]
 
     def write_fleet(self, name: str, report: Mapping[str, object]) -> None:
@@ -192,6 +192,13 @@ class StatusFiles:
         from reconciler.state.yaml_form import as_yaml  # noqa: PLC0415
 
         return as_yaml(document).encode("utf-8")
+
+    def _report(self, content: bytes) -> Mapping[str, object]:
+        from reconciler.state.yaml_form import from_yaml  # noqa: PLC0415
+
+        document = from_yaml(content)
+        report = document.get("status") if isinstance(document, Mapping) else None
+        return report if isinstance(report, Mapping) else {}
 
     def _replace(self, path: Path, text: bytes) -> bool:
         with contextlib.suppress(FileNotFoundError):
@@ -286,11 +293,3 @@ def _condition(report: Mapping[str, object]) -> Condition:
 
 def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
-
-
-def _report(content: bytes) -> Mapping[str, object]:
-    from reconciler.state.yaml_form import from_yaml  # noqa: PLC0415
-
-    document = from_yaml(content)
-    report = document.get("status") if isinstance(document, Mapping) else None
-    return report if isinstance(report, Mapping) else {}

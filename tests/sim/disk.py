@@ -347,9 +347,8 @@ class JsonStatusFiles(StatusFiles):
         _PARSED[text] = report
         return text
 
-    def read(self) -> dict[str, Mapping[str, object]]:
-        for path in self._files.reports(self._directory):
-            content = self._files.read(path)
-            if content in _PARSED:
-                self._known[path.stem] = (content, _PARSED[content])
-        return super().read()
+    def _report(self, content: bytes) -> Mapping[str, object]:
+        found = _PARSED.get(content)
+        if found is None:  # torn
+            found = _PARSED[content] = super()._report(content)
+        return found
