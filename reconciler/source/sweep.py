@@ -36,7 +36,10 @@ class State(Struct, frozen=True):
 
 
 class Sweep(Struct, frozen=True):
-    """What a survey of ``root``, and the reading after it, depended on; ``paths`` are all that `stat` tells of."""
+    """What a survey of ``root``, and the reading after it, depended on.
+
+    ``paths`` are all that `stat` tells of, from the root on where they stand below it.
+    """
 
     root: Path
     seen: Surveyed
@@ -48,7 +51,7 @@ class Sweep(Struct, frozen=True):
         return State(
             real,
             tuple(_names(directory) for directory in self.seen.directories),
-            _times(self.paths),
+            _times(real, self.paths),
             tuple(map(is_state, self.seen.states)),
             left_out_by_git(real, self.seen),
         )
@@ -63,7 +66,8 @@ def sweep_of(snapshot: Snapshot) -> Sweep:
     paths += [*tree.seen.links, *tree.seen.rules]
     training = {file.path for desired in snapshot.desired.values() for file in desired.local_files}
     paths += [real / path for path in sorted(training)]
-    return Sweep(root, tree.seen, tuple(map(str, paths)))
+    below = f"{real}{os.sep}"
+    return Sweep(root, tree.seen, tuple(str(path).removeprefix(below) for path in paths))
 
 
 def _names(directory: Path) -> list[str] | None:
@@ -83,11 +87,23 @@ def _marked(entry: os.DirEntry[str]) -> str:
     return f"{entry.name}//{'link' if entry.is_symlink() else ''}"
 
 
-def _times(paths: Iterable[str]) -> list[int]:
+def _times(root: Path, paths: Iterable[str]) -> list[int]:
+    """Of each path; none where nobody can look into the root. The way to the root is gone once, not for each."""
+    try:
+        place = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return []
+    try:
+        return _times_from(place, paths)
+    finally:
+        os.close(place)
+
+
+def _times_from(place: int, paths: Iterable[str]) -> list[int]:
     times: list[int] = []
     for path in paths:
         try:
-            found = os.stat(path)  # noqa: PTH116 - a link counts as what it leads to
+            found = os.stat(path, dir_fd=place)  # a link counts as what it leads to
         except OSError:
             times += _NOTHING
         else:

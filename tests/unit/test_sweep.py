@@ -107,7 +107,35 @@ def test_what_no_reading_depends_on_makes_no_difference(place: Path, change: Cal
     assert sweep.state() == before
 
 
-def test_a_sweep_opens_no_manifest(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep = sweep_of(read_directory(place))
-    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("a file was opened"))
+def test_a_sweep_opens_no_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep, really_open = sweep_of(read_directory(place)), os.open
+    opened: list[Path] = []
+
+    def open_(path: Path, flags: int) -> int:
+        opened.append(path)
+        return really_open(path, flags)
+
+    monkeypatch.setattr(os, "open", open_)
     assert sweep.state() == sweep.state()
+    assert opened == [place] * 2
+
+
+def test_a_sweep_leaves_nothing_open(place: Path) -> None:
+    sweep = sweep_of(read_directory(place))
+    for _ in range(3):
+        before = len(os.listdir("/dev/fd"))  # noqa: PTH208
+        sweep.state()
+        assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
+
+
+def test_a_training_file_beside_the_directory_is_looked_at_too(place: Path) -> None:
+    outside = place.parent / "files"
+    outside.mkdir()
+    (outside / "t.jsonl").write_text('{"messages": [{"role": "assistant", "content": "a"}]}\n' * 10)
+    (place / "sub" / "a.yaml").write_text(manifest("a", "{model: m, training_file: ../../files/t.jsonl}"))
+    snapshot = read_directory(place, files_root=place.parent)
+    assert snapshot.problems == ()
+    sweep = sweep_of(snapshot)
+    before = sweep.state()
+    _rewrite(outside / "t.jsonl")
+    assert sweep.state() != before
