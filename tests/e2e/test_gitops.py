@@ -257,8 +257,8 @@ def test_only_main_writes_the_state() -> None:
         caches = [s for s in job["steps"] if s.get("uses", "").startswith("actions/cache")]
         assert {s["with"]["path"] for s in caches} == {"fleet/.reconciler\nfleet/.sandbox\n"}
         assert [s["uses"] for s in caches] == [
-            "actions/cache/restore@v4",
-            *(["actions/cache/save@v4"] if name == "apply" else []),
+            "actions/cache/restore@v5",
+            *(["actions/cache/save@v5"] if name == "apply" else []),
         ]
 
 
