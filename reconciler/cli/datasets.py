@@ -14,6 +14,7 @@ from reconciler.cli import terminal
 from reconciler.cli.manifests import lines_for
 from reconciler.cli.output import print_document
 from reconciler.cli.pricing import prices_for, tokenizer_for
+from reconciler.core.credentials import masked
 from reconciler.core.snapshot import Problem
 from reconciler.dataset import cost
 from reconciler.dataset.bases import context_of
@@ -116,7 +117,7 @@ def _text(
 def _looked_at(path: Path, asked: _Asked) -> _Looked:
     """Raises SourceError where it cannot be read."""
     facts = Facts(asked.counter)
-    wanted = Wanted(asked.format(path), context=asked.context)
+    wanted = Wanted(asked.format(path), context=asked.context, training=None)
     report, repeats = check(_taken(_lines(path), facts), wanted)
     measure = facts.measure(asked.context)
     job = cost.Planned(asked.model, {"method": {"type": asked.method}} if asked.method else {}, str(path))
@@ -159,4 +160,5 @@ def _overlaps(looked: Iterable[_Looked]) -> Iterator[Overlap]:
 
 
 def _problem(path: str, finding: Finding) -> Problem:
-    return Problem(path, finding.line, finding.column, finding.path, finding.message)
+    text, caret = masked(finding.text), finding.caret
+    return Problem(path, finding.line, finding.column, finding.path, finding.message, text, caret)

@@ -22,7 +22,7 @@ class Problem:
     """One error, where a person finds it; line and column count from 1.
 
     Line 0 is the file or directory as a whole, column 0 the line as a whole. ``text`` is the line as it was read,
-    where there is one.
+    where there is one, or a part of it, in which ``caret`` (from 0; else the column) is the place.
     """
 
     path: str
@@ -31,6 +31,7 @@ class Problem:
     field: str
     message: str
     text: str = of_dataclass(default="", compare=False)
+    caret: int | None = of_dataclass(default=None, compare=False)
 
     def __str__(self) -> str:
         place = f":{self.line}" + (f":{self.column}" if self.column else "") if self.line else ""

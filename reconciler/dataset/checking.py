@@ -9,9 +9,11 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.dataset.chat import chat_faults
 from reconciler.dataset.completion import completion_faults
+from reconciler.dataset.excerpt import excerpt_of
 from reconciler.dataset.finding import SHOWN, Fault, Finding, Report, Severity
 from reconciler.dataset.formats import SHAPES, Format, format_of
 from reconciler.dataset.lines import Example, Flaw, nothing_in_it, read_line
@@ -78,7 +80,7 @@ class _Looking(Struct):
             return True
         self.examples += 1
         if isinstance(value, Flaw):
-            self._say(value.finding)
+            self._say(value.finding, content)
             self.ended = value.ends
             return not value.ends
         if self.wanted.format is not None and self.found is None:
@@ -92,7 +94,7 @@ class _Looking(Struct):
             self._say(Finding(number, 0, "", words))
             return
         for fault in self._faults(value, wanted):
-            self._say(Finding(number, 0, *fault))
+            self._say(Finding(number, 0, *fault), content)
         self.repeats.add(content, number)
         self.odd.take(number, len(content), value, wanted, self.wanted.context)
 
@@ -109,16 +111,18 @@ class _Looking(Struct):
             case Format.COMPLETION:
                 return completion_faults(value)
 
-    def _say(self, finding: Finding) -> None:
-        if finding.severity is not Severity.WARNING:
-            self.flaws += finding.severity is Severity.FLAW
-            self.errors += 1
-            kept = self.errors <= SHOWN
-        else:
+    def _say(self, finding: Finding, line: bytes = b"") -> None:
+        """Count it, and keep it where it is one of the first; an error with what stands there of its ``line``."""
+        if finding.severity is Severity.WARNING:
             self.warnings += 1
-            kept = self.warnings <= SHOWN
-        if kept:
-            self.findings.append(finding)
+            if self.warnings <= SHOWN:
+                self.findings.append(finding)
+            return
+        self.flaws += finding.severity is Severity.FLAW
+        self.errors += 1
+        if self.errors <= SHOWN:
+            text, caret = excerpt_of(line, finding.column, finding.path)
+            self.findings.append(replace(finding, text=text, caret=caret))
 
     def report(self) -> Report:
         """When every line was taken."""
@@ -138,16 +142,22 @@ class _Looking(Struct):
         )
 
     def _of_the_whole(self) -> Iterator[Finding]:
-        minimum = self.rules.minimum if self.wanted.training else 1
-        if self.examples < minimum:
-            words = f"{self.examples} {'example' if self.examples == 1 else 'examples'}: at least {minimum} are needed"
-            yield Finding(0, 0, "", words)
+        if self.examples < self.rules.minimum and self.wanted.training is not False:
+            yield self._too_few(f"{self.examples} {'example' if self.examples == 1 else 'examples'}")
         if self.odd.image_examples > _IMAGE_EXAMPLES:
             words = f"{self.odd.image_examples} examples with images: the API takes {_IMAGE_EXAMPLES:,} a file"
             yield Finding(0, 0, "", words)
-        if self.wanted.training:
+        if self.wanted.training is not False:
             yield from self.odd.findings(self.wanted, self.examples)
             yield from self._doubled()
+
+    def _too_few(self, count: str) -> Finding:
+        """The API's least number of examples is one of files to train on; of others its documents name none."""
+        minimum = self.rules.minimum
+        if self.wanted.training:
+            return Finding(0, 0, "", f"{count}: at least {minimum} are needed")
+        words = f"{count}: to train on, at least {minimum} are needed; to validate on, fewer will do"
+        return Finding(0, 0, "", words, Severity.WARNING)
 
     def _doubled(self) -> Iterator[Finding]:
         count, line, first = self.repeats.doubled()

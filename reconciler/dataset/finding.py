@@ -30,13 +30,18 @@ class Fault(NamedTuple):
 
 
 class Finding(Struct, frozen=True, order=True):
-    """A fault in its file. ``line`` and ``column`` count from 1; 0 is the file, or the line, as a whole."""
+    """A fault in its file. ``line`` and ``column`` count from 1; 0 is the file, or the line, as a whole.
+
+    ``text`` is a part of the line, of an error that stands at one place of it: at ``caret``, which counts from 0.
+    """
 
     line: int
     column: int
     path: str
     message: str
     severity: Severity = Severity.ERROR
+    text: str = ""
+    caret: int = 0
 
 
 class Report(Struct, frozen=True):

@@ -18,13 +18,13 @@ class Wanted(Struct, frozen=True):
     """``format`` None: JSON objects, and nothing else is asked. ``keys`` are those that a grader names.
 
     ``context`` is how many tokens of an example the model sees; None where it is not known. ``training``: it is no
-    validation file, which may be shorter.
+    validation file, which may be shorter; None: nobody says what it is for.
     """
 
     format: Format | None = None
     keys: frozenset[str] = frozenset()
     context: int | None = None
-    training: bool = True
+    training: bool | None = True
 
     def for_validation(self) -> "Wanted":
         """The same of the file that a job validates on."""

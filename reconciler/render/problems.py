@@ -51,7 +51,8 @@ def counted(problems: Sequence[Problem]) -> str:
 def _excerpt(problem: Problem, width: int) -> Iterator[str]:
     """The line, cut to fit, with a caret below the column; as rustc and ruff show it."""
     margin = f"{problem.line:>4} | "
-    before, after = _on_screen(problem.text[: problem.column - 1]), _on_screen(problem.text[problem.column - 1 :])
+    caret = problem.column - 1 if problem.caret is None else problem.caret
+    before, after = _on_screen(problem.text[:caret]), _on_screen(problem.text[caret:])
     room = max(_LEAST, width - len(margin) - 1)
     if len(before) + len(after) > room and len(before) > room // 2:
         before = "…" + before[len(before) - room // 2 + 1 :]

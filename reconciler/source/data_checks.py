@@ -105,9 +105,10 @@ class _Checks(Struct):
 
     def _add(self, file: TrainingFile, finding: Finding, names: Iterable[str]) -> None:
         message = finding.message + (f" (by {_listed(names)})" if names else "")
-        problem = Problem(file.path, finding.line, finding.column, finding.path, message)
         severity = Severity.WARNING if self.level is DataChecks.WARN else Severity.ERROR
         error = (severity if finding.severity is Severity.ERROR else finding.severity) is not Severity.WARNING
+        excerpt = (finding.text, finding.caret) if error else ()
+        problem = Problem(file.path, finding.line, finding.column, finding.path, message, *excerpt)
         gathered = self.reading.problems if error else self.reading.data_warnings
         if problem not in self._said:  # two jobs may want it otherwise, and find the same
             self._said.add(problem)

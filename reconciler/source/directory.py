@@ -179,7 +179,7 @@ def _with_texts(problems: Iterable[Problem], reading: Reading) -> Iterator[Probl
         lines = lines_of(content.decode(errors="replace"))
         for problem in found:
             text = lines[problem.line - 1].removeprefix("\ufeff") if 0 < problem.line <= len(lines) else ""
-            text = text if len(text) <= _LINE_SHOWN else ""
+            text = problem.text or (text if len(text) <= _LINE_SHOWN else "")
             message, field = without_keys(problem.message), without_keys(problem.field)
             yield replace(problem, message=message, field=field, text=masked(text))
 

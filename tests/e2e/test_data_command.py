@@ -119,3 +119,26 @@ def test_a_terminal_gets_a_histogram(train: Path) -> None:
     code, seen = at_a_terminal(["data", str(train)], b"")
     assert code == 0
     assert "####" in seen
+
+
+def test_at_a_terminal_an_error_has_its_place_below_it_and_no_key(train: Path) -> None:
+    key = "sk-" + "a1b2c3d4" * 4
+    wrong = {"messages": [{"role": "user", "content": f"use {key}"}, {"role": "bot", "content": "x"}]}
+    train.write_text(lines() + json.dumps(wrong) + "\n")
+    code, seen = at_a_terminal(["data", str(train)], b"")
+    assert code == 1
+    (at,) = [n for n, line in enumerate(seen.splitlines()) if line.startswith("  13 | ")]
+    shown, below = seen.splitlines()[at : at + 2]
+    assert shown[below.index("^") :].startswith('"bot"')
+    assert key[:16] not in seen
+
+
+def test_a_file_to_validate_on_may_be_short_and_nobody_says_what_this_one_is_for(
+    shell: Shell, train: Path, tmp_path: Path
+) -> None:
+    valid = tmp_path / "valid.jsonl"
+    valid.write_text(lines(first=50, count=4))
+    ran = shell("data", train, valid)
+    assert ran.code == 0
+    words = " ".join(ran.out.split())
+    assert "4 examples: to train on, at least 10 are needed; to validate on, fewer will do" in words

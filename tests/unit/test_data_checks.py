@@ -85,6 +85,20 @@ def test_an_error_stands_at_its_line_and_field_and_its_job_is_broken(fleet: Flee
     assert set(read.desired) == {"b"}
 
 
+def test_an_error_has_the_part_of_the_line_in_which_it_stands_without_what_may_be_a_key(fleet: Fleet) -> None:
+    key = "sk-" + "a1b2c3d4" * 4
+    told = {"messages": [{"role": "user", "content": f"{'x' * 500} {key}"}, *BAD["messages"]], "api_key": key}
+    fleet.file("train.jsonl", lines(CHAT) + json.dumps(told) + "\n" + '{"messages": nope}\n')
+    fleet.job("a")
+    role, syntax = fleet.read().problems
+    assert (role.line, role.column, role.text[role.caret or 0 :][:5]) == (13, 0, '"bot"')
+    assert role.text.startswith("…")
+    assert key not in role.text
+    assert (syntax.column, syntax.text[syntax.caret or 0 :]) == (14, "nope}")
+    fleet.document(data_checks="warn")
+    assert {one.text for one in fleet.read().data_warnings} == {""}, "nobody shows what stands there"
+
+
 def test_what_is_wrong_with_a_manifest_hides_nothing_that_is_wrong_with_its_data(fleet: Fleet) -> None:
     fleet.file("train.jsonl", lines(CHAT) + json.dumps(BAD) + "\n")
     fleet.file("valid.jsonl", lines(PAIR, 4))
