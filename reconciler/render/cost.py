@@ -30,8 +30,8 @@ def estimate_line(estimate: Estimate) -> str:
     return f"{where}{', '.join(parts)} {price}".strip()
 
 
-def total_line(total: Total, estimates: Iterable[Estimate], *, sandbox: bool) -> str:
-    """What a plan will cost, at which prices, and what is not in that."""
+def total_line(total: Total, estimates: Iterable[Estimate], waiting: int = 0, *, sandbox: bool) -> str:
+    """What a plan will cost, at which prices, and what is not in that; ``waiting`` of the jobs are not sent yet."""
     found = tuple(estimates)
     known = [e for e in found if e.usd is not None]
     prices = dict.fromkeys(_dated(e) for e in known if e.price != "free")
@@ -39,9 +39,9 @@ def total_line(total: Total, estimates: Iterable[Estimate], *, sandbox: bool) ->
     if not known:
         whys = "; ".join(dict.fromkeys(escaped(e.why) for e in found))
         return f"Cost: not known ({whys})"
-    said = (
-        f"Cost: {'about ' if total.about and total.usd else ''}{dollars(total.usd)} for {plural(len(known), 'new job')}"
-    )
+    about = "about " if total.about and total.usd else ""
+    held = f" ({waiting} waiting)" if waiting else ""
+    said = f"Cost: {about}{dollars(total.usd)} for {plural(len(known), 'new job')}{held}"
     rest = f"; {plural(total.unknown, 'more job')} of unknown cost" if total.unknown else ""
     return f"{said}{f' at prices of {at}' if at else ''}{rest}{'; the sandbox charges nothing' if sandbox else ''}"
 

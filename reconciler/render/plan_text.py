@@ -73,7 +73,10 @@ def plan_text(review: Review, *, colours: bool = False, width: int | None = None
 def notes(review: Review) -> Iterator[str]:
     """What all of it costs, and what goes on at accounts that are not looked at."""
     if review.cost is not None:
-        yield total_line(review.cost, review.estimates.values(), sandbox=review.provider == ProviderName.SANDBOX)
+        known = {name for name, estimate in review.estimates.items() if estimate.usd is not None}
+        waiting = sum(entry.word == "wait" and entry.change.name in known for entry in review.entries)
+        sandbox = review.provider == ProviderName.SANDBOX
+        yield total_line(review.cost, review.estimates.values(), waiting, sandbox=sandbox)
     left = review.left_elsewhere
     if not left:
         return

@@ -62,6 +62,12 @@ def two(**more: Any) -> Any:
     return review(world([], [desired("a"), desired("b")], of=fleet()), **more)
 
 
+def test_jobs_that_wait_are_in_the_sum_and_are_said_to_be() -> None:
+    waits = review(world([], [desired("a"), desired("b")], of=fleet(max_active=1)), estimates={"a": KNOWN, "b": KNOWN})
+    assert "Cost: about $5.58 for 2 new jobs (1 waiting) at prices of 2025-11 (the page);" in plan_text(waits)
+    assert "for 2 new jobs (1 waiting) at" in plan_markdown(waits)
+
+
 @pytest.mark.parametrize(
     ("estimates", "provider", "words"),
     [
