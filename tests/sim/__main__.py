@@ -1,12 +1,13 @@
 """`python -m tests.sim --seeds N [--from S] [--workers 2]`: explore, print the figures, explain a violation."""
 
 import argparse
+import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.sim.explore import branch, branches
+from tests.sim.explore import Planned, grown
 from tests.sim.scenarios import SCENARIOS
 from tests.sim.shrink import in_words, shrunk
 from tests.sim.story import Ending, play, play_all
@@ -16,6 +17,7 @@ from tests.sim.world import scratch
 _BATCH = 50
 # Schedules between two looks at the figures of a long run.
 _TOLD_EVERY = 10_000
+_MINUTE = 60.0
 
 
 def explore(first: int, count: int, workers: int) -> Iterator[Ending]:
@@ -100,16 +102,49 @@ def main() -> int:
 
 
 def _exhaustive(most: int, names: list[str], workers: int) -> int:
-    started, count, bad = time.perf_counter(), 0, 0
+    """Level by level: the plans of one fault more are known once all of a level are played."""
+    progress, level = Progress(), [Planned(name) for name in names]
     with pool(workers) as processes:
-        for tried, found in processes.imap_unordered(branch, branches(most, names)):
-            count += tried
-            bad += len(found)
-            for text in found:
-                print(text)
-    seconds = time.perf_counter() - started
-    print(f"{count} plans of at most {most} faults over {len(names)} scenarios, {bad} violations, {seconds:.0f} s")
-    return 1 if bad else 0
+        for faults in range(most + 1):
+            progress.known = progress.done + len(level)
+            following: list[Planned] = []
+            for found, more in processes.imap_unordered(grown, level, chunksize=8):
+                progress.played(found, last=faults == most)
+                following += more if faults < most else ()
+            level = following
+            random.Random(most).shuffle(level)
+    print(
+        f"{progress.done} plans of at most {most} faults over {len(names)} scenarios, {progress.violations} violations, "
+        f"{progress.seconds:.0f} s"
+    )
+    return 1 if progress.violations else 0
+
+
+class Progress:
+    """How far the exploration of all plans is: a line a minute for who waits."""
+
+    def __init__(self) -> None:
+        self.done = self.known = self.violations = 0
+        self._began = self._said = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def played(self, found: list[str], *, last: bool) -> None:
+        """One more plan, and what it showed; ``last``: no further plans follow from these."""
+        self.done += 1
+        self.violations += len(found)
+        for text in found:
+            print(text, flush=True)
+        if time.perf_counter() - self._said >= _MINUTE:
+            self._said = time.perf_counter()
+            print(self.line(last=last), file=sys.stderr, flush=True)
+
+    def line(self, *, last: bool) -> str:
+        left = self.seconds * (self.known - self.done) / self.done / _MINUTE
+        end = f"{left:.0f} more minutes" if last else "and those that follow from them"
+        return f"{self.done} of {self.known} plans, {end}, {self.violations} violations so far"
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ A plan of one fault is made from the run without any: each kind of fault at each
 made from a run with one: each kind at each effect after it, since what follows a fault is another story.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.sim.chance import FAULTS, Effect
-from tests.sim.scenarios import SCENARIOS, Played, play
-from tests.sim.world import REAL, Program, scratch
+from tests.sim.scenarios import Played, play
+from tests.sim.world import REAL, Program
 
 Faults = tuple[tuple[int, str], ...]
 
@@ -30,40 +30,30 @@ def _beneath(name: str, faults: Faults, most: int, program: Program) -> Iterator
     yield faults, played
     if len(faults) == most:
         return
-    begin = faults[-1][0] + 1 if faults else 0
-    for number in range(begin, len(played.effects)):
-        for fault in options(played.effects, number):
-            yield from _beneath(name, (*faults, (number, fault)), most, program)
+    for more in _following(faults, played.effects):
+        yield from _beneath(name, more, most, program)
 
 
-@dataclass(frozen=True)
-class Branch:
-    """All plans of a scenario that begin with these faults: a piece of work for one of several workers."""
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One plan that is still to be played."""
 
     name: str
-    faults: Faults
-    most: int
+    faults: Faults = ()
 
 
-def branches(most: int, names: Iterable[str] = tuple(SCENARIOS)) -> list[Branch]:
-    """The work cut into pieces: the run without faults, and every first fault with what can follow it."""
-    pieces: list[Branch] = []
-    with scratch():
-        for name in names:
-            pieces.append(Branch(name, (), 0))
-            effects = play(name, {}).effects if most else ()
-            firsts = [((number, fault),) for number in range(len(effects)) for fault in options(effects, number)]
-            pieces += [Branch(name, first, most) for first in firsts]
-    return pieces
+def grown(planned: Planned) -> tuple[list[str], list[Planned]]:
+    """Play a plan: each violation with the plan that shows it, and all plans of one fault more, which follow from it."""
+    name, faults = planned.name, planned.faults
+    played = play(name, dict(faults))
+    found = [f"{name} under {dict(faults)}: {oracle}: {text}" for oracle, text in played.violations]
+    return found, [Planned(name, more) for more in _following(faults, played.effects)]
 
 
-def branch(piece: Branch) -> tuple[int, list[str]]:
-    """How many plans there were, and each violation with the plan that shows it."""
-    count, found = 0, list[str]()
-    for faults, played in _beneath(piece.name, piece.faults, piece.most, REAL):
-        count += 1
-        found += [f"{piece.name} under {dict(faults)}: {oracle}: {text}" for oracle, text in played.violations]
-    return count, found
+def _following(faults: Faults, effects: Sequence[Effect]) -> Iterator[Faults]:
+    for number in range(faults[-1][0] + 1 if faults else 0, len(effects)):
+        for fault in options(effects, number):
+            yield (*faults, (number, fault))
 
 
 def options(effects: Sequence[Effect], number: int) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.sim.__main__ import Progress
 from tests.sim.bugs import BUGS
-from tests.sim.explore import branch, branches, plans
+from tests.sim.explore import Planned, grown, plans
 from tests.sim.scenarios import SCENARIOS, play
 from tests.sim.workers import whole_worlds
 from tests.sim.world import scratch
@@ -32,10 +33,11 @@ def test_every_scenario_goes_well_where_nothing_goes_wrong(name: str) -> None:
 @pytest.mark.timeout(600)  # seconds on a quiet machine; on a busy one it may take its time
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_plan_of_few_faults_makes_a_second_job_or_a_wrong_cancel(name: str) -> None:
-    pieces = branches(2 if name in _SHORT else 1, [name])
-    played = [branch(piece) for piece in pieces[:: 1 if name in _SHORT else 1 + len(pieces) // _SOME]]
-    assert [violation for _, found in played for violation in found] == []
-    assert sum(count for count, _ in played) > 10
+    _, firsts = grown(Planned(name))
+    played = [grown(planned) for planned in firsts[:: 1 if name in _SHORT else 1 + len(firsts) // _SOME]]
+    played += [grown(planned) for _, following in played for planned in following if name in _SHORT]
+    assert [violation for found, _ in played for violation in found] == []
+    assert len(played) > 10
 
 
 def test_the_exploration_catches_a_planted_bug() -> None:
@@ -44,6 +46,18 @@ def test_the_exploration_catches_a_planted_bug() -> None:
     assert found & bug.oracles
 
 
-def test_the_pieces_of_the_work_are_all_of_it() -> None:
-    done = [branch(piece) for piece in branches(1, ["end"])]
-    assert sum(count for count, _ in done) == len(list(plans("end", 1)))
+def test_level_by_level_all_plans_are_played_once() -> None:
+    level, played = [Planned("end")], list[Planned]()
+    for _ in range(3):
+        played += level
+        level = [planned for one in level for planned in grown(one)[1]]
+    assert sorted(planned.faults for planned in played) == sorted(faults for faults, _ in plans("end", 2))
+
+
+def test_a_line_of_progress_says_what_is_known_and_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress()
+    progress.known = 2
+    progress.played(["end under {}: S1: two jobs"], last=True)
+    assert capsys.readouterr() == ("end under {}: S1: two jobs\n", "")
+    assert progress.line(last=True) == "1 of 2 plans, 0 more minutes, 1 violations so far"
+    assert progress.line(last=False) == "1 of 2 plans, and those that follow from them, 1 violations so far"
