@@ -39,11 +39,16 @@ def total_line(total: Total, estimates: Iterable[Estimate], waiting: int = 0, *,
     if not known:
         whys = "; ".join(dict.fromkeys(escaped(e.why) for e in found))
         return f"Cost: not known ({whys})"
-    about = "about " if total.about and total.usd else ""
+    usd = _about(dollars(total.usd), about=total.about and bool(total.usd))
     held = f" ({waiting} waiting)" if waiting else ""
-    said = f"Cost: {about}{dollars(total.usd)} for {plural(len(known), 'new job')}{held}"
+    said = f"Cost: {usd} for {plural(len(known), 'new job')}{held}"
     rest = f"; {plural(total.unknown, 'more job')} of unknown cost" if total.unknown else ""
     return f"{said}{f' at prices of {at}' if at else ''}{rest}{'; the sandbox charges nothing' if sandbox else ''}"
+
+
+def _about(usd: str, *, about: bool) -> str:
+    """What is less than a cent is no more exact than it says."""
+    return f"about {usd}" if about and not usd.startswith("<") else usd
 
 
 def _dated(estimate: Estimate) -> str:
@@ -81,8 +86,9 @@ def cost_words(cost: Cost) -> str:
     if not cost.usd:
         return ""
     estimated = cost.estimate.usd
-    before = "about " if cost.estimate.about else ""
-    return f"{dollars(cost.usd)}{f' ({before}{dollars(estimated)} estimated)' if estimated is not None else ''}"
+    if estimated is None:
+        return dollars(cost.usd)
+    return f"{dollars(cost.usd)} ({_about(dollars(estimated), about=cost.estimate.about)} estimated)"
 
 
 def cost_data(cost: Cost | None) -> dict[str, object] | None:

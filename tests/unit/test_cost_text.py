@@ -77,6 +77,7 @@ def test_jobs_that_wait_are_in_the_sum_and_are_said_to_be() -> None:
             "openai",
             "Cost: about $2.79 for 1 new job at prices of 2025-11 (the page); 1 more job of unknown cost.",
         ),
+        ({"a": replace(KNOWN, usd=0.001)}, "openai", "Cost: <$0.01 for 1 new job at prices of 2025-11 (the page)."),
         ({"a": UNKNOWN, "b": UNKNOWN}, "openai", "Cost: not known (no price known for m)."),
         ({"a": FREE, "b": FREE}, "compatible", "Cost: $0.00 for 2 new jobs."),
         (
