@@ -32,7 +32,7 @@ _OTHERWISE = {
     "destroy": _ENDS_A_JOB,
     "rm": _ENDS_A_JOB,
     "--dry-run": "plan shows what apply would do",
-    "--force": "what a gate refuses is approved by its digest: --approve DIGEST",
+    "--force": "what a gate refuses is approved by its digest: apply --approve DIGEST",
 }
 # Names in one message; a fleet may have hundreds.
 _SHOWN = 10

@@ -448,7 +448,7 @@ def test_what_is_no_directory_is_wrong_usage(shell: Shell, fleet: FleetDirectory
         ("apply fleet --zzzzzz", "no such option '--zzzzzz'\n"),
         (
             "apply fleet --force",
-            "no such option '--force'; what a gate refuses is approved by its digest: --approve DIGEST\n",
+            "no such option '--force'; what a gate refuses is approved by its digest: apply --approve DIGEST\n",
         ),
         ("apply fleet --dry-run", "no such option '--dry-run'; plan shows what apply would do\n"),
         ("apply fleet --auto-approve", "no such option '--auto-approve'; did you mean --yes?"),
