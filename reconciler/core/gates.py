@@ -227,7 +227,8 @@ def _few(found: Sequence[str]) -> str:
 
 
 def _first_run(plan: Plan, world: World, creates: Sequence[Write], permission: Permission) -> Verdict:
-    fleet, ours = world.fleet.name, len({job.id for job in world.ours} | world.memory.records.keys())
+    fleet, recorded = world.fleet.name, world.memory.records
+    ours = len(recorded) + sum(job.id not in recorded for job in world.ours)
     refused = bool(creates) and not ours and not permission.first_run
     message = (
         f"this provider shows no job of fleet {fleet} ({plan.unmanaged or 'none'} of others). A wrong key or project "
@@ -250,17 +251,17 @@ def _renamed(world: World) -> str:
 
 def _all_missing(world: World, creates: Sequence[Write]) -> Verdict:
     """A job of this fleet that is listed, recorded or not, shows that it is the right account."""
-    recorded = set(world.memory.records)
-    names = sorted({record.name for record in world.memory.records.values()})
-    gone = recorded - {job.id for job in world.jobs}
-    refused = bool(creates) and bool(recorded) and gone == recorded and not world.ours
+    recorded = world.memory.records
+    names = sorted({record.name for record in recorded.values()})
+    there = sum(job.id in recorded for job in world.jobs)
+    refused = bool(creates) and bool(recorded) and not there and not world.ours
     message = (
         f"this provider knows none of the jobs recorded here ({len(recorded)}): check the key, organisation and "
         f"project; if they are really gone, run {_each(names)}"
         if refused
-        else f"recorded jobs that are there: {len(recorded) - len(gone)} of {len(recorded)}"
+        else f"recorded jobs that are there: {there} of {len(recorded)}"
     )
-    return Verdict("all_missing", None, len(gone), refused, message)
+    return Verdict("all_missing", None, len(recorded) - there, refused, message)
 
 
 def _each(names: Sequence[str]) -> str:

@@ -120,8 +120,8 @@ def gone_on(world: World) -> tuple[str, ...]:
     Not those whose pause may take effect yet: it would be nobody's.
     """
     wanted = {n.job.id for case in world.cases.values() if case.policy.state is State.PAUSED for n in case.live}
-    jobs = {job.id: job for job in world.jobs}
     own = world.memory.pauses
+    jobs = {job.id: job for job in world.jobs if job.id in own}
     pauses = sorted(own.keys() & jobs.keys() - wanted)
     over = (job_id for job_id in pauses if not (jobs[job_id].live and own[job_id].under_way))
     return tuple(job_id for job_id in over if not jobs[job_id].paused)

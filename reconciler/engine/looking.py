@@ -88,15 +88,21 @@ class Looking:
 
         An incremental look shows that, or what has changed. What a write rests on is a complete look.
         """
-        rest, self._rest = self._rest, None
         began = self._ports.clock.monotonic()
-        if rest is None or self._looks.is_old(began) or not rest.holds(self._ports, snapshot, permission):
+        rest = self._taken_rest(snapshot, permission, began)
+        if rest is None:
             return self.observe(snapshot, permission)
         complete = self._look_again(rest, began)
         if self._looks.version == rest.version:
             return rest
         seen = self._seen(snapshot, permission, tuple(self._looks.jobs.values()), began, complete=complete)
         return seen if seen.complete or self.suffices(seen) else self.observe(snapshot, permission)
+
+    def _taken_rest(self, snapshot: Snapshot, permission: Permission, at: float) -> Rest | None:
+        """What the last pass left, where it still holds; else its world goes before another comes."""
+        rest, self._rest = self._rest, None
+        holds = rest is not None and not self._looks.is_old(at) and rest.holds(self._ports, snapshot, permission)
+        return rest if holds else None
 
     def _look_again(self, rest: Rest, began: float) -> bool:
         """Look at what may have changed since; whether the look was complete."""
