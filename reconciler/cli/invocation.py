@@ -13,6 +13,8 @@ from reconciler.core.credentials import is_secret_in_url
 _OWN = frozenset({"yes", "approve", "first_run", "form", "detailed_exitcode", "directory"})
 # What a shell or a machine is set to, and not what is done.
 _SURROUNDINGS = frozenset({"log_format", "sandbox_speed"})
+# Who makes no job has no use for the speed of the next one.
+_MAKES_JOBS = frozenset({"plan", "apply", "run"})
 
 _HIDDEN = "[redacted]"  # as the log has it
 
@@ -38,6 +40,7 @@ def typed(ctx: click.Context, directory: str, command: str, job: str = "") -> st
     from reconciler.cli.group import command_named  # noqa: PLC0415 - it imports the commands, which call this
 
     accepted = {parameter.name for parameter in command_named(command).params}
+    accepted -= set() if command in _MAKES_JOBS else {"sandbox_speed"}
     words = [program(), command, *([shlex.quote(job), "-d"] if job else []), shlex.quote(directory)]
     for parameter in ctx.command.params:
         name = parameter.name or ""

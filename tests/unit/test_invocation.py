@@ -91,3 +91,9 @@ def test_a_command_is_called_by_the_path_that_this_one_was_called_by(monkeypatch
     monkeypatch.setenv("PATH", "/nowhere")
     context = command_named("apply").make_context("apply", ["fleet"])
     assert typed(context, "fleet", "describe", "tone") == ".venv/bin/reconciler describe tone -d fleet"
+
+
+def test_a_command_that_only_looks_is_not_given_the_speed_of_new_jobs() -> None:
+    context = command_named("apply").make_context("apply", ["fleet", "--sandbox-speed", "20", "--state-dir", "s"])
+    assert typed(context, "fleet", "describe", "tone").endswith(" describe tone -d fleet --state-dir s")
+    assert typed(context, "fleet", "plan").endswith(" plan fleet --state-dir s --sandbox-speed 20")
