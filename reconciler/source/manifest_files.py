@@ -40,7 +40,7 @@ def _manifest_bytes(path: str, below: Below) -> bytes | Unfit:
 
 
 def is_json(path: str) -> bool:
-    return path.lower().endswith(JSON_SUFFIX)
+    return path[-len(JSON_SUFFIX) :].lower() == JSON_SUFFIX
 
 
 def _may_be_ours(content: bytes) -> bool:

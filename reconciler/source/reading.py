@@ -89,13 +89,10 @@ class Reading(Struct):
             self.located = relative, locate(relative, self.contents[relative])
         self.problem(relative, self.located[1][place].position(keys), keys, message)
 
-    def remarks(self) -> tuple[object, ...]:
-        """What changes with each file of which there is something to say."""
-        return (
-            *map(len, (self.problems, self.warnings, self.gaps, self.unreadable, self.broken)),
-            self.left_out.total(),
-            self.fleet_misspelt,
-        )
+    def remarks(self) -> int:
+        """What grows with each file of which there is something to say."""
+        said = len(self.problems) + len(self.warnings) + len(self.gaps) + len(self.unreadable) + len(self.broken)
+        return said + self.left_out.total() + self.fleet_misspelt
 
     def doubtful_texts(self) -> Iterator[str]:
         """Of each file that is not read to its end what stands in it; "" where nobody can tell."""

@@ -112,9 +112,9 @@ def read_documents(content: bytes) -> ParsedFile:
         return _unreadable(parsed, 1, 1, f"more than {_DIRECTIVES_LIMIT} %TAG directives")
     quick = values_of(text)
     if quick is not None:
-        found = functools.cache(lambda: {one.number: one.find_positions() for one in _documents(text, [])})
+        positions = _Positions(text)
         parsed.documents = [
-            Document(value, begun, functools.partial(_positions_of, found, number), number=number)
+            Document(value, begun, functools.partial(positions.of, number), number=number)
             for number, begun, value in quick
             if value is not None
         ]
@@ -138,8 +138,17 @@ def thorough(text: str) -> ParsedFile:
     return parsed
 
 
-def _positions_of(found: Callable[[], Mapping[int, Mapping[Path, Position]]], number: int) -> Mapping[Path, Position]:
-    return found()[number]
+class _Positions(Struct):
+    """Where everything in a text stands, found out when it is first asked for."""
+
+    text: str
+    _found: dict[int, Mapping[Path, Position]] = field(default_factory=dict)
+
+    def of(self, number: int) -> Mapping[Path, Position]:
+        """In the document of that number, from 1."""
+        if not self._found:
+            self._found = {one.number: one.find_positions() for one in _documents(self.text, [])}
+        return self._found[number]
 
 
 def _unreadable(parsed: ParsedFile, line: int, column: int, message: str) -> ParsedFile:
