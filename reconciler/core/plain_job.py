@@ -20,7 +20,7 @@ _Seconds = Annotated[int, Meta(gt=0, lt=SECONDS_LIMIT)]
 _Whole = Annotated[int, Meta(ge=0, lt=NUMBER_LIMIT)]
 
 
-class PlainMarks(Struct, kw_only=True):
+class PlainMarks(Struct, kw_only=True, gc=False):
     """Of its metadata, what `job.marks_of` looks at."""
 
     reconciler_fleet: str | None = None
@@ -30,7 +30,7 @@ class PlainMarks(Struct, kw_only=True):
     reconciler_on_remove: str | None = None
 
 
-class PlainJob(Struct, kw_only=True):
+class PlainJob(Struct, kw_only=True, gc=False):
     """All that `job.parse_job` looks at."""
 
     id: _Id

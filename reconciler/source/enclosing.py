@@ -24,7 +24,10 @@ def enclosing_fleet(directory: Path) -> Path | None:
 
     None where there is none in its repository: what happens to lie further up, in a home or in /tmp, is no fleet of it.
     """
-    place = directory.absolute()
+    try:
+        place = directory.absolute()
+    except OSError:  # taken away under whoever stands in it, as who reads it will say
+        return None
     above = list(place.parents)
     root = next((n for n, parent in enumerate([place, *above]) if os.path.lexists(parent / ".git")), 0)
     found = next((parent for parent in above[:root] if fleet_document(parent)), None)

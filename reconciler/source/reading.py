@@ -6,7 +6,8 @@ a job built on no other) is not looked for here.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,15 @@ _TWO_MEANINGS = (
     "the name of a file that the provider has, and of one that stands here: write ./ before it, or rename that one"
 )
 WHOLE = (0, 0)  # the position of what is wrong with a file or a directory as a whole
+
+
+@cache
+def _parse() -> "Callable[[Reading, str, bytes], tuple[Declared, ...] | None]":
+    # Imported here: YAML and the fields of manifests (20 ms) are only for bytes that nobody has read before.
+    with lean_imports():
+        from reconciler.source.parsing import parse  # noqa: PLC0415
+
+    return parse
 
 
 class Reading(Struct):
@@ -117,11 +127,7 @@ class Reading(Struct):
         for one in declared or ():
             self.declare(relative, one)
         if declared is None:
-            # Imported here: YAML and the fields of manifests (20 ms) are only for bytes that nobody has read before.
-            with lean_imports():
-                from reconciler.source.parsing import parse  # noqa: PLC0415
-
-            self.known.learn(digest, parse(self, relative, content), json=is_json(relative))
+            self.known.learn(digest, _parse()(self, relative, content), json=is_json(relative))
 
     def declare(self, relative: str, one: Declared) -> None:
         """Gather what a valid document says."""
