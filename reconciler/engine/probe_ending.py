@@ -40,7 +40,13 @@ def left_by_probes(journal: Journal, snapshot: Snapshot) -> frozenset[str]:
     fleet = snapshot.fleet
     if fleet is None or fleet.state is State.SUSPENDED:
         return frozenset()
-    return journal.records.unfinished(fleet_of_probe(fleet).name)
+    live, lost = journal.records.unfinished(fleet_of_probe(fleet).name)
+    if not lost:
+        return live
+    shown = journal.memory()
+    # At a server of which nothing tells whose a job is, no look will find that of a lost create.
+    findable = shown.echoes is not False or shown.files or shown.seeds
+    return live | lost if findable else live
 
 
 def hand_on(shown: Memory, journal: Journal) -> None:

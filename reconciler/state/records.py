@@ -81,22 +81,23 @@ class Records:
         )
         return frozenset(row["job_id"] for row in rows)
 
-    def unfinished(self, fleet: str) -> frozenset[str]:
-        """What another fleet has here that is not known to have ended: ids of jobs, tokens of lost creates."""
+    def unfinished(self, fleet: str) -> tuple[frozenset[str], frozenset[str]]:
+        """What another fleet has here that is not known to have ended: ids of jobs, and tokens of lost creates."""
         if self.alone:
-            return frozenset()
+            return frozenset(), frozenset()
         own = self._identity
         rows = self._rows.read(
             "WITH other AS (SELECT id FROM identity WHERE fleet = :fleet AND base_url = :base_url "
             "AND organization = :organization AND project = :project) "
-            "SELECT job_id AS one FROM other JOIN record ON record.identity = id WHERE live "
-            "UNION SELECT token FROM other JOIN intent ON intent.identity = id",
+            "SELECT job_id AS one, 0 AS lost FROM other JOIN record ON record.identity = id WHERE live "
+            "UNION SELECT token, 1 FROM other JOIN intent ON intent.identity = id",
             fleet=fleet,
             base_url=own.base_url,
             organization=own.organization,
             project=own.project,
         )
-        return frozenset(row["one"] for row in rows)
+        live, lost = (frozenset(row["one"] for row in rows if row["lost"] == lost) for lost in (0, 1))
+        return live, lost
 
     def elsewhere(self) -> tuple[Elsewhere, ...]:
         """This fleet's at other accounts."""

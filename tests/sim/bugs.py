@@ -95,8 +95,8 @@ class PauseAfterPost(Journal):
 class SeesNoProbes(Records):
     """A killed probe left to itself: nobody is told that it has not ended."""
 
-    def unfinished(self, fleet: str) -> frozenset[str]:
-        return frozenset()
+    def unfinished(self, fleet: str) -> tuple[frozenset[str], frozenset[str]]:
+        return frozenset(), frozenset()
 
 
 class LeavesProbes(Journal):

@@ -105,6 +105,15 @@ def test_a_lost_create_is_looked_for_until_the_settle_window_is_over(place: Plac
     assert (place.harness.provider.live(), place.theirs.memory().intents) == ([], {})
 
 
+def test_where_nothing_tells_whose_a_job_is_nobody_looks_for_that_of_a_lost_create(place: Place) -> None:
+    place.theirs.record_intent(Intent(NAME, REVISION, 1, seed=1))
+    place.own.record_echo(echoes=False)
+    assert (place.end(), place.lists) == ((), 0)
+    place.own.record_echo(echoes=False, seeds=True)
+    place.end()
+    assert place.lists == 1
+
+
 def test_one_that_does_not_end_is_looked_at_again_and_not_at_every_pass(place: Place) -> None:
     place.left("j1")
     place.harness.provider.trouble["cancel"] = [OutcomeUnknown("no", status=500)] * 99
