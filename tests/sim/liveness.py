@@ -32,10 +32,21 @@ def s3c_no_other_job_goes_on(world: SimWorld) -> Iterator[str]:
     for job in world.server.jobs.values():
         if job.lost and job.marks and _counts(world, job) and job.live(world.engine.now):
             it = _Name(world, wish, job.marks.name, wish.get(job.marks.name))
+            if job not in it.current() and not _sent_is_known(world, job):
+                continue
             # What a person said of its name comes first. Without marks it is told, and left to a person.
             others = it.told - {"MethodLost"} if world.server.echoes else it.told
             if it.job is not None and not any(reason in EXCUSES and EXCUSES[reason](it) for reason in others):
                 yield f"{job.id} ({it.name}) has another method than was asked for and runs; told: {sorted(it.told)}"
+
+
+def _sent_is_known(world: SimWorld, job: SimJob) -> bool:
+    """Whether a state directory still has the spec that it was made of: of an earlier one nothing else tells."""
+    post = job.post
+    return post is not None and any(
+        site.name == post.writer.site and site.state.remembers(site.state.generation, post.generation, post.sent)
+        for site in world.sites
+    )
 
 
 def l2_unknowns_resolved(world: SimWorld) -> Iterator[str]:
