@@ -9,8 +9,6 @@ nothing and reads no key: it says what an operator still has to say, and which s
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from enum import StrEnum
 from urllib.parse import urlencode, urlsplit
 
@@ -96,8 +94,7 @@ class Assumed(Struct, frozen=True):
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """Where the jobs are, whose they are, and what is said of the server. The sandbox's ``base_url`` is made at start.
 
     ``query`` and ``own_headers`` are the operator's, and go with every request; ``body`` with every create.
@@ -108,14 +105,14 @@ class Account:
 
     profile: Profile
     base_url: str
-    key: Key = dataclass_field(default_factory=lambda: Key(str), repr=False)  # "" is none, and none is sent
+    key: Key = field(default_factory=lambda: Key(str))  # "" is none, and none is sent
     organization: str = ""
     project: str = ""
-    assumed: Assumed = dataclass_field(default_factory=Assumed)
+    assumed: Assumed = field(default_factory=Assumed)
     auth: Auth | None = None
-    query: Mapping[str, str] = dataclass_field(default_factory=dict)
-    own_headers: Mapping[str, Key] = dataclass_field(default_factory=dict, repr=False)
-    body: Mapping[str, str] = dataclass_field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    own_headers: Mapping[str, Key] = field(default_factory=dict)
+    body: Mapping[str, str] = field(default_factory=dict)
     sandbox_mode: str = SANDBOX_MODE
 
     def __post_init__(self) -> None:
