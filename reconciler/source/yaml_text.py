@@ -11,8 +11,6 @@ import codecs
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from typing import Any
 
 import yaml
@@ -49,8 +47,7 @@ _BEGINNINGS = frozenset({("apiVersion",), ("kind",)})
 Position = tuple[int, int]  # line and column, from 1
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One document: its value, where it begins, and whether it holds a flaw.
 
     ``number`` says which of its file it is, from 1; ``find_positions`` where each key and each list item stands.
@@ -58,7 +55,7 @@ class Document:
 
     value: object
     begun: Position
-    find_positions: Callable[[], Mapping[Path, Position]] = dataclass_field(compare=False)
+    find_positions: Callable[[], Mapping[Path, Position]]
     flawed: bool = False
     number: int = 0
 
@@ -72,17 +69,14 @@ class Document:
         return positions[path] if path else self.begun
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(Struct, frozen=True):
     """Something that a document may not hold. ``path`` leads to it."""
 
     line: int
     column: int
     path: Path
     message: str
-    document: int = dataclass_field(
-        default=0, compare=False
-    )  # the number of the document that holds it; 0: the file does
+    document: int = 0  # the number of the document that holds it; 0: the file does
 
 
 class ParsedFile(Struct):

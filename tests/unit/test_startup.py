@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from reconciler.__main__ import main
 from reconciler.startup import lean_imports
 
 
@@ -37,3 +38,26 @@ def test_what_is_compiled_afterwards_is_compiled_at_once() -> None:
 def test_what_a_command_imports_is_found_in_a_process_of_its_own(module: str) -> None:
     code = f"from reconciler.startup import lean_imports\nwith lean_imports():\n    import reconciler.{module}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--version", 0), ("nonsense", 64)])
+@pytest.mark.parametrize("thread", ["", "Thread(target=lambda: (main_thread().join(), print('thread'))).start()"])
+def test_a_process_ends_as_python_would_end_it(argument: str, code: int, thread: str) -> None:
+    program = f"""
+import atexit, sys
+from threading import Thread, main_thread
+from reconciler.__main__ import main
+atexit.register(print, "end")
+sys.argv = ["reconciler", {argument!r}]
+{thread}
+main()
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.returncode == code
+    assert ran.stdout.splitlines()[-2 if thread else -1 :] == (["thread", "end"] if thread else ["end"])
+
+
+def test_what_is_called_within_a_process_does_not_end_it() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
