@@ -1,5 +1,6 @@
 """What a start does not do, and what it must not change by that."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,9 @@ import pytest
 
 from reconciler.__main__ import main
 from reconciler.startup import lean_imports
+
+# As most people have it.
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
 def test_a_pattern_is_compiled_when_it_is_first_used() -> None:
@@ -52,7 +56,7 @@ sys.argv = ["reconciler", {argument!r}]
 {thread}
 main()
 """
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=BUFFERED)
     assert ran.returncode == code
     assert ran.stdout.splitlines()[-2 if thread else -1 :] == (["thread", "end"] if thread else ["end"])
 
