@@ -96,7 +96,7 @@ def _nothing_read(root: Path) -> str:
 def _way_on(root: Path) -> str:
     above = enclosing_fleet(root)
     if above is not None:
-        return f"The fleet that it belongs to begins at {printable(str(above))}: name that directory"
+        return f"Name the directory of the fleet that it belongs to: {printable(str(above))}"
     return f"To begin a fleet there: reconciler init {shlex.quote(printable(str(root)))}"
 
 

@@ -177,11 +177,11 @@ def test_a_directory_inside_a_fleet_is_no_place_to_begin_one(tmp_path: Path, mon
     (tmp_path / ".git").mkdir()
     (tmp_path / "models.yaml").write_text(FLEET)
     assert problems(tmp_path / "data" / "more")[0].endswith(
-        f"nothing is changed. The fleet that it belongs to begins at {tmp_path}: name that directory"
+        f"nothing is changed. Name the directory of the fleet that it belongs to: {tmp_path}"
     )
     monkeypatch.chdir(tmp_path / "data")
-    assert problems(Path("more"))[0].endswith("begins at ..: name that directory")
-    assert problems(Path())[0].endswith("begins at ..: name that directory")
+    assert problems(Path("more"))[0].endswith("fleet that it belongs to: ..")
+    assert problems(Path())[0].endswith("fleet that it belongs to: ..")
     (tmp_path / "models.yaml").write_text(manifest("a"))
     assert "To begin a fleet there: " in problems(Path("more"))[0]
 
