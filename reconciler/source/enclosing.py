@@ -14,7 +14,8 @@ from reconciler.source.files import Below, Unfit, read_bounded
 from reconciler.source.manifest_files import BYTES_LIMIT
 from reconciler.source.tree import MANIFEST_SUFFIXES
 
-_OF_FLEET = re.compile(rb"^kind:\s*['\"]?Fleet['\"]?\s*(?:#.*)?$", re.MULTILINE)
+# Not compiled here: only who looks for a fleet pays for it.
+_OF_FLEET = rb"(?m)^kind:\s*['\"]?Fleet['\"]?\s*(?:#.*)?$"
 # More than this beside each other is a store of files, and where one could stand above a fleet nobody waits for it.
 _LOOKED_AT = 200
 
@@ -42,7 +43,7 @@ def fleet_document(directory: Path) -> Path | None:
             content = read_bounded(str(directory / name), below, BYTES_LIMIT)
         except Unfit:
             continue
-        if API_VERSION.encode() in content and _OF_FLEET.search(content.replace(b"\r", b"")):
+        if API_VERSION.encode() in content and re.search(_OF_FLEET, content.replace(b"\r", b"")):
             return directory / name
     return None
 
