@@ -429,9 +429,10 @@ def test_plan_as_json(shell: Shell, fleet: FleetDirectory) -> None:
     assert told["summary"] == {"create": 1, "cancel": 0, "upload": 1, "adopt": 0, "keep": 0, "wait": 0, "hold": 0}
     (change,) = told["changes"]
     base = {"name", "action", "reason", "job_id", "revision", "attempt", "message"}
-    besides = {"refused", "model", "files", "uploads", "differences", "last_refusal", "throws_away"}
+    besides = {"refused", "refused_by", "model", "files", "uploads", "differences", "last_refusal", "throws_away"}
     assert set(change) == base | besides | {"leaves_running", "elsewhere", "estimate"}
-    assert (change["leaves_running"], change["elsewhere"], told["elsewhere"]) == ([], [], [])
+    assert (change["leaves_running"], change["elsewhere"], change["refused_by"]) == ([], [], [])
+    assert (told["elsewhere"], told["warnings"]) == ([], [])
     assert (change["model"], change["files"], change["refused"]) == ("sandbox-slow", ["data/train.jsonl"], None)
     assert change["uploads"] == ["data/train.jsonl"]
     assert {g["gate"] for g in told["gates"]} >= {"evidence", "first_run", "max_creates", "max_cancels", "all_missing"}
