@@ -82,7 +82,7 @@ def review_of(
         plan=decided.gated.plan,
         verdicts=decided.gated.verdicts,
         world=decided.seen.world,
-        now=context.clock.time(),
+        now=context.ports.clock.time(),
         progress=progress,
         there=_there(context.provider, decided) if looks else None,
         estimates=_estimates(context, decided) if looks else {},
@@ -225,4 +225,4 @@ def _standing(context: RunContext, result: Result) -> str:
     """How the declared jobs stand: what the status files say by now."""
     shown = (status for status in result.last.report.values() if not status.past)
     width = terminal.width_of(sys.stdout) or _WIDE
-    return status_screen(shown, now=context.clock.time(), width=width, colours=terminal.colours())
+    return status_screen(shown, now=context.ports.clock.time(), width=width, colours=terminal.colours())

@@ -69,7 +69,7 @@ def reads_of(context: RunContext, snapshot: Snapshot, shown_before: Memory) -> R
         _tried(name, read, errors)
     answered = reads.keys() - errors.keys()
     filters = _tried("filter", lambda: _filters(context.provider, jobs), errors) if jobs else None
-    memory = learned(context.journal.memory(), jobs, context.fleet.name)
+    memory = learned(context.ports.journal.memory(), jobs, context.fleet.name)
     if memory.echoes is None:  # what a probe has shown, as long as no job of the fleet's own has
         memory = replace(memory, echoes=shown_before.echoes, files=shown_before.files, seeds=shown_before.seeds)
     return Reads(

@@ -62,7 +62,7 @@ def import_jobs(
         elif wanted:
             _say_written(chosen, directory)
         else:
-            _say_unmanaged(unmanaged, directory, context.clock.time(), every=every)
+            _say_unmanaged(unmanaged, directory, context.ports.clock.time(), every=every)
 
 
 def owners_of(world: World) -> Mapping[str, str]:

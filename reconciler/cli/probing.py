@@ -65,8 +65,8 @@ def probed(settings: Settings, snapshot: Snapshot, clock: Clock, *, yes: bool) -
         _ask(account, like, yes=yes, stream=settings.stream)
         with explained(lambda: "interrupted; the same command, or the next apply, ends what it made"):
             own = replace(own, desired={NAME: wanted})
-            hand_on(_known(settings, fleet, account, clock), context.journal)
-            found = probe(_ports(context, settings), context.settle, own, _listener(context))
+            hand_on(_known(settings, fleet, account, clock), context.ports.journal)
+            found = probe(_ports(context, settings), context.reconciler.watch.settle, own, _listener(context))
     with journal_for(settings.state_directory, identity_of(fleet, account), now=clock.time) as journal:
         hand_on(found.memory, journal)
     return found, context.credentials
@@ -74,7 +74,7 @@ def probed(settings: Settings, snapshot: Snapshot, clock: Clock, *, yes: bool) -
 
 def end_leftover(settings: Settings, snapshot: Snapshot, context: RunContext) -> None:
     """End what a probe left that was killed, or whose cancel did not take; sends nothing where nothing is left."""
-    if not left_by_probes(context.journal, snapshot):
+    if not left_by_probes(context.ports.journal, snapshot):
         return
     context.voice.say("an earlier probe of `doctor` has not ended; it is looked for, and cancelled")
     with _run_of_probes(settings, context) as run:
@@ -91,7 +91,7 @@ def ending_leftovers(settings: Settings, context: RunContext) -> Iterator[Callab
         def begin() -> Reconciler:
             return opened.enter_context(_run_of_probes(settings, context, every_backoff=True))
 
-        yield ending_beside(context.journal, begin, context.log)
+        yield ending_beside(context.ports.journal, begin, context.ports.log)
 
 
 @contextmanager
@@ -99,12 +99,12 @@ def _run_of_probes(settings: Settings, context: RunContext, *, every_backoff: bo
     """A run over the fleet of probes beside that of the context, at the same account and in the same memory."""
     fleet = fleet_of_probe(context.fleet)
     identity = identity_of(fleet, context.account)
-    with journal_for(settings.state_directory, identity, now=context.clock.time) as journal:
-        hand_on(context.journal.memory(), journal)
+    with journal_for(settings.state_directory, identity, now=context.ports.clock.time) as journal:
+        hand_on(context.ports.journal.memory(), journal)
         ports = replace(
-            _ports(context, settings), journal=journal, log=context.log.bind(fleet=fleet.name), follower=None
+            _ports(context, settings), journal=journal, log=context.ports.log.bind(fleet=fleet.name), follower=None
         )
-        yield Reconciler(ports, settle=context.settle, every_backoff=every_backoff)
+        yield Reconciler(ports, settle=context.reconciler.watch.settle, every_backoff=every_backoff)
 
 
 def _ports(context: RunContext, settings: Settings) -> Ports:

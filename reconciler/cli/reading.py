@@ -127,7 +127,7 @@ def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *
 
 
 def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: str, here: Typed) -> str:
-    now = context.clock.time()
+    now = context.ports.clock.time()
     screen, colours = terminal.width_of(sys.stdout), terminal.colours()
     if not shown:
         rows = terminal.fitted(_nothing_declared(context.fleet.name, len(known.statuses), here))
@@ -176,7 +176,7 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock, known=read) as context:
         known = _known(context, snapshot)
         known, events = _looked_into(context, known, _one(known.statuses, name))
-        now = context.clock.time()
+        now = context.ports.clock.time()
         found = known.statuses[name]
         here = partial(typed, click.get_current_context(), directory)
         shown = Description(
@@ -274,14 +274,14 @@ def _known(context: RunContext, snapshot: Snapshot) -> _Known:
     try:
         seen = context.reconciler.observe(snapshot)
     except ProviderError as error:
-        recorded, as_of = context.status_files.recorded()
+        recorded, as_of = context.ports.status_files.recorded()
         if not recorded:
             raise
-        closed = recorded_intake(context.status_files.read_fleet())
+        closed = recorded_intake(context.ports.status_files.read_fleet())
         return _Known(recorded, intake=closed, error=f"{escaped(context.account.host)}: {error}", as_of=as_of)
     # As `plan` asks the gates: what they would refuse is blocked.
     decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
-    closed = intake(seen.world, decided.gated.plan, before=context.status_files.read_fleet(), now=None)
+    closed = intake(seen.world, decided.gated.plan, before=context.ports.status_files.read_fleet(), now=None)
     known = _Known({}, unmanaged=seen.world.unmanaged, decided=decided, intake=closed)
     return replace(known, statuses=_statuses(context, known, Details()))
 
@@ -291,7 +291,7 @@ def _statuses(context: RunContext, known: _Known, details: Details) -> Mapping[s
     if known.decided is None:
         return known.statuses
     world, plan = known.decided.seen.world, known.decided.gated.plan
-    return statuses(world, plan, now=None, previous=context.status_files.read(), details=details)
+    return statuses(world, plan, now=None, previous=context.ports.status_files.read(), details=details)
 
 
 def _with_progress(context: RunContext, known: _Known, shown: Iterable[Status]) -> _Known:
@@ -331,7 +331,7 @@ def _read(context: RunContext, what: str, read: Callable[[], tuple[_T, ...]]) ->
     try:
         return read()
     except ProviderError as error:
-        context.log.debug("details.unavailable", what=what, error=str(error), http_status=error.status)
+        context.ports.log.debug("details.unavailable", what=what, error=str(error), http_status=error.status)
         return None
 
 
@@ -366,4 +366,4 @@ def _followed(context: RunContext, job_id: str, looked: Callable[[Job], None]) -
                 yield event
         if not job.live:
             return
-        context.clock.sleep(_FOLLOW_SECONDS)
+        context.ports.clock.sleep(_FOLLOW_SECONDS)

@@ -94,7 +94,7 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
                     code = _applied(ctx, context, settings, snapshot, wish)
             except StateReplaced as error:
                 # Another first run may have taken away what it had made and did not need.
-                if context.journal.fence.has_written or beginnings == _BEGINNINGS:
+                if context.ports.journal.fence.has_written or beginnings == _BEGINNINGS:
                     raise StateReplaced(f"{error}. Run apply again") from error
                 context.voice.say("the state directory was replaced meanwhile; nothing was sent, and it begins again")
                 credentials = context.credentials
@@ -159,9 +159,9 @@ def _approved(context: RunContext, snapshot: Snapshot, permission: Permission, d
         return replace(permission, approved=frozenset())
     if decided.plan.writes and context.reconciler.watch.cold and not decided.seen.settled:
         # The plan must still be the same when the first write may be sent.
-        seconds = max(0.0, context.reconciler.watch.settled_at - context.clock.monotonic())
+        seconds = max(0.0, context.reconciler.watch.settled_at - context.ports.clock.monotonic())
         context.voice.waiting(seconds, f"the settle window: {context.reconciler.watch.cold}")
-        context.clock.sleep(seconds)
+        context.ports.clock.sleep(seconds)
         context.voice.go_on()
         decided = _preview(context, snapshot, permission)
         if not _is_left(context, decided, digest):
@@ -217,8 +217,8 @@ def _agreed(decided: Decided, permission: Permission) -> Permission:
 def _ended(context: RunContext, status: str) -> str:
     """What goes on at the provider although this ends."""
     context.voice.close()
-    memory = context.journal.memory()
+    memory = context.ports.journal.memory()
     live = [(record.name, record.job_id) for record in memory.records.values() if record.live]
     watch = context.reconciler.watch
-    sent = not watch.cold or context.clock.monotonic() >= watch.settled_at
+    sent = not watch.cold or context.ports.clock.monotonic() >= watch.settled_at
     return still_training(live, list(memory.intents), status, sent=sent)

@@ -203,7 +203,7 @@ def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> tuple[str, ...]:
         ) as context,
         ending_leftovers(settings, context) as beside,
     ):
-        log = context.log
+        log = context.ports.log
         log.info(
             "daemon.started", directory=str(settings.root), host=context.account.host, interval=setup.pace.interval
         )
@@ -220,7 +220,7 @@ def _run_one(setup: DaemonSetup, snapshot: Snapshot) -> tuple[str, ...]:
             named=setup.named,
             beside=beside,
         ).run()
-        return tuple(record.job_id for record in context.journal.records.by_id().values() if record.live)
+        return tuple(record.job_id for record in context.ports.journal.records.by_id().values() if record.live)
 
 
 def _readable(setup: DaemonSetup) -> Snapshot | None:

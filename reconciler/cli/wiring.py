@@ -41,7 +41,6 @@ from reconciler.source.fingerprint import fingerprint
 from reconciler.source.known import Known
 from reconciler.source.leftovers import leftovers_of
 from reconciler.source.training_files import uploaded_pieces
-from reconciler.state.journal import Journal
 from reconciler.state.lock import Lock
 from reconciler.state.opening import journal_for
 from reconciler.state.schema import Identity
@@ -59,23 +58,21 @@ _WORTH_A_LINE = 8_000_000
 class RunContext(Struct, frozen=True):
     """What a command that talks to a provider works with. ``voice`` is how it speaks to a person meanwhile.
 
-    ``ports`` and ``settle`` (seconds) are those that the reconciler was made of; ``credentials`` serve another context
-    of the same command, since a key that comes through a pipe comes once.
+    ``credentials`` serve another context of the same command, since a key that comes through a pipe comes once.
     """
 
     fleet: Fleet
     account: Account
     reconciler: Reconciler
     provider: OpenAIClient
-    journal: Journal
-    status_files: StatusFiles
-    clock: Clock
-    log: Log
     voice: Ordered
-    ports: Ports
-    settle: float
     credentials: "Credentials"
     pricing: "Callable[[], Pricing]"
+
+    @property
+    def ports(self) -> Ports:
+        """What its passes touch."""
+        return self.reconciler.ports
 
     @property
     def whose(self) -> dict[str, object]:
@@ -176,15 +173,13 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
         if account.sandbox:
             account = replace(account, base_url=stack.enter_context(_sandbox(settings, clock, writes=writes)))
         provider = stack.enter_context(_client(account, clock, settings.deadline, _on_request(log, service), voice))
-        directory = settings.state_directory
-        pricing = _pricing(settings, account.host, known or Known())
-        identity = identity_of(fleet, account)
+        directory, identity = settings.state_directory, identity_of(fleet, account)
         journal = stack.enter_context(journal_for(directory, identity, now=clock.time, read_only=not writes))
-        status_files = StatusFiles(directory)
+        pricing = _pricing(settings, account.host, known or Known())
         ports = Ports(
             provider=provider,
             journal=journal,
-            status_files=status_files,
+            status_files=StatusFiles(directory),
             clock=clock,
             log=log,
             pieces_of=lambda file: _with_progress(
@@ -200,34 +195,30 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
             objection=lambda desired: account.objection(desired.body, desired.extra_body),
             estimate=lambda create, world: pricing().of_create(create, world),
         )
-        settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
-        reconciler = Reconciler(
-            ports,
-            settle=settle,
-            prune=settings.prune,
-            every_backoff=every_backoff,
-            method_assumed=Assumption.METHOD in account.assumed.that,
-        )
-        try:
-            yield RunContext(
-                fleet=fleet,
-                account=account,
-                reconciler=reconciler,
-                provider=provider,
-                journal=journal,
-                status_files=status_files,
-                clock=clock,
-                log=log,
-                voice=voice,
-                ports=ports,
-                settle=settle,
-                credentials=own,
-                pricing=pricing,
-            )
-        except ProviderError:
-            # An inherited variable may have led to the wrong provider: say where this was.
-            terminal.echo(header(fleet.name, account.host, account.organization), err=True)
-            raise
+        reconciler = _reconciler(ports, settings, account, every_backoff=every_backoff)
+        stack.enter_context(_telling_where(fleet, account))
+        yield RunContext(fleet, account, reconciler, provider, voice, own, pricing)
+
+
+def _reconciler(ports: Ports, settings: Settings, account: Account, *, every_backoff: bool) -> Reconciler:
+    settle = settings.settle if settings.settle is not None else 0.0 if account.sandbox else SETTLE_SECONDS
+    return Reconciler(
+        ports,
+        settle=settle,
+        prune=settings.prune,
+        every_backoff=every_backoff,
+        method_assumed=Assumption.METHOD in account.assumed.that,
+    )
+
+
+@contextmanager
+def _telling_where(fleet: Fleet, account: Account) -> Iterator[None]:
+    """An inherited variable may have led to the wrong provider: where an error of it was is said before it."""
+    try:
+        yield
+    except ProviderError:
+        terminal.echo(header(fleet.name, account.host, account.organization), err=True)
+        raise
 
 
 def _speaking(settings: Settings, clock: Clock, secrets: Secrets, *, daemon: bool) -> tuple[Log, Ordered]:

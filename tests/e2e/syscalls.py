@@ -312,7 +312,7 @@ def _as_it_was_left(on: Stage) -> list[str]:
             found.append(f"S7: {path.name} is torn")
     try:
         with run_of(on.fleet, on.server.base_url, writes=False) as opened:
-            memory = opened.journal.memory()
+            memory = opened.ports.journal.memory()
     except JournalError as error:
         return [*found, f"S7: {error}"]
     known = set(memory.records)
@@ -367,7 +367,7 @@ def _left_to_do(on: Stage) -> list[str]:
 
 def _pending_cancels(on: Stage) -> set[str]:
     with run_of(on.fleet, on.server.base_url, writes=False) as opened:
-        return {job_id for job_id, _ in opened.journal.cancels.pending()}
+        return {job_id for job_id, _ in opened.ports.journal.cancels.pending()}
 
 
 def _in_the_end(story: Story, on: Stage) -> list[str]:

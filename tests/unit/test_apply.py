@@ -272,11 +272,11 @@ def test_a_create_that_another_run_here_sent_meanwhile_is_looked_for_anew(fleet:
     clock = SkippingClock()
     with run_of(fleet, server.base_url, settle=30, clock=clock) as opened:
         sent = Intent("a", snapshot.desired["a"].revision, 1)
-        opened.journal.record_intent(sent)
+        opened.ports.journal.record_intent(sent)
         opened.reconciler.one_pass(snapshot, BEGIN)
         clock.sleep(20)
-        opened.journal.drop_intent("a")
-        opened.journal.record_intent(sent)
+        opened.ports.journal.drop_intent("a")
+        opened.ports.journal.record_intent(sent)
         clock.sleep(20)
         again = opened.reconciler.one_pass(snapshot, BEGIN)
         assert again.outcomes == (), "its own settle window is not over"
@@ -773,7 +773,7 @@ def test_an_unwritable_journal_stops_before_the_post(fleet: FleetDirectory, serv
     server.requests.clear()
     snapshot = read_directory(fleet.root)
     with run_of(fleet, server.base_url) as opened:
-        opened.journal.close()
+        opened.ports.journal.close()
         with pytest.raises(JournalError):
             opened.reconciler.one_pass(snapshot, Permission(first_run=True))
     assert server.posts() == []
@@ -930,10 +930,10 @@ def test_what_no_second_read_confirmed_was_never_wanted(fleet: FleetDirectory, s
     fleet.job("a", seed=1)
     with run_of(fleet, server.base_url, settle=0) as running:
         assert running.reconciler.one_pass(torn, BEGIN).outcomes == ()
-        assert running.journal.memory().wanted == {}
+        assert running.ports.journal.memory().wanted == {}
         whole = read_directory(fleet.root)
         assert [o.ok for o in running.reconciler.one_pass(whole, BEGIN).outcomes] == [True]
-        assert set(running.journal.memory().wanted) == {("a", whole.desired["a"].revision)}
+        assert set(running.ports.journal.memory().wanted) == {("a", whole.desired["a"].revision)}
 
 
 def test_what_a_fresh_look_saw_ended_is_ended_whatever_the_listing_says(fleet: FleetDirectory, server: Proxy) -> None:

@@ -355,7 +355,7 @@ def test_what_identity_rests_on_is_remembered(fleet: FleetDirectory, server: For
     fleet.job("a")
     apply_once(fleet, server.base_url)
     with run_of(fleet, server.base_url) as opened:
-        memory = opened.journal.memory()
+        memory = opened.ports.journal.memory()
     assert (memory.echoes, memory.files, memory.seeds) == (False, True, True)
     assert "the name of its training file" in memory.identity
 

@@ -251,7 +251,7 @@ def test_a_lost_create_whose_manifest_was_edited_meanwhile_is_found_by_its_seed(
     assert [(o.action, o.ok) for o in result.outcomes] == [(Action.CREATE, True)], "it is known now, and replaced"
     assert len(server.jobs) == 2
     with run_of(fleet, server.base_url) as opened:
-        assert opened.journal.memory().records.keys() == {"ftjob-1", "ftjob-2"}
+        assert opened.ports.journal.memory().records.keys() == {"ftjob-1", "ftjob-2"}
 
 
 # ── further attempts, further names, further jobs ────────────────────────────────────────────
