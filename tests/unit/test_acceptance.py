@@ -2,6 +2,7 @@
 
 import math
 from collections import OrderedDict
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -9,13 +10,16 @@ from hypothesis import given
 from pydantic import ValidationError
 
 from reconciler.core.acceptance import accepted
+from reconciler.core.documents import API_VERSION
 from reconciler.core.fields import State
 from reconciler.core.models import FineTuningJobDocument, FleetDocument, job_spec
 from reconciler.core.scalars import Bounds, Integer, Number, Strict, Text
 from reconciler.core.validation import model_of
+from reconciler.source.yaml_text import read_documents
 from tests.fakes.documents import VALID, VALUES, altered, documents
 from tests.fakes.specs import MODEL, envelope
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 KINDS: dict[str, type[Strict]] = {"Fleet": FleetDocument, "FineTuningJob": FineTuningJobDocument}
 
 
@@ -118,3 +122,10 @@ def test_what_is_in_doubt_is_left_to_pydantic(value: object) -> None:
 def test_a_document_that_is_right_in_an_unusual_way_is_taken_at_pydantics_word() -> None:
     spec = {**MODEL, "model": Words("m")}
     assert job_spec(envelope("FineTuningJob", "a", spec)) == ("a", MODEL)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yaml")), ids=lambda path: str(path.relative_to(EXAMPLES)))
+def test_the_documents_of_every_example_are_accepted_at_a_glance(path: Path) -> None:
+    for document in read_documents(path.read_bytes()).documents:
+        if isinstance(document.value, dict) and document.value.get("apiVersion") == API_VERSION:
+            assert agree(KINDS[document.value["kind"]], document.value)
