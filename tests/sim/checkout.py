@@ -285,6 +285,7 @@ class Checkout:
     versions: list[Version] = field(default_factory=list)
     on_disk: dict[str, bytes] = field(init=False)
     odd: bool = False  # something stands there that is not what ``on_disk`` says
+    whole: Snapshot | None = None  # what its last version reads as, once somebody has read it, where nothing is odd
 
     def __post_init__(self) -> None:
         self.on_disk = _left.pop(self.root, {})
@@ -318,6 +319,7 @@ class Checkout:
         """A save that is whole at once."""
         if self.odd:
             self._clear()
+        self.whole = None
         self._sync(files_of(wish))
         if not self.versions or self.versions[-1].damage or self.versions[-1].wish != wish:
             self.versions.append(Version(self.engine.now, wish))
@@ -331,6 +333,7 @@ class Checkout:
 
     def damage(self, how: str, number: int) -> None:  # noqa: C901, PLR0912 - a case a kind of damage
         """Break one thing; ``number`` chooses which."""
+        self.whole = None
         wish = self.wish
         name, _ = wish.jobs[number % len(wish.jobs)] if wish.jobs else ("fleet", None)
         path = self.root / wish.path(name)

@@ -86,6 +86,10 @@ def _template() -> bytes:
 
 EMPTY = _template()
 
+# Databases of worlds that have ended: the statements that they know need not be prepared again, which costs as much as
+# all that one schedule does with them.
+_idle: list[_Connection] = []
+
 
 class SimSeal(Seal):
     """The seal beside a journal in memory."""
@@ -130,16 +134,24 @@ class StateDirectory:
 
     def _begin(self, journal: bytes, status: Mapping[Path, bytes], seal: object, past: Past) -> None:
         # The one before stays open in whoever works with it.
-        self.db = sqlite3.connect(":memory:", factory=_Connection)
+        self.db = _idle.pop() if _idle else sqlite3.connect(":memory:", factory=_Connection)
         self.db.deserialize(journal)
-        self.db.engine, self.db.past = self._engine, past
-        self._sound = False
+        self.db.engine, self.db.past, self.db.commits = self._engine, past, 0
+        self._sound = journal is EMPTY
         self._pasts.append(past)
         self.status = StatusDisk(self._engine, status)
         self.seal = seal
         temporary = self._path.with_name(f".{self._path.name}")
         temporary.touch()
         temporary.rename(self._path)
+
+    def close(self, *, unused: bool) -> None:
+        """The world ends. ``unused``: every process that worked with it has ended, so another world may have it."""
+        if unused and not self.corrupt_since and not self.db.in_transaction:
+            del self.db.engine, self.db.past
+            _idle.append(self.db)
+        else:
+            self.db.close()
 
     def mark(self) -> object:
         """What no copy has: the file, and when it was last written."""

@@ -56,15 +56,18 @@ def reader(root: Path, *, slow: bool) -> DirectoryReader:
 
 def read_whole(checkout: Checkout) -> Snapshot:
     """What stands there, where nothing is odd about it: who has read it before does not read it again."""
-    key = (checkout.root, checkout.wish)
-    if key not in _whole:
-        if len(_whole) >= _WHOLE_LIMIT:
-            _whole.clear()
-        _whole[key] = read(checkout.root)
-    return _whole[key]
+    if checkout.whole is None:
+        key = (checkout.root, checkout.wish)
+        if key not in _whole:
+            if len(_whole) >= _WHOLE_LIMIT:
+                _whole.clear()
+            _whole[key] = read(checkout.root)
+        checkout.whole = _whole[key]
+    return checkout.whole
 
 
 def fingerprint_now(checkout: Checkout, snapshot: Snapshot) -> str:
     """Of the directory as it is now, as whoever has ``snapshot`` reads it again."""
-    whole = None if checkout.odd else _whole.get((checkout.root, checkout.wish))
-    return whole.fingerprint if whole is not None else fingerprint(snapshot)
+    if checkout.whole is None and not checkout.odd:
+        checkout.whole = _whole.get((checkout.root, checkout.wish))
+    return fingerprint(snapshot) if checkout.whole is None else checkout.whole.fingerprint

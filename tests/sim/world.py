@@ -181,7 +181,7 @@ class SimWorld:
     def close(self) -> None:
         for site in self.sites:
             site.checkout.close()
-            site.state.db.close()
+            site.state.close(unused=all(process.ended is not None for process in site.processes))
 
     # ── running the program ──
 
@@ -367,7 +367,11 @@ class SimWorld:
         same = now == snapshot.fingerprint
         if same and checkout.version > begun:
             begun = checkout.read_as(begun, snapshot)
-        if same and checkout.versions[begun].wish != checkout.versions[process.version].wish:
+        if (
+            same
+            and begun != process.version
+            and checkout.versions[begun].wish != checkout.versions[process.version].wish
+        ):
             process.version = checkout.read_as(begun, snapshot)  # a mixture of two versions came to be a third
         process.read_again.add(begun)
         process.unchanged = (begun_at, begun, same)
