@@ -63,7 +63,8 @@ main({list(arguments)!r})
 # What a plan of documents that are right, with nothing to do, has no use for.
 UNUSED = {"pydantic", "pydantic_core", "pathspec", "structlog", "typing_extensions", "rich", "starlette", "watchfiles"}
 UNUSED |= {"bpe_openai", "reconciler.cli.pricing", "reconciler.dataset.tokens", "reconciler.dataset.prices"}
-UNUSED |= {"reconciler.cli.probing", "reconciler.core.complaints", "reconciler.core.validation"}
+UNUSED |= {"reconciler.cli.probing", "reconciler.core.complaints", "reconciler.core.validation", "anyio"}
+UNUSED |= {f"reconciler.cli.commands.{section}" for section in ("writing", "looking", "serving")}
 
 
 def test_a_plan_waits_for_nothing_that_it_does_not_use(shell: Shell, fleet: FleetDirectory, tmp_path: Path) -> None:
