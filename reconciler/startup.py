@@ -1,11 +1,12 @@
 """What is not done at a start, although a library would do it, or a module of ours.
 
 A tenth of a plan would be the compiling of regular expressions that it never uses: what is imported within
-`lean_imports` compiles each when it is first asked. `httpcore` is imported within `without_async`, where it does not
-find the libraries of its asynchronous half. `structlog` imports what draws tracebacks wherever `rich` is installed,
-which is not used here: `program` calls `postpone_rich` before it imports a command, and `voice` calls `allow_rich`
-before `live` draws with it. `msgspec` imports `typing_extensions` (8 ms) wherever that is installed, and does with
-`typing` where it is not: `cli.main` calls `import_msgspec` before anything else imports it.
+`lean_imports` compiles each when it is first asked. `httpcore` is imported within `lean_httpcore`, where it does not
+find the libraries of its asynchronous half, and the certificates that only TLS needs are loaded with the first of it.
+`structlog` imports what draws tracebacks wherever `rich` is installed, which is not used here: `program` calls
+`postpone_rich` before it imports a command, and `voice` calls `allow_rich` before `live` draws with it. `msgspec`
+imports `typing_extensions` (8 ms) wherever that is installed, and does with `typing` where it is not: `cli.main` calls
+`import_msgspec` before anything else imports it.
 """
 
 import importlib
@@ -13,11 +14,12 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 # A module that is None cannot be imported (Python's import system): the library goes on without it.
 _UNUSED = "rich"
-_ASYNCHRONOUS = frozenset({"anyio", "trio"})
+_NO_ASYNC = (("anyio", None), ("trio", None))
 
 
 class _Pattern:
@@ -50,15 +52,22 @@ def lean_imports() -> Iterator[None]:
 
 
 @contextmanager
-def without_async() -> Iterator[None]:
-    """Meanwhile none of these libraries is found that nobody has imported yet; others do need them, so not for long."""
-    absent = _ASYNCHRONOUS - sys.modules.keys()
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type] # typed for modules only
+def lean_httpcore() -> Iterator[None]:
+    """Meanwhile, what it can do without is not found, unless it is loaded. Others need it: for this import alone."""
+    instead = {name: found for name, found in (*_NO_ASYNC, _certifi()) if name not in sys.modules}
+    sys.modules.update(instead)  # type: ignore[arg-type] # typed for modules only
     try:
         yield
     finally:
-        for name in absent:
+        for name in instead:
             del sys.modules[name]
+
+
+def _certifi() -> tuple[str, ModuleType]:
+    """What is asked where the certificates are, and then asks."""
+    instead = ModuleType("certifi")
+    instead.where = lambda: importlib.import_module("certifi").where()  # type: ignore[attr-defined]
+    return instead.__name__, instead
 
 
 def import_msgspec() -> None:

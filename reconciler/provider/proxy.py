@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 
 from reconciler.errors import UsageError
 from reconciler.provider.message import PORTS
-from reconciler.startup import without_async
+from reconciler.startup import lean_httpcore
 
-with without_async():
+with lean_httpcore():
     import httpcore
 
 _SOCKS = frozenset({"socks", "socks4", "socks4a", "socks5", "socks5h"})

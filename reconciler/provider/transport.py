@@ -22,9 +22,9 @@ from reconciler.errors import NotSent, OutcomeUnknown, Untrusted, UsageError, es
 from reconciler.provider import proxy
 from reconciler.provider.message import HttpRequest, HttpResponse, Origin, base_of, headers_of
 from reconciler.provider.request import REQUEST_DEADLINE
-from reconciler.startup import without_async
+from reconciler.startup import lean_httpcore
 
-with without_async():
+with lean_httpcore():
     import httpcore
 
 # 100 jobs with full metadata are about 200 KB; whatever is far beyond is not an answer.

@@ -65,3 +65,14 @@ def test_what_is_called_within_a_process_does_not_end_it() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
+
+
+def test_httpcore_has_its_certificates_when_it_asks_for_them() -> None:
+    code = """if True:
+        import sys, reconciler.provider.transport, httpcore
+        print({"certifi", "anyio"} & sys.modules.keys(), len(httpcore.default_ssl_context().get_ca_certs()) > 9)
+        import certifi, anyio
+        print(certifi.where().endswith("pem"), anyio.run.__name__)
+    """
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "set() True\nTrue run\n"
