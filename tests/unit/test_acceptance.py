@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from pydantic import ValidationError
 
+from reconciler.core import models
 from reconciler.core.acceptance import accepted
 from reconciler.core.documents import API_VERSION
 from reconciler.core.fields import State
@@ -68,6 +69,7 @@ class Small(Strict):
     word: Annotated[str, Bounds(pattern="^[a-z]$")] | None = None
     whole: Annotated[Integer, Bounds(ge=-2, le=2)] | None = None
     number: Annotated[Number, Bounds(gt=0)] | None = None
+    any_number: Number | None = None
     pair: Annotated[list[Number | bool], Bounds(min_length=1, max_length=2)] | None = None
     lots: dict[str, int] | None = None
     state: State | None = None
@@ -79,6 +81,7 @@ FIELDS: dict[Any, list[Any]] = {
     "word": ["a", "a\n", "", "A", "é"],
     "whole": [-3, -2, 0, 2, 3, 2.0, 2.5, True, "1", 10**400, 1e300],
     "number": [1, 0.5, 0, -1, True, "1", 2**53, math.inf, -math.inf, math.nan],
+    "any_number": [2**53, -(2**53), 0, -0.5, -math.inf],
     "pair": [[], [1], [1, True], [1, 2, 3], ["x"], (1, 2), {"x": 1}],
     "lots": [{"x": 1}, {1: 1}, {"x": "1"}, {"x": None}, [], [("x", 1)]],
     "state": ["active", "Active", 1, None],
@@ -106,7 +109,8 @@ class Words(str):
         {"text": "\ud800"},
         {"text": Words("x")},
         {"lots": OrderedDict(x=1)},
-        {"number": 2**53 + 1},
+        {"any_number": 2**53 + 1},
+        {"any_number": -(2**53) - 1},
         {"number": 10**400},
         {"state": State.ACTIVE},
         OrderedDict(text="x"),
@@ -117,6 +121,11 @@ class Words(str):
 )
 def test_what_is_in_doubt_is_left_to_pydantic(value: object) -> None:
     assert accepted(Small, value) is None
+
+
+def test_a_document_that_is_right_is_taken_without_pydantic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "_validated", None)
+    assert job_spec(envelope("FineTuningJob", "a", MODEL)) == ("a", MODEL)
 
 
 def test_a_document_that_is_right_in_an_unusual_way_is_taken_at_pydantics_word() -> None:
