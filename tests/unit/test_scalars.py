@@ -33,6 +33,15 @@ def test_editors_are_told_what_may_be_unset_and_what_may_not() -> None:
     }
 
 
+def test_editors_are_told_what_a_mapping_is() -> None:
+    class Small(Strict):
+        """A small one."""
+
+        free: Any = None
+
+    assert model_of(Small).model_json_schema()["description"] == "A small one."
+
+
 def test_what_nobody_meant_is_refused_in_the_words_of_its_fault() -> None:
     class Named(Strict):
         name: Annotated[str, meant(lambda text: f"{text} is no name" if text == "x" else "")]
