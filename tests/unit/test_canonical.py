@@ -4,6 +4,7 @@ import json
 import math
 import re
 import struct
+from types import MappingProxyType
 
 import pytest
 import rfc8785
@@ -99,3 +100,7 @@ def test_what_has_no_form_is_a_value_error(value: object, why: str) -> None:
 
 def test_the_largest_integers_are_written_digit_by_digit() -> None:
     assert canonical([2**53 - 1, 1 - 2**53]) == b"[9007199254740991,-9007199254740991]"
+
+
+def test_a_mapping_that_is_no_dict_is_an_object() -> None:
+    assert canonical(MappingProxyType({"b": 1, "a": 2})) == b'{"a":2,"b":1}'

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.desired import Fleet, Limits, fleet_of
-from reconciler.core.documents import Entry, ProviderName, TrainingFile
+from reconciler.core.documents import Entry, ProviderName, TrainingFile, content_of
 from reconciler.core.models import FineTuningJobDocument, FleetDocument, Invalid, fleet_spec, job_spec
 from reconciler.core.scalars import Strict
 from reconciler.core.validation import model_of
@@ -35,6 +35,21 @@ def test_a_cancel_limit_is_a_count_or_a_share(limit: object) -> None:
 @pytest.mark.parametrize("provider", ["openai", "azure", "litellm", "nebius", "portkey", "compatible", "sandbox"])
 def test_the_providers_that_are_known(provider: str) -> None:
     assert fleet({"provider": provider, "state": "active"}) == Fleet("f", ProviderName(provider))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (f"train-{'0a' * 8}.jsonl", f"-{'0a' * 8}.jsonl"),
+        (f"a-{'1b' * 8}.jsonl-{'0a' * 8}.jsonl", f"-{'0a' * 8}.jsonl"),
+        (f"train-{'0A' * 8}.jsonl", f"train-{'0A' * 8}.jsonl"),
+        (f"train-{'0a' * 8}.jsonl\n", f"train-{'0a' * 8}.jsonl\n"),
+        (f"train-{'0a' * 7}.jsonl", f"train-{'0a' * 7}.jsonl"),
+        ("train.jsonl", "train.jsonl"),
+    ],
+)
+def test_upload_names_of_the_same_bytes_are_told_by_their_digest(name: str, content: str) -> None:
+    assert content_of(name) == content
 
 
 def test_upload_names_hold_the_stem_and_the_digest() -> None:

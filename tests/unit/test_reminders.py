@@ -71,3 +71,10 @@ def test_what_is_over_is_named_once_with_its_age_and_is_new_when_it_comes_back()
     assert reminders.said == ("b",)
     reminders = reminders.met({"a": "no", "b": "no"}, 76.0)
     assert (list(reminders.over), reminders.said) == ([], ("a",))
+
+
+def test_the_last_one_is_over_too_and_then_nothing_is() -> None:
+    reminders = Reminders().met({"a": "no"}, 5.0).met({}, 35.0)
+    assert (list(reminders.over), reminders.facts("a")) == (["a"], {"since": 30, "times": 1})
+    assert (reminders.lasting, reminders.said) == ({}, ())
+    assert reminders.met({}, 36.0) == Reminders()

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.spelling import mentions, number, unix_seconds, utc_text, whole_number
+from reconciler.core.spelling import is_object, mentions, number, unix_seconds, utc_text, whole_number
 from tests.fakes.strategies import scalars
 
 MOMENT = 1_692_661_014  # 2023-08-21T23:36:54Z
@@ -68,6 +69,8 @@ def test_numbers(told: object, read: float | None) -> None:
         (True, None),
         (float("nan"), None),
         (float("-inf"), None),
+        (2**53 - 1, 2**53 - 1),
+        (2**53, None),
     ],
 )
 def test_whole_numbers(told: object, read: int | None) -> None:
@@ -226,3 +229,9 @@ def test_a_word_is_found_in_any_spelling(text: str) -> None:
     assert mentions(text, ("spendlimit",))
     assert not mentions(text, ("quota", "limit_spend"))
     assert not mentions("", ("quota",))
+
+
+def test_a_mapping_that_is_no_dict_is_an_object_too() -> None:
+    assert is_object({})
+    assert is_object(MappingProxyType({}))
+    assert not is_object([("a", 1)])
