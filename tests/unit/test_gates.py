@@ -283,6 +283,11 @@ WAY_ON = "check the plan and approve its digest, or raise the limit"
         ),
         (KNOWN, Permission(), Verdict("first_run", None, 1, False, "2 jobs of this fleet known")),
         (
+            replace(KNOWN, memory=memory(records=[record("j1", "b", live=False)])),
+            Permission(),
+            Verdict("first_run", None, 1, False, "2 jobs of this fleet known"),
+        ),
+        (
             world([job("j1", "b", status="failed")], [desired()]),
             Permission(),
             Verdict("first_run", None, 1, False, "1 job of this fleet known"),

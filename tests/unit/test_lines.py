@@ -1,6 +1,6 @@
 """A line of a plan about one job."""
 
-from reconciler.core.change import Cancel, Hold, Pause, Resume
+from reconciler.core.change import Cancel, Hold, Keep, Pause, Resume
 from reconciler.core.fields import State
 from reconciler.core.lines import held_ahead
 from reconciler.core.memory import OwnCancel, OwnPause
@@ -23,6 +23,13 @@ def test_a_pause_and_a_resume_say_of_which_attempt_they_are() -> None:
     paused_here = world([job(status="paused", attempt=3)], [desired()], remembers=pauses(j1=OwnPause()))
     resume = plan(paused_here).changes[0]
     assert resume == Resume("a", Reason.RESUMING, resume.message, "j1", R1, 3)
+
+
+def test_a_job_that_ended_while_it_was_paused_from_here_is_kept() -> None:
+    ended = world([job(status="succeeded")], [desired()], remembers=pauses(j1=OwnPause()))
+    (keep,) = plan(ended).changes
+    assert isinstance(keep, Keep)
+    assert keep.job_id == "j1"
 
 
 def test_the_end_of_a_job_with_another_method_says_which_was_lost_and_how_that_is_known() -> None:
