@@ -2,6 +2,7 @@
 
 import gc
 
+from reconciler.core.desired import Policy
 from reconciler.core.memory import Intent
 from reconciler.core.reason import Reason
 from tests.fakes.builders import R1, R2, R3, desired, job, memory, record, world
@@ -66,3 +67,8 @@ def test_a_world_is_gone_with_whoever_held_it() -> None:
     gc.collect()
     assert world([job("j1"), job("j2", "b")], [desired()]).cases.keys() == {"a", "b"}
     assert gc.collect() == 0, "a history of jobs is not kept until somebody looks for circles"
+
+
+def test_a_job_whose_manifest_is_gone_has_the_policy_of_one_that_says_none() -> None:
+    cases = world([job(), job("j2", "gone")], [desired(retries=3)]).cases
+    assert (cases["a"].policy, cases["gone"].policy) == (Policy(retries=3), Policy())
