@@ -25,11 +25,12 @@ _NO_ASYNC = (("anyio", None), ("trio", None))
 class _Pattern:
     """A regular expression that is compiled when it is first used, and passes for one that is."""
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, *arguments: Any, **named: Any) -> None:
         self._arguments = arguments
+        self._named = named
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(_compile(*self._arguments), name)
+        found = getattr(_compile(*self._arguments, **self._named), name)
         setattr(self, name, found)  # so that it is asked here once
         return found
 
@@ -43,12 +44,11 @@ _compile = re.compile
 @contextmanager
 def lean_imports() -> Iterator[None]:
     """Meanwhile `re.compile` compiles nothing. For imports alone: a pattern that is wrong would say so too late."""
-    before = re.compile
     re.compile = _Pattern  # type: ignore[assignment] # it passes for it
     try:
         yield
     finally:
-        re.compile = before
+        re.compile = _compile  # not what was here before: that may be another thread's
 
 
 @contextmanager

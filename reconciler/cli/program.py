@@ -18,7 +18,7 @@ from reconciler.cli.output import logs_json, print_failure, reader_of
 from reconciler.cli.usage import mistake, said_of
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import Declined, ReconcilerError, UsageError, printable, system_words
-from reconciler.startup import postpone_rich
+from reconciler.startup import allow_rich, postpone_rich
 
 postpone_rich()  # before a command is imported, and with it the libraries that would import it
 
@@ -36,10 +36,13 @@ def cli(**_flags: object) -> None:
 def run(arguments: Sequence[str], clock: Clock | None) -> int:
     """One command; its exit code (README, *Exit codes*)."""
     terminal.prepare()
-    with interruptible():
-        terminal.manner.json_lines = logs_json(arguments)
-        code = _run(arguments, clock or SystemClock())
-        terminal.finish()
+    try:
+        with interruptible():
+            terminal.manner.json_lines = logs_json(arguments)
+            code = _run(arguments, clock or SystemClock())
+            terminal.finish()
+    finally:
+        allow_rich()  # the process may go on, and be another program's
     return code
 
 

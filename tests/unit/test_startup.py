@@ -19,6 +19,9 @@ def test_a_pattern_is_compiled_when_it_is_first_used() -> None:
         right, wrong = re.compile("A(b*)", re.IGNORECASE), re.compile("(")
     with pytest.raises(re.error):
         wrong.search("x")
+    with lean_imports():
+        named = re.compile(pattern="a", flags=re.IGNORECASE)
+    assert named.fullmatch("A")
     assert [right.sub(r"<\1>", text) for text in ("xabb", "a", "x")] == ["x<bb>", "<>", "x"]
     assert (right.pattern, right.groups) == ("A(b*)", 1)
 
@@ -36,6 +39,27 @@ def test_what_is_compiled_afterwards_is_compiled_at_once() -> None:
         _ = 1 / 0
     with pytest.raises(re.error):
         re.compile("(")
+
+
+def test_imports_of_two_threads_end_in_any_order() -> None:
+    first, second = lean_imports(), lean_imports()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    with pytest.raises(re.error):
+        re.compile("(")
+
+
+def test_who_calls_a_command_within_a_process_can_import_rich_afterwards() -> None:
+    code = """
+from reconciler.cli import main
+try:
+    main(["nonsense"])
+except SystemExit:
+    import rich
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("module", ["cli.running", "cli.serving", "cli.reconciling"])
