@@ -175,8 +175,13 @@ def test_local_files_are_known_by_their_bytes_and_their_paths_are_not_sent() -> 
 def test_a_file_that_the_provider_has_is_named_by_its_digest_and_a_local_one_is_not() -> None:
     digest, here = f"sha256:{'a' * 64}", TrainingFile("v.jsonl", "2" * 64, 2)
     spec = {"model": "m", "training_file": digest, "validation_file": "v.jsonl"}
-    assert only(Entry("a", spec, "a.yaml", 3, None, here)).by_digest == {"training_file": digest}
+    desired = only(Entry("a", spec, "a.yaml", 3, None, here))
+    assert (desired.by_digest, desired.body) == ({"training_file": digest}, {"model": "m"})
     assert only(entry(MODEL)).by_digest == {}
+
+
+def test_an_id_of_another_servers_is_sent_without_the_mark_before_it() -> None:
+    assert only(entry({"model": "m", "training_file": "id:x/y"})).body == {"model": "m", "training_file": "x/y"}
 
 
 def test_a_job_without_a_body_of_its_own_adds_none() -> None:
