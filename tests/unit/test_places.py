@@ -51,6 +51,20 @@ JOB = "FineTuningJobDocument"
             "spec.method.supervised.hyperparameters.learning_rate_multiplier",
             "did you mean learning_rate_multiplier? it belongs under spec.method.supervised.hyperparameters",
         ),
+        (
+            JOB,
+            ("spec",),
+            "learning",
+            "spec.method.supervised.hyperparameters.learning_rate_multiplier",
+            "did you mean learning_rate_multiplier? it belongs under spec.method.supervised.hyperparameters",
+        ),
+        (
+            JOB,
+            ("spec", "method", "reinforcement"),
+            "operation",
+            "spec.method.reinforcement.grader.operation",
+            "it belongs under spec.method.reinforcement.grader",
+        ),
         (JOB, ("nowhere",), "seed", "spec.seed", "it belongs under spec"),
     ],
 )
@@ -63,6 +77,6 @@ def test_a_field_belongs_where_its_document_or_the_other_has_it(
     assert found.words.endswith(words)
 
 
-@pytest.mark.parametrize("name", ["zzzzzz", "hyperparametres", "status", "uid", "n"])
+@pytest.mark.parametrize("name", ["zzzzzz", "hyperparametres", "status", "uid", "n", "learnin"])
 def test_a_field_that_is_like_none_belongs_nowhere(name: str) -> None:
     assert meant_by(JOB, ("spec", "integrations", "*"), name) is None
