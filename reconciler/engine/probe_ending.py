@@ -25,7 +25,7 @@ from reconciler.state.journal import Journal
 # Nothing is made, so there is no first job to ask about; a probe ends whatever limits its fleet has.
 _PERMITTED = Permission(first_run=True)
 # Seconds after which a daemon looks again at a probe that has not ended, although nothing asks for it.
-_PATIENCE = 300.0
+SECONDS_BETWEEN_ENDS = 300.0
 
 
 def reading_of_probe(snapshot: Snapshot) -> Snapshot:
@@ -93,7 +93,9 @@ def ending_beside(
         except ReconcilerError as error:
             log.warning("probe.not_ended", error=str(error))
             return ()  # the daemon's next pass tries again
-        next_one = min((Next(now + _PATIENCE, Due.LOOK), *run.next_passes(done)), key=lambda following: following.at)
+        next_one = min(
+            (Next(now + SECONDS_BETWEEN_ENDS, Due.LOOK), *run.next_passes(done)), key=lambda following: following.at
+        )
         return (next_one,)
 
     return end

@@ -423,7 +423,7 @@ class Checkout:
     def _hurt(self, how: str, name: str, data: str) -> frozenset[str]:
         """The names that a damage concerns: the one whose manifest it is, those of its data or directory, or all."""
         if how in {"torn data", "lfs pointer", "data gone"}:
-            return frozenset(n for n, job in self.wish.jobs if str(job.data) == data)
+            return frozenset(n for n, job in self.wish.jobs if Path(_data(job)).stem == data)
         if how.startswith("sub"):
             return self.wish.hidden_with("team")
         return frozenset({name} if how in _ONE_NAME else dict(self.wish.jobs))

@@ -15,13 +15,14 @@ from reconciler.core.job import Marks
 from reconciler.core.looks import SECONDS_BETWEEN
 from reconciler.engine.apply import Patience
 from reconciler.engine.daemon import Pace
+from reconciler.engine.probe_ending import SECONDS_BETWEEN_ENDS
 from tests.sim.chance import Chance, by_kind
 from tests.sim.checkout import DAMAGES, ELSEWHERE, JobWish, Wish
 from tests.sim.disk import Copy
 from tests.sim.engine import EPOCH, Process
 from tests.sim.liveness import l1_converges
 from tests.sim.oracles import judge
-from tests.sim.server import DEADLINE, FLEET, SimJob
+from tests.sim.server import DEADLINE, FLEET, PROBES, SimJob
 from tests.sim.world import REAL, Program, SimWorld, Site
 
 _NAMES = ("a", "b", "c")
@@ -184,14 +185,21 @@ class _Story:
             engine.run(engine.now + 1.2 * self.pace.interval)
             if len(world.server.posts) == sent:
                 break
-        if any(job.gone_at is not None for job in world.server.jobs.values()):
-            # That a job which had ended is no longer there shows with the next complete look.
-            engine.run(engine.now + SECONDS_BETWEEN + self.pace.interval)
+        engine.run(engine.now + self._looked_at_by_and_by())
         world.found += [("L1", f"by daemons alone: {text}") for text in l1_converges(world)]
         world.watch_quiet("a daemon's interval", lambda: engine.run(engine.now + 1.2 * self.pace.interval))
         for site in self.watched:
             self._stop(site)
         engine.run()
+
+    def _looked_at_by_and_by(self) -> float:
+        """Seconds until a daemon has seen what no pass of its own asks for."""
+        jobs, late = self.world.server.jobs.values(), 0.0
+        if any(job.gone_at is not None for job in jobs):
+            late = SECONDS_BETWEEN  # a job that had ended is no longer there: a complete look shows it
+        elif any(job.marks and job.marks.fleet == PROBES and job.live(self.engine.now) for job in jobs):
+            late = SECONDS_BETWEEN_ENDS  # a probe whose cancel did not take
+        return late and late + self.pace.interval
 
     def _stop(self, site: Site) -> None:
         """SIGTERM."""
