@@ -10,7 +10,7 @@ Unix seconds; they only ever delay, or are shown; they never prove anything.
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from sqlite3 import Row
 from types import TracebackType
 from typing import Self
@@ -36,8 +36,9 @@ _LESS: dict[int | None, tuple[bool, bool]] = {number: less for less, number in _
 class Journal:
     """An open journal for one identity. Use `open_journal`; close it, or use it as a context.
 
-    Whatever would write raises JournalError in one that was opened for reading only, StateReplaced where its file is
-    another one by now, and JournalError where the disk fails; then nothing was written.
+    Each write is durable when its call returns. Whatever would write raises JournalError in one that was opened for
+    reading only, StateReplaced where its file is another one by now, and JournalError where the disk fails; then
+    nothing was written.
     """
 
     def __init__(self, fence: Fence, *, now: Callable[[], float]) -> None:
@@ -69,8 +70,6 @@ class Journal:
 
     def close(self) -> None:
         self.fence.connection.close()
-
-    # ── reading ──
 
     def memory(self, *, every_backoff: bool = False) -> Memory:
         """What the decision may know. ``every_backoff``: also those that `apply` ignores once."""
@@ -126,8 +125,7 @@ class Journal:
 
     def next_try(self) -> float | None:
         """When (Unix time) the next back-off ends; None where none is under way."""
-        now = self._now()
-        ends = self._rows.once(self._backoff_ends)
+        now, ends = self._now(), self._rows.once(self._backoff_ends)
         return min((end for end in ends if lasts(end, now)), default=None)
 
     def _backoff_ends(self) -> tuple[int, ...]:
@@ -140,8 +138,6 @@ class Journal:
     def _shown(self) -> Row | None:
         """What this server has been seen to do; None in a journal that nobody has made yet."""
         return next(iter(self._rows.read("SELECT echoes, lacks FROM identity WHERE id = :identity")), None)
-
-    # ── writing: each call is durable when it returns ──
 
     def mark_begun(self, listed: Iterable[Record] = ()) -> None:
         """A run without memory has found nothing to do: what it read, and saw ``listed``, is the next run's memory."""
@@ -235,14 +231,7 @@ class Journal:
         self.cancels.mark_given_up(*stuck)
         if lost is not None:
             self.drop_intent(name)
-        return (
-            *(f"forgotten: the record of job {j}, which the provider no longer knows" for j in gone),
-            *(
-                f"forgotten: the cancel of job {j}, which does not take; the job is left alone from here on"
-                for j in stuck
-            ),
-            *([f"forgotten: the unresolved create of attempt {lost.attempt}"] if lost else []),
-        )
+        return tuple(f"forgotten: {what}" for what in _forgotten(gone, stuck, lost))
 
 
 # A job that is recorded keeps how this journal began with it; once it is no stranger it never becomes one.
@@ -269,3 +258,12 @@ def _own(columns: str, **values: object) -> Statement:
 
 def _intent_dropped(name: str) -> Statement:
     return "DELETE FROM intent WHERE identity = :identity AND name = :name", [{"name": name}]
+
+
+def _forgotten(gone: Iterable[str], stuck: Iterable[str], lost: Intent | None) -> Iterator[str]:
+    yield from (f"the record of job {job_id}, which the provider no longer knows" for job_id in gone)
+    yield from (
+        f"the cancel of job {job_id}, which does not take; the job is left alone from here on" for job_id in stuck
+    )
+    if lost is not None:
+        yield f"the unresolved create of attempt {lost.attempt}"
