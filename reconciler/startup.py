@@ -72,6 +72,8 @@ def _certifi() -> tuple[str, ModuleType]:
 
 def import_msgspec() -> None:
     """Import it as if `typing_extensions` were not installed; whoever else wants that gets it."""
+    # It imports `datetime` too, but loses what is raised meanwhile, such as a Ctrl-C, and crashes later without it.
+    importlib.import_module("datetime")
     if "typing_extensions" in sys.modules:
         return
     sys.modules["typing_extensions"] = None  # type: ignore[assignment] # typed for modules only

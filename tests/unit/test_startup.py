@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -49,6 +50,22 @@ def test_imports_of_two_threads_end_in_any_order() -> None:
     second.__exit__(None, None, None)
     with pytest.raises(re.error):
         re.compile("(")
+
+
+def test_an_interrupt_while_msgspec_is_imported_is_not_lost() -> None:
+    code = """
+import sys
+from reconciler.startup import import_msgspec
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "_datetime":
+            sys.meta_path.remove(self)
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+import_msgspec()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert ended.returncode == -signal.SIGINT
 
 
 def test_who_calls_a_command_within_a_process_can_import_rich_afterwards() -> None:
