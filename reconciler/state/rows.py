@@ -47,6 +47,11 @@ def _tables_of(statement: str) -> frozenset[str]:
     return frozenset(_TABLE.findall(statement))
 
 
+# A create that is answered moves from one table to the other, by whichever run: what is read of the first anew is
+# read of the second after it, or a job that another run has just recorded would be in neither.
+_READ_AFTER = {"intent": "record"}
+
+
 class _Found(NamedTuple):
     """What a read made of the file, and the tables that it looked into."""
 
@@ -146,8 +151,10 @@ class Rows:
     def _keep(self, known: Mapping[Callable[[], object], _Found], *, written: frozenset[str]) -> None:
         """What was ``known`` before our write, but for what looks into the tables that were ``written``.
 
-        A write also counts itself in `identity`, in a column that nothing in here reads.
+        Those that are read after them are looked into anew, too. A write also counts itself in `identity`, in a
+        column that nothing in here reads.
         """
+        written |= {_READ_AFTER[table] for table in written & _READ_AFTER.keys()}
         before, after = self._known_as_of, self._as_of()
         if before is not None and after is not None and before[1] == after[1]:  # no other program has written
             self._known = {read: found for read, found in known.items() if not found.tables & written}

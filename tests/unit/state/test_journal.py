@@ -312,11 +312,12 @@ def test_a_write_is_followed_by_reading_what_it_wrote_to_and_nothing_else(state:
     with opened(state) as journal:
         journal.record_job(record())
         journal.memory()
-        journal.record_intent(Intent("a", R1, 2))
+        journal.cancels.record("j1", "Removed")
         journal.fence.connection.set_trace_callback(asked.append)
-        assert journal.memory().intents.keys() == {"a"}
-    (query,) = set(asked) - {"PRAGMA data_version"}
-    assert "FROM intent" in query
+        assert journal.memory().cancels.keys() == {"j1"}
+    queries = set(asked) - {"PRAGMA data_version"}
+    assert queries
+    assert all("FROM cancel " in query for query in queries), queries
 
 
 @pytest.mark.parametrize("moment", ["PRAGMA data_version", "BEGIN"])
@@ -331,6 +332,20 @@ def test_a_write_of_ours_hides_none_of_another_run(state: Path, moment: str) -> 
         journal.record_intent(Intent("a", R1, 2))
         journal.fence.connection.set_trace_callback(None)
         assert journal.memory().records.keys() == {"j1"}
+
+
+def test_a_create_recorded_between_two_looks_at_the_intents_is_not_missed(state: Path) -> None:
+    def meanwhile(statement: str) -> None:
+        if "FROM intent" in statement:
+            rival.record_job(record())
+
+    with opened(state) as journal, opened(state) as rival:
+        rival.record_intent(Intent("a", R1, 1))
+        assert journal.memory().intents.keys() == {"a"}
+        journal.record_intent(Intent("b", R1, 1))
+        journal.fence.connection.set_trace_callback(meanwhile)
+        memory = journal.memory()
+    assert "a" in memory.intents or "j1" in memory.records
 
 
 def test_a_record_that_is_as_it_was_is_in_memory_once(state: Path) -> None:
