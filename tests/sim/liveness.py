@@ -223,9 +223,9 @@ EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
     "DependencyFailed": lambda it: not _known_model(it, it.policy.model_from or ""),
     "WaitingForPrevious": lambda it: bool(it.live(it.jobs())),
     "WaitingForCapacity": _full,
-    # Its last refusal is told as long as its back-off lasts; that nobody tries again, a gate sees to.
-    "CreateRejected": _gate_may_hold,
-    "CreateRefused": _gate_may_hold,
+    # Its last refusal is told as long as its back-off lasts; that nobody tries again, a gate or other jobs see to.
+    "CreateRejected": lambda it: _gate_may_hold(it) or _full(it),
+    "CreateRefused": lambda it: _gate_may_hold(it) or _full(it),
     "Blocked": _gate_may_hold,
     "NoIdentity": lambda it: not it.world.server.echoes and _may_be_anybodys(it),
     "CreateUnresolved": lambda it: not _marks_seen(it.world),

@@ -168,7 +168,9 @@ class Server:
 
     def resume(self, job: SimJob, who: str, at: float) -> None:
         past, later = job.paused_at, at - job.paused_at
-        ahead = [] if self.frozen else [(time + later, status) for time, status in job.before_pause if time > past]
+        # One that has been paused is not paused by the server itself as well: nobody could tell whose pause it is.
+        coming = [(time, status) for time, status in job.before_pause if time > past and status != "paused"]
+        ahead = [] if self.frozen else [(time + later, status) for time, status in coming]
         job.paused_by = None
         job.life = [*(entry for entry in job.life if entry[0] <= at), (at, "running"), *ahead]
         self.engine.say(f"server: {job.id} goes on, as {who} asked")

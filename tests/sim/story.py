@@ -177,8 +177,9 @@ class _Story:
             if site.daemon is None or site.daemon.dead:
                 world.start_daemon(site, self.pace)
             self._hint(site)
-        backoff = max(site.state.backoff(EPOCH + engine.now + engine.wall_offset) for site in self.watched)
-        engine.run(engine.now + backoff + world.settle + 2 * self.pace.interval)
+        engine.run(engine.now + self._backoff() + world.settle + 2 * self.pace.interval)
+        if again := self._backoff():  # that a lost create made no job began another
+            engine.run(engine.now + again + self.pace.interval)
         for _ in range(len(_NAMES)):
             # A provider that takes its time over a cancel, and `max_active`, make one step of it an interval.
             sent = len(world.server.posts)
@@ -191,6 +192,11 @@ class _Story:
         for site in self.watched:
             self._stop(site)
         engine.run()
+
+    def _backoff(self) -> float:
+        """Seconds until the last of those that the journals hold is over."""
+        now = EPOCH + self.engine.now + self.engine.wall_offset
+        return max(site.state.backoff(now) for site in self.watched)
 
     def _looked_at_by_and_by(self) -> float:
         """Seconds until a daemon has seen what no pass of its own asks for."""
