@@ -5,6 +5,7 @@ them asks the program why it did something: only what was done, and what could b
 """
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
@@ -291,13 +292,27 @@ def s3d_only_our_own_pauses_end(world: SimWorld) -> Iterator[str]:
 def _lost_a_pause(world: SimWorld, post: Post) -> bool:
     """Whether nobody there could know that it was a human's.
 
-    A pause of their own had no known outcome; or the human came a moment after a resume of theirs, before they had
-    seen the job go on.
+    A pause of their own had no known outcome; or the human came after a resume of theirs, before they had seen the
+    job go on; or their state directory is an older copy, which knows of their pause and not of its end.
     """
     before = [p for p in world.server.posts if p.job_id == post.job_id and p.sent < post.sent]
     theirs = [p for p in before if p.writer.site == post.writer.site]
-    paused = any(p.kind == "pause" and p.took is None for p in theirs)
-    return paused or any(p.kind == "resume" and p.took and 0 <= post.paused_at - p.took < DEADLINE for p in theirs)
+    if any(p.kind == "pause" and p.took is None for p in theirs):
+        return True
+    ended = [p for p in theirs if p.kind == "resume" and p.took]
+    remembers = _site(world, post.writer).state.remembers
+    forgotten = any(not remembers(post.generation, p.generation, p.sent) for p in ended)
+    return forgotten or any(_nobody_saw(world, p, post.paused_at) for p in ended)
+
+
+def _nobody_saw(world: SimWorld, resume: Post, until: float) -> bool:
+    """Whether no run of that site was there after a resume, but for a moment the one that sent it."""
+    took = resume.took or 0.0
+    if not took <= until:
+        return False
+    theirs = [p for p in _site(world, resume.writer).processes if p.started < until]
+    gone = all((p.ended or math.inf) < took + (DEADLINE if p is resume.writer else 0.0) for p in theirs)
+    return gone or until - took < DEADLINE
 
 
 def s4_evidence(world: SimWorld) -> Iterator[str]:
