@@ -49,6 +49,11 @@ def escaped(text: str) -> str:
     return shown if len(shown) <= FOREIGN_TEXT_LIMIT else shown[: FOREIGN_TEXT_LIMIT - 1] + "…"
 
 
+def plural(count: int, noun: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def system_words(error: BaseException) -> str:
     """What the operating system says, in a sentence's middle: neither its number nor a capital."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)

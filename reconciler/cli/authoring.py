@@ -13,11 +13,10 @@ from reconciler.cli.manifests import lines_for, read_source, seen_from_here
 from reconciler.cli.output import print_document
 from reconciler.cli.starter import starter_files
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.errors import ReconcilerError, UsageError, escaped, system_words
+from reconciler.errors import ReconcilerError, UsageError, escaped, plural, system_words
 from reconciler.render.annotation import annotation
 from reconciler.render.problems import as_data, counted
 from reconciler.render.schema import manifest_schema
-from reconciler.render.text import plural
 from reconciler.source.enclosing import enclosing_fleet, fleet_document
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"  # no l and o, as no 0 and 1: they are misread

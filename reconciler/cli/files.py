@@ -20,9 +20,8 @@ from reconciler.core.file_uses import FileUse
 from reconciler.core.snapshot import Snapshot
 from reconciler.core.spelling import utc_text
 from reconciler.engine.prune import Deleted, look, prune
-from reconciler.errors import Declined, GateRefused, UsageError
+from reconciler.errors import Declined, GateRefused, UsageError, plural
 from reconciler.render.file_uses import file_table, use_of
-from reconciler.render.text import plural
 
 
 def files(clock: Clock, /, directory: str, form: str, *, prune_unused: bool, yes: bool, **rest: Any) -> int:

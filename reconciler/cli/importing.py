@@ -22,8 +22,8 @@ from reconciler.core.job import FLEET_MARK, Job
 from reconciler.core.lookup import suspects_of_intent
 from reconciler.core.spelling import utc_text
 from reconciler.core.world import World
-from reconciler.errors import ReconcilerError, UsageError, escaped, system_words
-from reconciler.render.text import age, plural, table
+from reconciler.errors import ReconcilerError, UsageError, escaped, plural, system_words
+from reconciler.render.text import age, table
 
 
 class _Chosen(Struct, frozen=True):

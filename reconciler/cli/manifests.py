@@ -15,11 +15,10 @@ import click
 from reconciler.cli import terminal
 from reconciler.cli.invocation import program
 from reconciler.core.snapshot import Problem, Snapshot
-from reconciler.errors import SourceError, UsageError, escaped
+from reconciler.errors import SourceError, UsageError, escaped, plural
 from reconciler.provider.profiles import rules_of
 from reconciler.render import directories
 from reconciler.render.problems import as_data, as_lines, counted, located
-from reconciler.render.text import plural
 from reconciler.settings import Settings
 from reconciler.source.data_checks import RulesOf
 from reconciler.source.directory import read_directory, read_stream

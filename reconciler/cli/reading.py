@@ -31,14 +31,14 @@ from reconciler.core.spelling import utc_text
 from reconciler.core.status import Details, Progress, Status, statuses
 from reconciler.engine.follow import over, progress_at
 from reconciler.engine.steps import Decided
-from reconciler.errors import ProviderError, ReconcilerError, UsageError, escaped, printable
+from reconciler.errors import ProviderError, ReconcilerError, UsageError, escaped, plural, printable
 from reconciler.render.commands import statuses_here
 from reconciler.render.cost import cost_data, spent_data, spent_line
 from reconciler.render.describe import Description, as_data, as_text
 from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_lines
 from reconciler.render.standing import intake_words, is_live
 from reconciler.render.status_screen import status_screen, wide_table
-from reconciler.render.text import Typed, age, moment, plural
+from reconciler.render.text import Typed, age, moment
 from reconciler.state.status_files import as_item
 
 _T = TypeVar("_T")

@@ -21,7 +21,7 @@ from reconciler.core.reason import Reason
 from reconciler.core.retirement import kept_meanwhile
 from reconciler.core.trial import one_try
 from reconciler.core.world import World
-from reconciler.errors import escaped
+from reconciler.errors import escaped, plural
 
 
 class Permission(Struct, frozen=True):
@@ -234,18 +234,14 @@ def _first_run(plan: Plan, world: World, creates: Sequence[Write], permission: P
         f"this provider shows no job of fleet {fleet} ({plan.unmanaged or 'none'} of others). A wrong key or project "
         f"looks the same; if this is the first run, say --first-run{_renamed(world)}"
         if refused
-        else f"{_jobs(ours)} of this fleet known"
+        else f"{plural(ours, 'job')} of this fleet known"
     )
     return Verdict("first_run", None, len(creates), refused, message)
 
 
-def _jobs(count: int, noun: str = "job") -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _renamed(world: World) -> str:
     """Whose jobs this state directory knows, where nothing is known of this fleet."""
-    known = ", ".join(f"{fleet} ({_jobs(count)})" for fleet, count in world.memory.neighbours.items())
+    known = ", ".join(f"{fleet} ({plural(count, 'job')})" for fleet, count in world.memory.neighbours.items())
     return known and f". Live here under another name: {known}; a fleet that is renamed begins anew, and those go on"
 
 
@@ -272,7 +268,7 @@ def _each(names: Sequence[str]) -> str:
 def _max_creates(world: World, creates: Sequence[Write]) -> Verdict:
     limit, count = world.fleet.limits.max_creates, len(creates)
     message = (
-        f"{_jobs(count, 'new job')} wanted, limits.max_creates is {limit}; {_WAY_ON}"
+        f"{plural(count, 'new job')} wanted, limits.max_creates is {limit}; {_WAY_ON}"
         if count > limit
         else f"{count} of {limit}"
     )
@@ -283,7 +279,7 @@ def _max_cancels(world: World, ending: Sequence[Write]) -> Verdict:
     live = sum(1 for job in world.ours if job.live)
     limit, count = world.fleet.limits.cancel_limit(live), len(ending)
     message = (
-        f"{_jobs(count, 'live job')} would end (removed or replaced), "
+        f"{plural(count, 'live job')} would end (removed or replaced), "
         f"limits.max_cancels allows {limit} of {live}; {_WAY_ON}"
         if count > limit
         else f"{count} of {limit}"
@@ -306,7 +302,7 @@ def _max_cost(
         yield Verdict("max_cost", limit, known, refused=True, message=f"{said}; {_WAY_ON}"), creates
     elif unknown:
         whys = list(dict.fromkeys(f"{create.name}: {escaped(found[create].why)}" for create in unknown))
-        count = _jobs(len(unknown), "new job")
+        count = plural(len(unknown), "new job")
         message = (
             f"what {count} will cost is not known ({_few(whys)}), and limits.max_cost is {exact_dollars(limit)}; "
             "say the price with --prices FILE, or check the plan and approve its digest"

@@ -6,8 +6,7 @@ Pure. The plan and the reports show it; the figures are `core.estimate`'s.
 from collections.abc import Iterable
 
 from reconciler.core.estimate import Cost, Estimate, Spent, Total, dollars
-from reconciler.errors import escaped
-from reconciler.render.text import plural
+from reconciler.errors import escaped, plural
 
 
 def counted(number: int, noun: str) -> str:

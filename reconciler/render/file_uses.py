@@ -6,8 +6,8 @@ Pure. `cli.files` prints it.
 from collections.abc import Sequence
 
 from reconciler.core.file_uses import FileUse
-from reconciler.errors import escaped
-from reconciler.render.text import clip, plural, table
+from reconciler.errors import escaped, plural
+from reconciler.render.text import clip, table
 
 _ROW_WIDTH = 120
 

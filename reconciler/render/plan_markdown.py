@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.core.adoption import DIFFERS
 from reconciler.core.change import Action, Keep
-from reconciler.errors import escaped
+from reconciler.errors import escaped, plural
 from reconciler.render.markdown import COMMENT_LIMIT, block, code, html_code, marker
 from reconciler.render.plan_text import details, loss, notes, summary_line, symbol
 from reconciler.render.review import Entry, Review, header
-from reconciler.render.text import plural
 
 # Jobs that the first screen names of those that would be ended; the others are counted.
 _NAMED = 10

@@ -12,11 +12,11 @@ from reconciler.core.estimate import dollars
 from reconciler.core.job import Job
 from reconciler.core.memory import Elsewhere
 from reconciler.core.status import Progress
-from reconciler.errors import escaped, printable
+from reconciler.errors import escaped, plural, printable
 from reconciler.render.cost import estimate_line, total_line
 from reconciler.render.review import Difference, Entry, Review, Since, header
 from reconciler.render.standing import next_try
-from reconciler.render.text import age, hanging, paint, plural, sentence
+from reconciler.render.text import age, hanging, paint, sentence
 
 # Kept jobs beyond this many are counted instead of shown: a review that nobody reads is none.
 _KEPT_LIMIT = 40

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from reconciler.core.snapshot import Problem
-from reconciler.errors import printable
-from reconciler.render.text import plural, sentence
+from reconciler.errors import plural, printable
+from reconciler.render.text import sentence
 
 _TAB = 4  # columns; wider ones push a manifest's text off the screen
 _LEAST = 20  # columns of text around a caret, however narrow the terminal says that it is

@@ -16,9 +16,9 @@ from reconciler.core.job import TERMINAL
 from reconciler.core.memory import Refusal
 from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Progress, Status
-from reconciler.errors import escaped, printable
+from reconciler.errors import escaped, plural, printable
 from reconciler.render.progress import Reached, time_left
-from reconciler.render.text import about, moment, plural
+from reconciler.render.text import about, moment
 
 
 class Rank(IntEnum):

@@ -103,11 +103,6 @@ def wrapped(text: str, width: int, indent: str = "", hang: str = "") -> list[str
     return [line.replace("\xa0", " ") for line in lines]
 
 
-def plural(count: int, noun: str) -> str:
-    """``1 job``, ``2 jobs``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns, two spaces apart; what a server said is escaped."""
     clean = [[printable(cell) for cell in row] for row in rows]
