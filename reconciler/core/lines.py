@@ -92,15 +92,33 @@ def cancelled(
     return Cancel(case.name, reason, message, named.job.id, named.revision, named.attempt, keeper=kept)
 
 
+def _answered(case: Case, named: NamedJob) -> bool:
+    """Whether the answer to our own create named it: without marks, its end is recorded on no other ground."""
+    own = case.world.memory.cancels.get(named.job.id)
+    return named.job.marks is None and own is not None and own.reason == Reason.METHOD_LOST
+
+
+def made_wrong(case: Case, named: NamedJob) -> bool:
+    """Whether it is ours, by its marks or as the answer to our own create, and has another method than was sent."""
+    return (named.ours or _answered(case, named)) and bool(case.lost(named))
+
+
 def method_lost(case: Case, named: NamedJob) -> Cancel | Hold:
     """The end of a live job that has another method than was sent."""
-    lost, own = case.lost(named), case.world.memory.cancels.get(named.job.id)
-    # Such a cancel is recorded without marks only where the answer to our own create named the job.
-    answered = named.job.marks is None and own is not None and own.reason == Reason.METHOD_LOST
+    lost, answered = case.lost(named), _answered(case, named)
     if not named.ours and not answered:
         return not_ours(case, named, Reason.METHOD_LOST)
     end = cancelled(case, named, Reason.METHOD_LOST, f"another job than was asked for: {lost_words(lost, named.job)}")
     return replace(end, lost=lost, answered=answered) if isinstance(end, Cancel) else end
+
+
+def ended(  # noqa: PLR0913 - what is said of it, whosever it is
+    case: Case, named: NamedJob, reason: Reason, message: str, *, unmarked: Reason, keeper: NamedJob | None = None
+) -> Cancel | Hold:
+    """The end of a live job that is not to go on; ``unmarked`` is why it matters where nobody here may end it."""
+    if named.ours:
+        return cancelled(case, named, reason, message, keeper)
+    return method_lost(case, named) if made_wrong(case, named) else not_ours(case, named, unmarked)
 
 
 def paused(case: Case, named: NamedJob) -> Pause | Cancel | Hold:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from reconciler.core.change import Cancel, Change, Create, Hold, Keep, Wait
 from reconciler.core.fields import OnChange
-from reconciler.core.lines import cancelled, held_ahead, kept, may_retire, method_lost, not_ours
+from reconciler.core.lines import cancelled, held_ahead, kept, made_wrong, may_retire, method_lost, not_ours
 from reconciler.core.reason import Reason
 from reconciler.core.recognition import NamedJob
 from reconciler.core.standing import Decision
@@ -25,11 +25,11 @@ def retire(case: Case, decision: Decision, create: Create | Wait | None) -> Iter
     others = tuple(n for n in case.others if n.ours)
     ahead = tuple(n for n in others if not may_retire(case, n))
     yield from (held_ahead(case, n, "no manifest here ever had its spec") for n in ahead)
-    lost = tuple(n for n in others if n not in ahead and case.lost(n))
-    yield from (method_lost(case, n) for n in lost)
-    others = tuple(n for n in others if n not in lost)
+    wrong = tuple(n for n in case.others if n not in ahead and made_wrong(case, n))
+    yield from (method_lost(case, n) for n in wrong)
+    others = tuple(n for n in others if n not in wrong)
     retirable = tuple(n for n in others if n not in ahead)
-    unmarked = tuple(n for n in case.others if not n.ours)
+    unmarked = tuple(n for n in case.others if not n.ours and n not in wrong)
     if case.policy.on_change is OnChange.WAIT:
         for n in (*retirable, *unmarked):
             yield kept(case, Reason.IN_PROGRESS, "of an earlier spec; left to end (on_change: wait)", n)

@@ -14,12 +14,13 @@ from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
 from reconciler.core.job import Job
 from reconciler.core.lines import (
-    cancelled,
+    ended,
     forget_command,
     held,
     held_ahead,
     kept,
     left,
+    made_wrong,
     may_retire,
     method_lost,
     not_ours,
@@ -161,10 +162,7 @@ def _row_4_state(case: Case) -> Decision | None:
         return _nothing_live(case)
     whose = "the fleet" if case.world.fleet.state is State.CANCELLED else "the job"
     message = f"{whose} is to be cancelled (state: cancelled)"
-    ends = (
-        cancelled(case, n, Reason.CANCEL_REQUESTED, message) if n.ours else not_ours(case, n, Reason.NO_IDENTITY)
-        for n in case.live
-    )
+    ends = (ended(case, n, Reason.CANCEL_REQUESTED, message, unmarked=Reason.NO_IDENTITY) for n in case.live)
     return Decision(changes=tuple(ends), final=True)
 
 
@@ -191,7 +189,7 @@ def _row_5_removed(case: Case) -> Decision | None:
 
 
 def _removed(case: Case, named: NamedJob) -> Change:
-    if not named.ours:
+    if not named.ours and not made_wrong(case, named):
         return not_ours(case, named, Reason.ORPHANED)
     marks = named.job.marks
     # What its last manifest said counts; the mark is for those who never read it.
@@ -201,7 +199,7 @@ def _removed(case: Case, named: NamedJob) -> Change:
         return held(case, Reason.PRUNE_DISABLED, f"its manifest is gone; {left(case, named, 'prune is off')}", named)
     if not may_retire(case, named, by_name=True):
         return held_ahead(case, named, "no manifest here ever named it")
-    return cancelled(case, named, Reason.REMOVED, "its manifest is gone")
+    return ended(case, named, Reason.REMOVED, "its manifest is gone", unmarked=Reason.ORPHANED)
 
 
 def _row_5_adoption_refused(case: Case) -> Decision | None:
@@ -248,10 +246,7 @@ def _row_6_duplicate(case: Case) -> Decision | None:
     keeper = candidates[0]
     surplus = tuple(n for n in live if n is not keeper)
     message = f"a second job of the same revision; {keeper.job.id} is kept"
-    ends = (
-        cancelled(case, n, Reason.DUPLICATE, message, keeper) if n.ours else not_ours(case, n, Reason.DUPLICATE)
-        for n in surplus
-    )
+    ends = (ended(case, n, Reason.DUPLICATE, message, unmarked=Reason.DUPLICATE, keeper=keeper) for n in surplus)
     return Decision(changes=(_keep(case, keeper), *ends), keeper=keeper)
 
 
