@@ -214,6 +214,15 @@ def _may_be_anybodys(it: _Name) -> bool:
     return not (server.returns_files and server.returns_seeds) or any(j.by_hand for j in server.jobs.values())
 
 
+def _unrecognisable(it: _Name) -> bool:
+    return not it.world.server.echoes and _may_be_anybodys(it)
+
+
+def _not_tried_again(it: _Name) -> bool:
+    """Its last refusal is told as long as its back-off lasts; what keeps it from being tried again comes after."""
+    return _gate_may_hold(it) or _full(it) or _unrecognisable(it)
+
+
 EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
     "Suspended": lambda it: "suspended" in {it.wish.state, it.policy.state},
     "Paused": lambda it: it.policy.state == "paused",
@@ -230,11 +239,10 @@ EXCUSES: Mapping[str, Callable[[_Name], bool]] = {
     "DependencyFailed": lambda it: not _known_model(it, it.policy.model_from or ""),
     "WaitingForPrevious": lambda it: bool(it.live(it.jobs())),
     "WaitingForCapacity": _full,
-    # Its last refusal is told as long as its back-off lasts; that nobody tries again, a gate or other jobs see to.
-    "CreateRejected": lambda it: _gate_may_hold(it) or _full(it),
-    "CreateRefused": lambda it: _gate_may_hold(it) or _full(it),
+    "CreateRejected": _not_tried_again,
+    "CreateRefused": _not_tried_again,
     "Blocked": _gate_may_hold,
-    "NoIdentity": lambda it: not it.world.server.echoes and _may_be_anybodys(it),
+    "NoIdentity": _unrecognisable,
     "CreateUnresolved": lambda it: not _marks_seen(it.world),
 }
 

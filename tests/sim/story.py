@@ -203,8 +203,8 @@ class _Story:
         jobs, late = self.world.server.jobs.values(), 0.0
         if any(job.gone_at is not None for job in jobs):
             late = SECONDS_BETWEEN  # a job that had ended is no longer there: a complete look shows it
-        elif any(job.marks and job.marks.fleet == PROBES and job.live(self.engine.now) for job in jobs):
-            late = SECONDS_BETWEEN_ENDS  # a probe whose cancel did not take
+        elif any(job.marks and job.marks.fleet == PROBES for job in jobs):
+            late = SECONDS_BETWEEN_ENDS  # the end of a probe, which is no job of the fleet's
         return late and late + self.pace.interval
 
     def _stop(self, site: Site) -> None:

@@ -394,7 +394,8 @@ class SimWorld:
     def rest(self) -> None:
         """No job moves any more: rounds until one has nothing to send, and one in which nothing may be written."""
         self.server.freeze()
-        for _ in range(_ROUNDS + len(self.sites)):
+        # A wrong job that a lagging server shows to nobody yet is ended a round after the one that made it.
+        for _ in range(_ROUNDS + len(self.sites) + self.server.get_lags):
             self.engine.now += self.settle
             sent = len(self.server.posts)
             self.round()
