@@ -74,7 +74,7 @@ def _looked_at(tools: WriteTools, change: Cancel, log: Log) -> Outcome | None:
 def _unrecord(tools: WriteTools, change: Cancel) -> None:
     """Whoever ends the job from now on, it was not this cancel."""
     if change.answered:
-        tools.journal.cancels.mark_failed(change.job_id)
+        tools.journal.cancels.mark_unsent(change.job_id)
 
 
 def _postpone(tools: WriteTools, job_id: str, trouble: ProviderError | None, *, under_way: bool) -> None:

@@ -200,6 +200,11 @@ class Cancels:
         """This try was not sent, or was refused, so it ended nothing; but an earlier one may yet take effect."""
         self._set("counts = :counts", [{"job_id": job_id, "counts": self._counted[job_id]}])
 
+    def mark_unsent(self, job_id: str) -> None:
+        """This try was not sent after all: it ended nothing, and the same run may try again."""
+        self.mark_failed(job_id)
+        self._fresh.discard(job_id)
+
     def mark_void(self, *job_ids: str) -> None:
         """These jobs are live although a cancel was recorded: it did not take."""
         self._set("counts = 0", [{"job_id": job_id} for job_id in job_ids])

@@ -11,7 +11,7 @@ from reconciler.core.change import Action
 from reconciler.core.gates import Permission
 from reconciler.core.reason import Reason
 from reconciler.engine.apply import Result
-from tests.fakes.faulty import DROP, reply
+from tests.fakes.faulty import DROP, once, reply
 from tests.fakes.fleets import BEGIN, FleetDirectory, apply_once
 from tests.fakes.forgetful import ForgetfulServer, Made, Show, after_creating, shows, with_metadata
 
@@ -157,6 +157,21 @@ def test_a_look_that_fails_leaves_it_to_the_next_run(server: ForgetfulServer, ru
     assert statuses(server) == ["running"]
     server.fault = lambda _, answer: answer
     assert done(run()) == [(Action.CANCEL, Reason.METHOD_LOST, True)]
+    assert statuses(server) == ["cancelled"]
+
+
+@pytest.mark.parametrize("read", [MARKED, UNMARKED], ids=["marked", "unmarked"])
+def test_one_that_a_slow_server_does_not_show_at_once_is_ended_by_the_same_run(
+    server: ForgetfulServer, run: Run, read: Show
+) -> None:
+    server.read = read
+    server.fault = once(
+        reply({"error": {"message": "no such job"}}, 404),
+        lambda request: request.method == "GET" and request.path.endswith("/ftjob-1"),
+    )
+    made, unsent, ended = run().outcomes
+    assert (made.ok, unsent.ok, unsent.sent) == (True, False, False)
+    assert (ended.action, ended.reason, ended.ok) == (Action.CANCEL, Reason.METHOD_LOST, True)
     assert statuses(server) == ["cancelled"]
 
 

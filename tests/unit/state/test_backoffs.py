@@ -133,6 +133,16 @@ def test_a_refused_cancel_is_disowned_unless_an_earlier_try_may_yet_take_effect(
         assert journal.memory().cancels["j1"].counts, "the third try may have left"
 
 
+def test_a_cancel_that_was_not_sent_after_all_may_be_tried_again_by_the_same_run(state: Path) -> None:
+    with opened(state) as journal:
+        journal.record_job(record())
+        journal.cancels.record("j1", "MethodLost")
+        assert journal.memory().cancels["j1"].waiting, "once for each apply"
+        journal.cancels.mark_unsent("j1")
+        own = journal.memory().cancels["j1"]
+        assert (own.waiting, own.counts) == (False, False)
+
+
 def lost(name: str, answer: str = "POST /jobs: HTTP 500: no licence, request r-1") -> Intent:
     return Intent(name, R1, 1, answer=answer)
 
