@@ -125,9 +125,6 @@ def _write(one: _Chosen) -> None:
         raise ReconcilerError(f"{one.path}: {system_words(error)}; what was written before it stays") from error
 
 
-# ── what is said ──
-
-
 def _data(context: RunContext, unmanaged: Sequence[Job], chosen: Sequence[_Chosen]) -> dict[str, Any]:
     return {
         **context.whose,

@@ -262,9 +262,6 @@ def forget(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -
             terminal.echo(terminal.fitted(line))
 
 
-# ── what is known ──
-
-
 def _known(context: RunContext, snapshot: Snapshot) -> _Known:
     """How things stand; where the provider cannot be read, as the status files last said. Writes nothing.
 

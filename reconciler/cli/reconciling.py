@@ -138,9 +138,6 @@ def _applied(ctx: click.Context, context: RunContext, settings: Settings, snapsh
     return result.exit_code
 
 
-# ── a person's yes ──
-
-
 def _preview(context: RunContext, snapshot: Snapshot, permission: Permission) -> Decided:
     return context.reconciler.decide(context.reconciler.observe(snapshot), snapshot, permission)
 

@@ -161,8 +161,6 @@ def _tls() -> ssl.SSLContext:
         raise UsageError(f"the certificates that {whose} names cannot be read: {system_words(error)}") from error
 
 
-# ── what a TLS handshake that failed means ───────────────────────────────────────────────────
-
 # OpenSSL's X509_V_ERR_* (x509_vfy.h): the clock, and the names; all other codes are about who signed it.
 _TIME = {9: "is not valid yet", 10: "has expired"}
 _ELSEWHERE = frozenset({62, 64})
@@ -202,9 +200,6 @@ def _words(error: Exception, otherwise: str) -> str:
     return said.removesuffix(".") or otherwise
 
 
-# ── answers within limits ────────────────────────────────────────────────────────────────────
-
-
 def _bounded(chunks: Iterable[bytes]) -> bytes:
     content = bytearray()  # a list of chunks of a byte each would take fifty times their size
     for chunk in chunks:
@@ -229,9 +224,6 @@ def _inflated(content: bytes, encoding: str) -> bytes:
     if not inflater.eof:
         raise OutcomeUnknown("an answer that was cut short")
     return inflated
-
-
-# ── sockets under a deadline ─────────────────────────────────────────────────────────────────
 
 
 class _Deadline(threading.local):

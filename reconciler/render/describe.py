@@ -111,9 +111,6 @@ def as_text(shown: Description, *, width: int, colours: bool = False) -> str:
     return "\n".join(lines)
 
 
-# ── its sections ──
-
-
 def _facts(shown: Description) -> Iterator[tuple[str, str]]:
     status, declared = shown.status, shown.declared_in
     stands = standing(status, now=shown.now, progress=shown.progress)
@@ -209,8 +206,6 @@ def _checkpoints(shown: Description, width: int) -> Iterator[str]:
         yield from sentence(f"  and {len(found) - _CHECKPOINTS} more: {command}", width, "    ")
 
 
-# ── what happens next ──
-
 _CREATES = "The next apply or pass creates its job."
 _CANCELS = "The next apply or pass cancels it."
 _RERUN = "Nothing, until a person: change the spec, or raise `rerun` to train it again."
@@ -278,9 +273,6 @@ def next_words(shown: Description) -> str:
 def _commands(name: str, upstream: str | None) -> Iterator[tuple[str, str]]:
     """Those that may be the way on, and what each is about."""
     yield from (("validate", ""), ("plan", ""), ("forget", name), ("describe", upstream or name))
-
-
-# ── how it is laid out ──
 
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
