@@ -12,7 +12,7 @@ from reconciler.core.reason import Reason, Trouble
 from reconciler.engine.act import Outcome
 from reconciler.engine.apply import Result
 from reconciler.errors import printable
-from reconciler.render.review import Entry, Review
+from reconciler.render.review import Review, ReviewEntry
 from reconciler.render.text import Typed, paint, sentence
 
 _DONE = {
@@ -80,7 +80,7 @@ def _refused(first: Review, after: Review) -> Iterator[str]:
         said.add(names)
 
 
-def _named(entry: Entry, verdict: Verdict) -> str:
+def _named(entry: ReviewEntry, verdict: Verdict) -> str:
     """What an approval did not cover came up after the plan: no plan has said why it is wanted."""
     why = f" ({entry.change.reason}: {printable(entry.change.message)})" if verdict.gate == APPROVAL else ""
     return f"{entry.word} {entry.change.name}{why}"

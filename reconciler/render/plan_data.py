@@ -12,7 +12,7 @@ from reconciler.core.spelling import utc_text
 from reconciler.engine.act import Outcome
 from reconciler.render.cost import estimate_data, total_data
 from reconciler.render.problems import as_data
-from reconciler.render.review import Entry, Review
+from reconciler.render.review import Review, ReviewEntry
 
 
 def plan_data(review: Review, outcomes: Iterable[Outcome] | None = None) -> dict[str, object]:
@@ -53,7 +53,7 @@ def plan_data(review: Review, outcomes: Iterable[Outcome] | None = None) -> dict
     return data
 
 
-def _change(entry: Entry, review: Review) -> dict[str, object]:
+def _change(entry: ReviewEntry, review: Review) -> dict[str, object]:
     change = entry.change
     created = change if isinstance(change, Create) else None
     since = entry.since

@@ -12,7 +12,7 @@ from reconciler.core.change import Action, Keep
 from reconciler.errors import escaped, plural
 from reconciler.render.markdown import COMMENT_LIMIT, block, code, html_code, marker
 from reconciler.render.plan_text import details, loss, notes, summary_line, symbol
-from reconciler.render.review import Entry, Review, header
+from reconciler.render.review import Review, ReviewEntry, header
 
 # Jobs that the first screen names of those that would be ended; the others are counted.
 _NAMED = 10
@@ -88,7 +88,7 @@ def _jobs(review: Review, room: int) -> Iterator[str]:
         yield text
 
 
-def _job(entry: Entry, review: Review) -> Iterator[str]:
+def _job(entry: ReviewEntry, review: Review) -> Iterator[str]:
     change = entry.change
     refused = f" — refused: {', '.join(entry.refused)}" if entry.refused else ""
     title = f"{symbol(entry)[0]} {entry.word} {html_code(change.name)} — {change.reason}{refused}"

@@ -14,7 +14,7 @@ from reconciler.core.memory import Elsewhere
 from reconciler.core.status import Progress
 from reconciler.errors import escaped, plural, printable
 from reconciler.render.cost import estimate_line, total_line
-from reconciler.render.review import Difference, Entry, Review, Since, header
+from reconciler.render.review import Difference, Review, ReviewEntry, Since, header
 from reconciler.render.standing import next_try
 from reconciler.render.text import age, hanging, paint, sentence
 
@@ -37,7 +37,7 @@ _SYMBOLS: Mapping[str, tuple[str, str]] = {
 _DETAIL = "      "
 
 
-def symbol(entry: Entry) -> tuple[str, str]:
+def symbol(entry: ReviewEntry) -> tuple[str, str]:
     """The sign of a change and its colour."""
     return _SYMBOLS[entry.word]
 
@@ -137,7 +137,7 @@ def _way_on(review: Review, width: int | None) -> Iterator[str]:
         yield f"To do exactly this: {review.command}"  # never wrapped: it is copied
 
 
-def _entry(entry: Entry, review: Review, names: int, *, colours: bool, width: int | None) -> Iterator[str]:
+def _entry(entry: ReviewEntry, review: Review, names: int, *, colours: bool, width: int | None) -> Iterator[str]:
     sign, colour = symbol(entry)
     change = entry.change
     lead = f"{sign} {entry.word}"
@@ -152,7 +152,7 @@ def _entry(entry: Entry, review: Review, names: int, *, colours: bool, width: in
         yield from hanging(detail, _DETAIL, f"{_DETAIL}  ", width)
 
 
-def details(entry: Entry, review: Review) -> Iterator[str]:
+def details(entry: ReviewEntry, review: Review) -> Iterator[str]:
     """What a change costs, what it is about and what is different; a sentence each."""
     change = entry.change
     if isinstance(change, Cancel):
@@ -179,7 +179,7 @@ def details(entry: Entry, review: Review) -> Iterator[str]:
         yield f"uploads {uploads}"
 
 
-def _trained_elsewhere(entry: Entry) -> Iterator[str]:
+def _trained_elsewhere(entry: ReviewEntry) -> Iterator[str]:
     """That a name was trained at another account: this would train it again, here."""
     for job in entry.elsewhere:
         spec = "this very spec" if job.revision == entry.change.revision else "another spec"

@@ -47,7 +47,7 @@ class Since(Struct, frozen=True):
     unchanged: int = 0
 
 
-class Entry(Struct, frozen=True):
+class ReviewEntry(Struct, frozen=True):
     """One change; ``refused`` are the gates that refuse it. ``ends`` are the live jobs that it costs.
 
     ``outlived`` are live jobs of the name that a create leaves running: they are not ours to end. ``elsewhere`` are
@@ -107,7 +107,7 @@ class Review(Struct, frozen=True, dict=True):
     warnings: tuple[Problem, ...] = ()
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ReviewEntry, ...]:
         """Every change, in the order of the plan."""
         waits = [c for c in self.plan.changes if isinstance(c, Wait) and c.gates]
         creates = {c.name for c in waits if isinstance(c.write, Create)}
@@ -224,13 +224,13 @@ class Review(Struct, frozen=True, dict=True):
         named = needed(self.world, change)
         return tuple((file, names) for file, names in named if self.there is None or self.there.isdisjoint(names))
 
-    def _entry(self, change: Change, refused: Mapping[str, tuple[str, ...]]) -> Entry:
+    def _entry(self, change: Change, refused: Mapping[str, tuple[str, ...]]) -> ReviewEntry:
         gates = change.gates if isinstance(change, Wait) else ()
         shown: Change = change.write if isinstance(change, Wait) and gates else change
         if isinstance(change, Keep) and change.write is not None and change.name in refused:
             shown, gates = change.write, refused[change.name]
         if isinstance(shown, Create):
-            return Entry(
+            return ReviewEntry(
                 shown,
                 gates,
                 tuple(self.jobs[i] for i in shown.replaces),
@@ -239,7 +239,7 @@ class Review(Struct, frozen=True, dict=True):
                 elsewhere=self._elsewhere.get(shown.name, ()),
             )
         ends = (self.jobs[shown.job_id],) if isinstance(shown, Cancel) and shown.job_id in self.jobs else ()
-        return Entry(shown, gates, ends)
+        return ReviewEntry(shown, gates, ends)
 
     @cached_property
     def _elsewhere(self) -> Mapping[str, tuple[Elsewhere, ...]]:
