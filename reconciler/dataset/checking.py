@@ -16,7 +16,7 @@ from reconciler.dataset.completion import completion_faults
 from reconciler.dataset.excerpt import excerpt_of
 from reconciler.dataset.finding import SHOWN, Fault, Finding, Report, Severity
 from reconciler.dataset.formats import SHAPES, Format, format_of
-from reconciler.dataset.lines import Example, Flaw, nothing_in_it, read_line
+from reconciler.dataset.lines import Example, LineFlaw, nothing_in_it, read_line
 from reconciler.dataset.oddities import Oddities
 from reconciler.dataset.plain import Plain, plain
 from reconciler.dataset.preference import preference_faults
@@ -79,7 +79,7 @@ class _Looking(Struct):
             self.odd.take_blank(number)
             return True
         self.examples += 1
-        if isinstance(value, Flaw):
+        if isinstance(value, LineFlaw):
             self._say(value.finding, content)
             self.ended = value.ends
             return not value.ends

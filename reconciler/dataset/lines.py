@@ -102,20 +102,20 @@ _fast = msgspec.json.Decoder().decode
 Example = dict[str, Any]
 
 
-class Flaw(NamedTuple):
+class LineFlaw(NamedTuple):
     """Why a line is no example. ``ends``: so is every other, and nothing more is said of the file."""
 
     finding: Finding
     ends: bool = False
 
 
-def read_line(line: bytes, number: int, *, first: bool) -> Example | Flaw | None:
+def read_line(line: bytes, number: int, *, first: bool) -> Example | LineFlaw | None:
     """The object that a line of a file is, or why it is none; None where it is blank. ``first``: all before it were."""
     text = line
     if number == 1:
         for signature, words in _SIGNATURES:
             if line.startswith(signature):
-                return Flaw(_finding(0, 0, "", words), ends=True)
+                return LineFlaw(_finding(0, 0, "", words), ends=True)
         text = line.removeprefix(BOM_UTF8)  # Azure's documents ask for one
     if not text or text.isspace():
         return None
@@ -180,16 +180,16 @@ def _is_crowded(line: bytes) -> bool:
     return bare.count(b",") + bare.count(b"[") + bare.count(b"{") > _VALUES_LIMIT
 
 
-def _looked_at(line: bytes, number: int, *, first: bool) -> Example | Flaw:
+def _looked_at(line: bytes, number: int, *, first: bool) -> Example | LineFlaw:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
         column = len(line[: error.start].decode()) + 1
         what = f"the byte 0x{line[error.start]:02x} is not UTF-8: save the file as UTF-8"
-        return Flaw(_finding(number, column, "", what), ends=True)
+        return LineFlaw(_finding(number, column, "", what), ends=True)
     if len(line) > _LONG and _is_crowded(line):
         words = f"more than {_VALUES_LIMIT:,} values in one line: write one example a line"
-        return Flaw(_finding(number, 1, "", words))
+        return LineFlaw(_finding(number, 1, "", words))
     try:
         value = _PARSER.decode(text)
         # Only an escape can hold half of a surrogate pair, and only such a text cannot be encoded.
@@ -200,7 +200,7 @@ def _looked_at(line: bytes, number: int, *, first: bool) -> Example | Flaw:
     return value if isinstance(value, dict) else _not_an_object(text, value, number, first=first)
 
 
-def _not_json(text: str, number: int, *, first: bool) -> Flaw:
+def _not_json(text: str, number: int, *, first: bool) -> LineFlaw:
     # Imported here: most readings find no mistake, and need not wait for what explains one.
     from reconciler.dataset.flaws import JsonFlaw, flaw_of  # noqa: PLC0415
 
@@ -215,17 +215,17 @@ def _not_json(text: str, number: int, *, first: bool) -> Flaw:
     elif first and (suspect := _suspect(text)):
         position, words, ends = 0, suspect, True
     path = flaw.path if words == flaw.message else ""
-    return Flaw(_finding(number, position + 1, path, words), ends)
+    return LineFlaw(_finding(number, position + 1, path, words), ends)
 
 
-def _not_an_object(text: str, value: object, number: int, *, first: bool) -> Flaw:
+def _not_an_object(text: str, value: object, number: int, *, first: bool) -> LineFlaw:
     words = _suspect(text) if first else ""
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         words = "JSON within a text: the example was encoded twice; write the object itself"
     column = len(text) - len(text.lstrip()) + 1
     shown = escaped(text.strip()[:40])
     words = words or f"not a JSON object: {shown}; {_ONE_A_LINE}"
-    return Flaw(_finding(number, column, "", words), ends=words.startswith(_ARRAY))
+    return LineFlaw(_finding(number, column, "", words), ends=words.startswith(_ARRAY))
 
 
 def _suspect(text: str) -> str:
