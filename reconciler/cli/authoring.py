@@ -15,7 +15,7 @@ from reconciler.cli.starter import starter_files
 from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import ReconcilerError, UsageError, escaped, plural, system_words
 from reconciler.render.annotation import annotation
-from reconciler.render.problems import as_data, counted
+from reconciler.render.problems import as_data, problem_count
 from reconciler.render.schema import manifest_schema
 from reconciler.source.enclosing import enclosing_fleet, fleet_document
 
@@ -81,7 +81,7 @@ def _fleet_name(directory: Path) -> str:
 def _text(snapshot: Snapshot) -> str:
     if snapshot.problems:
         problems = seen_from_here(snapshot, snapshot.problems)
-        return "\n".join([*lines_for(problems, sys.stdout), counted(problems)])
+        return "\n".join([*lines_for(problems, sys.stdout), problem_count(problems)])
     jobs = len(snapshot.desired)
     return f"{jobs} {'job' if jobs == 1 else 'jobs'} of fleet {snapshot.fleet.name if snapshot.fleet else '-'}: valid"
 

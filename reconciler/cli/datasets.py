@@ -29,7 +29,7 @@ from reconciler.dataset.tokens import Counter, counter_of, encoding
 from reconciler.dataset.wanted import Wanted
 from reconciler.errors import SourceError, escaped
 from reconciler.render.dataset import Overlap, Shown, file_data, file_lines, overlap_data, overlap_line
-from reconciler.render.problems import as_data, counted
+from reconciler.render.problems import as_data, problem_count
 from reconciler.source.files import Below, Unfit, training_lines
 
 # Lines by which a file is known where nobody says what it is for.
@@ -111,7 +111,7 @@ def _text(
     yield from map(terminal.fitted, map(overlap_line, overlaps))
     yield from (terminal.fitted(f"warning: {warning}") for warning in warnings)
     if problems:
-        yield from ("", *lines_for(problems, sys.stdout), counted(problems))
+        yield from ("", *lines_for(problems, sys.stdout), problem_count(problems))
 
 
 def _looked_at(path: Path, asked: _Asked) -> _Looked:

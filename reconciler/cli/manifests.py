@@ -18,7 +18,7 @@ from reconciler.core.snapshot import Problem, Snapshot
 from reconciler.errors import SourceError, UsageError, escaped, plural
 from reconciler.provider.profiles import rules_of
 from reconciler.render import directories
-from reconciler.render.problems import as_data, as_lines, counted, located
+from reconciler.render.problems import as_data, as_lines, located, problem_count
 from reconciler.settings import Settings
 from reconciler.source.data_checks import RulesOf
 from reconciler.source.directory import read_directory, read_stream
@@ -81,7 +81,7 @@ def valid_source(settings: Settings, known: Known | None = None) -> Snapshot:
     snapshot = _read(settings, known or known_by(settings))
     _name_data_warnings(snapshot)
     if snapshot.problems or snapshot.fleet is None:
-        raise _invalid(snapshot, f"{counted(snapshot.problems)}; nothing was sent")
+        raise _invalid(snapshot, f"{problem_count(snapshot.problems)}; nothing was sent")
     return snapshot
 
 

@@ -34,7 +34,7 @@ from reconciler.engine.steps import Decided
 from reconciler.errors import ProviderError, ReconcilerError, UsageError, escaped, plural, printable
 from reconciler.render.commands import statuses_here
 from reconciler.render.cost import cost_data, spent_data, spent_line
-from reconciler.render.describe import Description, as_data, as_text
+from reconciler.render.describe import Description, description_data, description_text
 from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_lines
 from reconciler.render.standing import intake_words, is_live
 from reconciler.render.status_screen import status_screen, wide_table
@@ -195,11 +195,11 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
         if form in {"json", "yaml"}:
             # An item has an error of its own: that of its job.
             incomplete = {"provider_error" if k == "error" else k: v for k, v in known.incomplete.items()}
-            document = {**as_item(found), **as_data(shown), "provider_job": _as_shown(context, known, found)}
+            document = {**as_item(found), **description_data(shown), "provider_job": _as_shown(context, known, found)}
             print_document({**document, **incomplete}, form)
         else:
             shown = replace(shown, status=statuses_here({name: found}, here)[name])
-            text = as_text(shown, width=terminal.width(), colours=terminal.colours())
+            text = description_text(shown, width=terminal.width(), colours=terminal.colours())
             terminal.echo("\n\n".join(part for part in (terminal.fitted(known.warning(now)), text) if part))
         return known.code
 

@@ -33,7 +33,7 @@ from reconciler.provider.profile import Account, Assumption, Auth, Reach
 from reconciler.provider.profiles.azure import scope_of
 from reconciler.provider.request import RequestRecord
 from reconciler.provider.transport import DeadlineTransport
-from reconciler.render.narration import sentence
+from reconciler.render.narration import event_sentence
 from reconciler.render.progress import UploadProgress
 from reconciler.render.review import header
 from reconciler.settings import SETTLE_SECONDS, Settings, account_of, base_url_of
@@ -228,7 +228,7 @@ def _speaking(settings: Settings, clock: Clock, secrets: Secrets, *, daemon: boo
     if log is not None and (daemon or settings.log_format == "json"):
         return log, Ordered(Silent() if daemon else Logged(log, clock))
     voice = Ordered(voice_of(clock, quiet=settings.quiet, moving=log is None))
-    return log or Narrator(voice.say, sentence, secrets), voice
+    return log or Narrator(voice.say, event_sentence, secrets), voice
 
 
 def _check_expected(fleet: Fleet, account: Account) -> None:

@@ -70,7 +70,7 @@ class Description(Struct, frozen=True):
         return dict(_flat(fields, ()))
 
 
-def as_data(shown: Description) -> dict[str, object]:
+def description_data(shown: Description) -> dict[str, object]:
     """What `describe` knows beside the item of `status`."""
     refusal, declared = shown.status.refusal, shown.declared_in
     return {
@@ -91,7 +91,7 @@ def as_data(shown: Description) -> dict[str, object]:
     }
 
 
-def as_text(shown: Description, *, width: int, colours: bool = False) -> str:
+def description_text(shown: Description, *, width: int, colours: bool = False) -> str:
     """All of it, in sections; no line is wider than ``width``, but for a word that alone is."""
     lines = [line for label, text in _facts(shown) for line in _labelled(label, text, width)]
     stands = standing(shown.status, now=shown.now, progress=shown.progress)

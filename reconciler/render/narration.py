@@ -23,7 +23,7 @@ _SENTENCES: Mapping[str, str] = {
 }
 
 
-def sentence(event: Mapping[str, object]) -> str | None:
+def event_sentence(event: Mapping[str, object]) -> str | None:
     """What a person is told of an event; None where that is nothing."""
     words = str(event.get("event", ""))
     if words == "job.cancelled" and "status" in event:  # else its cancel has said so

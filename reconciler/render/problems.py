@@ -42,7 +42,7 @@ def as_lines(problems: Iterable[Problem], *, width: int | None = None) -> Iterat
             yield from _excerpt(problem, width)
 
 
-def counted(problems: Sequence[Problem]) -> str:
+def problem_count(problems: Sequence[Problem]) -> str:
     """How many there are, and in how many files."""
     files = len({problem.path for problem in problems if problem.line})
     return plural(len(problems), "problem") + (f" in {plural(files, 'file')}" if files else "")

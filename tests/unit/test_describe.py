@@ -13,7 +13,7 @@ from reconciler.core.plan import plan
 from reconciler.core.reason import Reason
 from reconciler.core.status import Condition, Details, Progress, statuses
 from reconciler.core.world import World
-from reconciler.render.describe import _NEXT, Description, as_data, as_text, next_words
+from reconciler.render.describe import _NEXT, Description, description_data, description_text, next_words
 from tests.fakes.builders import R1, R2, asked_for_dpo, desired, fleet, job, memory, record, world
 from tests.fakes.reviews import typed
 from tests.fakes.screens import on_screen
@@ -58,7 +58,7 @@ def test_a_running_job_at_80_columns() -> None:
     before = job("j0", revision=R2, status="cancelled", created=50, finished_at=90)
     w = world([before, job(created=400)], [rich_job()], remembers=memory(cancels={"j0": OwnCancel("Superseded")}))
     shown = described(w, events=events, j1=Progress(30, 60, {"train_loss": 0.5, "valid_loss": 0.625}, pace=4.0))
-    assert on_screen(as_text(shown, width=80)).text == RUNNING
+    assert on_screen(description_text(shown, width=80)).text == RUNNING
 
 
 RUNNING = """\
@@ -122,16 +122,16 @@ What happens next:
 
 def test_what_an_event_says_goes_on_below_its_first_word() -> None:
     said = (Event("e1", 8, "error", "message", "the server had an error while training; please try again", {}),)
-    text = as_text(described(world([job()], [rich_job()]), events=said), width=60)
+    text = description_text(described(world([job()], [rich_job()]), events=said), width=60)
     assert f"error: the server had an error while\n{' ' * 23}training; please try again\n" in text
 
 
 def test_a_wider_screen_takes_more_of_a_line_and_colour_is_that_of_the_status() -> None:
     failed = job(status="failed", error=JobError("invalid_file", "line 3 of the training file " * 4, "training_file"))
     shown = described(world([failed], [desired()]))
-    narrow, wide = as_text(shown, width=80), as_text(shown, width=120)
+    narrow, wide = description_text(shown, width=80), description_text(shown, width=120)
     assert len(on_screen(wide, 120, 40).text.split("\n")) < len(on_screen(narrow).text.split("\n"))
-    screen = on_screen(as_text(shown, width=120, colours=True), 120, 40)
+    screen = on_screen(description_text(shown, width=120, colours=True), 120, 40)
     assert screen.text == on_screen(wide, 120, 40).text
     assert screen.colours == {"failed": "red"}
 
@@ -142,7 +142,7 @@ def test_every_situation_fits_and_says_what_happens_next(situation: tuple[str, W
     w = situation[1]
     names = {change.name for change in plan(w).changes}
     for name in names:
-        text = as_text(described(w, name), width=width)
+        text = description_text(described(w, name), width=width)
         assert max(len(line) for line in text.split("\n")) <= width
         body = text.rpartition("What happens next:\n")[2]
         assert body.strip().endswith(".")
@@ -208,38 +208,43 @@ def test_what_happens_next(w: World, words: str) -> None:
 def test_the_refusal_of_another_is_named_and_not_quoted() -> None:
     w = world([], [desired()], remembers=memory(refused="quota", refusals={"b": ALL, "": ALL}, echoes=True))
     shown = described(w)
-    text = as_text(shown, width=80)
+    text = description_text(shown, width=80)
     assert "quota" not in text
     assert "every create is held back since that of b" in text
-    assert as_data(shown)["refusal"] == {"job": "b", "reason": "CreateRefused", "message": None, "next_try": 1_060}
+    assert description_data(shown)["refusal"] == {
+        "job": "b",
+        "reason": "CreateRefused",
+        "message": None,
+        "next_try": 1_060,
+    }
     own = described(world([], [desired()], remembers=memory(refusals={"a": replace(OWN, next_at=900)}, echoes=True)))
-    assert "Last refusal:\n  bad suffix\n  next try: by the next apply or pass\n" in as_text(own, width=80)
+    assert "Last refusal:\n  bad suffix\n  next try: by the next apply or pass\n" in description_text(own, width=80)
 
 
 def test_the_place_of_a_manifest_is_seen_from_where_the_reader_stands() -> None:
     shown = replace(described(world([job()], [rich_job()])), directory="fleets/support")
-    assert "Declared in:  fleets/support/a.yaml:7\n" in as_text(shown, width=80)
-    assert as_data(shown)["declared_in"] == {"path": "fleets/support/a.yaml", "line": 7}
+    assert "Declared in:  fleets/support/a.yaml:7\n" in description_text(shown, width=80)
+    assert description_data(shown)["declared_in"] == {"path": "fleets/support/a.yaml", "line": 7}
     above = replace(shown, directory="..")
     assert above.declared_in == ("../a.yaml", 7)
 
 
 def test_a_name_without_a_manifest_has_all_but_a_spec() -> None:
     shown = described(world([job(status="succeeded", model="ft:m", trained_tokens=12)], []))
-    text = as_text(shown, width=80)
+    text = description_text(shown, width=80)
     assert "Declared in:  no manifest that can be read\n" in text
     assert "Spec:" not in text
     assert "Trained:      12 tokens\n" in text
-    assert (as_data(shown)["declared_in"], as_data(shown)["spec"]) == (None, {})
+    assert (description_data(shown)["declared_in"], description_data(shown)["spec"]) == (None, {})
 
 
 def test_a_time_that_is_not_known_is_left_out() -> None:
     shown = described(world([], [desired()]))
-    assert "NotCreated\n" in as_text(shown, width=80)
+    assert "NotCreated\n" in description_text(shown, width=80)
     odd = replace(
         shown.status, conditions=tuple(replace(c, last_transition_time="noon") for c in shown.status.conditions)
     )
-    assert "since noon" in as_text(replace(shown, status=odd), width=80)
+    assert "since noon" in description_text(replace(shown, status=odd), width=80)
     assert isinstance(odd.conditions[0], Condition)
 
 
@@ -251,26 +256,28 @@ def test_old_hyperparameters_are_shown_by_their_names() -> None:
 def test_a_command_is_never_broken_in_two() -> None:
     shown = described(world([job("j1", "a"), job("j2", "b")], [], of=fleet(max_cancels=1)))
     for width in range(30, 120):
-        assert "`reconciler plan fleet`" in as_text(shown, width=width), width
+        assert "`reconciler plan fleet`" in description_text(shown, width=width), width
     many = "and 1 more: reconciler checkpoints a -d fleet"
-    assert many in as_text(described(world([job()], [desired()])), width=80)
+    assert many in description_text(described(world([job()], [desired()])), width=80)
 
 
 def test_what_a_gate_says_is_said_of_the_status_and_once_of_the_conditions() -> None:
     shown = described(world([job("j1", "a"), job("j2", "b")], [], of=fleet(max_cancels=1)))
-    assert as_text(shown, width=300).count("2 live jobs would end") == 2
+    assert description_text(shown, width=300).count("2 live jobs would end") == 2
 
 
 def test_why_a_job_failed_is_said_once_above_its_spec() -> None:
     error = JobError("server_error", "the server had an error", "")
-    above = as_text(described(world([job(status="failed", error=error)], [desired()])), width=80).partition("Spec:")[0]
+    above = description_text(described(world([job(status="failed", error=error)], [desired()])), width=80).partition(
+        "Spec:"
+    )[0]
     assert "Status:       failed\n" in above
     assert above.count("the server had an error") == 1
 
 
 def test_what_an_error_is_about_stands_behind_its_sentence() -> None:
     error = JobError("invalid_training_file", "Line 3 is no JSON.", "training_file")
-    text = as_text(described(world([job(status="failed", error=error)], [desired()])), width=120)
+    text = description_text(described(world([job(status="failed", error=error)], [desired()])), width=120)
     assert "Error:        invalid_training_file: Line 3 is no JSON. (training_file)\n" in text
 
 
@@ -282,5 +289,5 @@ def test_a_spec_that_is_not_sent_is_tried_by_nobody_whatever_was_refused_before(
     assert next_words(shown) == (
         "Nothing, until a person does what Blocked says: this spec is not sent to this server as it is."
     )
-    assert "Last refusal" not in as_text(shown, width=80)
-    assert "not sent: it drops method" in as_text(shown, width=80)
+    assert "Last refusal" not in description_text(shown, width=80)
+    assert "not sent: it drops method" in description_text(shown, width=80)

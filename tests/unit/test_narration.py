@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.log import Narrator
-from reconciler.render.narration import sentence
+from reconciler.render.narration import event_sentence
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ from reconciler.render.narration import sentence
     ],
 )
 def test_what_a_person_is_told_of_an_event(event: dict[str, object], words: str | None) -> None:
-    assert sentence(event) == words
+    assert event_sentence(event) == words
 
 
 def test_an_event_without_a_sentence_is_not_said_and_a_key_never() -> None:
     said: list[str] = []
-    log = Narrator(said.append, sentence, ["sk-secret"])
+    log = Narrator(said.append, event_sentence, ["sk-secret"])
     log.info("request.completed", path="/x")
     log.warning("job.failed", job="a", error="sk-secret is wrong")
     log.bind(job="b").info("job.succeeded", fine_tuned_model="ft:x")

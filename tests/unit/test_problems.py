@@ -8,7 +8,7 @@ import pytest
 from reconciler.cli.manifests import valid_source, where
 from reconciler.core.snapshot import Problem
 from reconciler.errors import SourceError
-from reconciler.render.problems import as_data, as_lines, counted, located
+from reconciler.render.problems import as_data, as_lines, located, problem_count
 from reconciler.settings import Settings
 from tests.fakes.manifests import manifest
 
@@ -106,9 +106,9 @@ def test_what_a_file_as_a_whole_has_is_no_line_of_it() -> None:
     assert shown == "fleet: it is empty"
     [data] = as_data([whole])
     assert (data["line"], data["column"]) == (1, 1)
-    assert counted([whole]) == "1 problem"
+    assert problem_count([whole]) == "1 problem"
 
 
 def test_problems_are_counted_by_their_files() -> None:
-    assert counted([at(1, ""), at(2, "")]) == "2 problems in 1 file"
-    assert counted([at(1, ""), Problem("b.yaml", 1, 1, "", "odd")]) == "2 problems in 2 files"
+    assert problem_count([at(1, ""), at(2, "")]) == "2 problems in 1 file"
+    assert problem_count([at(1, ""), Problem("b.yaml", 1, 1, "", "odd")]) == "2 problems in 2 files"
