@@ -103,7 +103,7 @@ class Command(click.Command):
 
     def get_help(self, ctx: click.Context) -> str:
         """The page."""
-        return shown(super().get_help(ctx))
+        return _with_spaces(super().get_help(ctx))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The arguments, then the flags by section."""
@@ -152,8 +152,8 @@ class Command(click.Command):
                 return f"; the directory comes without a flag: {ctx.command_path} DIR"
             if others := _commands_with(error.option_name, ctx):
                 return f"; it is a flag of {', '.join(others)}"
-            shown = (p for p in self.get_params(ctx) if isinstance(p, click.Option) and not p.hidden)
-            return meant_flag(error.option_name, [flag for parameter in shown for flag in parameter.opts])
+            options = (p for p in self.get_params(ctx) if isinstance(p, click.Option) and not p.hidden)
+            return meant_flag(error.option_name, [flag for option in options for flag in option.opts])
         if isinstance(error, click.BadOptionUsage):
             return ""
         values, extra, _ = self.make_parser(ctx).parse_args(list(given))
@@ -230,13 +230,13 @@ def _commands_with(flag: str, ctx: click.Context) -> list[str]:
 
 
 def _unbroken(words: str) -> str:
-    """With a default that stays on one line; `shown` makes spaces of it again."""
+    """With a default that stays on one line: its spaces are marked, and made spaces again by `_with_spaces`."""
     text, bracket, default = words.partition("  [")
     return text + bracket + default.replace(" ", "\xa0")
 
 
-def shown(page: str) -> str:
-    """A help page as it is printed."""
+def _with_spaces(page: str) -> str:
+    """The page as it is printed, without the marks of `_unbroken`."""
     return page.replace("\xa0", " ")
 
 

@@ -46,7 +46,7 @@ def _check_may_prune(context: RunContext, *, yes: bool, stream: bool) -> None:
     """Raises GateRefused where the fleet is left alone, UsageError where nobody has agreed and nobody can be asked."""
     if context.fleet.state is State.SUSPENDED:
         raise GateRefused("the fleet says state: suspended; nothing is deleted")
-    if not yes and not context.account.sandbox and (stream or not options.terminal()):
+    if not yes and not context.account.sandbox and (stream or not options.can_ask()):
         raise UsageError("nobody can be asked here: say --yes")
 
 

@@ -323,6 +323,6 @@ def settings_of(directory: str, options: dict[str, Any]) -> Settings:
     )
 
 
-def terminal() -> bool:
-    """Whether a person can be asked."""
+def can_ask() -> bool:
+    """Whether a person can be asked: stdin and stdout are both a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()

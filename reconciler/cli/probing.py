@@ -144,7 +144,7 @@ def _ask(account: Account, like: Desired, *, yes: bool, stream: bool) -> None:
     """Raises UsageError where nobody can be asked, Declined where the answer is no."""
     if yes or account.sandbox:
         return
-    if not options.terminal() or stream:
+    if not options.can_ask() or stream:
         raise UsageError("nobody can be asked here whether a job may be paid for: say --yes")
     # Imported here: only the question of a probe says what it costs.
     from reconciler.dataset.prices import listed_prices  # noqa: PLC0415

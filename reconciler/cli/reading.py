@@ -53,8 +53,8 @@ _AT_ONCE = 8
 _EVENTS = 20
 
 
-class _Known(Struct, frozen=True):
-    """What is known of the fleet now; with ``error`` what the status files knew at ``as_of`` (Unix seconds)."""
+class _View(Struct, frozen=True):
+    """The fleet as it stands now; with ``error`` as the status files had it at ``as_of`` (Unix seconds)."""
 
     statuses: Mapping[str, Status]
     unmanaged: int | None = None
@@ -101,64 +101,64 @@ def status(clock: Clock, /, directory: str, names: tuple[str, ...], form: str, *
     if directory != "-" and not Path(directory).exists():
         raise UsageError(f"no such directory: {directory}; for one job: {program()} describe {directory} -d DIR")
     settings = options.settings_of(directory, rest)
-    read = known_by(settings)
-    snapshot = readable_source(settings, read)
-    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock, known=read) as context:
-        known = _known(context, snapshot)
-        chosen = [s for s in known.statuses.values() if every or not s.past]
-        known = _with_progress(context, known, chosen)
-        shown = [known.statuses[s.name] for s in chosen]
+    known = known_by(settings)
+    snapshot = readable_source(settings, known)
+    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock, known=known) as context:
+        view = _view_of(context, snapshot)
+        chosen = [s for s in view.statuses.values() if every or not s.past]
+        view = _with_progress(context, view, chosen)
+        shown = [view.statuses[s.name] for s in chosen]
         if form in {"json", "yaml"}:
             document = {
                 "fleet": context.fleet.name,
                 "items": [as_item(s) for s in shown],
-                "costs": {s.name: cost_data(_cost(context, known, s)) for s in shown},
-                "spent": spent_data(_spent(context, known, shown)),
-                "unmanaged": known.unmanaged,
-                "conditions": known.conditions,
-                "next_try": known.intake.next_try if known.intake else None,
-                **known.incomplete,
+                "costs": {s.name: cost_data(_cost(context, view, s)) for s in shown},
+                "spent": spent_data(_spent(context, view, shown)),
+                "unmanaged": view.unmanaged,
+                "conditions": view.conditions,
+                "next_try": view.intake.next_try if view.intake else None,
+                **view.incomplete,
             }
             print_document(document, form)
         else:
             shown = list(statuses_here({s.name: s for s in shown}, here).values())
-            terminal.echo(_screen(context, known, shown, form, here))
-        return known.code
+            terminal.echo(_screen(context, view, shown, form, here))
+        return view.code
 
 
-def _screen(context: RunContext, known: _Known, shown: Sequence[Status], form: str, here: Typed) -> str:
+def _screen(context: RunContext, view: _View, shown: Sequence[Status], form: str, here: Typed) -> str:
     now = context.ports.clock.time()
     screen, colours = terminal.width_of(sys.stdout), terminal.colours()
     if not shown:
-        rows = terminal.fitted(_nothing_declared(context.fleet.name, len(known.statuses), here))
+        rows = terminal.fitted(_nothing_declared(context.fleet.name, len(view.statuses), here))
     elif form == "wide":
-        rows = wide_table(shown, now=now, width=screen, progress=known.progress, colours=colours and bool(screen))
+        rows = wide_table(shown, now=now, width=screen, progress=view.progress, colours=colours and bool(screen))
     else:
-        rows = status_screen(shown, now=now, width=terminal.width(), progress=known.progress, colours=colours)
-    closed = terminal.fitted(intake_words(known.intake, now)) if known.intake else ""
-    paid = _spent(context, known, shown) if any(s.trained_tokens for s in shown) else None
+        rows = status_screen(shown, now=now, width=terminal.width(), progress=view.progress, colours=colours)
+    closed = terminal.fitted(intake_words(view.intake, now)) if view.intake else ""
+    paid = _spent(context, view, shown) if any(s.trained_tokens for s in shown) else None
     spent = terminal.fitted(spent_line(paid)) if paid else ""
-    parts = (terminal.fitted(known.warning(now)), closed, rows, spent, terminal.fitted(known.identity))
+    parts = (terminal.fitted(view.warning(now)), closed, rows, spent, terminal.fitted(view.identity))
     return "\n".join(part for part in parts if part)
 
 
-def _cost(context: RunContext, known: _Known, status: Status) -> Cost | None:
+def _cost(context: RunContext, view: _View, status: Status) -> Cost | None:
     """Of the job that a status tells of; None where there is none, or the provider cannot be read."""
-    if known.decided is None or status.job_id is None:
+    if view.decided is None or status.job_id is None:
         return None
     # Imported here: a fleet without a job needs no prices.
     from reconciler.cli.spending import cost_of  # noqa: PLC0415
 
-    return cost_of(context, known.decided.seen.world, status, known.progress)
+    return cost_of(context, view.decided.seen.world, status, view.progress)
 
 
-def _spent(context: RunContext, known: _Known, shown: Iterable[Status]) -> Spent | None:
+def _spent(context: RunContext, view: _View, shown: Iterable[Status]) -> Spent | None:
     """On all jobs of the names that are shown; None where the provider cannot be read."""
-    if known.decided is None:
+    if view.decided is None:
         return None
     from reconciler.cli.spending import spent  # noqa: PLC0415 - as above
 
-    return spent(context, known.decided.seen.world, [status.name for status in shown], known.progress)
+    return spent(context, view.decided.seen.world, [status.name for status in shown], view.progress)
 
 
 def _nothing_declared(fleet: str, past: int, here: Typed) -> str:
@@ -171,13 +171,13 @@ def _nothing_declared(fleet: str, past: int, here: Typed) -> str:
 def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -> int:
     """`describe`, as `commands` declares it."""
     settings = options.settings_of(directory, rest)
-    read = known_by(settings)
-    snapshot = readable_source(settings, read)
-    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock, known=read) as context:
-        known = _known(context, snapshot)
-        known, events = _looked_into(context, known, _one(known.statuses, name))
+    known = known_by(settings)
+    snapshot = readable_source(settings, known)
+    with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock, known=known) as context:
+        view = _view_of(context, snapshot)
+        view, events = _looked_into(context, view, _one(view.statuses, name))
         now = context.ports.clock.time()
-        found = known.statuses[name]
+        found = view.statuses[name]
         here = partial(typed, click.get_current_context(), directory)
         shown = Description(
             fleet=context.fleet.name,
@@ -185,23 +185,23 @@ def describe(clock: Clock, /, name: str, directory: str, form: str, **rest: Any)
             now=now,
             typed=here,
             desired=snapshot.desired.get(name),
-            progress=known.progress.get(found.job_id or ""),
+            progress=view.progress.get(found.job_id or ""),
             events=events,
-            identity=known.identity,
-            intake=known.intake,
+            identity=view.identity,
+            intake=view.intake,
             directory="" if snapshot.stream else where(snapshot.root),
-            cost=_cost(context, known, found),
+            cost=_cost(context, view, found),
         )
         if form in {"json", "yaml"}:
             # An item has an error of its own: that of its job.
-            incomplete = {"provider_error" if k == "error" else k: v for k, v in known.incomplete.items()}
-            document = {**as_item(found), **description_data(shown), "provider_job": _as_shown(context, known, found)}
+            incomplete = {"provider_error" if k == "error" else k: v for k, v in view.incomplete.items()}
+            document = {**as_item(found), **description_data(shown), "provider_job": _as_shown(context, view, found)}
             print_document({**document, **incomplete}, form)
         else:
             shown = replace(shown, status=statuses_here({name: found}, here)[name])
             text = description_text(shown, width=terminal.width(), colours=terminal.colours())
-            terminal.echo("\n\n".join(part for part in (terminal.fitted(known.warning(now)), text) if part))
-        return known.code
+            terminal.echo("\n\n".join(part for part in (terminal.fitted(view.warning(now)), text) if part))
+        return view.code
 
 
 def events(clock: Clock, /, name: str, directory: str, form: str, *, follow: bool, **rest: Any) -> None:
@@ -254,7 +254,7 @@ def forget(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -
     with run_context(settings, snapshot, writes=True, clock=clock) as context:
         dropped = context.reconciler.forget(snapshot, name)
         if not dropped and name not in snapshot.desired:
-            _one(_known(context, snapshot).statuses, name)
+            _one(_view_of(context, snapshot).statuses, name)
         if form != "text":
             print_document({"name": name, "forgotten": dropped}, form)
             return
@@ -262,8 +262,8 @@ def forget(clock: Clock, /, name: str, directory: str, form: str, **rest: Any) -
             terminal.echo(terminal.fitted(line))
 
 
-def _known(context: RunContext, snapshot: Snapshot) -> _Known:
-    """How things stand; where the provider cannot be read, as the status files last said. Writes nothing.
+def _view_of(context: RunContext, snapshot: Snapshot) -> _View:
+    """The fleet as the provider shows it, or, where that cannot be read, as the status files last said. Writes nothing.
 
     Raises:
         ProviderError: it cannot be read, and there is no status file.
@@ -275,49 +275,49 @@ def _known(context: RunContext, snapshot: Snapshot) -> _Known:
         if not recorded:
             raise
         closed = recorded_intake(context.ports.status_files.read_fleet())
-        return _Known(recorded, intake=closed, error=f"{escaped(context.account.host)}: {error}", as_of=as_of)
+        return _View(recorded, intake=closed, error=f"{escaped(context.account.host)}: {error}", as_of=as_of)
     # As `plan` asks the gates: what they would refuse is blocked.
     decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
     closed = intake(seen.world, decided.gated.plan, before=context.ports.status_files.read_fleet(), now=None)
-    known = _Known({}, unmanaged=seen.world.unmanaged, decided=decided, intake=closed)
-    return replace(known, statuses=_statuses(context, known, Details()))
+    view = _View({}, unmanaged=seen.world.unmanaged, decided=decided, intake=closed)
+    return replace(view, statuses=_statuses(context, view, Details()))
 
 
-def _statuses(context: RunContext, known: _Known, details: Details) -> Mapping[str, Status]:
+def _statuses(context: RunContext, view: _View, details: Details) -> Mapping[str, Status]:
     """The one value that `status`, `describe` and the status files are made of, with what was read besides."""
-    if known.decided is None:
-        return known.statuses
-    world, plan = known.decided.seen.world, known.decided.gated.plan
+    if view.decided is None:
+        return view.statuses
+    world, plan = view.decided.seen.world, view.decided.gated.plan
     return statuses(world, plan, now=None, previous=context.ports.status_files.read(), details=details)
 
 
-def _with_progress(context: RunContext, known: _Known, shown: Iterable[Status]) -> _Known:
+def _with_progress(context: RunContext, view: _View, shown: Iterable[Status]) -> _View:
     """With how far the live jobs among them are, as their newest events say."""
     live = [s.job_id for s in shown if s.job_id is not None and is_live(s)]
-    if known.error or not live:
-        return known
+    if view.error or not live:
+        return view
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         progress = progress_at(context.provider, live[:_PROGRESS_LOOKUPS], over(pool))
-    return replace(known, progress=progress, statuses=_statuses(context, known, Details(progress=progress)))
+    return replace(view, progress=progress, statuses=_statuses(context, view, Details(progress=progress)))
 
 
-def _looked_into(context: RunContext, known: _Known, found: Status) -> tuple[_Known, Sequence[Event]]:
+def _looked_into(context: RunContext, view: _View, found: Status) -> tuple[_View, Sequence[Event]]:
     """With the progress and the checkpoints of one job, and its newest events, the oldest first."""
     job_id = found.job_id
-    if known.error or job_id is None:
-        return known, ()
-    known = _with_progress(context, known, [found])
+    if view.error or job_id is None:
+        return view, ()
+    view = _with_progress(context, view, [found])
     read = _read(context, "checkpoints", lambda: context.provider.list_checkpoints(job_id))
     checkpoints = {} if read is None else {job_id: read}
-    details = Details(checkpoints=checkpoints, progress=known.progress)
+    details = Details(checkpoints=checkpoints, progress=view.progress)
     events = _read(context, "events", lambda: context.provider.list_events(job_id, limit=_EVENTS)) or ()
-    return replace(known, statuses=_statuses(context, known, details)), events[_EVENTS - 1 :: -1]
+    return replace(view, statuses=_statuses(context, view, details)), events[_EVENTS - 1 :: -1]
 
 
-def _as_shown(context: RunContext, known: _Known, found: Status) -> Mapping[str, object] | None:
+def _as_shown(context: RunContext, view: _View, found: Status) -> Mapping[str, object] | None:
     """The job as its server shows it, whatever fields and words that has; None where it cannot be read."""
     job_id = found.job_id
-    if known.error or job_id is None:
+    if view.error or job_id is None:
         return None
     shown = _read(context, "job", lambda: (context.provider.job_as_shown(job_id),))
     return shown[0] if shown else None
@@ -340,9 +340,9 @@ def _one(found: Mapping[str, Status], name: str) -> Status:
 
 def _job_id(context: RunContext, snapshot: Snapshot, name: str) -> str:
     """The provider's id of a name's job: of its present revision, else the last there was."""
-    known = _one(_known(context, snapshot).statuses, name)
-    past = [str(job["job_id"]) for job in known.history]
-    job_id = known.job_id or (past[-1] if past else None)
+    found = _one(_view_of(context, snapshot).statuses, name)
+    past = [str(job["job_id"]) for job in found.history]
+    job_id = found.job_id or (past[-1] if past else None)
     if job_id is None:
         raise ReconcilerError(f"{name} has no job at this provider yet")
     return job_id

@@ -83,7 +83,7 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
     settings = options.settings_of(directory, rest)
     known = known_by(settings)
     snapshot = valid_source(settings, known)
-    wish = _Wish(directory, form, yes, approve, first_run, wait, timeout)
+    flags = _ApplyFlags(directory, form, yes, approve, first_run, wait, timeout)
     credentials, beginnings = None, 0
     while True:
         beginnings += 1
@@ -91,7 +91,7 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
         with opened as context:
             try:
                 with explained(nothing_sent):
-                    code = _applied(ctx, context, settings, snapshot, wish)
+                    code = _applied(ctx, context, settings, snapshot, flags)
             except StateReplaced as error:
                 # Another first run may have taken away what it had made and did not need.
                 if context.ports.journal.fence.has_written or beginnings == _BEGINNINGS:
@@ -106,8 +106,8 @@ def apply(  # noqa: PLR0913 - one parameter a flag of the command
                 return code
 
 
-class _Wish(Struct, frozen=True):
-    """What the flags of an `apply` ask for."""
+class _ApplyFlags(Struct, frozen=True):
+    """The flags of an `apply`, as they were given."""
 
     directory: str
     form: str
@@ -118,19 +118,21 @@ class _Wish(Struct, frozen=True):
     timeout: float | None
 
 
-def _applied(ctx: click.Context, context: RunContext, settings: Settings, snapshot: Snapshot, wish: _Wish) -> int:
+def _applied(
+    ctx: click.Context, context: RunContext, settings: Settings, snapshot: Snapshot, flags: _ApplyFlags
+) -> int:
     """One apply over an open state directory; its exit code."""
-    again, here = approving(ctx, wish.directory), partial(typed, ctx, wish.directory)
-    permission = Permission(first_run=wish.first_run or context.account.sandbox)
+    again, here = approving(ctx, flags.directory), partial(typed, ctx, flags.directory)
+    permission = Permission(first_run=flags.first_run or context.account.sandbox)
     shown = False
-    if wish.approve is not None:
-        permission = _approved(context, snapshot, replace(permission, first_run=True), wish.approve)
-    elif not wish.yes and not context.account.sandbox:
-        if not options.terminal() or settings.stream:
+    if flags.approve is not None:
+        permission = _approved(context, snapshot, replace(permission, first_run=True), flags.approve)
+    elif not flags.yes and not context.account.sandbox:
+        if not options.can_ask() or settings.stream:
             raise UsageError("nobody can be asked here: say --yes, or --approve DIGEST with the digest of a plan")
-        permission, shown = _asked(context, snapshot, permission, here, wait=wish.wait), True
-    console = Console(context, again, here, form=wish.form, shown=shown, warnings=warnings_of(snapshot))
-    patience = Patience(wait=wish.wait, timeout=wish.timeout, poll=1.0 if context.account.sandbox else 10.0)
+        permission, shown = _asked(context, snapshot, permission, here, wait=flags.wait), True
+    console = Console(context, again, here, form=flags.form, shown=shown, warnings=warnings_of(snapshot))
+    patience = Patience(wait=flags.wait, timeout=flags.timeout, poll=1.0 if context.account.sandbox else 10.0)
     listener = Listener(console.announce, console.wrote, console.waiting, context.voice.go_on, console.passed)
     with explained(lambda: _ended(context, "" if settings.stream else here("status", ""))):
         result = apply_fleet(context.reconciler, snapshot, permission, patience, listener)
