@@ -12,7 +12,7 @@ from pathlib import Path
 from reconciler.core.placeholder import template_in
 from reconciler.errors import UsageError, escaped
 from reconciler.log import Log
-from reconciler.provider.key import Key, KeyFile, Secrets, Source, bare
+from reconciler.provider.key import FileFlag, Key, KeyFile, Secrets, bare
 
 # RFC 9110: a token, and a value of printable ASCII.
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -87,8 +87,8 @@ def _value(name: str, reference: str, environment: Mapping[str, str], secrets: S
     flag = f"--header {name}"
     if reference.startswith("@"):
         otherwise = "takes @ and a file's name (a value itself goes into an environment variable)"
-        source = Source(flag, "value", _header_value, _secrets_in, otherwise)
-        return KeyFile(Path(reference[1:]), secrets, log, source=source)
+        file_flag = FileFlag(flag, "value", _header_value, _secrets_in, otherwise)
+        return KeyFile(Path(reference[1:]), secrets, log, flag=file_flag)
     return _Variable(partial(_from_environment, flag, reference.strip("${}"), environment), secrets)
 
 

@@ -116,7 +116,7 @@ class KeyFile(Key):
     """A key in a file, which is read again when the file changes, and after a 401.
 
     Whoever rotates it may remove, empty or half write it for a moment: the last good key stays meanwhile, which is
-    logged, and again as long as it lasts. A pipe is read once. ``source`` is what the file may hold.
+    logged, and again as long as it lasts. A pipe is read once. ``flag`` is the one that names the file.
     """
 
     def __init__(
@@ -125,11 +125,11 @@ class KeyFile(Key):
         secrets: Secrets,
         log: Log,
         now: Callable[[], float] = time.monotonic,
-        source: "Source | None" = None,
+        flag: "FileFlag | None" = None,
     ) -> None:
         self._path = path
-        self._source = source or API_KEY_FILE
-        super().__init__(lambda: self._key, secrets, origin=_named(path, self._source))
+        self._flag = flag or API_KEY_FILE
+        super().__init__(lambda: self._key, secrets, origin=_named(path, self._flag))
         self._last_good = LastGood(log, now)
         self._lock = threading.Lock()
         self._key = ""
@@ -139,7 +139,7 @@ class KeyFile(Key):
         """The key for the next request; the file is looked at. Raises UsageError where it never held one."""
         with self._lock:
             if not self._key:  # at the start there is no other to go on with
-                self._take(read_key(self._path, self._source))
+                self._take(read_key(self._path, self._flag))
             elif self._stamp is not None and self._stamp != _stamp_at(self._path):
                 self._read_again()
             return self._key
@@ -159,14 +159,14 @@ class KeyFile(Key):
     def _read_again(self) -> None:
         before = self._key
         try:
-            self._take(read_key(self._path, self._source))
+            self._take(read_key(self._path, self._flag))
         except UsageError as error:
             self._last_good.met(error)
         else:
             self._last_good.mended(changed=self._key != before, file=escaped(str(self._path)))
 
     def _take(self, found: "_Found") -> None:
-        for secret in self._source.secrets(found.key):
+        for secret in self._flag.secrets(found.key):
             self.secrets.add(secret)
         self._key, self._stamp = found
 
@@ -245,22 +245,26 @@ def key_of_environment(environment: Mapping[str, str]) -> str:
         raise UsageError(f"{VARIABLE}: {error}") from error
 
 
-class Source(NamedTuple):
-    """What a file may hold: how a text is read as it, how the option is said, and what of it is secret."""
+class FileFlag(NamedTuple):
+    """A flag that names a file with a secret in it.
 
-    flag: str
+    ``what`` the file holds is a word for a message; ``read`` makes the value of its text, ``secrets`` says what of the
+    value is secret, ``otherwise`` what to do with a value that was given in the place of a file's name.
+    """
+
+    name: str
     what: str
     read: Callable[[str], str]
     secrets: Callable[[str], tuple[str, ...]]
-    otherwise: str  # what to do with a value that was given for the file's name
+    otherwise: str
 
 
-API_KEY_FILE = Source(
+API_KEY_FILE = FileFlag(
     "--api-key-file", "key", key_of, lambda key: (key,), "takes a file's name (a key itself goes into OPENAI_API_KEY)"
 )
 
 
-def read_key(path: Path, source: Source = API_KEY_FILE, *, patience: float = _PIPE_SECONDS) -> _Found:
+def read_key(path: Path, flag: FileFlag = API_KEY_FILE, *, patience: float = _PIPE_SECONDS) -> _Found:
     """The key in a file, or in a pipe of the shell's (`/dev/stdin`, `<(command)`) that ends within ``patience`` s.
 
     Raises:
@@ -270,12 +274,12 @@ def read_key(path: Path, source: Source = API_KEY_FILE, *, patience: float = _PI
         with _opened(path) as descriptor:
             # Taken before the content: a change while it is read shows in the next stamp.
             stamp = _stamp_of(os.fstat(descriptor))
-            key = source.read(_decoded(_content(descriptor, path, patience)))
+            key = flag.read(_decoded(_content(descriptor, path, patience)))
     except (OSError, ValueError) as error:
         why = system_words(error)
-        raise UsageError(f"{_shown(path, source)}: {why}") from None  # a decoder's error holds what it could not decode
+        raise UsageError(f"{_shown(path, flag)}: {why}") from None  # a decoder's error holds what it could not decode
     if not key:
-        raise UsageError(f"{_shown(path, source)}: it holds no {source.what}")
+        raise UsageError(f"{_shown(path, flag)}: it holds no {flag.what}")
     return _Found(key, stamp)
 
 
@@ -319,12 +323,12 @@ def _decoded(content: bytes) -> str:
         raise ValueError("it is not UTF-8 text") from None
 
 
-def _shown(path: Path, source: Source) -> str:
+def _shown(path: Path, flag: FileFlag) -> str:
     """The option as it was given, but for a path that may be the key itself."""
-    named = _named(path, source)
-    return f"{named} {source.otherwise}" if named == source.flag else named
+    named = _named(path, flag)
+    return f"{named} {flag.otherwise}" if named == flag.name else named
 
 
-def _named(path: Path, source: Source) -> str:
+def _named(path: Path, flag: FileFlag) -> str:
     """The same, of a file that there is."""
-    return source.flag if _KEY_FOR_A_PATH.fullmatch(str(path)) else f"{source.flag} {escaped(str(path))}"
+    return flag.name if _KEY_FOR_A_PATH.fullmatch(str(path)) else f"{flag.name} {escaped(str(path))}"
