@@ -36,7 +36,7 @@ from reconciler.render.commands import statuses_here
 from reconciler.render.cost import cost_data, spent_data, spent_line
 from reconciler.render.describe import Description, description_data, description_text
 from reconciler.render.records import checkpoint_data, checkpoint_table, event_data, event_lines
-from reconciler.render.standing import intake_words, is_live
+from reconciler.render.status_line import intake_words, is_live
 from reconciler.render.status_screen import status_screen, wide_table
 from reconciler.render.text import Typed, age, moment
 from reconciler.state.status_files import as_item

@@ -19,7 +19,7 @@ from reconciler.core.status import Progress, Status
 from reconciler.errors import printable
 from reconciler.render.cost import cost_data, cost_words
 from reconciler.render.records import event_data, time_words
-from reconciler.render.standing import Rank, intake_words, is_live, progress_words, standing
+from reconciler.render.status_line import Rank, intake_words, is_live, progress_words, status_line
 from reconciler.render.status_screen import RANK_COLOURS, model_words
 from reconciler.render.text import Typed, age, moment, paint, sentence, wrapped
 
@@ -94,9 +94,9 @@ def description_data(shown: Description) -> dict[str, object]:
 def description_text(shown: Description, *, width: int, colours: bool = False) -> str:
     """All of it, in sections; no line is wider than ``width``, but for a word that alone is."""
     lines = [line for label, text in _facts(shown) for line in _labelled(label, text, width)]
-    stands = standing(shown.status, now=shown.now, progress=shown.progress)
+    brief = status_line(shown.status, now=shown.now, progress=shown.progress)
     at = next(i for i, line in enumerate(lines) if line.startswith("Status:"))
-    lines[at] = lines[at].replace(stands.word, paint(stands.word, RANK_COLOURS[stands.rank], colours=colours), 1)
+    lines[at] = lines[at].replace(brief.word, paint(brief.word, RANK_COLOURS[brief.rank], colours=colours), 1)
     sections = (
         ("Spec", [line for key, value in shown.spec.items() for line in _field(key, value, width)]),
         ("Conditions", list(_conditions(shown, width))),
@@ -113,7 +113,7 @@ def description_text(shown: Description, *, width: int, colours: bool = False) -
 
 def _facts(shown: Description) -> Iterator[tuple[str, str]]:
     status, declared = shown.status, shown.declared_in
-    stands = standing(status, now=shown.now, progress=shown.progress)
+    brief = status_line(status, now=shown.now, progress=shown.progress)
     yield "Name", status.name
     yield "Fleet", f"{shown.fleet}: {intake_words(shown.intake, shown.now)}" if shown.intake else shown.fleet
     yield "Declared in", f"{declared[0]}:{declared[1]}" if declared else "no manifest that can be read"
@@ -122,9 +122,9 @@ def _facts(shown: Description) -> Iterator[tuple[str, str]]:
     if shown.identity:
         yield "Identity", shown.identity
     error = _error(status.error or {})
-    detail = "" if stands.detail in error else stands.detail
-    why = stands.rank in {Rank.TROUBLE, Rank.WAITS} and detail + stands.tail
-    yield "Status", f"{stands.word}: {why}" if why else stands.word
+    detail = "" if brief.detail in error else brief.detail
+    why = brief.rank in {Rank.TROUBLE, Rank.WAITS} and detail + brief.tail
+    yield "Status", f"{brief.word}: {why}" if why else brief.word
     if is_live(status):
         yield "Progress", ", ".join(_progress(status, shown)) or "no step told yet"
     yield "Model", model_words(status) or "-"

@@ -15,7 +15,7 @@ from reconciler.core.status import Progress
 from reconciler.errors import escaped, plural, printable
 from reconciler.render.cost import estimate_line, total_line
 from reconciler.render.review import Difference, Review, ReviewEntry, Since, header
-from reconciler.render.standing import next_try
+from reconciler.render.status_line import next_try
 from reconciler.render.text import age, hanging, paint, sentence
 
 # Kept jobs beyond this many are counted instead of shown: a review that nobody reads is none.

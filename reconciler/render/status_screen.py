@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from reconciler.core.status import Progress, Status
 from reconciler.errors import printable
-from reconciler.render.standing import Rank, Standing, standing
+from reconciler.render.status_line import Rank, StatusLine, status_line
 from reconciler.render.text import age, clip, clip_name, columns, pad, paint, table
 
 RANK_COLOURS: Mapping[Rank, str] = {Rank.TROUBLE: "red", Rank.WAITS: "yellow", Rank.RUNS: "cyan", Rank.DONE: "green"}
@@ -38,11 +38,11 @@ def status_screen(
     return "\n".join(_lines(_rows(statuses, now, progress), now, width, colours=colours))
 
 
-def _lines(rows: Sequence[tuple[Status, Standing]], now: float, width: int, *, colours: bool) -> list[str]:
+def _lines(rows: Sequence[tuple[Status, StatusLine]], now: float, width: int, *, colours: bool) -> list[str]:
     """The header, and a line for each row."""
     width = max(width, _NARROWEST)
     names = [len(_HEADER[0]), *(len(status.name) for status, _ in rows)]
-    words = [len(_HEADER[1]), *(columns(stands.word) for _, stands in rows)]
+    words = [len(_HEADER[1]), *(columns(brief.word) for _, brief in rows)]
     ages = [len(_HEADER[3]), *(len(_age(status, now)) for status, _ in rows)]
     word, old = min(max(words), max(width // 5, len(_HEADER[1]))), max(ages)
     name = min(max(names), max(width - word - old - 3 * _GAP - _DETAIL, _SHORTEST_NAME))
@@ -50,9 +50,9 @@ def _lines(rows: Sequence[tuple[Status, Standing]], now: float, width: int, *, c
     longest = max([len(_HEADER[2]), *(columns(s.detail + s.tail) for _, s in rows)])
     sizes = (name, word, min(detail, longest), old)
     lines = [_line(_HEADER, sizes, "", colours=False)]
-    for status, stands in rows:
-        cells = (clip_name(status.name, name), clip(stands.word, word), _detail(stands, detail), _age(status, now))
-        lines.append(_line(cells, sizes, RANK_COLOURS[stands.rank], colours=colours))
+    for status, brief in rows:
+        cells = (clip_name(status.name, name), clip(brief.word, word), _detail(brief, detail), _age(status, now))
+        lines.append(_line(cells, sizes, RANK_COLOURS[brief.rank], colours=colours))
     return lines
 
 
@@ -67,7 +67,7 @@ def wide_table(
     """With the job's id, the conditions and the model besides, in columns; on a screen of fewer, below each row."""
     rows = _rows(statuses, now, progress)
     cells = [
-        (s.name, stands.word, _detail(stands, _WIDE_DETAIL), _age(s, now), *_besides(s).values()) for s, stands in rows
+        (s.name, brief.word, _detail(brief, _WIDE_DETAIL), _age(s, now), *_besides(s).values()) for s, brief in rows
     ]
     text = table([(*_HEADER, *map(str.upper, _BESIDES)), *cells])
     if width is None or max(map(columns, text.split("\n"))) <= width:
@@ -104,8 +104,8 @@ def model_words(status: Status) -> str:
     return f"{printable(str(status.latest_model['model']))} (earlier spec)" if status.latest_model else ""
 
 
-def _rows(statuses: Iterable[Status], now: float, progress: Mapping[str, Progress]) -> list[tuple[Status, Standing]]:
-    rows = [(s, standing(s, now=now, progress=progress.get(s.job_id or ""))) for s in statuses]
+def _rows(statuses: Iterable[Status], now: float, progress: Mapping[str, Progress]) -> list[tuple[Status, StatusLine]]:
+    rows = [(s, status_line(s, now=now, progress=progress.get(s.job_id or ""))) for s in statuses]
     return sorted(rows, key=lambda row: (row[1].rank, row[0].name))
 
 
@@ -115,10 +115,10 @@ def _line(cells: Sequence[str], sizes: Sequence[int], colour: str, *, colours: b
     return (" " * _GAP).join((name, shown, detail, old)).rstrip()
 
 
-def _detail(stands: Standing, width: int) -> str:
+def _detail(brief: StatusLine, width: int) -> str:
     """The tail stays where anything of the rest fits before it."""
-    room = width - columns(stands.tail)
-    return clip(stands.detail, room) + stands.tail if room > width // 3 else clip(stands.detail + stands.tail, width)
+    room = width - columns(brief.tail)
+    return clip(brief.detail, room) + brief.tail if room > width // 3 else clip(brief.detail + brief.tail, width)
 
 
 def _conditions(status: Status) -> tuple[str, str, str]:

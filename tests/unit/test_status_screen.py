@@ -17,7 +17,7 @@ from reconciler.core.status import Details, Progress, Status, statuses
 from reconciler.core.world import World
 from reconciler.engine.follow import in_turn, progress_at
 from reconciler.errors import ProviderError
-from reconciler.render.standing import Rank, standing
+from reconciler.render.status_line import Rank, status_line
 from reconciler.render.status_screen import status_screen, wide_table
 from tests.fakes.builders import R1, R2, desired, fleet, job, memory, record, world
 from tests.fakes.clocks import ManualClock
@@ -162,15 +162,15 @@ def test_names_of_one_family_stay_apart() -> None:
 @pytest.mark.parametrize("situation", TABLE, ids=lambda row: row[0])
 def test_every_situation_has_a_word_and_a_detail(situation: tuple[str, World, object]) -> None:
     for status in report(situation[1]):
-        stands = standing(status, now=NOW)
-        assert stands.word != "-"
-        assert stands.detail
+        brief = status_line(status, now=NOW)
+        assert brief.word != "-"
+        assert brief.detail
 
 
 def of(w: World, **more: Any) -> tuple[str, Rank, str]:
     (status,) = report(w)
-    stands = standing(replace(status, **more), now=NOW)
-    return stands.word, stands.rank, stands.detail + stands.tail
+    brief = status_line(replace(status, **more), now=NOW)
+    return brief.word, brief.rank, brief.detail + brief.tail
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_the_status_is_a_persons_word(w: World, expected: tuple[str, Rank]) -> N
 def test_a_refusal_says_when_it_is_tried_again_and_stays_when_that_is_over() -> None:
     own = Refusal("a", R1, "bad suffix", 1_060)
     (status,) = report(world([], [desired()], remembers=memory(refusals={"a": own}, echoes=True)))
-    said = [standing(status, now=now) for now in (NOW, NOW + 60)]
+    said = [status_line(status, now=now) for now in (NOW, NOW + 60)]
     assert [s.detail + s.tail for s in said] == [
         "refused: bad suffix; next try 00:17 UTC",
         "refused: bad suffix; tried again next",
@@ -215,7 +215,7 @@ def test_a_refusal_says_when_it_is_tried_again_and_stays_when_that_is_over() -> 
 def test_how_far_and_how_long_still(progress: Progress | None, more: dict[str, Any], words: str) -> None:
     read = {} if progress is None else {"j1": progress}
     (status,) = report(world([job()], [desired()]), **read)
-    assert standing(replace(status, **more), now=NOW, progress=progress).detail == words
+    assert status_line(replace(status, **more), now=NOW, progress=progress).detail == words
 
 
 def event(step: float, at: int, **metrics: float) -> Event:
@@ -240,7 +240,7 @@ def test_a_row_says_where_an_adopted_job_is_not_what_its_manifest_says() -> None
     other = replace(job("j9", marked=False), model="gpt-4o", training_file="file-1")
     for shown in (other, replace(other, status="succeeded", fine_tuned_model=MODEL)):
         (status,) = report(world([shown], [desired(adopt=("j9", R1))]))
-        found = standing(status, now=NOW)
+        found = status_line(status, now=NOW)
         assert (found.word, found.detail) == (
             shown.status,
             "it is not what its manifest says: model gpt-4o, its manifest m",
@@ -248,12 +248,12 @@ def test_a_row_says_where_an_adopted_job_is_not_what_its_manifest_says() -> None
 
 
 def test_a_paused_job_says_who_has_paused_it() -> None:
-    stands = replace(job(), status="paused")
-    (from_here,) = report(world([stands], [desired(state=State.PAUSED)]))
-    (by_hand,) = report(world([stands], [desired()]), j1=Progress(1, 8, {}))
-    assert standing(from_here, now=NOW).detail == "it is paused, as its manifest says (state: paused)"
-    assert standing(by_hand, now=NOW).detail.startswith("it was not paused from here, so it is left so")
-    assert standing(by_hand, now=NOW).detail.endswith("; step 1 of 8 (12 %)")
+    paused = replace(job(), status="paused")
+    (from_here,) = report(world([paused], [desired(state=State.PAUSED)]))
+    (by_hand,) = report(world([paused], [desired()]), j1=Progress(1, 8, {}))
+    assert status_line(from_here, now=NOW).detail == "it is paused, as its manifest says (state: paused)"
+    assert status_line(by_hand, now=NOW).detail.startswith("it was not paused from here, so it is left so")
+    assert status_line(by_hand, now=NOW).detail.endswith("; step 1 of 8 (12 %)")
 
 
 def test_what_of_a_job_is_not_as_it_was_sent_is_beside_how_far_it_is() -> None:
@@ -264,6 +264,6 @@ def test_what_of_a_job_is_not_as_it_was_sent_is_beside_how_far_it_is() -> None:
         ([job(suffix="x\x1b", status="succeeded", model="ft:m")], f"ft:m; {words}"),
     ):
         (status,) = report(world(jobs, wants), **read)
-        assert standing(status, now=NOW).detail == detail
+        assert status_line(status, now=NOW).detail == detail
     (status,) = report(world([job(suffix="x")], wants))
-    assert standing(status, now=NOW).detail == "suffix: none was sent, the server shows x"
+    assert status_line(status, now=NOW).detail == "suffix: none was sent, the server shows x"

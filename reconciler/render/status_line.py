@@ -1,4 +1,4 @@
-"""How one name stands, in a few words: its status, why or how far or how long still, and how bad it is.
+"""One name in a line: the word for its status, how far its job is or what is wrong, and how urgent that is.
 
 Pure. `status_screen` shows it as a row, `describe` at its top. What depends on the time is said here and nowhere
 earlier: a status file must not change because time goes by.
@@ -30,7 +30,7 @@ class Rank(IntEnum):
     DONE = 3
 
 
-class Standing(Struct, frozen=True):
+class StatusLine(Struct, frozen=True):
     """One name in a row. ``tail`` is the end of ``detail`` that is never cut off."""
 
     word: str
@@ -39,10 +39,10 @@ class Standing(Struct, frozen=True):
     tail: str = ""
 
 
-# What an error begins with that is of use in a log: which request it was.
+# Which request an error is about: of use in a log, not in a line.
 _REQUEST = re.compile(r"^[A-Z]+ \S+: (?:HTTP \d+ )?")
 
-# Where no job stands for the name: what it does, in a person's word.
+# The word for a name that no job stands for.
 _WORDS: Mapping[str, str] = {
     Reason.SOURCE_INVALID: "blocked",
     Reason.OVERTAKEN: "overtaken",
@@ -65,21 +65,21 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def standing(status: Status, *, now: float, progress: Progress | None = None) -> Standing:
-    """``progress``: what was just read of its job, with its pace."""
+def status_line(status: Status, *, now: float, progress: Progress | None = None) -> StatusLine:
+    """The line of one status. ``progress`` is what was just read of its job, with its pace."""
     conditions = {c.type: c for c in status.conditions}
     synced, blocked = conditions["Synced"], conditions.get("Blocked")
     word, rank = _word(status, synced, blocked), _rank(status, synced, blocked)
     if blocked is not None:
         return _trouble(status, blocked, word, now)
     if synced.status == "False":
-        return Standing(word, rank, printable(synced.message))
+        return StatusLine(word, rank, printable(synced.message))
     if differs := synced.message.partition(DIFFERS)[2]:
-        return Standing(word, rank, printable(f"{DIFFERS}{differs}"))
+        return StatusLine(word, rank, printable(f"{DIFFERS}{differs}"))
     detail = ", ".join(progress_words(status, progress, now)) if is_live(status) else _ended(status, synced)
     if status.job_status == "paused":
         detail = "; ".join(filter(None, (printable(synced.message).removeprefix("paused").removeprefix("; "), detail)))
-    return Standing(word, rank, "; ".join(part for part in (detail, *map(printable, status.differs)) if part) or "-")
+    return StatusLine(word, rank, "; ".join(part for part in (detail, *map(printable, status.differs)) if part) or "-")
 
 
 def is_live(status: Status) -> bool:
@@ -107,28 +107,28 @@ def _rank(status: Status, synced: Condition, blocked: Condition | None) -> Rank:
     return Rank.TROUBLE if synced.reason in {Reason.FAILED, Reason.CANCELLED} else Rank.DONE
 
 
-def _trouble(status: Status, blocked: Condition, word: str, now: float) -> Standing:
+def _trouble(status: Status, blocked: Condition, word: str, now: float) -> StatusLine:
     refusal = status.refusal
     message = printable(blocked.message)
     if blocked.reason not in {Reason.CREATE_REFUSED, Reason.CREATE_REJECTED}:
-        return Standing(word, Rank.TROUBLE, message)
+        return StatusLine(word, Rank.TROUBLE, message)
     if refusal is None:  # from a status file, which does not say when it is tried again
-        return Standing(word, Rank.TROUBLE, message)
+        return StatusLine(word, Rank.TROUBLE, message)
     tail = f"; {next_try(refusal, now)}"
     own = refusal.name == status.name
     if own:
         message = _REQUEST.sub("", printable(refusal.message))
     message = message.removesuffix(".")  # a tail follows
-    return Standing(word, Rank.TROUBLE, f"refused: {message}" if own else message, tail)
+    return StatusLine(word, Rank.TROUBLE, f"refused: {message}" if own else message, tail)
 
 
 def next_try(refusal: Refusal, now: float) -> str:
-    """When a refused create is sent again; by whoever waits for it, because `apply` tries at once."""
+    """When `run` sends a refused create again; `apply` does so at once."""
     return f"next try {moment(refusal.next_at, now=now)}" if now < refusal.next_at else "tried again next"
 
 
 def intake_words(intake: Intake, now: float) -> str:
-    """That the provider takes no new jobs, whom that holds up, and until when; once for the whole fleet."""
+    """That the provider takes no new jobs, how many wait for it, and until when; said once for the whole fleet."""
     tried = f"next try {moment(intake.next_try, now=now)}" if now < intake.next_try else "tried again next"
     return printable(f"{intake.words.removesuffix('.')}; {plural(len(intake.waiting), 'job')} waiting; {tried}")
 
