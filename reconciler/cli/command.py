@@ -1,7 +1,7 @@
-"""How a command is declared: its help in sections with examples, its flags in the environment, mistakes with a hint.
+"""How a command is declared: help in sections with examples, a variable for each flag, a hint for each mistake.
 
-The modules of commands declare theirs with `command`, `option`'s types come from here or from `options`; `group` knows
-the commands by name. Imports nothing but click and names.
+The modules of `commands` declare theirs with `command`, and take the types of their options from here and `options`.
+`group` knows the commands by name. Imports nothing heavy but click.
 """
 
 import re
@@ -34,11 +34,11 @@ _SECTIONS: Mapping[str, frozenset[str]] = {
     "Sandbox": frozenset({"--sandbox-dir", "--sandbox-speed", "--sandbox-mode"}),
     "Output": frozenset({"--output", "--quiet", "--verbose", "--color", "--log-format", "--help"}),
 }
-# Click puts a default that it does not know into brackets of its own.
+# Click puts a default that it is given in words into parentheses; here they go.
 _COMPUTED = re.compile(r"\[default: \(([^)]*)\)")
-# Wider flags have their words on the next line.
+# Columns. A wider flag has its explanation on the next line.
 _FLAGS_WIDTH = 24
-# The flags that every command accepts, so that they can stand before its name; shown where they change anything.
+# Every command accepts these flags, so they may stand before its name. Its help shows those that change anything.
 MANNERS = ("--quiet", "--verbose", "--color")
 
 
@@ -51,13 +51,13 @@ class Choice(click.Choice[str]):
         return f"{value!r} is not one of {', '.join(self.choices)}{meant(str(value), self.choices)}"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """A word for the words: all of them would push the help off the line."""
+        """One word for all the choices, which would push the explanation off the line."""
         del ctx
         return str(param.name if param.name != "form" else "format").upper()
 
 
 class Directory(click.Path):
-    """A directory, as a `Path`; one that is not there yet may be named, but for what ``exists``."""
+    """A directory, as a `Path`. It may be one that is not there yet, unless ``exists``."""
 
     def __init__(self, *, exists: bool = False) -> None:
         super().__init__(exists=exists, file_okay=False, readable=False, path_type=Path)
@@ -75,7 +75,7 @@ class Argument(click.Argument):
 
 
 def not_empty(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Refuses "", which would be the working directory: most often a script's variable that is not set."""
+    """Refuse "", which would mean the working directory and is most often a variable of a script that is not set."""
     given = value if isinstance(value, list | tuple) else (value,)
     if "" in given and not ctx.resilient_parsing:
         raise click.BadParameter("is empty; is a variable not set?", ctx=ctx, param=parameter)
@@ -83,12 +83,12 @@ def not_empty(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any
 
 
 class Command(click.Command):
-    """A command whose help page has sections and examples, and whose every flag has an environment variable."""
+    """A command that has sections and examples in its help, and an environment variable for each flag."""
 
     def __init__(
         self, *arguments: Any, examples: Sequence[str] = (), honours: Collection[str] = MANNERS, **settings: Any
     ) -> None:
-        # Its own, too: click makes the flag once, for whichever context comes first.
+        # Set for each command too: click makes the flag once, for whichever context comes first.
         settings.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*arguments, **settings)
         self.examples = tuple(examples)
@@ -121,7 +121,7 @@ class Command(click.Command):
         write_sections(formatter, sections)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What to type, and where flags may come from besides."""
+        """The examples, and that every flag may come from the environment."""
         del ctx
         with formatter.section("Examples"):
             formatter.write("".join(f"  {example}\n" for example in self.examples))
@@ -132,7 +132,7 @@ class Command(click.Command):
             formatter.write_text(f"Every flag can be set by the environment: {flag} by {variable(flags[flag])}.")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does; a mistake comes with the variable it stands in, or with what may have been meant."""
+        """As click does. A mistake names the variable that it stands in, or what may have been meant."""
         given = list(args)
         try:
             return super().parse_args(ctx, args)
@@ -172,7 +172,7 @@ def command(
     """Declare a command; each of the ``examples`` works in a directory that holds the fleet directory ``fleet``.
 
     ``honours``: those of the `MANNERS` that change anything here; the others are accepted, and not shown.
-    ``name``: its own, where it is not that of its function.
+    ``name`` is given where it is not that of the function.
     """
     return click.command(name, cls=Command, examples=examples, honours=honours)
 
@@ -196,7 +196,7 @@ def manners() -> list[click.Option]:
 
 
 def record_of(ctx: click.Context, parameter: click.Parameter) -> tuple[str, str] | None:
-    """A flag and its words, the default at their end once; None for what is not shown."""
+    """A flag and its explanation, which ends in the default; None where the flag is hidden."""
     record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
     if record is None:
         return None
@@ -210,7 +210,7 @@ def section_of(parameter: click.Parameter) -> str:
 
 
 def write_sections(formatter: click.HelpFormatter, sections: Mapping[str, Sequence[tuple[str, str]]]) -> None:
-    """Each section that has rows, its columns where those of the others are."""
+    """Each section that has rows, all with the same columns."""
     for name, rows in sections.items():
         if rows:
             with formatter.section(name):
@@ -221,7 +221,7 @@ def write_sections(formatter: click.HelpFormatter, sections: Mapping[str, Sequen
 
 
 def _commands_with(flag: str, ctx: click.Context) -> list[str]:
-    """The commands that take a flag, where ``ctx`` is of one among others."""
+    """The commands of this program that take a flag; none where the command runs without its group."""
     group = ctx.find_root().command
     if not isinstance(group, click.Group):
         return []

@@ -1,9 +1,8 @@
-"""What a shell completes: commands, directories, and the names of jobs, answered without click.
+"""What a shell completes: commands, directories and names of jobs. To import click would take longer than the answer.
 
-Its import would take longer than the answer.
-`overview` asks here while a shell completes. The scripts that make a shell ask are click's, and so is its protocol: two
-or three words an item. Where a flag or its value is next, only the command knows the answer, and None says so; click
-asks the same `job_items` then.
+`overview` asks here while a shell completes. The script that makes a shell ask is click's, and so is the protocol: two
+or three words an item. Where a flag or its value comes next, only the command knows the answer: None says so, and click
+then asks the same `job_items`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,9 +77,9 @@ def job_items(directory: str, incomplete: str) -> list[Item]:
 
 
 def _typed(shell: str, environment: Mapping[str, str]) -> tuple[list[str], str]:
-    """The words before the one that is completed, without the program's name, and that one."""
+    """The words before the one to complete, without the program's name; and the word to complete."""
     words, at = _split(environment.get("COMP_WORDS", "")), environment.get("COMP_CWORD", "")
-    if shell == "fish":  # it says the word itself, and the word is one of the others, too
+    if shell == "fish":  # it gives the word itself, which is also the last of the line
         incomplete = (_split(at) or [""])[0]
         return (words[1:-1] if incomplete and words[-1:] == [incomplete] else words[1:]), incomplete
     position = int(at) if at.isdecimal() else len(words)
@@ -88,7 +87,7 @@ def _typed(shell: str, environment: Mapping[str, str]) -> tuple[list[str], str]:
 
 
 def _split(line: str) -> list[str]:
-    """As a shell splits it; of a quote that is still open, what stands in it so far."""
+    """The line as a shell splits it. A quote that is still open is a word of what it holds so far."""
     if not set(line) & set("'\"\\#"):
         return line.split()
     import shlex  # noqa: PLC0415 - only a quote needs it

@@ -32,9 +32,9 @@ from reconciler.render.status_screen import status_screen
 from reconciler.render.step_summary import apply_markdown, step_outputs
 from reconciler.render.text import Typed
 
-# What a cancel throws away, and how far a job is, is looked up for this many.
+# Jobs that are asked how far they are: those that a plan would cancel, or that are waited for.
 _LOOKUPS = 20
-# Where nobody's screen ends, nothing is cut off: a model's name is copied from there.
+# Columns where stdout is no terminal: wide enough for a model's name, which is copied from there.
 _WIDE = 120
 _OUTDATED = (
     "the manifests or training files changed meanwhile; this apply did what they said at its start. "
@@ -63,7 +63,7 @@ def review_of(
 ) -> Review:
     """The decision as a review. ``command`` is an `apply` without its approval; "" where it is about to be done.
 
-    ``looks``: the provider is asked how far jobs have come and which files it has, because that is going to be shown.
+    ``looks``: ask the provider how far jobs have come and which files it has, because that is going to be shown.
     ``warnings`` are those of the reading.
     """
     note = ""
@@ -94,19 +94,19 @@ def review_of(
 
 
 def _progress(provider: Provider, decided: Decided) -> Mapping[str, Progress]:
-    """How far each job has come that this plan would end, where the provider tells it."""
+    """How far the jobs have come that this plan would end, where the provider tells it."""
     ends = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Cancel) and not isinstance(c, Hold)]
     return progress_at(provider, [end.job_id for end in ends[:_LOOKUPS]], in_turn)
 
 
 def _estimates(context: RunContext, decided: Decided) -> Mapping[str, Estimate]:
-    """What each create will cost that this plan wants, those that wait included, by name."""
+    """What each create of this plan will cost, by name; those that wait are included."""
     creates = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Create)]
     return {create.name: context.pricing().of_create(create, decided.seen.world) for create in creates}
 
 
 def _so_far(context: RunContext, decided: Decided, progress: Mapping[str, Progress]) -> Mapping[str, float]:
-    """What each job has cost that this plan would end, by id, where that is known."""
+    """What the jobs that this plan would end have cost so far, by id; without those of which that is not known."""
     world = decided.seen.world
     jobs = {job.id: job for job in world.jobs}
     ends = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Cancel) and c.write.job_id in jobs]
@@ -120,7 +120,7 @@ def _so_far(context: RunContext, decided: Decided, progress: Mapping[str, Progre
 
 
 def _there(provider: Provider, decided: Decided) -> frozenset[str] | None:
-    """The upload names of local files that this plan needs and the provider has; None where that is not known."""
+    """Which of the local files that this plan needs the provider has, by upload name; None where it does not tell."""
     creates = [c.write for c in decided.gated.plan.changes if isinstance(c.write, Create)]
     files = {(name, file.size) for c in creates for file, names in needed(decided.seen.world, c) for name in names}
     try:
@@ -156,8 +156,8 @@ class Console:
         self._warnings = warnings
         self._first: Review | None = None
         self._last: Pass | None = None
-        context.voice.hold()  # how a job ended while nobody looked is told below the plan
-        self._put_off: set[str] = set()  # names whose create is waited with: said once, not once a try
+        context.voice.hold()  # that a job ended while nobody looked is said below the plan
+        self._put_off: set[str] = set()  # names whose create was put off: said once, not at every try
 
     def announce(self, decided: Decided) -> None:
         """The plan, before anything is sent."""
@@ -184,7 +184,7 @@ class Console:
             read = progress_at(self._context.provider, [job.id for _, job in jobs[:_LOOKUPS]], in_turn)
             self._context.reconciler.progress = read
             self._context.voice.jobs(job_progress(jobs, read))
-        # Why a create waits was said of its job.
+        # Why a create waits has been said beside its job.
         what = "the next create" if following.due is Due.LATER and self._put_off else following.why
         self._context.voice.waiting(seconds, "" if jobs else what)
 

@@ -32,7 +32,7 @@ from reconciler.render.dataset import Overlap, Shown, file_data, file_lines, ove
 from reconciler.render.problems import as_data, problem_count
 from reconciler.source.files import Below, Unfit, training_lines
 
-# Lines by which a file is known where nobody says what it is for.
+# Lines that tell the format of a file, where no flag says it.
 _LOOKED_AT = 20
 # The encoding of OpenAI's present models, where no model is named.
 _USUAL = "o200k_base"
@@ -51,7 +51,7 @@ class _Asked(Struct, frozen=True):
         return context_of(self.model)
 
     def format(self, path: Path) -> Format:
-        """The format that a job needs; where no job is spoken of, the one that the file has."""
+        """The format that the flags ask for, else the one that the file has."""
         if self.method or self.model:
             return wanted_format(self.method or "", self.model or "")
         facts = Facts(Counter("nothing", len, exact=False))
@@ -135,7 +135,7 @@ def _looked_at(path: Path, asked: _Asked) -> _Looked:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """Those of a file wherever it stands. Raises SourceError."""
+    """The lines of a file, wherever it stands. Raises SourceError."""
     if str(path) == "-" or path.is_fifo():
         raise SourceError(
             [f"{escaped(str(path))}: a stream can be read once only, and this is read twice: name a file"]

@@ -1,7 +1,7 @@
-"""`doctor`: what a server can do, what that means for safety, and what a job is known again by.
+"""`doctor`: what a server can do, what that means for safety, and by what a job is recognised there.
 
-It reads, and writes nothing, at the provider or here; what passes and probes have learned stands in the journal, and is
-shown with it. With `--probe-create`, `probing` makes one job first, and ends it.
+It only reads, at the provider and here. It also shows what passes and probes have learned, which the journal holds.
+With `--probe-create`, `probing` first makes one job and ends it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -40,8 +40,8 @@ def doctor(clock: Clock, /, directory: str, form: str, *, probe_create: bool, ye
     snapshot = readable_source(settings)
     probe, held = probed(settings, snapshot, clock, yes=yes) if probe_create else (None, None)
     with run_context(settings, snapshot, writes=False, every_backoff=True, clock=clock, credentials=held) as context:
-        shown = shown_by_probes(settings, context.fleet, context.account, clock)
-        reads = reads_of(context, snapshot, shown)
+        shown_before = shown_by_probes(settings, context.fleet, context.account, clock)
+        reads = reads_of(context, snapshot, shown_before)
         found = diagnose(reads)
         if form != "text":
             print_document(_data(context, found, probe), form)
@@ -54,7 +54,7 @@ def doctor(clock: Clock, /, directory: str, form: str, *, probe_create: bool, ye
 def reads_of(context: RunContext, snapshot: Snapshot, shown_before: Memory) -> Reads:
     """Every read that tells something: the listing, all of one job, and what else can be listed."""
     provider, errors = context.provider, dict[str, str]()
-    # Whose a job is, is read here as a pass reads it.
+    # The marks of a job are read here as a pass reads them.
     context.reconciler.ask_every_name()
     jobs, pages = _listing(context.reconciler.marking(snapshot).provider, errors)
     newest = max(jobs, key=lambda job: job.age_key, default=None)

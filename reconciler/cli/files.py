@@ -1,4 +1,4 @@
-"""`files`: the training files that the fleet uploaded, what needs each, and with `--prune-unused` the end of the rest.
+"""`files`: the training files that the fleet uploaded, and what needs each; `--prune-unused` deletes the rest.
 
 It asks as `apply` does. What is deleted, and what speaks against it, is decided in `core.file_uses`.
 """

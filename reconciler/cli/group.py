@@ -1,4 +1,4 @@
-"""The commands by name: `reconciler --help`, their completion, and what is answered to a name that is none.
+"""The commands by name: `reconciler --help`, their completion, and the answer to a name that is no command.
 
 A command's module is imported when the command is called or explained, never to list it, because a `validate` in a
 commit hook should not wait for an HTTP client (it and structlog cost 100 to 200 ms each to import).
@@ -27,7 +27,7 @@ def command_named(name: str) -> click.Command:
 
 
 class Commands(click.Group):
-    """A group whose commands are imported when they are asked for, and whose flags are theirs."""
+    """A group that imports a command when it is asked for, and hands it the flags that stood before its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the help page."""
@@ -68,7 +68,7 @@ class Commands(click.Group):
 
 
 def global_flags() -> list[click.Option]:
-    """The flags that may stand before the command's name, shown, and read where the command's own are."""
+    """The flags that may stand before the command's name. The group shows them, and the command reads them."""
     options = manners()
     for option in options:
         option.hidden = False

@@ -66,7 +66,7 @@ def import_jobs(
 
 
 def owners_of(world: World) -> Mapping[str, str]:
-    """By id, whose each job is that nobody may import."""
+    """Why a job may not be imported, by its id: whose it is."""
     found = {job.id: f"it belongs to fleet {job.marks.fleet}" for job in world.jobs if job.marks is not None}
     for name, case in world.cases.items():
         found |= {n.job.id: f"it is the job of {name} in this fleet" for n in case.jobs}
@@ -110,7 +110,7 @@ def _stems(directory: Path) -> Iterable[str]:
 
 
 def _check_unmarked(answer: Mapping[str, object]) -> None:
-    """A mark that is no whole one of ours stands there for a reason, too."""
+    """Raises UnfitError where the job bears a mark of a fleet, be it an incomplete one."""
     metadata = answer.get("metadata")
     fleet = metadata.get(FLEET_MARK) if isinstance(metadata, Mapping) else None
     if fleet is not None:

@@ -1,8 +1,8 @@
-"""How a command ends early: SIGTERM and SIGHUP are Ctrl-C under other names. `main` runs within `interruptible`.
+"""How a command ends early: SIGTERM and SIGHUP are Ctrl-C under other names. `program` runs within `interruptible`.
 
 As process 1 of a container a signal that nobody handles is ignored by the kernel (pid_namespaces(7)): without
 this, `docker stop` and a Kubernetes Job would wait out their grace period and kill. `run` and `sandbox` handle
-what they are sent themselves, once they have begun. What a person must know then, whoever works says with `explained`.
+what they are sent themselves, once they have begun. Work that leaves something to tell says it through `explained`.
 """
 
 import os
@@ -21,7 +21,7 @@ from reconciler.errors import ReconcilerError, escaped
 from reconciler.render.text import Typed
 
 INTERRUPTED = 130
-# Seconds: who signals a process, and then its group, means it once.
+# Seconds: a signal to a process and then to its group is meant as one.
 _ONE_SIGNAL = 0.3
 
 
@@ -31,7 +31,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def explained(words: Callable[[], str]) -> Iterator[None]:
-    """Within, an interruption says ``words()``, made when it comes; elsewhere it says only that it was one.
+    """An interruption of the block says ``words()``, which is called then; any other says only that it was one.
 
     Raises:
         Interrupted: in the place of KeyboardInterrupt, and of click's Abort, which it is at a question.
@@ -57,14 +57,14 @@ def words_of(error: BaseException) -> str:
 
 
 def nothing_sent() -> str:
-    """Before the first write of a command that writes."""
+    """What is said before the first write of a command that writes."""
     return "interrupted; nothing was sent"
 
 
 def still_training(
     jobs: Sequence[tuple[str, str]], unresolved: Sequence[str], status: str, *, sent: bool = True
 ) -> str:
-    """During it, for a person who may think that the jobs end with the program.
+    """What is said while it writes, or waits: a person may think that the jobs end with the program.
 
     ``jobs`` are the names and ids of those that are live at the provider, ``unresolved`` the names whose create was
     sent without an answer, ``status`` the command that shows them ("": none can), ``sent`` whether anything was.
@@ -79,7 +79,7 @@ def still_training(
 
 
 def followed(name: str, job: Job | None, typed: Typed) -> str:
-    """Of a job that was only looked at. ``job`` is as it was seen last; None where it was not."""
+    """What is said of a job that was only looked at. ``job`` is as it was last seen; None where it never was."""
     if job is None:
         return "interrupted"
     what = f"job {escaped(job.id)} of {escaped(name)}"

@@ -1,4 +1,4 @@
-"""How this program was called, to be said back: a command that a person can copy."""
+"""How this program was called, so that a message can name a command to copy."""
 
 import shlex
 import shutil
@@ -9,11 +9,11 @@ from click.core import ParameterSource
 
 from reconciler.core.credentials import is_secret_in_url
 
-# What an approval stands for, or what is said anew with it.
+# Not carried over to another command: an approval stands for these, or they are said anew.
 _OWN = frozenset({"yes", "approve", "first_run", "form", "detailed_exitcode", "directory"})
-# What a shell or a machine is set to, and not what is done.
+# Set in the environment, these say what a shell or a machine is like, not what is done: they are not written out.
 _SURROUNDINGS = frozenset({"log_format", "sandbox_speed"})
-# Who makes no job has no use for the speed of the next one.
+# Only these make jobs, and need the speed of the next one.
 _MAKES_JOBS = frozenset({"plan", "apply", "run"})
 
 _HIDDEN = "[redacted]"  # as the log has it
@@ -27,7 +27,7 @@ def program() -> str:
 
 
 def approving(ctx: click.Context, directory: str) -> str:
-    """The `apply` of the same directory with the same options; the digest that it approves is to follow."""
+    """The `apply` of the same directory with the same options; the caller adds the digest that it approves."""
     return typed(ctx, directory, "apply")
 
 
@@ -53,7 +53,7 @@ def typed(ctx: click.Context, directory: str, command: str, job: str = "") -> st
 
 
 def _option(parameter: click.Parameter, value: object) -> list[str]:
-    """As it is written; a flag is its name, a repeatable one is said as often as it was."""
+    """The words of one option: a switch is its name alone, and what was given several times is written as often."""
     name = max(parameter.opts, key=len)
     if isinstance(parameter, click.Option) and parameter.is_flag:
         return [name] if value else []

@@ -25,7 +25,7 @@ from reconciler.state.yaml_form import as_yaml
 _LABEL = 63
 _OUR_PREFIX = "reconciler_"
 _UNKNOWN_REVISION = "0" * 16
-# What a manifest cannot hold is left out, field by field; more of them than these are in no honest answer.
+# Fields that are left out because a manifest cannot hold them; no honest answer has more.
 _LEFT_OUT_LIMIT = 200
 # Without them there is no job.
 _NEEDED = ("model", "training_file")
@@ -81,7 +81,7 @@ def _spec(answer: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def _numbered(value: Any, *, inside: bool = False) -> Any:
-    """With hyperparameters that are numbers as such: some servers write them as texts."""
+    """With hyperparameters as numbers where they are written as texts, as some servers do."""
     if isinstance(value, Mapping):
         return {key: _numbered(item, inside=inside or key == "hyperparameters") for key, item in value.items()}
     found = number(value) if inside and isinstance(value, str) else None
@@ -113,7 +113,7 @@ def _fitting(spec: dict[str, Any], name: str) -> tuple[dict[str, Any], tuple[str
 
 
 def _filled(value: Any) -> Any:
-    """Without what is null, or an empty list or map: servers write so what is not set."""
+    """Without nulls, empty lists and empty maps: so servers write what is not set."""
     if isinstance(value, Mapping):
         kept = {key: _filled(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item is not None and item not in ({}, [])}

@@ -22,8 +22,8 @@ _LOOKED_AT = 5000
 def job_names(directory: str | Path) -> set[str]:
     """Every `metadata.name` of a `kind: FineTuningJob` below ``directory``; what cannot be read has none.
 
-    Where that holds no fleet, or several, no command could say whose job is meant: there are none then. Of a whole
-    disk no more than the first few thousand files are looked at.
+    None where it holds no fleet, or several: no command could tell whose job is meant. Of a whole disk no more than
+    the first few thousand files are looked at.
     """
     found = [document for path in _manifests(directory) for document in _documents_in(path)]
     if sum(kind == "Fleet" for kind, _ in found) != 1:
@@ -44,7 +44,7 @@ def _manifests(directory: str | Path) -> Iterator[Path]:
 
 
 def _documents_in(path: Path) -> Iterator[tuple[str, str]]:
-    """The kind and the name of each document; "" for what it has not."""
+    """The kind and the name of each document; "" for what it lacks."""
     try:
         if not path.is_file() or path.stat().st_size > _LARGE:
             return

@@ -84,7 +84,7 @@ class Live:
         self._rest()
 
     def _rest(self) -> None:
-        """Where nothing is left to move, nothing does."""
+        """Close the screen where nothing is left that moves."""
         if not (self._jobs or self._uploads or self._what):
             self.close()
 
@@ -141,7 +141,7 @@ class Live:
         for _ in range(5):
             table.add_column(no_wrap=True, overflow="ellipsis")
         words = [self._words(job) for job in jobs]
-        # What is said of a job is whole; what room that leaves is the name's, but for the shortest bar.
+        # What is said of a job is never cut. Its name has the room that this and the shortest bar leave.
         room = self._console.width - sum(max(map(len, column)) + _GAP for column in zip(*words, strict=True)) - _GAP
         shortest = max(_BAR_MIN, *(0 if job.total else len(job.status) for job in jobs))
         longest = max(_NAME_MIN, min(_NAME_MAX, room - shortest))

@@ -65,14 +65,14 @@ def read_source(  # noqa: PLR0913, PLR0917 - those of `read_directory`
 
 
 def check_one_fleet(snapshot: Snapshot, place: str) -> None:
-    """Raises UsageError where ``place`` is no fleet and holds several: which, and the command for one of them."""
+    """Raises UsageError where ``place`` is no fleet and holds several: names them, and the command for one."""
     if snapshot.fleets_below:
         below = [(os.path.normpath(f"{place}/{path}"), name) for path, name in snapshot.fleets_below]
         raise UsageError(directories.several_fleets(place, below, command_for))
 
 
 def valid_source(settings: Settings, known: Known | None = None) -> Snapshot:
-    """The manifests, all of them valid; what is wrong with them is said. ``known`` as in `read_directory`.
+    """The manifests, all of them valid; what is wrong with them is printed. ``known`` as in `read_directory`.
 
     Raises:
         UsageError: as `read_source` does.
@@ -104,7 +104,7 @@ def seen_from_here(snapshot: Snapshot, problems: Iterable[Problem]) -> tuple[Pro
 
 
 def warnings_of(snapshot: Snapshot) -> tuple[Problem, ...]:
-    """What is odd about training files, and which documents were left out, seen from there too."""
+    """What is odd about training files, and which documents were left out; with paths as `seen_from_here` has them."""
     return seen_from_here(snapshot, (*snapshot.warnings, *snapshot.data_warnings))
 
 
@@ -114,9 +114,9 @@ def lines_for(problems: Iterable[Problem], stream: IO[str]) -> Iterable[str]:
 
 
 def where(directory: Path) -> str:
-    """A directory as seen from where the reader stands: what lies below is named from there, all else as it was.
+    """A directory as the reader would name it: relative where it lies below the working directory, else as it was.
 
-    At the root, where services and containers start, everything lies below: nothing is gained there.
+    At the root, where services and containers start, everything lies below, and every path stays as it was.
     """
     try:
         here = Path.cwd()
@@ -141,7 +141,7 @@ def command_for(directory: str) -> str:
 
 
 def _check_directory(directory: str) -> None:
-    """Raises UsageError where there is none; whoever reads it says what else may be wrong with it."""
+    """Raises UsageError where there is none. Whatever else may be wrong with it, the reading says."""
     path = Path(directory)
     if not os.path.lexists(path):
         raise UsageError(directories.no_directory(directory, _siblings(path), command_for))

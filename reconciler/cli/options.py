@@ -67,7 +67,7 @@ class StatusWord(click.ParamType[tuple[str, str]]):
 
 
 class Pair(click.ParamType[tuple[str, str]]):
-    """``NAME=VALUE``, as ``read`` takes it apart; what it says of a mistake does not show what was given."""
+    """``NAME=VALUE``, as ``read`` takes it apart. Its errors do not show the value, which may be a secret."""
 
     def __init__(self, name: str, read: Callable[[str], tuple[str, str]]) -> None:
         self.name = name
@@ -92,7 +92,7 @@ _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def _complete_job(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    """Where flags of the command stand before the name; without them `completion` is asked before click is."""
+    """Click asks here where a flag stands before the name; else `completion` has answered before click is imported."""
     from reconciler.cli.completion import job_items  # noqa: PLC0415 - only a shell that completes needs it
 
     return _as_items(job_items(str(ctx.params["directory"]), incomplete))

@@ -1,6 +1,6 @@
 """Documents on stdout: the result of a command for a program to read, and what is printed there when it fails.
 
-The commands call `print_document`; `main` calls `print_failure`, so that whoever reads stdout as JSON, YAML or a
+The commands call `print_document`; `program` calls `print_failure`, so that whoever reads stdout as JSON, YAML or a
 comment finds one whole document there whatever happened. Imports no YAML before YAML is asked for.
 """
 
@@ -53,7 +53,7 @@ def reader_of(arguments: Sequence[str], environment: Mapping[str, str] = os.envi
             form = word.partition("o")[2] or following  # -o json, -ojson, -qo json
         elif word == "--follow":
             follows = True
-    if form == "markdown" and "plan" not in words:  # a comment of a plan, for whom no other command writes
+    if form == "markdown" and "plan" not in words:  # only `plan` writes it
         form = "text"
     return Reader(form, follows and "events" in words)
 
@@ -76,7 +76,7 @@ def print_failure(reader: Reader, error: BaseException, message: str) -> None:
 
 
 def failure(error: BaseException, message: str) -> dict[str, Any]:
-    """An error as data (README, *Commands*); ``problems`` says where, when it lies in files."""
+    """An error as data (docs/configuration.md, *Output for programs*); ``problems`` says where in files it lies."""
     problems = [dict(problem) for problem in getattr(error, "details", ())]
     return {
         "error": message.partition("\n")[0] if problems else message,

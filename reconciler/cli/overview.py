@@ -1,7 +1,7 @@
 """What is answered before anything is imported: the page of `reconciler --help`, the version, and a press of TAB.
 
-`cli.main` asks here first; `group` shows the same page where click finds out that it is asked for. Whatever is not
-one of these few is None here, and click's affair.
+`cli.main` asks here first; `group` shows the same page where click finds out that it is asked for. Anything
+else is None here, and left to click.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -31,7 +31,7 @@ from reconciler.source.files import Below
 from reconciler.source.known import Known
 from reconciler.source.measuring import measure_of, remembered
 
-# Far beyond any list of prices, and any tokenizer.
+# Bytes: far beyond any list of prices, and any tokenizer.
 _PRICES_LIMIT, _TOKENIZER_LIMIT = 1_000_000, 200_000_000
 
 
@@ -45,7 +45,7 @@ class Pricing(Struct, frozen=True):
     own: Counter | None = None
 
     def of_create(self, create: Create, world: World) -> Estimate:
-        """What a job will cost that this plan wants; its file is read where nobody has counted it before."""
+        """What the job of a create will cost. Its file is read only where it was not counted before."""
         desired = world.desired[create.name]
         model = create.model or _model(desired, world)
         file = desired.training
@@ -56,7 +56,7 @@ class Pricing(Struct, frozen=True):
         return estimate(planned, measure, self.prices.find(model, self.host))
 
     def of_form(self, form: Mapping[str, object], model: str | None) -> Estimate:
-        """What a job of an earlier spec was to cost, as far as its file was counted before; nothing is read for it."""
+        """What a job of an earlier spec was to cost, where its file was counted before; no file is read."""
         planned = Planned(model, form, _named(form))
         return estimate(planned, self._remembered(form, model), self.prices.find(model, self.host))
 
@@ -75,7 +75,7 @@ class Pricing(Struct, frozen=True):
         return None if usd is None else usd * min(1.0, progress.step / progress.total_steps)
 
     def cost(self, case: Case, named: NamedJob, progress: Progress | None = None) -> Cost:
-        """What a job of a name has cost, beside what it was to cost."""
+        """What a job of a name has cost, beside its estimate."""
         form, job = case.sent(named), named.job
         usd = self.so_far(job, progress, form) if job.live else self.of_job(job)
         return Cost(job.trained_tokens, usd, self.of_form(form, job.model))
@@ -88,7 +88,7 @@ class Pricing(Struct, frozen=True):
 
 
 def pricing_of(settings: Settings, host: str, known: Known) -> Pricing:
-    """As the operator says.
+    """The `Pricing` that the settings ask for.
 
     Raises:
         UsageError: their prices, or their tokenizer, cannot be read.
@@ -144,7 +144,7 @@ def _named(form: Mapping[str, object]) -> str:
 
 
 def _model(desired: Desired, world: World) -> str | None:
-    """The model it is trained from: its own, or the one at the beginning of what it is built on."""
+    """The model that it is trained from: its own, or the one at the beginning of its chain of `model_from`."""
     at: Desired | None = desired
     while at is not None and at.model_from is not None:
         at = world.desired.get(at.model_from)

@@ -73,7 +73,7 @@ def probed(settings: Settings, snapshot: Snapshot, clock: Clock, *, yes: bool) -
 
 
 def end_leftover(settings: Settings, snapshot: Snapshot, context: RunContext) -> None:
-    """End what a probe left that was killed, or whose cancel did not take; sends nothing where nothing is left."""
+    """End the job of a probe that was killed, or whose cancel did not take. Sends nothing where none is left."""
     if not left_by_probes(context.ports.journal, snapshot):
         return
     context.voice.say("an earlier probe of `doctor` has not ended; it is looked for, and cancelled")
@@ -85,7 +85,7 @@ def end_leftover(settings: Settings, snapshot: Snapshot, context: RunContext) ->
 
 @contextmanager
 def ending_leftovers(settings: Settings, context: RunContext) -> Iterator[Callable[[Snapshot], tuple[Next, ...]]]:
-    """The same for a daemon, which calls it after each of its passes."""
+    """What does the same for a daemon, which calls it after each of its passes."""
     with ExitStack() as opened:
 
         def begin() -> Reconciler:

@@ -1,4 +1,4 @@
-"""`status`, `describe`, `events`, `checkpoints`, `forget`: what is known of a fleet's jobs, what a journal may drop.
+"""`status`, `describe`, `events`, `checkpoints`, `forget`: what is known of the jobs, and what a journal may drop.
 
 None of them sends a create or a cancel.
 """
@@ -45,7 +45,7 @@ _T = TypeVar("_T")
 
 _FOLLOW_SECONDS = 2.0
 
-# A screen of live jobs is asked how far they are, a few at once; of a longer list the rest shows what is on disk.
+# Live jobs that are asked how far they are, a few at once; the rest of a longer list shows what is on disk.
 _PROGRESS_LOOKUPS = 50
 _AT_ONCE = 8
 
@@ -324,7 +324,7 @@ def _as_shown(context: RunContext, view: _View, found: Status) -> Mapping[str, o
 
 
 def _read(context: RunContext, what: str, read: Callable[[], tuple[_T, ...]]) -> tuple[_T, ...] | None:
-    """None on a server that has none, or cannot be read now: the rest is worth telling all the same."""
+    """None where the server has none, or cannot be read now: the rest is shown all the same."""
     try:
         return read()
     except ProviderError as error:
@@ -339,7 +339,7 @@ def _one(found: Mapping[str, Status], name: str) -> Status:
 
 
 def _job_id(context: RunContext, snapshot: Snapshot, name: str) -> str:
-    """The provider's id of a name's job: of its present revision, else the last there was."""
+    """The provider's id of the job of a name: that of its present revision, else the last one."""
     found = _one(_view_of(context, snapshot).statuses, name)
     past = [str(job["job_id"]) for job in found.history]
     job_id = found.job_id or (past[-1] if past else None)

@@ -1,6 +1,6 @@
 """`plan` and `apply`: show what would happen and why; make it happen.
 
-In here a person's yes becomes a `Permission`. What it permits is decided in `gates`.
+A person's yes becomes a `Permission` here. What it permits is decided in `gates`.
 """
 
 import re
@@ -35,7 +35,7 @@ from reconciler.render.text import Typed
 from reconciler.settings import Settings
 
 _CHANGES_PRESENT = 2
-# How often an apply opens a state directory that is taken away under it before it has written anything.
+# How often an apply begins again, where its state directory is replaced before it has written anything.
 _BEGINNINGS = 3
 _DIGEST = re.compile("[0-9a-f]{16}")
 
@@ -49,7 +49,7 @@ def plan(ctx: click.Context, /, directory: str, form: str, *, detailed_exitcode:
     snapshot = valid_source(settings, known)
     with run_context(settings, snapshot, writes=False, clock=ctx.obj, known=known) as context:
         seen = context.reconciler.observe(snapshot)
-        # The question about a first run is asked by apply; a plan shows what it is about.
+        # Only apply asks about a first run; a plan shows what the answer decides.
         decided = context.reconciler.decide(seen, snapshot, Permission(first_run=context.account.sandbox))
         shown = decided_here(decided, partial(typed, ctx, directory))
         review = review_of(context, shown, approving(ctx, directory), warnings=warnings_of(snapshot))
@@ -180,7 +180,7 @@ def _is_left(context: RunContext, decided: Decided, digest: str) -> bool:
 
 
 def _is_over(change: Change) -> bool:
-    """Whether nothing more comes of a line: its job goes on, has succeeded, or stands failed (or that of its base)."""
+    """Whether nothing more comes of a change: its job goes on, has succeeded or stands failed, or its base does."""
     if isinstance(change, Hold):
         return change.reason.unsuccessful
     return isinstance(change, Keep | Adopt) or change.reason is Reason.DEPENDENCY_FAILED

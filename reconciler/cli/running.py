@@ -1,4 +1,4 @@
-"""`run`: the daemon in the foreground, and a new one whenever the fleet or its state directory is another.
+"""`run`: the daemon in the foreground, and a new one whenever the fleet or its state directory changes.
 
 When a pass is made is decided in `daemon`.
 """
@@ -47,7 +47,7 @@ from reconciler.state.opening import FILE
 
 # Reads of live jobs go out over this many threads: enough to hide a server's latency, few enough for its rate.
 _THREADS = 8
-# Seconds: ended within 30, whatever hangs.
+# Seconds: a stop takes less than 30, whatever hangs.
 _STOP_SECONDS = 28.0
 # While there is no fleet to work on, the directory is looked at this often although no event came.
 _LOOK_SECONDS = 5.0
@@ -111,7 +111,7 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
         settings.root, time.time, ours, known_by(settings), rules_for(settings), settings.files_root
     )
     if not os.path.lexists(settings.state_directory / FILE):
-        check_one_fleet(reader.read(), place)  # what was one once is watched on, whatever stands there now
+        check_one_fleet(reader.read(), place)  # once a fleet, it is watched whatever stands there now
     _make_state_directory(settings)
     address = listen_address(listen) if listen else None
     wakeups = ThreadWakeups()
@@ -136,13 +136,13 @@ def run(  # noqa: PLR0913 - one parameter a flag of the command
         service = Service(clock, lambda: wakeups.stopping, over(pool), listener.requested, credentials)
         stack.enter_context(watching(settings.root, ours, wakeups.hint, log))
         live = run_daemons(DaemonSetup(settings, pace, first_run, wakeups, reader, listener, service, log, place))
-    # Nobody looks after them from here on, and they go on.
+    # These jobs go on, and nobody watches them any more.
     log.info("daemon.stopped", **({"training_on": live} if live else {}))
     return 0
 
 
 def _make_state_directory(settings: Settings) -> None:
-    """At the start only, and not in the place of a fleet directory that is not there: a link may come to stand there.
+    """Make it at the start, but not where the fleet directory is missing: a link may be set there later.
 
     Raises:
         JournalError: it cannot be made.
@@ -157,7 +157,7 @@ def _make_state_directory(settings: Settings) -> None:
 
 
 def run_daemons(setup: DaemonSetup) -> tuple[str, ...]:
-    """One daemon after the other: a new one whenever the fleet or its state directory is another.
+    """One daemon after the other: a new one whenever the fleet or its state directory changes.
 
     Returns the ids of the jobs that the last one knew as live.
     """

@@ -1,6 +1,6 @@
 r"""The streams a command speaks through. Nothing that is printed can end the work, whoever reads it.
 
-`main` calls `prepare` once; every command prints through `echo`, `tell` while work goes on, or `remark`. What an
+`program` calls `prepare` once; every command prints through `echo`, `tell` while work goes on, or `remark`. What an
 encoding cannot hold is escaped (`\u2713`), a stream that is closed leads nowhere, and a stderr that cannot be written
 is lost alone. `manner` is how the person who called wants to be spoken to.
 """
@@ -40,7 +40,7 @@ class Manner(Struct):
     fleet: str = ""
 
 
-# One a process, as its streams are: whoever prints asks here, however deep.
+# One for the process, as its streams are: whoever prints asks here.
 manner = Manner()
 
 
@@ -131,7 +131,7 @@ def colours(stream: IO[str] | None = None) -> bool:
 
 
 def width_of(stream: IO[str]) -> int | None:
-    """Columns that a line on ``stream`` may have: of any terminal, also a dumb one; None where nobody's screen ends."""
+    """Columns that a line on ``stream`` may have; None where it leads to no terminal, be it a dumb one."""
     return width() if stream.isatty() else None
 
 
@@ -147,7 +147,7 @@ def width() -> int:
 
 
 def drop(stream: IO[str]) -> None:
-    """Nobody reads it any more: what is printed from here on, and is printed already, goes nowhere."""
+    """Lead a stream that nobody reads any more to nowhere, with what it still holds."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

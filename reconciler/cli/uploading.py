@@ -1,4 +1,4 @@
-"""Uploads beside each other, in a few threads: the `Beside` of commands that write. `wiring` hands it to the engine.
+"""Several uploads at once, in a few threads: the `Beside` of commands that write. `wiring` hands it to the engine.
 
 The threads are no part of what keeps the process alive: a command that was interrupted ends at once, and a file that
 was cut is no file. What a file is uploaded for, and when, is the engine's affair.
@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
-# A server's limits are for requests; one line is seldom filled by one connection.
+# One connection seldom fills a line; many would only meet the server's limits sooner.
 _AT_ONCE = 4
 
 _Job = tuple[Callable[[], str], "Future[str]"]

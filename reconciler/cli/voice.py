@@ -31,7 +31,7 @@ class Voice(Protocol):
         """Say that nothing will happen for so many seconds, and why; ``what`` "": the jobs are waited for."""
 
     def jobs(self, jobs: Sequence[JobProgress]) -> None:
-        """Say how far the jobs are that are waited for; nobody else is shown from now on."""
+        """Say how far the jobs are that are waited for; no others are shown from now on."""
 
     def uploading(self, upload: UploadProgress) -> None:
         """Say how far a file is; from whatever thread sends it."""
@@ -161,7 +161,7 @@ class Plain:
 
 
 class Ordered:
-    """A `Voice` that can be held back, because what it would say is about something that has to be shown first."""
+    """A `Voice` that can be held back until what its lines are about has been shown."""
 
     def __init__(self, voice: Voice) -> None:
         self._voice = voice

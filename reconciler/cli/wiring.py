@@ -85,7 +85,7 @@ class RunContext(Struct, frozen=True):
 
 
 class Service(Struct, frozen=True):
-    """What a daemon's context has besides: live jobs are followed over ``fan``, and somebody may ask it to stop."""
+    """What a daemon's context has besides. Live jobs are followed over ``fan``; ``stopping`` says whether to end."""
 
     clock: Clock
     stopping: Callable[[], bool]
@@ -148,8 +148,8 @@ def run_context(  # noqa: PLR0913 - one parameter a way in which commands differ
 ) -> Iterator[RunContext]:
     """Everything for passes over this fleet; without ``writes`` nothing on disk is made or changed.
 
-    ``every_backoff``: back-offs of earlier runs count, as for `run` and for whoever tells how things stand; `apply`
-    tries once all the same, and `plan` shows what it would do. The clock is the ``service``'s, where there is one.
+    ``every_backoff``: back-offs of earlier runs count, as for `run`, `status` and `describe`. `apply` tries once all
+    the same, and `plan` shows what `apply` would do. The clock is the ``service``'s, where there is one.
     ``known`` is what was read of the manifests; a pass that writes keeps it. ``credentials``: of an earlier context.
 
     Raises:
@@ -213,7 +213,7 @@ def _reconciler(ports: Ports, settings: Settings, account: Account, *, every_bac
 
 @contextmanager
 def _telling_where(fleet: Fleet, account: Account) -> Iterator[None]:
-    """An inherited variable may have led to the wrong provider: where an error of it was is said before it."""
+    """Say before an error of the provider which one it was: an inherited variable may have led to the wrong one."""
     try:
         yield
     except ProviderError:
@@ -245,7 +245,7 @@ def _check_expected(fleet: Fleet, account: Account) -> None:
 
 
 def _pricing(settings: Settings, host: str, known: Known) -> "Callable[[], Pricing]":
-    """What jobs cost, once it is asked for; what the operator says of it is wrong at the start, or never."""
+    """What jobs cost, made when it is asked for; but where the operator gives files, now: a mistake shows early."""
 
     @cache
     def pricing() -> "Pricing":
