@@ -1,6 +1,6 @@
 """What GitHub shows beside a line, or above a step: a workflow command on stdout.
 
-Pure. `validate -o github` prints them, and what any command that was asked for them has to say when it fails.
+Pure. `validate -o github` prints its findings as annotations, and so its failure.
 """
 
 from reconciler.errors import printable
@@ -13,7 +13,7 @@ def annotation(level: str, text: str, **properties: object) -> str:
 
 
 def _data(text: str) -> str:
-    """On its one line."""
+    """The text on one line, escaped as GitHub asks for it."""
     return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 

@@ -1,6 +1,6 @@
 """The end of an `apply`, for a person: what was done, what was not and why, and what to do next.
 
-Pure. A fact that the plan has shown, and that is as it was, is not said again.
+Pure. What the plan has shown, and has not changed since, is not said again.
 """
 
 from collections import Counter
@@ -71,7 +71,7 @@ def _failed(result: Result) -> Iterator[str]:
 
 
 def _refused(first: Review, after: Review) -> Iterator[str]:
-    """By which gate; why, only where the plan has not said so."""
+    """What each gate refused, and why where the plan has not said so."""
     said = {""}
     for verdict in after.refusals:
         names = ", ".join(_named(e, verdict) for e in after.entries if verdict.gate in e.refused and not e.follows)
@@ -81,7 +81,7 @@ def _refused(first: Review, after: Review) -> Iterator[str]:
 
 
 def _named(entry: ReviewEntry, verdict: Verdict) -> str:
-    """What an approval did not cover came up after the plan: no plan has said why it is wanted."""
+    """A refused change. One that an approval did not cover came up after the plan, so its reason is said here."""
     why = f" ({entry.change.reason}: {printable(entry.change.message)})" if verdict.gate == APPROVAL else ""
     return f"{entry.word} {entry.change.name}{why}"
 
@@ -96,7 +96,7 @@ def _not_tried(result: Result) -> Iterator[str]:
 
 
 def _unsuccessful(result: Result, first: Review) -> Iterator[str]:
-    """Which declared jobs stand failed; why, only where the plan has not said so."""
+    """Which declared jobs stand failed, and why where the plan has not said so."""
     names = set(result.unsuccessful)
     for change in result.last.after.gated.plan.changes:
         if isinstance(change, Hold) and change.name in names:
@@ -113,7 +113,7 @@ def _next(result: Result, after: Review, typed: Typed) -> Iterator[str]:
 
 
 def _advice(result: Result, typed: Typed) -> list[str]:
-    """A command to copy is the end of its line."""
+    """What to do next, the most urgent first. A command to copy ends its line."""
     after = result.last.after
     objections = after.seen.world.objections
     rejected = {c.name for c in after.gated.plan.changes if c.reason is Reason.CREATE_REJECTED}

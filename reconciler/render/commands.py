@@ -1,7 +1,7 @@
-"""The commands that a decision or a status names, as whoever reads it types them.
+"""The commands that a decision or a status names, as its reader would type them.
 
-Pure. What `core` says holds wherever it is read, so it names the job and writes DIR for the directory; a status file
-and a log keep that. `cli` puts everything that it shows a person through here.
+Pure. `core` does not know where its messages are read, so it writes DIR for the directory; a status file and a log keep
+that. `cli` passes everything that it shows a person through here.
 """
 
 import re
@@ -20,12 +20,12 @@ _ANYWHERE = re.compile(r"`reconciler (?P<command>\w+) (?P<job>\S+) -d DIR`")
 
 
 def typed_here(text: str, typed: Typed) -> str:
-    """``text`` with its commands about the directory that is spoken of."""
+    """``text`` with the reader's own directory in its commands, in the place of DIR."""
     return _ANYWHERE.sub(lambda found: f"`{typed(found['command'], found['job'])}`", text)
 
 
 def decided_here(decided: Decided, typed: Typed) -> Decided:
-    """The decision, in whose messages the commands can be copied."""
+    """The decision with the commands in its messages as `typed_here` has them."""
     verdicts = tuple(replace(v, message=typed_here(v.message, typed)) for v in decided.gated.verdicts)
     gated = replace(decided.gated, plan=_plan_here(decided.gated.plan, typed), verdicts=verdicts)
     return replace(decided, plan=_plan_here(decided.plan, typed), gated=gated)

@@ -30,7 +30,7 @@ def estimate_line(estimate: Estimate) -> str:
 
 
 def total_line(total: Total, estimates: Iterable[Estimate], waiting: int = 0, *, sandbox: bool) -> str:
-    """What a plan will cost, at which prices, and what is not in that; ``waiting`` of the jobs are not sent yet."""
+    """What a plan will cost, at which prices, and what that leaves out; ``waiting`` of the jobs are not sent yet."""
     found = tuple(estimates)
     known = [e for e in found if e.usd is not None]
     prices = dict.fromkeys(_dated(e) for e in known if e.price != "free")
@@ -46,7 +46,7 @@ def total_line(total: Total, estimates: Iterable[Estimate], waiting: int = 0, *,
 
 
 def _about(usd: str, *, about: bool) -> str:
-    """What is less than a cent is no more exact than it says."""
+    """With "about", but for "<$0.01", which claims no exactness."""
     return f"about {usd}" if about and not usd.startswith("<") else usd
 
 
@@ -74,7 +74,7 @@ def estimate_data(estimate: Estimate | None) -> dict[str, object] | None:
 
 
 def total_data(total: Total | None) -> dict[str, object] | None:
-    """Of several; ``unknown`` are jobs that ``usd`` does not hold."""
+    """The same for a program; ``unknown`` counts the jobs that ``usd`` leaves out."""
     if total is None:
         return None
     return {"usd": _cents(total.usd), "about": total.about, "unknown": total.unknown}

@@ -15,12 +15,12 @@ from reconciler.errors import escaped
 from reconciler.render.cost import counted, estimate_data
 
 _LABEL, _BAR = 12, 30
-# Roles beyond these are not shown: what has more of them has none of the API's.
+# Roles that are shown: a file with more of them has not those of the API.
 _ROLES = 8
 
 
 class Shown(Struct, frozen=True):
-    """A file. ``duplicates``: how many examples stand there again, a line of these, and the line that it repeats.
+    """A file. ``duplicates``: how many examples repeat another, the line of one of them, and the line that it repeats.
 
     ``epochs``: as the API would choose them. ``estimate`` is None where no model is named.
     """

@@ -1,6 +1,6 @@
-"""What to say where a directory is not the fleet that was meant: which fleets there are, and the command to give.
+"""What is said of a directory that is not the fleet that was meant: which fleets there are, and what to type.
 
-Pure. `cli` looks at the file system, and calls the command by the words that were typed.
+Pure. `cli` looks at the file system, and knows what was typed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from reconciler.core.nearest import nearest
 from reconciler.errors import escaped
 
-# More than this is a page of a list: a person knows their fleets by their directories.
+# Fleets that are listed; the others are counted.
 _SHOWN = 10
 
 # The command that was typed, with another directory.

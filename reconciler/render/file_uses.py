@@ -36,7 +36,7 @@ def file_table(uses: Sequence[FileUse], fleet: str, *, width: int | None) -> str
 
 
 def _needs(use: FileUse) -> str:
-    """The one that needs it; of several how many of each kind: a job is often that of a manifest beside it."""
+    """What needs it; of several things, how many of each kind, since a manifest often comes with its job."""
     needs = (*use.manifests, *use.jobs)
     if not needs:
         return "- (unknown)" if not use.ours else "-"

@@ -1,6 +1,6 @@
 """Foreign text in GitHub's Markdown: it can mention nobody, link to nothing and close nothing that it stands in.
 
-Pure. All of it stands in code, where GitHub neither mentions, nor links, nor formats; there it can only try to get out.
+Pure. All of it stands in code, where GitHub neither mentions, nor links, nor formats. Its own backticks cannot end it.
 """
 
 import re
@@ -12,14 +12,14 @@ from reconciler.errors import printable
 # GitHub takes 65,536 characters for a comment.
 COMMENT_LIMIT = 60_000
 
-# A fleet's name is a DNS label; whatever else it might be, it cannot end the mark.
+# A fleet's name is a DNS label. Anything else is cut and cleaned, so that it cannot end the mark.
 _NAME_MAX = 63
 
 _ELLIPSIS = "…"
 
 
 def marker(fleet: str) -> str:
-    """The hidden first line of a fleet's comment; of one that names no fleet, where ``fleet`` is not known."""
+    """The hidden first line of a fleet's comment; without a name where ``fleet`` is "", since it is not known."""
     name = re.sub(r"[^a-z0-9-]", "-", fleet)[:_NAME_MAX]
     return f"<!-- reconciler plan {name} -->" if name else "<!-- reconciler plan -->"
 

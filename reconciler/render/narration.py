@@ -24,7 +24,7 @@ _SENTENCES: Mapping[str, str] = {
 
 
 def event_sentence(event: Mapping[str, object]) -> str | None:
-    """What a person is told of an event; None where that is nothing."""
+    """What a person is told of an event; None for what only the log says."""
     words = str(event.get("event", ""))
     if words == "job.cancelled" and "status" in event:  # else its cancel has said so
         return f"✓ {event.get('job')}: job {event.get('job_id')} is cancelled"
@@ -39,7 +39,7 @@ def event_sentence(event: Mapping[str, object]) -> str | None:
 
 
 class _Facts(dict[str, str]):
-    """Facts of an event; one that is not there, or not known, is a dash, and never an error."""
+    """Facts of an event. One that is missing, or not known, is a dash, never an error."""
 
     def __missing__(self, key: str) -> str:
         return "-"

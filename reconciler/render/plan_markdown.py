@@ -1,4 +1,4 @@
-"""A plan as the comment of a pull request: the sum of it first, then each job, folded.
+"""A plan as the comment of a pull request: its summary first, then each job, folded.
 
 Pure. `plan -o markdown` prints it, and GitHub Actions shows it as the summary of a step. The first line is a mark by
 which a bot finds its comment again. Every text that a server or a manifest chose stands in code (`markdown`).
@@ -14,7 +14,7 @@ from reconciler.render.markdown import COMMENT_LIMIT, block, code, html_code, ma
 from reconciler.render.plan_text import details, loss, notes, summary_line, symbol
 from reconciler.render.review import Review, ReviewEntry, header
 
-# Jobs that the first screen names of those that would be ended; the others are counted.
+# Jobs to be ended that the summary names; the others are counted.
 _NAMED = 10
 
 # Warnings that are shown; the others are counted.
@@ -74,7 +74,7 @@ def _some(shown: Sequence[str]) -> str:
 
 
 def _jobs(review: Review, room: int) -> Iterator[str]:
-    """Each change but what is kept, folded; those for which there is no room are counted."""
+    """Each change, folded, without what is kept. Those for which there is no room are counted."""
     entries = [e for e in review.entries if not e.follows and not isinstance(e.change, Keep)]
     entries.sort(key=lambda e: _ORDER[e.word])
     for place, entry in enumerate(entries):
@@ -100,7 +100,7 @@ def _job(entry: ReviewEntry, review: Review) -> Iterator[str]:
 
 
 def _signed(detail: str) -> str:
-    """As a diff is coloured: what is lost, what is different, and the rest."""
+    """With the sign by which a diff is coloured: what is lost, what is different, and the rest."""
     sign = "-" if detail.startswith(_LOSSES) else "!" if detail.startswith("  ") else " "
     return f"{sign} {detail.strip()}"
 

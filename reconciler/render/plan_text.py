@@ -18,7 +18,7 @@ from reconciler.render.review import Difference, Review, ReviewEntry, Since, hea
 from reconciler.render.status_line import next_try
 from reconciler.render.text import age, hanging, paint, sentence
 
-# Kept jobs beyond this many are counted instead of shown: a review that nobody reads is none.
+# Kept jobs that are shown; the others are counted, because nobody reads a long review.
 _KEPT_LIMIT = 40
 _ELSEWHERE_LIMIT = 10
 
@@ -71,7 +71,7 @@ def plan_text(review: Review, *, colours: bool = False, width: int | None = None
 
 
 def notes(review: Review) -> Iterator[str]:
-    """What all of it costs, and what goes on at accounts that are not looked at."""
+    """What the plan costs, and what goes on at other accounts, which are not looked at."""
     if review.cost is not None:
         known = {name for name, estimate in review.estimates.items() if estimate.usd is not None}
         waiting = sum(entry.word == "wait" and entry.change.name in known for entry in review.entries)
@@ -102,7 +102,7 @@ _COUNTED = (
 
 
 def summary_line(review: Review) -> str:
-    """One line of counts; zeros are left out, and what a gate refuses is counted beside the writes that it is of."""
+    """One line of counts, without zeros. A refused write is counted as a write, and again as refused."""
     counts = review.summary
     writes, others = ([f"{counts[key]} {word}" for key, word in words.items() if counts.get(key)] for words in _COUNTED)
     said = [*writes, *others]
@@ -180,7 +180,7 @@ def details(entry: ReviewEntry, review: Review) -> Iterator[str]:
 
 
 def _trained_elsewhere(entry: ReviewEntry) -> Iterator[str]:
-    """That a name was trained at another account: this would train it again, here."""
+    """What a create would train again: the jobs of its name at other accounts."""
     for job in entry.elsewhere:
         spec = "this very spec" if job.revision == entry.change.revision else "another spec"
         state = "live" if job.live else "ended"

@@ -12,7 +12,7 @@ from reconciler.errors import plural, printable
 from reconciler.render.text import sentence
 
 _TAB = 4  # columns; wider ones push a manifest's text off the screen
-_LEAST = 20  # columns of text around a caret, however narrow the terminal says that it is
+_LEAST = 20  # columns of text around a caret, however narrow the terminal
 
 
 def located(problems: Iterable[Problem], directory: str) -> tuple[Problem, ...]:
@@ -21,7 +21,7 @@ def located(problems: Iterable[Problem], directory: str) -> tuple[Problem, ...]:
 
 
 def as_data(problems: Iterable[Problem]) -> tuple[dict[str, object], ...]:
-    """For programs: ``[{path, line, column, field, message}]``; what a file as a whole has stands in its line 1."""
+    """For programs: ``[{path, line, column, field, message}]``. A problem of a whole file is in its line 1."""
     return tuple(
         {
             "path": one.path,
@@ -35,7 +35,7 @@ def as_data(problems: Iterable[Problem]) -> tuple[dict[str, object], ...]:
 
 
 def as_lines(problems: Iterable[Problem], *, width: int | None = None) -> Iterator[str]:
-    """One line for each; for a reader whose screen has ``width`` columns, each with the manifest's line below it."""
+    """A line for each. With ``width``, the columns of the reader's screen, each has the manifest's line below it."""
     for problem in problems:
         yield from sentence(str(problem), width)
         if width is not None and problem.text.strip():
@@ -63,5 +63,5 @@ def _excerpt(problem: Problem, width: int) -> Iterator[str]:
 
 
 def _on_screen(text: str) -> str:
-    """Every character a column wide: nothing steers the terminal, and the caret stands where it belongs."""
+    """With each character one column wide: the caret stands where it belongs, and nothing steers the terminal."""
     return printable(text.replace("\t", " " * _TAB))

@@ -46,7 +46,7 @@ class Reached(Struct, frozen=True):
 
 
 def time_left(finish: int | None, reached: Reached, since: int | None, now: float) -> float | None:
-    """Seconds until a job may end: as the provider estimates, else as fast as it went so far; None where nobody knows.
+    """Seconds until a job may end: as the provider estimates, else at its pace so far; None where nobody knows.
 
     ``finish`` and ``since`` are Unix seconds: the estimated end, and when the job was made.
     """
@@ -112,5 +112,5 @@ def upload_line(upload: UploadProgress) -> str:
 
 
 def sent_of(upload: UploadProgress) -> str:
-    """How much of it has left."""
+    """How much of it has been sent."""
     return f"{upload.sent / 1e6:.1f} of {upload.size / 1e6:.1f} MB"

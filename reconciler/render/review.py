@@ -1,7 +1,7 @@
 """A plan as a reader sees it: every change with what it costs and what is different, and all of it in numbers.
 
-Pure. `cli` fills a `Review`; `plan_text`, `plan_data` and `plan_markdown` lay it out. What a gate refuses stays in here
-what it is: a create or a cancel with its own reason, and beside it the gate.
+Pure. `cli` fills a `Review`; `plan_text`, `plan_data` and `plan_markdown` lay it out. A write that a gate refuses is
+still shown as itself, a create or a cancel with its own reason, and the gate beside it.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ _RECHECK_SECONDS = 60
 
 
 class Difference(Struct, frozen=True):
-    """A field of the spec that is not as it was; None where it was not set, or is not any more."""
+    """A field of the spec that has changed; ``old`` or ``new`` is None where it was not set, or is not any more."""
 
     field: str
     old: object
@@ -48,7 +48,7 @@ class Since(Struct, frozen=True):
 
 
 class ReviewEntry(Struct, frozen=True):
-    """One change; ``refused`` are the gates that refuse it. ``ends`` are the live jobs that it costs.
+    """One change; ``refused`` are the gates that refuse it. ``ends`` are the live jobs that it ends.
 
     ``outlived`` are live jobs of the name that a create leaves running: they are not ours to end. ``elsewhere`` are
     jobs of the name that are known at other accounts.
@@ -111,7 +111,7 @@ class Review(Struct, frozen=True, dict=True):
         """Every change, in the order of the plan."""
         waits = [c for c in self.plan.changes if isinstance(c, Wait) and c.gates]
         creates = {c.name for c in waits if isinstance(c.write, Create)}
-        # Those of the first of a name's changes, where a create of it is refused.
+        # By the name of a refused create, the gates of the first of its changes.
         refused = {c.name: c.gates for c in reversed(waits) if c.name in creates}
         return tuple(self._entry(change, refused) for change in self.plan.changes)
 
@@ -189,7 +189,7 @@ class Review(Struct, frozen=True, dict=True):
 
     @cached_property
     def cost(self) -> Total | None:
-        """What all that this plan wants will cost; None where it wants nothing, or nothing was estimated."""
+        """What the creates of this plan will cost together; None where nothing was estimated."""
         return total(self.estimates.values()) if self.estimates else None
 
     def model(self, change: Create) -> str | None:
@@ -205,11 +205,11 @@ class Review(Struct, frozen=True, dict=True):
         return tuple(str(named[key]) for key in FILES if key in named)
 
     def besides(self, change: Create) -> str:
-        """What is sent and is no part of its revision, as JSON; "" where that is nothing."""
+        """What is sent beside what the revision stands for, as JSON; "" where that is nothing."""
         return unhashed(self.world.desired[change.name])
 
     def refusal(self, change: Create) -> tuple[Refusal, str] | None:
-        """What the provider said when this very create, or every one, was tried before, and that in words."""
+        """The last refusal of this very create, or of every create; and what the provider said, in words."""
         memory = self.world.memory
         last = memory.last_refusal(*change.key)
         if last is None:

@@ -1,7 +1,7 @@
 """The JSON Schema of the manifests (draft 2020-12), for editors.
 
-Pure. `schema` prints it and `init` writes it. It says what `validate` says of a document by itself; what stands between
-documents, in files, or in a text that was never filled in, it cannot say.
+Pure. `schema` prints it and `init` writes it. It says what `validate` says of one document. It cannot say what is wrong
+between documents, in training files, or with a template that was not filled in.
 """
 
 from typing import Any

@@ -18,9 +18,9 @@ _GAP = 2
 
 # Narrower than this, a row says nothing.
 _NARROWEST = 40
-# What a detail has of a row before a name is cut, and what a name has at least.
+# Columns: a name is cut before a detail has fewer than the first, but never below the second.
 _DETAIL, _SHORTEST_NAME = 30, 12
-# Of `-o wide`, where nobody's screen ends: a message is no column.
+# Columns of a detail in `-o wide`, whose rows may be wider than any screen.
 _WIDE_DETAIL = 60
 
 _NOTHING_READ: Mapping[str, Progress] = MappingProxyType({})
@@ -64,7 +64,7 @@ def wide_table(
     progress: Mapping[str, Progress] = _NOTHING_READ,
     colours: bool = False,
 ) -> str:
-    """With the job's id, the conditions and the model besides, in columns; on a screen of fewer, below each row."""
+    """Also the job's id, the conditions and the model: in columns, or below each row where the screen is too narrow."""
     rows = _rows(statuses, now, progress)
     cells = [
         (s.name, brief.word, _detail(brief, _WIDE_DETAIL), _age(s, now), *_besides(s).values()) for s, brief in rows
@@ -116,7 +116,7 @@ def _line(cells: Sequence[str], sizes: Sequence[int], colour: str, *, colours: b
 
 
 def _detail(brief: StatusLine, width: int) -> str:
-    """The tail stays where anything of the rest fits before it."""
+    """The detail, cut so that its tail stays, where a third of the width is left for the rest."""
     room = width - columns(brief.tail)
     return clip(brief.detail, room) + brief.tail if room > width // 3 else clip(brief.detail + brief.tail, width)
 

@@ -8,7 +8,7 @@ from unicodedata import combining, east_asian_width
 
 from reconciler.errors import printable
 
-# One of our commands, about the directory that is spoken of, as its reader types it: its name, and a job or "".
+# Makes the command of this name, about this job (or ""), as the reader would type it for the same directory.
 Typed = Callable[[str, str], str]
 
 _COLOURS = {"green": "32", "red": "31", "yellow": "33", "cyan": "36"}
@@ -39,7 +39,7 @@ def age(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """A duration that is only guessed: ``6m``, ``1h5m``, never to the second where it is longer than one minute."""
+    """A duration that is a guess: ``6m``, ``1h5m``. From a minute on it has no seconds."""
     grain = 1 if seconds < _MINUTE else _MINUTE if seconds < _HOUR else 5 * _MINUTE
     return age(max(1, round(seconds / grain)) * grain)
 
@@ -85,9 +85,8 @@ def pad(text: str, width: int) -> str:
 def wrapped(text: str, width: int, indent: str = "", hang: str = "") -> list[str]:
     """Lines of at most ``width`` columns; a word is broken only where it alone is longer, a command in backticks never.
 
-    ``hang`` is what every line but the first is indented beyond ``indent``.
-
-    Whoever copies a command from a terminal gets a line that the terminal has broken as one, and ours as two.
+    ``hang`` is what every line but the first is indented beyond ``indent``. A command that is too long is left to the
+    terminal to break: copied from there it is still one line.
     """
     shown = printable(text)
     whole = _QUOTED.sub(lambda command: command[0].replace(" ", "\xa0"), shown)
