@@ -30,11 +30,11 @@ _SUCCESSES, _REDIRECTS, _CLIENT_ERRORS = range(200, 300), range(300, 400), range
 _SERVER_ERRORS = 500
 # Answers of a server that has no such route at all.
 NO_ROUTE = frozenset({404, 405, 501})
-# Reads: the server's moment of weakness, worth asking again.
+# After one of these a read is worth sending again.
 _PASSING = frozenset({408, 409, 425})
 
-# Text that is compared, asked for or sent again: without the key in it, it would be another's. An answer that holds the
-# key in one of these is refused; all other text is only shown, and is shown without the key.
+# Fields whose text is compared, asked for or sent again, so that nothing may be taken out of it. An answer that holds
+# the key in one of them is refused. All other text is only shown, and is shown without the key.
 _EXACT = frozenset(
     {
         *("id", "status", "model", "suffix", "user_provided_suffix", "training_file", "validation_file"),
@@ -44,7 +44,7 @@ _EXACT = frozenset(
 )
 # Inside these the names are the server's own words, and are shown; every other name is the API's.
 _METRICS = frozenset({"metrics", "data"})
-# What JSON may write for a letter, digit or sign of a key, and the signs that it may write in a shorter way.
+# How JSON may escape a character of a key, and the characters that it may escape in a shorter way.
 _ESCAPED = re.compile(rb"\\u00[2-7]")
 _SHORT_ESCAPES = frozenset('"/\\')
 
@@ -55,19 +55,19 @@ class Answers:
     """Reads the answers of one server."""
 
     def __init__(self, base_url: str, secrets: Iterable[str], clock: Clock) -> None:
-        """``secrets`` may grow: they are gone through for each text."""
+        """``secrets`` may grow: they are read anew for each text."""
         self._base_url = base_url
         self._secrets = secrets
         self._clock = clock
-        self._newest: tuple[object, Any] | None = None  # of the first page of all jobs: what it was read from, and as
+        self._newest: tuple[object, Any] | None = None  # the first page of all jobs: from what it was read, and as what
 
     def no_answer(self, request: Request, error: NotSent | OutcomeUnknown) -> ProviderError:
-        """What it means that the transport has none."""
+        """What it means that no answer came."""
         text = f"{self._named(request)}: {self._clean(str(error))}"
         return type(error)(text) if isinstance(error, NotSent) else _unanswered(request, text)
 
     def error(self, request: Request, response: HttpResponse, *, key_from: str = "") -> ProviderError | None:
-        """What an answer that is no success means. ``key_from``: whose key was refused, if it is one, in words."""
+        """What an answer means; None for a success. ``key_from`` says in words where the key came from, for a 401."""
         status = response.status
         if status in _SUCCESSES:
             return None
@@ -92,7 +92,7 @@ class Answers:
     def value(self, request: Request, response: HttpResponse, parse: Callable[[object], _T]) -> _T:
         """What a success holds, as ``parse`` reads its JSON. Raises as for no answer where it cannot be read.
 
-        The first page of all jobs mostly comes again as it was the last time: it is then that very value.
+        The first page of all jobs is mostly the same as last time: then the value is the one of last time.
         """
         if not (isinstance(request, ReadRequest) and request.all_jobs and "after" not in request.params):
             return self._read(request, response, parse)
@@ -133,14 +133,14 @@ class Answers:
         return f"{request.method} {escaped(self._clean(request.path))}"
 
     def _shown(self, text: object) -> str:
-        """What a server said, as a message may show it: without the key, which a cut could leave half of."""
+        """What a server said, as a message may show it. The key goes first, since a cut could leave half of it."""
         return escaped(self._clean(text)) if isinstance(text, str) else ""
 
     def _clean(self, text: str) -> str:
         return scrub(text, self._secrets)
 
     def _json(self, content: bytes, *, jobs: bool = False) -> Any:
-        """The JSON of an answer, without the key; ``jobs``: of a page of plain jobs, only what is looked at.
+        """The JSON of an answer, without the key; ``jobs``: of a page of plain jobs, only the fields that are read.
 
         Raises:
             ValueError, RecursionError: there is none.
@@ -191,7 +191,7 @@ _JOB_PAGE: Decoder[_JobPage] = Decoder(_JobPage)
 
 
 def _plain_jobs(content: bytes) -> _JobPage:
-    """A page of plain jobs, and nothing that nobody looks at. Raises ValueError or RecursionError for any other."""
+    """A page of plain jobs, with the fields that are read. Raises ValueError or RecursionError for any other page."""
     if not content.isascii():
         content.decode()  # what is skipped is not looked at closely
     return _JOB_PAGE.decode(content)

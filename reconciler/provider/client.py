@@ -66,13 +66,13 @@ class OpenAIClient:
         return tuple({job.id: job for page in self.job_pages() for job in shared(page.jobs, known)}.values())
 
     def job_pages(self) -> Iterator[JobPage]:
-        """The pages of that listing, each asked for when it is wanted. A pass begins with it: with a key that lasts."""
+        """The pages of that listing, each asked for when it is wanted. A pass begins here, with a key that lasts."""
         self._sender.before_pass()
         read = ReadRequest("list", "/fine_tuning/jobs", all_jobs=True)
         return starmap(JobPage, self._listings.pages(read, self._job, lambda job: job.id))
 
     def jobs_with(self, name: str, value: str) -> Sequence[Job]:
-        """Some of what the server says has this pair in its metadata: it may ignore what it is asked."""
+        """A first page of jobs with this pair in their metadata, as the server says: it may ignore the filter."""
         read = ReadRequest("list", "/fine_tuning/jobs", params={f"metadata[{name}]": value})
         return next(self._listings.pages(read, self._job, lambda job: job.id, enough=1))[0]
 
@@ -84,7 +84,7 @@ class OpenAIClient:
         return job
 
     def job_as_shown(self, job_id: str) -> Mapping[str, object]:
-        """All that the server shows of a job, for who writes it down; what it means for a decision, `Job` says."""
+        """All that the server shows of a job, to be written down. What counts for a decision is in `Job`."""
         return self._sender.read(
             ReadRequest("retrieve", f"/fine_tuning/jobs/{step(job_id)}"), lambda answer: object_of(answer, "job")
         )

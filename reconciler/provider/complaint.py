@@ -17,7 +17,7 @@ _SENTENCES = (
 )
 _WITHIN = ("error", "errors", "fault", "detail")
 _COMPLAINS = (*_WITHIN, "message", "msg")
-# What names a complaint, the best first; the same names say nothing to a person who is not told what they mean.
+# Fields that name a complaint, the best first. Their values are no sentences for a person.
 _CODES = ("code", "type", "__type", "status")
 _NO_SENTENCE = frozenset({*_CODES, "param", "object", "success", "statuscode", "path", "instance", "timestamp"})
 _LONGEST_CODE, _CODE_LIMIT = 64, 10**9

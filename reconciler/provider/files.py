@@ -24,11 +24,11 @@ from reconciler.provider.sender import Sender
 _FILE_POLL = 1.0
 _FILE_PENDING = frozenset({"pending", "running", "processing", "importing", "queued", "validating", "uploading"})
 _NOT_SHOWN = "not shown"
-# How often a file is asked for. The last two may be all that a server ever says of a file.
+# How often a file is asked for, by its status. Some servers never say more than one of the last two.
 _FILE_POLLS = dict.fromkeys(_FILE_PENDING, 120) | {"uploaded": 20, _NOT_SHOWN: 10}
 _FILE_UNFIT = frozenset({"error", "failed", "deleted", "deleting", "canceled", "cancelled"})
 
-# A look for names reads no more files than this; who needs another one asks for it.
+# Files whose names one look reads; any other is asked for by itself.
 _NAMES_LIMIT = 2000
 
 _NOT_FOUND = 404
@@ -43,13 +43,13 @@ class Files:
         self._sender = sender
         self._listings = listings
         self._clock = clock
-        self._last_words: set[str] = set()  # about files, of which this server never says more
+        self._last_words: set[str] = set()  # statuses beyond which this server says no more of a file
 
     def find(self, wanted: AbstractSet[tuple[str, int | None]]) -> Mapping[tuple[str, int | None], str]:
         """The usable ones among training files of these names and sizes in bytes, in one walk.
 
-        What a listing that does not exist, or cannot be walked to its end, does not show counts as absent: a second
-        upload costs nothing.
+        A file counts as absent where the listing does not exist, or ends before it is shown: a second upload costs
+        nothing.
         """
         found: dict[tuple[str, int | None], str] = {}
         if not wanted:
@@ -105,8 +105,8 @@ class Files:
         """Upload a training file. Sent once; one that is lost is found again by its name.
 
         Raises:
-            OutcomeUnknown: also where the server kept another number of bytes; such a file is deleted again, and one
-                that cannot be is never found by `find_all`, which compares the size.
+            OutcomeUnknown: also where the server kept another number of bytes. Such a file is deleted; where that
+                fails, `find` passes it over, because it compares the size.
         """
         file = self._sender.write(WriteRequest("upload", "/files", upload=upload), _parse_file)
         if file.size in {None, upload.size}:
@@ -125,8 +125,8 @@ class Files:
     def wait_for(self, file_id: str) -> None:
         """Ask until the server has taken the file in, for two minutes at most.
 
-        A server that shows no single file, or never says more than `uploaded`, is asked for some seconds, once: what
-        it makes of the file shows in the answer to the create.
+        Some servers show no single file, or never say more than `uploaded`. Such a one is asked for some seconds, once
+        in its life here: what it makes of a file shows in the answer to the create.
         """
         read = ReadRequest("retrieve_file", f"/files/{step(file_id)}")
         polls = 1

@@ -1,4 +1,4 @@
-"""Headers of the operator's own: the names that may be set, and the values, each out of a file or the environment.
+"""Headers of the operator's own: which names may be set, and their values, from files or the environment.
 
 `cli.wiring` makes them of ``--header NAME=@FILE|$VARIABLE``, `settings` checks their names against what the profile
 sends. A value is a secret like the key: it stands in no argument of the program, and every one is redacted.
@@ -20,7 +20,7 @@ _VALUE = re.compile(r"[\x20-\x7e]*")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 _SCHEME = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
 
-# What frames a message, and what the program reads the answer by: another value would break the request.
+# Headers that frame a message, or say how its answer is to be read: another value would break the request.
 _FRAMING = frozenset(
     {"host", "content-length", "content-type", "content-encoding", "transfer-encoding", "connection", "keep-alive"}
     | {"te", "trailer", "upgrade", "expect", "range", "proxy-authorization", "proxy-connection"}
@@ -52,12 +52,12 @@ def header_of(text: str) -> tuple[str, str]:
 
 
 def absolute(reference: str) -> str:
-    """The same, wherever this process works later."""
+    """The same reference, with an absolute path: the working directory may change."""
     return f"@{Path(reference[1:]).absolute()}" if reference.startswith("@") else reference
 
 
 def fault_of_names(names: Iterable[str], *, authorization: bool) -> str:
-    """Why headers of these names may not be set; "" where they may. ``authorization``: whether that one may be."""
+    """Why headers of these names may not be set; "" where they may. ``authorization``: `Authorization` may be."""
     for name in names:
         plain = name.lower()
         if plain in _FRAMING | _OURS:

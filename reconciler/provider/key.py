@@ -1,7 +1,7 @@
 """The API key, as people and platforms hand it over: an environment variable, or a file that is rotated.
 
 `cli.wiring` makes the `Key`, `sender` asks it before each request; `token_command` and `header` hold theirs as one.
-What quoting, line ends and encodings leave around a key is taken off; what can be no key is refused with what it seems
+Quotes, line ends and byte order marks around a key are taken off. What cannot be a key is refused, with what it seems
 to be. No message shows a key, or a path that may be one.
 """
 
@@ -26,7 +26,7 @@ _LIMIT = 65_536
 # Seconds that a command such as `pass show`, which may ask a person, has to write the key into a pipe.
 _PIPE_SECONDS = 60.0
 
-# What no eye sees at the ends of a copied value: Unicode's spaces, and its marks without a width.
+# What no eye sees at the ends of a copied value: Unicode's spaces, and characters without a width.
 _AROUND = re.compile(r"^[\s\ufeff\u200b-\u200f\u2060]+|[\s\ufeff\u200b-\u200f\u2060]+$")
 _QUOTES = ('"', "'")
 _SCHEME = re.compile(r"^(?:authorization\s*:\s*)?bearer(?:\s+|$)", re.IGNORECASE)
@@ -57,7 +57,7 @@ class Secrets:
 class Key:
     """A key that stays as it is, read when it is asked for; "" is none. Safe to use from several threads."""
 
-    token = False  # whether it is an OAuth token, which is shown as one whatever the profile does with keys
+    token = False  # whether it is an OAuth token, which is always sent as Bearer
 
     def __init__(self, read: Callable[[], str], secrets: Secrets | None = None, *, origin: str = "") -> None:
         """``origin``: the variable, flag or file that a person gave it in, as a message may show it."""
@@ -72,14 +72,14 @@ class Key:
         return key
 
     def held(self) -> str:
-        """The key for a write, for which nothing that takes time is done."""
+        """The key for a write, without anything that takes time."""
         return self.current()
 
     def before_pass(self) -> None:
-        """Have a key that lasts for a while, before anything of a pass is sent."""
+        """Make sure that the key lasts for a while, before a pass sends anything."""
 
     def refused(self, key: str) -> None:
-        """The server refused this one (401): have another for the requests that follow, if there is another."""
+        """The server refused this key (401): use another from now on, if there is one."""
         del key
 
     def renewed(self, refused: str) -> str:
@@ -89,7 +89,7 @@ class Key:
 
 
 class LastGood:
-    """What is logged of a key that cannot be had anew, while the one before is used: once, and as long as it lasts."""
+    """Logs that a key cannot be had anew and the one before is used: at once, and again as long as that lasts."""
 
     def __init__(self, log: Log, now: Callable[[], float]) -> None:
         self._log = log
@@ -324,11 +324,11 @@ def _decoded(content: bytes) -> str:
 
 
 def _shown(path: Path, flag: FileFlag) -> str:
-    """The option as it was given, but for a path that may be the key itself."""
+    """The flag and its path, for an error; a path that may be the key itself is left out, and what to do is said."""
     named = _named(path, flag)
     return f"{named} {flag.otherwise}" if named == flag.name else named
 
 
 def _named(path: Path, flag: FileFlag) -> str:
-    """The same, of a file that there is."""
+    """The flag and its path; the flag alone where the path may be the key itself."""
     return flag.name if _KEY_FOR_A_PATH.fullmatch(str(path)) else f"{flag.name} {escaped(str(path))}"

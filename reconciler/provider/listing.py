@@ -17,7 +17,7 @@ from reconciler.provider.sender import Sender
 
 _PAGE = 100
 _DEFAULT_PAGE = 20  # of a server that does not look at `limit`
-# A listing that never ends is caught here at last: at 200,000 jobs, this much to read, or a quarter of an hour.
+# A listing that never ends is given up here: after 200,000 jobs, this many bytes, or a quarter of an hour.
 _PAGES_LIMIT = 2_000
 _LISTING_BYTES = 256 * 1024 * 1024
 _LISTING_SECONDS = 900.0
@@ -43,7 +43,7 @@ class Listings:
     def pages(
         self, read: ReadRequest, parse: Callable[[object], _T], id_of: Callable[[_T], str], *, enough: int | None = None
     ) -> Iterator[tuple[list[_T], bool]]:
-        """Its pages, each asked for when it is wanted, and of each whether it is the last. Raises as `items` does."""
+        """Its pages, each asked for when it is wanted, each with whether it is the last. Raises as `items` does."""
         seen: set[str] = set()
         began, left = self._clock.monotonic(), _LISTING_BYTES
         after, more = "", False
@@ -59,7 +59,7 @@ class Listings:
             ids = {id_of(item) for item in page.items}
             if page.silent and page.has_more is None and more:
                 raise Unreadable(f"{read.path}: a page without data, where more was to follow")
-            # Without pages everything comes again, and what was made meanwhile beside it.
+            # A server without pages shows everything again, and beside it what was made meanwhile.
             fresh = ids - seen
             again = fresh != ids and (not fresh or (page.has_more is None and seen <= ids))
             seen |= fresh
@@ -80,8 +80,8 @@ class Listings:
         """One page, and its length in bytes.
 
         Raises:
-            NoData: it is the first page of the listing of all jobs, and empty only because there is no `data`.
-            Unreadable: it is the first, empty, and says that more follow, twice.
+            NoData: the first page of the listing of all jobs has no `data`.
+            Unreadable: the first page is empty, twice, and says that more follow.
         """
         page, length = self._sender.read_sized(read, lambda answer: parse_page(answer, parse))
         if not read.all_jobs or "after" in read.params:
@@ -98,7 +98,7 @@ class Listings:
         return page, length
 
     def _check_end(self, read: ReadRequest, page: Page[_T], found: int) -> None:
-        """A listing without has_more may say in other ways that it goes on. Raises Unreadable then."""
+        """Raises Unreadable where a listing without `has_more` says in another way that it goes on."""
         if not read.all_jobs or page.has_more is not None:
             return
         if page.goes_on:
@@ -109,7 +109,7 @@ class Listings:
             raise Unreadable(f"{read.path}: the server says that it has {page.total} jobs, and shows {found}")
 
     def _check_repeated(self, read: ReadRequest, page: Page[_T], *, cut: bool) -> None:
-        """A page that shows everything again ends the listing of a server that has no pages. Raises Unreadable else."""
+        """A page that repeats everything is the end where a server has no pages. Raises Unreadable else."""
         if page.has_more is not None:
             raise Unreadable(f"{read.path}: the server repeats a page, so the listing has no end")
         if cut and read.all_jobs and Assumption.WHOLE_LISTING not in self._assumed:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from msgspec import Struct
 
-PORTS = {"http": 80, "https": 443}  # where a URL of this scheme leads that says no port
+PORTS = {"http": 80, "https": 443}  # where a URL without a port leads
 # Whatever else stands in a base URL's path is written as percent signs and digits (RFC 3986).
 _PATH_SIGNS = "/%:@!$&'()*+,;=~"
 
@@ -79,7 +79,7 @@ def form_around(fields: Mapping[str, str], name: str) -> tuple[str, bytes, bytes
 
 
 def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Those of an answer; bytes that are no text are shown as such."""
+    """The headers of an answer; bytes that are no text are replaced."""
     headers: dict[str, str] = {}
     for name, value in raw:
         key, text = name.decode("ascii", errors="replace").lower(), value.decode(errors="replace")

@@ -1,6 +1,6 @@
 """One page of a listing, in the shapes that servers send.
 
-`listing` walks pages and decides what a page means beside the others; here is only what one says.
+`listing` walks pages and decides what they mean together; here is only what one of them says.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from reconciler.core.spelling import folded, whole_number
 
 _T = TypeVar("_T")
 
-# What stands beside `data` in the envelope of a listing. Any other field, and it is another answer: an error, perhaps.
+# The fields of a page. An answer without `data` that has any other is no page: perhaps an error.
 _ENVELOPE = frozenset({"object", "data", "has_more", "first_id", "last_id", "total", "total_count"})
 _TOTALS = ("total", "total_count")
 _ABOUT_PAGES = frozenset({"links", "meta", "metadata", "pagination", "paging", "pageinfo", "page"})
@@ -35,7 +35,7 @@ class Page(Struct, Generic[_T], frozen=True):
 
     @property
     def empty_but_more(self) -> bool:
-        """Whether it contradicts itself, as the first page of a listing."""
+        """Whether it is empty and says that more follow: as a first page it contradicts itself."""
         return not self.items and self.has_more is True
 
 

@@ -1,4 +1,4 @@
-"""What the rest of the program asks of a provider, and what a refusal of its means for other creates.
+"""What the rest of the program asks of a provider, and what a refusal by it means for other creates.
 
 `client` is the real one; the simulation and the tests have others. Nothing here sends anything.
 """
@@ -28,7 +28,7 @@ _NOT_READY = re.compile(
     r"|pendingimport|importpending|processinginprogress|notyetavailable|notavailableyet"
 )
 _ABOUT_A_FILE = re.compile(r"file|upload|dataset")
-# A file that was uploaded a moment ago and is not known yet everywhere.
+# Of a file that was uploaded a moment ago, and is not known everywhere yet.
 _NO_SUCH_FILE = re.compile(r"nosuchfile|file\w*(not(be)?found|doesnotexist|doesntexist|notexist)|unknownfile")
 _PASSING_WORDS = re.compile(r"tryagain|retry|inprogress|pending|notyet|notinavalidstate|mustbeprocessed")
 _NOT_READY_STATUSES = frozenset({400, 404, 422})
@@ -58,7 +58,7 @@ class Provider(Protocol):
     def list_jobs(self, known: Mapping[str, Job] = NONE_KNOWN) -> tuple[Job, ...]:
         """Every job of the account, each once. Raises `NoData` where it has no `data` at all.
 
-        One that is ``known`` as it is shown may be that very object: then a history is in memory once, not twice.
+        A job that is shown as it is in ``known`` may be that very object, so that a history is in memory only once.
         """
         ...
 

@@ -3,7 +3,7 @@
 `settings` makes one `Account` a command; the client, the gates, the journal's identity and every message take from it
 where requests go and whose they are. A `Profile` is data and small functions, in a module of `profiles` that is named
 after it. Nothing else asks which kind a server is, but for the sandbox, which runs in this process. A profile sends
-nothing and reads no key: it says what an operator still has to say, and which specs its server would not train.
+nothing and reads no key. It says which settings are missing, and which specs its server would not train.
 """
 
 import hashlib
@@ -26,23 +26,23 @@ _SAFE_HEADER = re.compile(r"[\x21-\x7e]+")
 _JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
-# As whom the embedded sandbox answers where nobody says.
+# The server that the embedded sandbox stands for where nobody says.
 SANDBOX_MODE = "openai"
 
 
 class Auth(StrEnum):
-    """How a key is shown (``--auth``). A token of Microsoft Entra is always shown as `BEARER`."""
+    """How a key is sent (``--auth``). A token of Microsoft Entra is always sent as `BEARER`."""
 
     BEARER = "bearer"  # Authorization: Bearer, RFC 6750
     API_KEY = "api-key"  # Azure's own header
 
     def headers(self, key: str) -> dict[str, str]:
-        """The header that shows this key."""
+        """The header that carries this key."""
         return {"api-key": key} if self is Auth.API_KEY else {"Authorization": f"Bearer {key}"}
 
 
 class Reach(Struct, frozen=True):
-    """What the operator says of the way to a server. ``headers``: the names of their own, in lower case."""
+    """How the operator says that a server is reached. ``headers``: the names of their own headers, in lower case."""
 
     base_url: str
     query: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Reach(Struct, frozen=True):
 class Profile(Struct, frozen=True):
     """How one kind of server differs from another before the first request is sent.
 
-    ``base_url`` None: the operator must give one. ``auth`` is how a key is shown where the operator does not say.
+    ``base_url`` None: the operator must give one. ``auth`` is how a key is sent where the operator does not say.
     ``authorization``: an operator without a key may set this header themselves. ``routes`` are fields of the query and
     headers that choose another server behind this one. ``missing`` says what the operator has to say besides, ``body``
     makes the fields of every POST, ``objection`` says why a spec is not sent there; "" where there is nothing to say.
@@ -147,18 +147,18 @@ class Account(Struct, frozen=True):
 
     @property
     def host(self) -> str:
-        """What a person knows the server by, with the port where the base URL says one."""
+        """The host as a person knows it, with the port where the base URL says one."""
         return "sandbox" if self.sandbox else urlsplit(self.base_url).netloc
 
     @property
     def port(self) -> int | None:
-        """Where the host listens, said or not; None in the sandbox."""
+        """The port, that of the scheme where the base URL says none; None in the sandbox."""
         parts = urlsplit(self.base_url)
         return None if self.sandbox else parts.port or PORTS[parts.scheme]
 
     @property
     def reach(self) -> Reach:
-        """As its profile judges it."""
+        """What its profile judges."""
         return Reach(self.base_url, self.query, frozenset(name.lower() for name in self.own_headers))
 
     @property

@@ -1,8 +1,8 @@
 """Which proxy the environment names for a host, and which hosts it keeps from every proxy.
 
-`transport` asks once a server. A key that goes to a proxy that the operator excluded is lost, so an entry of
-``NO_PROXY`` counts in the reading of curl and in that of Go (golang.org/x/net/http/httpproxy): what either of them
-sends directly is sent directly. No message shows a proxy's URL, which may hold a password.
+`transport` asks once for each server. A key must never reach a proxy that the operator excluded, so ``NO_PROXY`` is
+read both as curl and as Go read it (golang.org/x/net/http/httpproxy): what either sends directly is sent directly. No
+message shows a proxy's URL, which may hold a password.
 """
 
 import fnmatch
@@ -34,7 +34,7 @@ def from_environment() -> dict[str, str]:
     """
     excluded = {"no": ",".join(os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY"))}
     if sys.platform == "linux" and not any(name.lower().endswith("_proxy") for name in os.environ):
-        return excluded  # elsewhere the system's own settings may name one
+        return excluded  # elsewhere the system's settings may name a proxy
     # Imported here: who has no proxy need not wait for all of urllib (20 ms).
     from urllib.request import getproxies  # noqa: PLC0415
 

@@ -16,7 +16,7 @@ from reconciler.errors import Unreadable, escaped
 
 # Seconds for everything about one request, from its first packet to the answer's last byte.
 REQUEST_DEADLINE = 10.0
-# Between two slashes these lead elsewhere; `quote` leaves their dots as they are.
+# As a step of a path these lead elsewhere, and `quote` leaves their dots as they are.
 _DOTS = frozenset({".", ".."})
 
 
@@ -31,10 +31,9 @@ class ReadRequest(Struct, frozen=True):
 
 
 class Upload(Struct, frozen=True):
-    """A file to upload: ``pieces`` gives its bytes anew, ``size`` of them in all.
+    """A file to upload. ``pieces`` gives its bytes, anew at each call; ``size`` is their number.
 
-    What goes wrong with the file while it is sent, ``pieces`` raises before its last one: a file that is not what it
-    should be never arrives whole.
+    ``pieces`` raises before the last piece where the file is not what it should be, so that it never arrives whole.
     """
 
     name: str
@@ -79,7 +78,7 @@ class RequestRecord(Struct, frozen=True):
 
 
 def step(identifier: str) -> str:
-    """An id as one step of a path, percent-encoded. Raises Unreadable where it is none (CONTRACT 9)."""
+    """An id as one step of a path, percent-encoded. Raises Unreadable where it cannot be one."""
     try:
         check_id(identifier, "path")
     except ValueError as error:

@@ -14,7 +14,7 @@ TRIES = 4
 _PAUSE = Backoff(first=1, last=8)
 _RETRY_AFTER_LIMIT = 120.0  # seconds; where a server asks for more, the person hears of it at once
 
-# What no asking again changes: no such route, a redirect.
+# Statuses that asking again does not change: no such route, a redirect.
 _LASTING_ANSWERS = frozenset({501, *range(300, 400)})
 
 
@@ -26,7 +26,7 @@ def pause_before(error: ProviderError, tried: int, random: Callable[[], float]) 
         if is_lasting(error):
             return None
         if error.retry_after is not None:
-            # Everyone got the same moment: a little later each.
+            # All clients were given the same moment: each asks a little later.
             wait = error.retry_after + random()
             return wait if error.retry_after <= _RETRY_AFTER_LIMIT else None
     return random() * _PAUSE.wait(tried)
@@ -67,8 +67,8 @@ _ROUNDED, _ROUNDED_MOST = 0.03, 1.0
 def used_up(headers: Mapping[str, str], now: float) -> float:
     """Seconds until another request like this one is welcome; 0 where one is now, or nothing is said.
 
-    A limit that is used up is full again at its reset, be it a bucket that fills or a window that ends: who waits for
-    that, and then sends what there is, uses all of it. ``now`` is Unix time.
+    A limit that is used up is full again at its reset, be it a bucket that fills or a window that ends. To wait for
+    that, and then send at once, wastes none of it. ``now`` is Unix time.
     """
     for remaining, reset in _LIMITS:
         if re.fullmatch(r"\s*0+\s*", headers.get(remaining, "")):

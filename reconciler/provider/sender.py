@@ -22,9 +22,9 @@ from reconciler.provider.transport import DeadlineTransport
 # stands still is given up long before (`transport`).
 _UPLOAD_BYTES_PER_SECOND = 250_000
 
-# What comes in bursts. A cancel is never kept waiting by what a header says.
+# The operation that comes in bursts. A cancel never waits for a limit that a header says.
 _PACED = "create"
-# Nobody else gets a turn while a create waits in here.
+# Seconds that a create may wait in here, where it keeps everything else waiting.
 _SHORT_WAIT = 5.0
 
 _T = TypeVar("_T")
@@ -60,7 +60,7 @@ class Sender:
         self._origin, self._base = base_of(account.base_url)
 
     def before_pass(self) -> None:
-        """Have a key that lasts for a while."""
+        """Make sure that the key lasts for a while."""
         self._key.before_pass()
 
     def send_once(self, write: WriteRequest | DeleteRequest) -> HttpResponse:
@@ -104,7 +104,7 @@ class Sender:
             tried += 1
 
     def _await_limit(self, write: WriteRequest | DeleteRequest) -> None:
-        """Until this server's limit lets another create through: who would wait long hears how long instead."""
+        """Wait until this server's limit lets another create through. Raises RateLimited where that would take long."""
         wait = self._welcome_at - self._clock.monotonic() if write.operation == _PACED else 0.0
         if wait > _SHORT_WAIT:
             raise RateLimited(
@@ -116,7 +116,7 @@ class Sender:
             self._clock.sleep(wait)
 
     def _asked(self, read: ReadRequest) -> HttpResponse:
-        """The answer; where the key was refused and there is another by now, the answer to that one."""
+        """The answer. Where the key is refused and there is another by now, it is asked again with that."""
         key = self._key.current()
         try:
             return self._exchange(read, key)
@@ -149,7 +149,7 @@ class Sender:
         return response
 
     def _key_from(self, key: str) -> str:
-        """Where a person finds the key that was sent; never the key."""
+        """Where the key that was sent came from, in words; never the key itself."""
         if not (key or self._other_headers):
             return f"no key was sent: set {VARIABLE}, or say --api-key-file FILE"
         return f"the key is that of {self._key.origin}" if key and self._key.origin else ""

@@ -1,8 +1,8 @@
 """A token that expires, as a command of the operator's prints it: `az account get-access-token`, `gcloud auth …`.
 
 `cli.wiring` makes one of ``--token-command``, and of ``--entra``, whose command is `entra`. It is run without a shell,
-before a pass, when the token it printed is over, and once after a 401: always before a request, never while one is
-under way and its deadline runs, and never for a write, whose intent may already be recorded. What it says on stderr is
+before a pass, when its token has expired, and once after a 401. It is never run while a request is under way and its
+deadline runs, and never for a write, whose intent may already be recorded. What it says on stderr is
 shown where it fails, without secrets.
 """
 
@@ -30,11 +30,11 @@ from reconciler.errors import UsageError, escaped, scrub, system_words
 from reconciler.log import Log
 from reconciler.provider.key import Key, LastGood, Secrets, key_of
 
-# Seconds: `az` takes three, one that asks the metadata service ten; a daemon that is stopped meanwhile has 28.
+# Seconds. `az` takes three, a command that asks the metadata service ten; a daemon that is stopped has 28 in all.
 COMMAND_SECONDS = 20.0
-# Before a pass a token is had anew that would be over sooner; azure-identity has the same 300 s.
+# Before a pass, a token that expires sooner is renewed; azure-identity has the same 300 s.
 _SOON_SECONDS = 300.0
-# A command that prints a token that is over is not asked for another one before every request.
+# A command whose tokens have expired when they are printed is not run before every request, but this seldom.
 _AGAIN_SECONDS = 60.0
 _OUTPUT_LIMIT, _ERROR_LIMIT = 65_536, 4_096
 _TOKENS = ("token", "accessToken", "access_token")
@@ -92,7 +92,7 @@ class TokenCommand(Key):
         return self._token.text
 
     def before_pass(self) -> None:
-        """Run the command, unless its token lasts, or was printed for this very pass."""
+        """Run the command, unless its token lasts, or no pass has begun with it yet."""
         with self._lock:
             lasts = self._token.expires is not None and not self._over_within(_SOON_SECONDS)
             if self._void or not (lasts or self._fresh):
@@ -100,7 +100,7 @@ class TokenCommand(Key):
             self._fresh = False
 
     def refused(self, key: str) -> None:
-        """The next read has another one; of several threads that were refused the same, one runs the command."""
+        """Let the next read run the command; of several threads whose token was refused, only one does."""
         with self._lock:
             self._void = self._void or key == self._token.text
 
@@ -182,7 +182,7 @@ def _moment(value: object) -> int | None:
 
 
 def _output(command: Sequence[str], seconds: float) -> tuple[bytes, bytes, str]:
-    """What it wrote to stdout and stderr, and what went wrong; it and what it started are over then."""
+    """What it wrote to stdout and stderr, and what went wrong. It has ended then, with all that it started."""
     try:
         process = subprocess.Popen(
             command,
@@ -206,7 +206,7 @@ def _output(command: Sequence[str], seconds: float) -> tuple[bytes, bytes, str]:
 
 
 def _read(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[bytes, bytes, str]:
-    """Both streams to their ends, within time and size; of stderr the last of it is kept."""
+    """Both streams to their ends, within time and size; of stderr only the end is kept."""
     end = time.monotonic() + seconds
     late = f"it did not end within {seconds:g} s"
     out, err, fault = bytearray(), bytearray(), ""

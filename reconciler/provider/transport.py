@@ -34,7 +34,7 @@ ANSWER_LIMIT = 4 * 1024 * 1024
 # no create is sent into a connection that is being closed.
 _KEEPALIVE_SECONDS = 3.0
 
-# A line that takes in nothing for so long is dead; what is sent in all may take longer.
+# Seconds: a connection that takes in nothing for so long is dead. The whole of a request may take longer.
 _STALL_SECONDS = 30.0
 
 # Nothing of the request itself was written when one of these is raised.
@@ -171,7 +171,7 @@ _PASSING = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError, ssl.SS
 
 
 def _distrusted(cause: BaseException | None) -> Untrusted | None:
-    """The handshake's error as what it means to the operator; None where the next try may go better."""
+    """What a failed TLS handshake means to the operator; None where the next try may go better."""
     if not isinstance(cause, ssl.SSLError) or isinstance(cause, _PASSING):
         return None
     if isinstance(cause, ssl.SSLCertVerificationError):

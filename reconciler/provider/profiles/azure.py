@@ -20,7 +20,7 @@ _ENDS = "/openai/v1, or in /openai with --query api-version=2024-10-21"
 
 
 def scope_of(reach: Reach) -> str:
-    """What a token of Microsoft Entra has to be for at this base URL."""
+    """The scope that a token of Microsoft Entra needs at this base URL."""
     audience = "ai.azure.com" if _PROJECT.search(reach.path) else "cognitiveservices.azure.com"
     return f"https://{audience}/.default"
 

@@ -1,6 +1,6 @@
-"""Portkey's gateway: whose account there it is, and which server lies behind it, are headers of the operator's own.
+"""Portkey's gateway: headers of the operator's own name the account there, and the server behind it.
 
-The key (OPENAI_API_KEY) is that of the server behind it, where Portkey does not hold it.
+The key (OPENAI_API_KEY) is that of the server behind it, unless Portkey holds it.
 """
 
 from reconciler.core.documents import ProviderName
