@@ -1,7 +1,7 @@
 """Creating a job: a checked request and what exists, made into a job's record.
 
 It asks `store` for the files and models a request names, looks up the script it
-follows, and leaves the last word on twins to the store's transaction.
+follows, and asks about twins within the transaction that keeps the job.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def create(store: Store, asked: JobRequest, birth: Birth, mode: Mode) -> Job:
 
 
 def _scripted(job: Job, script: scripts.Script | None, *, has_older_twin: bool) -> Job:
-    """A bad file fails before a script can."""
+    """The job as its script wants it; on a bad file it fails of that, before a script can fail it."""
     if script is None or job.failure is not None or (script.once and has_older_twin):
         return job
     return replace(job, failure=script.failure)
@@ -84,7 +84,7 @@ def _check_model(store: Store, model: str, now: float) -> None:
 
 
 def _first_base(store: Store, model: str) -> str:
-    """The model that a fine-tuned one was made from in the beginning."""
+    """The base model at the beginning of a chain of fine-tuned ones."""
     while (job := store.job_by_model(model)) is not None:
         model = job.model
     return model

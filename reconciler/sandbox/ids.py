@@ -7,7 +7,7 @@ import secrets
 import string
 
 _ALPHABET = string.ascii_letters + string.digits
-# Job, event, checkpoint and file ids of the API all have as many characters after their prefix.
+# Characters after the prefix: as many as job, event, checkpoint and file ids of the API have.
 _LENGTH = 24
 
 

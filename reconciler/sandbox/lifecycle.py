@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 
-# Seconds at speed 1.
+# Seconds at speed 1; the first two are counted from the creation of the job.
 _VALIDATED = 1.0
 _STARTED = 2.0
 _SECONDS_PER_EPOCH = 2.0

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 Object = dict[str, object]
 T = TypeVar("T")
 
-# How many each list shows where nobody says, and at most.
+# How many items a page of each list has by default, and at most.
 _LIMITS = {"jobs": (20, 100), "events": (20, 100), "checkpoints": (10, 100), "files": (10_000, 10_000)}
-# More than any test makes: a server without pages shows everything.
+# A server without pages shows everything: more than any test makes.
 _EVERYTHING = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is left of an object of the API, in the order of the fields. ``nulls`` False: without a value, no key."""
+    """What is left of an object of the API, in the order of the fields. Without ``nulls``, nulls are left out."""
 
     only: frozenset[str] | None = None
     drops: frozenset[str] = frozenset()

@@ -1,7 +1,7 @@
-"""How other servers speak this API: a row a server, of what differs from the API's own answers.
+"""How other servers speak this API: for each server a row of what differs from the API's own answers.
 
 `app` is made with one of them. The facts are those of recorded traffic, source code and vendors' documents as of
-November 2026. Where nobody has seen what a server does, the row has what is worse for a client.
+November 2026. Where nobody has seen what a server does, the row has what is harder for a client.
 """
 
 from __future__ import annotations

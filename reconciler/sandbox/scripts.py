@@ -6,11 +6,11 @@ its name. It changes the fate of that one job and nothing else.
 | script             | what happens                                                             |
 |--------------------|--------------------------------------------------------------------------|
 | `fail-server`      | the job fails halfway through training, code `server_error`              |
-| `fail-server-once` | so does the first job of its model and mark (the metadata key            |
-|                    | `reconciler_job`), or without one of its training file; later ones succeed |
+| `fail-server-once` | the same, but only for the first job of its model and mark (the metadata |
+|                    | key `reconciler_job`), or, without a mark, of its training file          |
 | `fail-file`        | the job fails in validation, code `invalid_training_file`                |
 | `slow`             | the job trains for 24 hours (divided by the speed), until it is cancelled |
-| `repeated`         | so does this one; a gateway that repeats creates makes three jobs of one |
+| `repeated`         | the same; and a gateway that repeats creates makes three jobs of one     |
 | `refuse-quota`     | create answers 429, code `insufficient_quota`                            |
 | `refuse-403`       | create answers 403, code `training_not_available`                        |
 | `refuse-400`       | create answers 400                                                       |

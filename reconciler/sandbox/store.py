@@ -59,7 +59,7 @@ _SCHEMA = (
     f"PRAGMA user_version = {_VERSION}",
 )
 
-# A wanted pair is missing from a job's metadata for none of the pairs: all match.
+# A job matches where there is no wanted pair that its metadata lacks.
 _LIST_JOBS = """
     SELECT record FROM jobs
     WHERE (:created IS NULL OR (created, number) < (:created, :number))

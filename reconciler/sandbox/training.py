@@ -1,7 +1,7 @@
 """A training file as the sandbox judges it: how many examples, and what is wrong for which kind of training.
 
-Judged once, on upload, so that creating a job need not read the file again: for every kind at the same time, for an
-upload does not say what it is for. What one example may be is in `examples`.
+Judged once, on upload, so that creating a job need not read the file again; and for every kind of training at the same
+time, since an upload does not say what it is for. What one example may be is in `examples`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def kind_of(method: str, model: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """`problem` is JSON: the first bad line in words, by the kind of training, and the keys that every example has.
+    """`problem` is JSON: by the kind of training the first bad line, in words; and the keys that every example has.
 
-    What an older sandbox wrote there is no JSON, and holds for each kind.
+    An older sandbox wrote a sentence there instead, which holds for every kind.
     """
 
     examples: int
@@ -56,7 +56,7 @@ class Dataset:
         return found
 
     def lacking(self, grader: object) -> str | None:
-        """What not every example has, and the grader reads."""
+        """Which key the grader reads and not every example has, in a sentence; None where there is none."""
         known = json.loads(self.problem).get(_KEYS) if self.problem and self.problem.startswith("{") else None
         missing = sorted(_read_by(grader) - set(known)) if known is not None else []
         return f"Not every line has '{missing[0]}', which the grader reads." if missing else None
