@@ -17,7 +17,7 @@ from reconciler.clock import Clock
 from reconciler.core.job import ATTEMPT_MARK, FLEET_MARK, JOB_MARK, ON_REMOVE_MARK, REVISION_MARK, TERMINAL
 from reconciler.core.plain_job import PlainJob
 from reconciler.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, Refused, Unreadable, escaped, scrub
-from reconciler.provider.complaint import complaint_of, fault_of, is_page, page_hint, redirect_hint, route_hint
+from reconciler.provider.error_text import error_text_of, is_page, page_hint, redirect_hint, route_hint, why_unusable
 from reconciler.provider.message import HttpResponse
 from reconciler.provider.request import ReadRequest, Request
 from reconciler.provider.retry import retry_after
@@ -71,7 +71,7 @@ class Answers:
         status = response.status
         if status in _SUCCESSES:
             return None
-        code, said = map(self._shown, complaint_of(response.content, self._clean))
+        code, said = map(self._shown, error_text_of(response.content, self._clean))
         code, said = "" if code == str(status) else code, "" if said == code else said
         hints = (self._hint(request, response), key_from if status == UNAUTHORIZED else "")
         hint = "; ".join(self._shown(hint) for hint in hints if hint)
@@ -107,7 +107,7 @@ class Answers:
             jobs = isinstance(request, ReadRequest) and request.all_jobs
             return parse(self._json(response.content, jobs=jobs))
         except (ValueError, RecursionError) as error:
-            said = self._shown(fault_of(response.content, self._clean))
+            said = self._shown(why_unusable(response.content, self._clean))
             broken = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
             why = said if broken else f"{self._shown(str(error))}{said and f': {said}'}"
             hint = f" ({page_hint(self._base_url)})" if is_page(response.content) else ""

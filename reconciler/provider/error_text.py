@@ -1,7 +1,8 @@
 """What a server says is wrong, whatever the shape of its answer.
 
-`answer` asks about every answer that is no success, or that cannot be used. What comes back holds
-the server's own text: whoever shows it takes the key out of it, then escapes and cuts it.
+`answer` asks about every answer that is no success, or that cannot be used. What comes back is the server's own text:
+whoever shows it takes the key out of it, then escapes and cuts it. The words for a manifest's errors are in
+`core.complaints`.
 """
 
 import json
@@ -9,15 +10,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urljoin, urlsplit
 
-# Where sentences stand, and complaints within complaints: OpenAI's `error`, FastAPI's `detail`, RFC 9457's `title`
+# Where sentences stand, and errors within errors: OpenAI's `error`, FastAPI's `detail`, RFC 9457's `title`
 # and `detail`, JSON:API's `errors`, OAuth's `error_description`, Apigee's `fault`, Azure's `innererror`.
 _SENTENCES = (
     *("title", "error", "errors", "fault", "message", "msg", "error_description", "errormessage", "error_message"),
     *("faultstring", "detail", "details", "reason", "innererror", "inner_error"),
 )
 _WITHIN = ("error", "errors", "fault", "detail")
-_COMPLAINS = (*_WITHIN, "message", "msg")
-# Fields that name a complaint, the best first. Their values are no sentences for a person.
+_ERRORS = (*_WITHIN, "message", "msg")
+# Fields that name an error, the best first. Their values are no sentences for a person.
 _CODES = ("code", "type", "__type", "status")
 _NO_SENTENCE = frozenset({*_CODES, "param", "object", "success", "statuscode", "path", "instance", "timestamp"})
 _LONGEST_CODE, _CODE_LIMIT = 64, 10**9
@@ -31,7 +32,7 @@ _TITLE = re.compile(r"<title[^<>]{0,200}>([^<>]{1,300})", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,1000}>")
 
 
-def complaint_of(content: bytes, clean: Callable[[str], str]) -> tuple[str, str]:
+def error_text_of(content: bytes, clean: Callable[[str], str]) -> tuple[str, str]:
     """Code and sentence of an answer that is no success; each may be empty. ``clean`` takes out what nobody may see."""
     try:
         answer = json.loads(content)
@@ -40,7 +41,7 @@ def complaint_of(content: bytes, clean: Callable[[str], str]) -> tuple[str, str]
     return _code(answer, _DEEPEST), _sentence(answer, _DEEPEST)
 
 
-def fault_of(content: bytes, clean: Callable[[str], str]) -> str:
+def why_unusable(content: bytes, clean: Callable[[str], str]) -> str:
     """What is wrong with a success that cannot be used: that it is empty, a page, a text, or says what went wrong."""
     if not content.strip():
         return "an empty answer"
@@ -50,7 +51,7 @@ def fault_of(content: bytes, clean: Callable[[str], str]) -> str:
         said = _plain(clean(_text(content)))
         what = "an HTML page" if is_page(content) else "not JSON"
         return f"{what}: {said}" if said else what
-    if isinstance(answer, str) or (isinstance(answer, Mapping) and any(answer.get(key) for key in _COMPLAINS)):
+    if isinstance(answer, str) or (isinstance(answer, Mapping) and any(answer.get(key) for key in _ERRORS)):
         return _sentence(answer, _DEEPEST)
     return ""
 
@@ -110,7 +111,7 @@ def _sentence(node: object, deeper: int) -> str:
 
 
 def _code(node: object, deeper: int) -> str:
-    """What names the complaint: a word before a number. A text is one where it is written like one."""
+    """The name of the error: a word before a number. A text is a name where it is written like one, in snake case."""
     if isinstance(node, str):
         return node if len(node) <= _LONGEST_CODE and _SNAKE.fullmatch(node) else ""
     if deeper and isinstance(node, list):
