@@ -1,6 +1,7 @@
 """Where a command's manifests come from: a directory, or standard input; and what is said where they are wrong.
 
-`validate`, `plan`, `apply` and the commands of `reading` ask here; the daemon reads on its own. Imports no HTTP client.
+`validate`, `plan`, `apply` and the commands of `inspecting` ask here; the daemon reads on its own. No HTTP client is
+imported.
 """
 
 import os

@@ -110,7 +110,7 @@ def test_help_and_version(shell: Shell) -> None:
 
 
 def test_only_a_sandbox_pays_for_an_http_server() -> None:
-    commands = "import sys, reconciler.cli.reading, reconciler.cli.reconciling, reconciler.cli.running"
+    commands = "import sys, reconciler.cli.inspecting, reconciler.cli.reconciling, reconciler.cli.running"
     program = f"{commands}; print({{'starlette', 'uvicorn'}} & sys.modules.keys())"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"

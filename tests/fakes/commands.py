@@ -21,7 +21,7 @@ _FORKING = """
 import gc, json, os, sys
 requests, answers = map(int, sys.argv[1:3])
 from reconciler.cli import main
-import reconciler.cli.reading, reconciler.cli.reconciling, reconciler.cli.running
+import reconciler.cli.inspecting, reconciler.cli.reconciling, reconciler.cli.running
 import anyio._backends._asyncio, httpx, uvicorn.loops.asyncio, uvicorn.protocols.http.h11_impl
 import reconciler.sandbox
 gc.freeze()

@@ -133,7 +133,7 @@ def _become(launcher: socket.socket) -> list[str]:
 
 # What a command would import: each of these is a good part of a start.
 _IMPORTED = (
-    "reconciler.cli.reading",
+    "reconciler.cli.inspecting",
     "reconciler.cli.reconciling",
     "reconciler.cli.running",
     "reconciler.sandbox",

@@ -257,7 +257,7 @@ def test_a_countdown_that_is_over_is_not_shown(monkeypatch: pytest.MonkeyPatch) 
 
 def test_no_command_imports_rich_before_a_terminal_needs_it() -> None:
     program = (
-        "import sys, reconciler.cli.program, reconciler.cli.reconciling, reconciler.cli.reading, structlog; "
+        "import sys, reconciler.cli.program, reconciler.cli.reconciling, reconciler.cli.inspecting, structlog; "
         "print(sorted(n for n in ('rich.console', 'rich.traceback', 'pygments') if n in sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
