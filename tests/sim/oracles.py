@@ -368,6 +368,7 @@ def _trusted(world: SimWorld, post: Post) -> Iterator[str]:
         yield f"{post.writer.name} wrote for {name} after reading a directory that was damaged ({read.damage})"
     if removal and post.writer.daemon:
         # What nobody read, because its event was lost, proves nothing either way: the name was gone before, and after.
+        # One whose file is no manifest any more is gone; that the file is there is looked at before it is believed.
         # An edit after the second read began belongs to the next pass.
         checked = post.rechecked[0] if post.rechecked else post.sent
         read_here = {i for p in _site(world, post.writer).processes for i in p.versions | p.read_again}
@@ -376,7 +377,7 @@ def _trusted(world: SimWorld, post: Post) -> Iterator[str]:
             for i, v in enumerate(versions)
             if v.at <= checked
             and (
-                (v.wish.get(name) is not None and i in read_here)
+                (v.wish.get(name) is not None and i in read_here and not (v.waits == "hurt" and name in v.hurt))
                 or (v.damage and v.waits == "all" and i in post.writer.versions and i <= post.version)
             )
         ]

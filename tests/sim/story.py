@@ -19,7 +19,7 @@ from reconciler.engine.probe_ending import SECONDS_BETWEEN_ENDS
 from tests.sim.chance import Chance, by_kind
 from tests.sim.checkout import DAMAGES, ELSEWHERE, JobWish, Wish
 from tests.sim.disk import Copy
-from tests.sim.engine import EPOCH, Process
+from tests.sim.engine import Process
 from tests.sim.liveness import l1_converges
 from tests.sim.oracles import judge
 from tests.sim.server import DEADLINE, FLEET, PROBES, SimJob
@@ -177,8 +177,8 @@ class _Story:
             if site.daemon is None or site.daemon.dead:
                 world.start_daemon(site, self.pace)
             self._hint(site)
-        engine.run(engine.now + self._backoff() + world.settle + 2 * self.pace.interval)
-        if again := self._backoff():  # that a lost create made no job began another
+        engine.run(engine.now + world.backoff(self.watched) + world.settle + 2 * self.pace.interval)
+        if again := world.backoff(self.watched):  # that a lost create made no job began another
             engine.run(engine.now + again + self.pace.interval)
         for _ in range(len(_NAMES)):
             # A provider that takes its time over a cancel, and `max_active`, make one step of it an interval.
@@ -192,11 +192,6 @@ class _Story:
         for site in self.watched:
             self._stop(site)
         engine.run()
-
-    def _backoff(self) -> float:
-        """Seconds until the last of those that the journals hold is over."""
-        now = EPOCH + self.engine.now + self.engine.wall_offset
-        return max(site.state.backoff(now) for site in self.watched)
 
     def _looked_at_by_and_by(self) -> float:
         """Seconds until a daemon has seen what no pass of its own asks for."""

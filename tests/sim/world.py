@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from reconciler.state.status_files import FileOperations, StatusFiles
 from tests.sim.chance import Source
 from tests.sim.checkout import Checkout, Wish, slowly, usd_of
 from tests.sim.disk import IDENTITY, JsonStatusFiles, StateDirectory, StatusDisk, Verify
-from tests.sim.engine import Engine, Process, SimClock, SimLock, SimWakeups
+from tests.sim.engine import EPOCH, Engine, Process, SimClock, SimLock, SimWakeups
 from tests.sim.reading import fingerprint_now, read, read_whole, reader
 from tests.sim.server import PROBES, Post, Server, SimProvider
 
@@ -396,7 +396,9 @@ class SimWorld:
         self.server.freeze()
         # A wrong job that a lagging server shows to nobody yet is ended a round after the one that made it.
         for _ in range(_ROUNDS + len(self.sites) + self.server.get_lags):
-            self.engine.now += self.settle
+            self.engine.now += max(
+                self.settle, self.backoff(self.sites)
+            )  # what waits for one is told otherwise once it is over
             sent = len(self.server.posts)
             self.round()
             # What a run without memory has learned may change what the next one says.
@@ -404,6 +406,11 @@ class SimWorld:
                 break
         self.engine.now += self.settle
         self.watch_quiet("a round of applies", self.round)
+
+    def backoff(self, sites: Iterable[Site]) -> float:
+        """Seconds until the last of those that their journals hold is over."""
+        now = EPOCH + self.engine.now + self.engine.wall_offset
+        return max(site.state.backoff(now) for site in sites)
 
     def watch_quiet(self, what: str, act: Callable[[], None]) -> None:
         """S8: nothing may be written while ``act`` goes on."""
