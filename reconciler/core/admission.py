@@ -9,10 +9,11 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.core.body import derived_seed
 from reconciler.core.change import Change, Create, Hold, Wait
 from reconciler.core.fields import OnChange
 from reconciler.core.file_marks import marks_of_file
-from reconciler.core.job import Job
+from reconciler.core.job import Job, Marks
 from reconciler.core.lines import makes_room, may_retire
 from reconciler.core.memory import EVERY_CREATE, rejected_words
 from reconciler.core.reason import NOT_SENT, EndedBy, Reason
@@ -29,6 +30,7 @@ class Slot(Struct, frozen=True):
     models: Mapping[str, str | None]
     stuck: AbstractSet[str]
     active: int
+    unmarked: Mapping[int | None, Job]  # by seed, the jobs without marks of a server that returns them
 
 
 def admit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decision]) -> dict[str, Create | Wait]:
@@ -40,9 +42,10 @@ def admit(world: World, cases: Mapping[str, Case], decisions: Mapping[str, Decis
     # A job that stands for its name goes on, whatever holds up the end of another one.
     stuck = {n for n, d in decisions.items() if d.keeper is None and any(_is_stuck(c) for c in d.changes)}
     active = sum(1 for case in cases.values() for n in case.live)
+    unmarked = {job.seed: job for job in world.jobs if job.marks is None} if world.memory.echoes else {}
     permitted: dict[str, Create | Wait] = {}
     for name in _upstream_first(world, wanted):
-        slot = Slot(cases[name], wanted[name], models, stuck, active)
+        slot = Slot(cases[name], wanted[name], models, stuck, active, unmarked)
         change = next((c for row in ADMISSION if (c := row(slot)) is not None), None) or _allowed(slot)
         if isinstance(change, Create):
             active += 1
@@ -113,11 +116,14 @@ def _row_14_objection(slot: Slot) -> Wait | None:
 def _row_14_no_identity(slot: Slot) -> Wait | None:
     case, memory = slot.case, slot.case.world.memory
     if memory.echoes:
-        return None
+        twin = _made_before_marks_came_back(slot)
+        return _wait(slot, Reason.NO_IDENTITY, _looks_alike(twin)) if twin else None
     if case.suspects:
         return _wait(slot, Reason.NO_IDENTITY, _looks_alike(case.suspects[0]))
+    # A file whose name cannot be read now may be that of this very job.
+    unread = memory.files and case.anonymous
     # With the id alone, only what made jobs there before knows which are its own.
-    remembers = memory.inherited and any(r.attempt for r in memory.records.values())
+    remembers = memory.inherited and not unread and any(r.attempt for r in memory.records.values())
     by_file = memory.files and case.desired is not None and case.desired.training is not None and not case.anonymous
     if memory.seeds or by_file or remembers or not (memory.echoes is False or case.anonymous):
         return None
@@ -127,6 +133,14 @@ def _row_14_no_identity(slot: Slot) -> Wait | None:
         "this provider returns neither metadata nor seed, nor a training file's name, so a run without memory cannot "
         "recognise a job of ours and might make it twice; go on with the state directory that made the jobs there, "
         "reach the server by a route that keeps metadata, or name existing jobs in policy.adopt",
+    )
+
+
+def _made_before_marks_came_back(slot: Slot) -> Job | None:
+    """A job without marks that carries the seed of this very create."""
+    create = slot.create
+    return slot.unmarked.get(
+        derived_seed(Marks(slot.case.world.fleet.name, create.name, create.revision, create.attempt))
     )
 
 

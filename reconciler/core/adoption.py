@@ -10,7 +10,7 @@ from reconciler.core.body import same_file, same_model
 from reconciler.core.desired import Adoption, Desired
 from reconciler.core.job import Job
 from reconciler.core.mismatch import Contradiction, contradictions, lost_method
-from reconciler.core.recognition import NamedJob
+from reconciler.core.recognition import NamedJob, is_of_another
 from reconciler.core.training import METHODS
 from reconciler.core.world import Case
 
@@ -24,9 +24,14 @@ def refused_adoption(case: Case) -> Adoption | None:
     It did where it has it now; where the journal holds that very job for it, which is written down only once the
     adoption was borne out; or where the job's own marks say so. A job of the present revision that was made already
     shows that the adopted one stood for an earlier spec. Anything else would be a new paid job for a slip of the pen.
+    So would a job that bears the name of another manifest: that one would be made anew.
     """
     adopt = case.policy.adopt
-    if adopt is None or adopt.revision == case.revision or any(not n.adopted for n in case.current):
+    if adopt is None:
+        return None
+    if another_owner(case):
+        return adopt
+    if adopt.revision == case.revision or any(not n.adopted for n in case.current):
         return None
     key = (case.name, adopt.revision)
     record = case.world.memory.records.get(adopt.job_id)
@@ -35,6 +40,15 @@ def refused_adoption(case: Case) -> Adoption | None:
         return None
     marks = next((n.job.marks for n in case.jobs if n.adopted and n.ours), None)
     return None if marks is not None and (marks.name, marks.revision) == key else adopt
+
+
+def another_owner(case: Case) -> str:
+    """The other name with a manifest whose marks the job in ``policy.adopt`` bears; else ""."""
+    adopt, world = case.policy.adopt, case.world
+    if adopt is None or any(n.adopted for n in case.jobs):
+        return ""
+    job = next((job for job in world.jobs if job.id == adopt.job_id and world.owns(job)), None)
+    return job.marks.name if job and job.marks and is_of_another(job, case.name, world.desired) else ""
 
 
 def borne_out(case: Case, named: NamedJob) -> bool:

@@ -103,11 +103,23 @@ def made_wrong(case: Case, named: NamedJob) -> bool:
     return (named.ours or _answered(case, named)) and bool(case.lost(named))
 
 
+def _assumed_elsewhere(case: Case, named: NamedJob) -> bool:
+    """Whether somebody made it in spite of an earlier one: none is ever made again without `--assume method`."""
+    earlier = (n for n in case.jobs if n.revision == named.revision and 0 < n.attempt < named.attempt)
+    return not named.job.training.method and any(case.lost(n) for n in earlier)
+
+
 def method_lost(case: Case, named: NamedJob) -> Cancel | Hold:
     """The end of a live job that has another method than was sent."""
     lost, answered = case.lost(named), _answered(case, named)
     if not named.ours and not answered:
         return not_ours(case, named, Reason.METHOD_LOST)
+    if _assumed_elsewhere(case, named):
+        message = (
+            "it shows no method, and was made after another one that showed none had ended: somebody says that this "
+            "server trains what it does not show, so it is left; say --assume method here, too, or cancel it by hand"
+        )
+        return held(case, Reason.METHOD_LOST, message, named)
     end = cancelled(case, named, Reason.METHOD_LOST, f"another job than was asked for: {lost_words(lost, named.job)}")
     return replace(end, lost=lost, answered=answered) if isinstance(end, Cancel) else end
 

@@ -6,7 +6,7 @@ Nothing in here says what to do with it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -90,13 +90,21 @@ def _standing(listing: Listing) -> tuple[defaultdict[str, list[NamedJob]], tuple
     strangers: list[Job] = []
     for job in sorted(listing.jobs, key=lambda j: j.age_key):
         record = listing.memory.records.get(job.id)
-        found = _stands_for(job, adopters.get(job.id), record, ours=listing.owns(job))
+        adopter, ours = adopters.get(job.id), listing.owns(job)
+        if adopter is not None and ours and is_of_another(job, adopter.name, listing.desired):
+            adopter = None
+        found = _stands_for(job, adopter, record, ours=ours)
         if found is None:
             strangers.append(job)
         else:
             name, one = found
             standing[name].append(one)
     return standing, tuple(strangers)
+
+
+def is_of_another(job: Job, name: str, desired: Container[str]) -> bool:
+    """Whether a job of this fleet bears the name of another manifest that is there, whose job would be made anew."""
+    return job.marks is not None and job.marks.name != name and job.marks.name in desired
 
 
 def _stands_for(job: Job, adopter: Desired | None, record: Record | None, *, ours: bool) -> tuple[str, NamedJob] | None:
@@ -147,8 +155,7 @@ def _traces(listing: Listing, strangers: Iterable[Job]) -> Mapping[int, _Trace]:
     traces = {
         derived_seed(marks): _Trace(marks, d.body, filed=d.training is not None)
         for d in wanted
-        for attempt in range(1, d.policy.retries + _FURTHER_ATTEMPTS)
-        for marks in (Marks(fleet, d.name, d.revision, attempt),)
+        for marks in _attempts(d, fleet, shown)
     }
     lost = Counter(intent.seed for intent in memory.intents.values())
     for intent in memory.intents.values():
@@ -160,6 +167,17 @@ def _traces(listing: Listing, strangers: Iterable[Job]) -> Mapping[int, _Trace]:
             sent = _sent(listing, intent.name, intent.revision)
             traces[intent.seed] = _Trace(marks, sent, derived, filed=intent.filed, exact=memory.files)
     return traces
+
+
+def _attempts(desired: Desired, fleet: str, shown: Mapping[int | None, int]) -> Iterator[Marks]:
+    """Those of its present revision: so many, and as many again after each that a job shows."""
+    attempt, last = 1, desired.policy.retries + _FURTHER_ATTEMPTS
+    while attempt < last:
+        marks = Marks(fleet, desired.name, desired.revision, attempt)
+        yield marks
+        attempt += 1
+        if derived_seed(marks) in shown:
+            last = max(last, attempt + _FURTHER_ATTEMPTS)
 
 
 def _sent(listing: Listing, name: str, revision: str) -> Mapping[str, object]:

@@ -36,7 +36,7 @@ def retire(case: Case, decision: Decision, create: Create | Wait | None) -> Iter
         return
     yield from (_outlives(case, n, decision) for n in unmarked)
     message = "its spec was replaced"
-    if decision.keeper is not None:
+    if decision.keeper is not None and not decision.keeper.job.ending:
         yield from (cancelled(case, n, Reason.SUPERSEDED, message, decision.keeper) for n in retirable)
         return
     # Until the new revision lives, the youngest of the old ones is what this name has.

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from reconciler.core.adoption import refused_adoption, warning
-from reconciler.core.change import Adopt, Change, Create, Hold, Keep
+from reconciler.core.adoption import another_owner, refused_adoption, warning
+from reconciler.core.change import Adopt, Cancel, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
 from reconciler.core.job import Job
@@ -176,7 +176,10 @@ def _row_4_paused(case: Case) -> Decision | None:
     if case.desired is None or case.policy.state is not State.PAUSED:
         return None
     if case.live:
-        return Decision(changes=tuple(paused(case, n) for n in case.live), final=True)
+        surplus = _row_6_duplicate(case)
+        ends = tuple(change for change in surplus.changes if isinstance(change, Cancel)) if surplus else ()
+        stay = (n for n in case.live if all(n.job.id != end.job_id for end in ends))
+        return Decision(changes=(*ends, *(paused(case, n) for n in stay)), final=True)
     if case.succeeded:
         return None
     return _hold(case, Reason.PAUSED, "state: paused; no job of it is live, none is created")
@@ -191,14 +194,18 @@ def _row_5_removed(case: Case) -> Decision | None:
 def _removed(case: Case, named: NamedJob) -> Change:
     if not named.ours and not made_wrong(case, named):
         return not_ours(case, named, Reason.ORPHANED)
-    marks = named.job.marks
-    # What its last manifest said counts; the mark is for those who never read it.
-    if case.world.memory.orphans.get(case.name, marks is not None and marks.orphan):
+    memory, marks = case.world.memory, named.job.marks
+    marked = marks is not None and marks.orphan
+    # What its last manifest said counts; the mark is for those who never read it, or not the one of this job.
+    newer = marked and not memory.wanted_here(case.name, named.revision)
+    if newer or memory.orphans.get(case.name, marked):
         return held(case, Reason.ORPHANED, f"its manifest is gone; {left(case, named, 'on_remove: orphan')}", named)
     if not case.world.prune or not case.world.fleet.prune:
         return held(case, Reason.PRUNE_DISABLED, f"its manifest is gone; {left(case, named, 'prune is off')}", named)
     if not may_retire(case, named, by_name=True):
         return held_ahead(case, named, "no manifest here ever named it")
+    if made_wrong(case, named):
+        return method_lost(case, named)
     return ended(case, named, Reason.REMOVED, "its manifest is gone", unmarked=Reason.ORPHANED)
 
 
@@ -206,6 +213,12 @@ def _row_5_adoption_refused(case: Case) -> Decision | None:
     adopt = refused_adoption(case)
     if adopt is None:
         return None
+    if owner := another_owner(case):
+        message = (
+            f"policy.adopt names job {adopt.job_id}, which bears the marks of job {owner}, and that has a manifest; "
+            f"nothing is sent. Take policy.adopt out, or take the manifest of {owner} away in the same commit"
+        )
+        return _hold(case, Reason.ADOPTION_REFUSED, message)
     message = (
         f"policy.adopt says that job {adopt.job_id} stands for revision {adopt.revision}, and nothing known here says "
         f"that this manifest ever had it; nothing is sent. If it is the job of this manifest as it is now, write "
@@ -243,7 +256,8 @@ def _row_6_duplicate(case: Case) -> Decision | None:
     # The oldest wins: a crash between POST and its answer leaves a second job
     # behind, and the first is the one that may already have trained.
     candidates = (*(n for n in (*succeeded, *good) if n.adopted), *succeeded, *good)
-    keeper = candidates[0]
+    # One whose cancel is under way, whoever sent it, will not be there.
+    keeper = min(candidates, key=lambda n: n.job.ending)
     surplus = tuple(n for n in live if n is not keeper)
     message = f"a second job of the same revision; {keeper.job.id} is kept"
     ends = (ended(case, n, Reason.DUPLICATE, message, unmarked=Reason.DUPLICATE, keeper=keeper) for n in surplus)

@@ -65,7 +65,8 @@ def method_of(method: object) -> str:
     word = method.get("type")
     if isinstance(word, str) and word:
         return folded(word)
-    return next((name for name in METHODS if method.get(name)), "")
+    named = [name for name in METHODS if method.get(name)]
+    return "+".join(named)  # several say nothing of which it is: no word of the API's
 
 
 def _numbers(values: object) -> Iterator[tuple[str, float]]:

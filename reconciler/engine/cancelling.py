@@ -101,7 +101,8 @@ def _objection(tools: WriteTools, change: Cancel, job: Job) -> str:
     if change.keeper is None or not job.live:
         return ""
     keeper = tools.provider.retrieve_job(change.keeper)
-    return "" if keeper.live or keeper.succeeded else f"job {keeper.id}, which was to stay, is {keeper.status} by now"
+    stays = keeper.succeeded or (keeper.live and not keeper.ending)
+    return "" if stays else f"job {keeper.id}, which was to stay, is {keeper.status} by now"
 
 
 def _read_back(tools: WriteTools, change: Cancel, trouble: str, log: Log) -> Outcome:

@@ -1016,9 +1016,9 @@ TABLE: list[tuple[str, World, list[Line]]] = [
         [(WAIT, Reason.NO_IDENTITY, None)],
     ),
     (
-        "... nor where the provider returns marks: who copied it by hand copied its seed",
+        "... nor where the provider returns marks: it may have been made when it did not",
         world([unmarked("j1", "m", seed=SENT)], [desired()], remembers=memory(echoes=True)),
-        [(CREATE, Reason.NOT_CREATED, None)],
+        [(WAIT, Reason.NO_IDENTITY, None)],
     ),
     (
         "... nor by a seed that a manifest sets: others may have set it too, and nobody can say",
