@@ -12,7 +12,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, assert_never, get_args, get_origin
 
-from reconciler.core.scalars import REQUIRED, After, Alone, Before, Bounds, ByType, Mark, Strict, Told, tags_of
+from reconciler.core.scalars import REQUIRED, After, Alone, Before, Bounds, ByType, ForEditors, Mark, Strict, tags_of
 
 # Takes a value and returns what it stands for. Raises ValueError where it does not vouch for it.
 _Take = Callable[[Any], Any]
@@ -120,7 +120,7 @@ def _with(mark: Mark, take: _Take) -> _Take:
             return judge
         case Bounds():
             return _within(mark, take)
-        case ByType() | Told():
+        case ByType() | ForEditors():
             return take
         case _:
             assert_never(mark)

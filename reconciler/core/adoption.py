@@ -56,7 +56,7 @@ def borne_out(case: Case, named: NamedJob) -> bool:
     return not named.adopted or refused_adoption(case) is None
 
 
-def differences(desired: Desired, job: Job) -> tuple[str, ...]:
+def adoption_differences(desired: Desired, job: Job) -> tuple[str, ...]:
     """What of an adopted job is not what its manifest says; what the server renames or leaves out proves nothing."""
     found = _contradictions(desired.body, job)
     return tuple(one.in_words("{field} {shown}, its manifest {asked}") for one in found)
@@ -73,7 +73,7 @@ def _contradictions(body: Mapping[str, object], job: Job) -> Iterator[Contradict
     yield from contradictions(body, job, body.get("seed"))
 
 
-def warning(desired: Desired, job: Job) -> str:
+def adoption_warning(desired: Desired, job: Job) -> str:
     """The same in words that follow a sentence; "" where nothing differs."""
-    found = differences(desired, job)
+    found = adoption_differences(desired, job)
     return f"; warning: {DIFFERS}{'; '.join(found)}" if found else ""

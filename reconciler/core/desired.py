@@ -115,7 +115,7 @@ class Desired(Struct, frozen=True):
         return tuple(self.local_fields.values())
 
 
-class Fault(Struct, frozen=True):
+class GraphFault(Struct, frozen=True):
     """What is wrong with a job among the others; ``path`` are the keys that lead to the field.
 
     Without a message it is only what another job's error entails.
@@ -160,7 +160,9 @@ _POLICY: Mapping[str, Callable[[Any], Any]] = {
 _NO_POLICY = Policy()
 
 
-def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tuple[dict[str, Desired], list[Fault]]:
+def desire(
+    entries: Iterable[Entry], broken: frozenset[str] = frozenset()
+) -> tuple[dict[str, Desired], list[GraphFault]]:
     """Every job as its manifest wants it, and what is wrong between them.
 
     A job is left out when its ``model_from`` leads to a job that does not exist, to itself, or to
@@ -168,7 +170,7 @@ def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tu
     """
     by_name = {entry.name: entry for entry in entries}
     desired: dict[str, Desired] = {}
-    faults: dict[str, Fault] = {}
+    faults: dict[str, GraphFault] = {}
     done: set[str] = set()
     adopters: dict[str, list[str]] = {}
     for entry in by_name.values():
@@ -180,16 +182,16 @@ def desire(entries: Iterable[Entry], broken: frozenset[str] = frozenset()) -> tu
             entry = by_name[step]
             if entry.adopts and len(adopters[entry.adopts]) > 1:
                 message = _adopted_twice(step, entry.adopts, adopters[entry.adopts][0])
-                faults[step] = Fault(step, ("spec", "policy", "adopt", "job_id"), message)
+                faults[step] = GraphFault(step, ("spec", "policy", "adopt", "job_id"), message)
                 continue
             if entry.upstream is not None and entry.upstream not in desired:
-                message = _fault(entry, by_name, broken, faults)
-                faults[step] = Fault(step, ("spec", "model_from", "job"), message)
+                message = _graph_fault(entry, by_name, broken, faults)
+                faults[step] = GraphFault(step, ("spec", "model_from", "job"), message)
                 continue
             try:
                 desired[step] = _desired(entry, desired)
             except ValueError as error:
-                faults[step] = Fault(step, ("spec",), f"it has no canonical form: {error}")
+                faults[step] = GraphFault(step, ("spec",), f"it has no canonical form: {error}")
     return desired, list(faults.values())
 
 
@@ -211,7 +213,9 @@ def _adopted_twice(name: str, job_id: str, first: str) -> str:
     return "" if name == first else f"job {job_id} is adopted by {first} already: it can stand for one name only"
 
 
-def _fault(entry: Entry, by_name: Mapping[str, Entry], broken: Container[str], faults: Mapping[str, Fault]) -> str:
+def _graph_fault(
+    entry: Entry, by_name: Mapping[str, Entry], broken: Container[str], faults: Mapping[str, GraphFault]
+) -> str:
     """Why the job that ``entry`` is built on has no model; "" where that job's own error says it."""
     upstream = str(entry.upstream)
     if upstream in broken or upstream in faults:

@@ -58,8 +58,8 @@ def file_uses(world: World, files: Iterable[ProviderFile], traces: Traces) -> tu
     """Each file that is this fleet's, or may be; everybody else's are left out."""
     found: list[FileUse] = []
     files = tuple(files)
-    standing = _standing(world)
-    unclear = _unclear(world, files, traces.named, standing)
+    owners = _owners(world)
+    unclear = _unclear(world, files, traces.named, owners)
     for file in files:
         marks = marks_of_file(file.name)
         name, digest = traces.recorded.get(file.id, ("", ""))
@@ -69,7 +69,7 @@ def file_uses(world: World, files: Iterable[ProviderFile], traces: Traces) -> tu
             continue
         one = _File(file, marks, f"sha256:{digest}" if recorded else "")
         manifests = tuple(name for name, desired in sorted(world.desired.items()) if _is_wanted(one, desired))
-        jobs = dict.fromkeys((*traces.named.get(file.id, ()), *_jobs_on(one, world, standing), *unclear))
+        jobs = dict.fromkeys((*traces.named.get(file.id, ()), *_jobs_on(one, world, owners), *unclear))
         found.append(FileUse(file, mine, manifests, tuple(jobs)))
     return tuple(found)
 
@@ -99,7 +99,7 @@ def _is_wanted(one: _File, desired: Desired) -> bool:
     return made_for or any(one.holds(desired.form.get(field)) for field in FILES)
 
 
-def _standing(world: World) -> Mapping[str, Marks]:
+def _owners(world: World) -> Mapping[str, Marks]:
     """By id, whose each job is, be it by its marks, its seed or the journal; also one that cannot be read now."""
     fleet = world.fleet.name
     named = {n.job.id: Marks(fleet, name, n.revision, n.attempt) for name, c in world.cases.items() for n in c.jobs}
@@ -108,26 +108,26 @@ def _standing(world: World) -> Mapping[str, Marks]:
 
 
 def _unclear(
-    world: World, files: Iterable[ProviderFile], named: Mapping[str, tuple[str, ...]], standing: Mapping[str, Marks]
+    world: World, files: Iterable[ProviderFile], named: Mapping[str, tuple[str, ...]], owners: Mapping[str, Marks]
 ) -> tuple[str, ...]:
     """Live jobs whose file is none that is listed: this server calls it otherwise there, so it may be any of them."""
     listed = {called for file in files for called in (file.id, file.name)} - {""}
     placed = {job_id for called in listed for job_id in named.get(called, ())}
     shown = {job_id for job_ids in named.values() for job_id in job_ids}
-    asked_for = {job_id for job_id, marks in standing.items() if world.memory.wanted.get((marks.name, marks.revision))}
+    asked_for = {job_id for job_id, marks in owners.items() if world.memory.wanted.get((marks.name, marks.revision))}
     return tuple(sorted(shown - placed - asked_for))
 
 
-def _jobs_on(one: _File, world: World, standing: Mapping[str, Marks]) -> Iterator[str]:
+def _jobs_on(one: _File, world: World, owners: Mapping[str, Marks]) -> Iterator[str]:
     """The jobs that train on it or are known by it; and of creates whose answer was lost, what they were called."""
     memory = world.memory
     for job in world.jobs:
         # Where no marks come back, the file's name is what a job is known by, also one that ended long ago.
-        if (job.live or not memory.echoes) and _is_on(one, job, world, standing.get(job.id)):
+        if (job.live or not memory.echoes) and _is_on(one, job, world, owners.get(job.id)):
             yield job.id
     listed = {job.id for job in world.jobs}
-    for job_id in sorted(standing.keys() - listed):
-        if one.is_of(standing[job_id]) or _was_sent(one, standing[job_id], world):
+    for job_id in sorted(owners.keys() - listed):
+        if one.is_of(owners[job_id]) or _was_sent(one, owners[job_id], world):
             yield job_id
     for intent in memory.intents.values():
         marks = Marks(world.fleet.name, intent.name, intent.revision, intent.attempt)

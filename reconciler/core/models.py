@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from reconciler.core.acceptance import accepted
 from reconciler.core.documents import ProviderName
 from reconciler.core.fields import DataChecks, FleetState
-from reconciler.core.scalars import Before, Bounds, Integer, Name, Number, Strict, Told, Word, integral
+from reconciler.core.scalars import Before, Bounds, ForEditors, Integer, Name, Number, Strict, Word, integral
 from reconciler.core.spec import JobSpec, as_written
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _either(schema: dict[str, Any]) -> None:
 
 
 _CountOrShare = Annotated[
-    int | str, Before(_count_or_share), Told("A number, or a share of the live jobs such as 30%.", _either)
+    int | str, Before(_count_or_share), ForEditors("A number, or a share of the live jobs such as 30%.", _either)
 ]
 
 
@@ -74,7 +74,7 @@ class _LimitsSpec(Strict):
     max_creates: Annotated[Integer, Bounds(ge=0)] = 20
     max_cancels: _CountOrShare = "30%"
     max_active: Annotated[Integer, Bounds(ge=1)] | None = None
-    max_cost: Annotated[Number, Bounds(gt=0), Told("US dollars.")] | None = None
+    max_cost: Annotated[Number, Bounds(gt=0), ForEditors("US dollars.")] | None = None
 
 
 class _FleetSpec(Strict):
@@ -82,7 +82,7 @@ class _FleetSpec(Strict):
     state: FleetState = FleetState.ACTIVE
     prune: bool = True
     data_checks: Annotated[
-        DataChecks, Told("What an error in a training file is: an error, a warning, or nothing.")
+        DataChecks, ForEditors("What an error in a training file is: an error, a warning, or nothing.")
     ] = DataChecks.ERROR
     expect: _ExpectSpec | None = None
     limits: _LimitsSpec = _LimitsSpec()
@@ -95,7 +95,7 @@ class FleetDocument(Strict):
     kind: Literal["Fleet"]
     metadata: _Metadata
     spec: _FleetSpec
-    status: Annotated[Any, Told(_CLUSTERS)] = None
+    status: Annotated[Any, ForEditors(_CLUSTERS)] = None
 
 
 class FineTuningJobDocument(Strict):
@@ -105,7 +105,7 @@ class FineTuningJobDocument(Strict):
     kind: Literal["FineTuningJob"]
     metadata: _Metadata
     spec: JobSpec
-    status: Annotated[Any, Told(_CLUSTERS)] = None
+    status: Annotated[Any, ForEditors(_CLUSTERS)] = None
 
 
 class Invalid(Exception):

@@ -71,7 +71,7 @@ class Recognised(Struct, frozen=True):
 
 def recognise(listing: Listing) -> Recognised:
     """Group the jobs by the name they stand for."""
-    by_name, strangers = _standing(listing)
+    by_name, strangers = _attributed(listing)
     traces = _traces(listing, strangers)
     for name, one in _by_seed(strangers, traces):
         by_name[name].append(one)
@@ -83,10 +83,10 @@ def recognise(listing: Listing) -> Recognised:
     )
 
 
-def _standing(listing: Listing) -> tuple[defaultdict[str, list[NamedJob]], tuple[Job, ...]]:
+def _attributed(listing: Listing) -> tuple[defaultdict[str, list[NamedJob]], tuple[Job, ...]]:
     """By name, the jobs that stand for it because somebody or something says so; and all the others."""
     adopters = {d.policy.adopt.job_id: d for d in listing.desired.values() if d.policy.adopt}
-    standing: defaultdict[str, list[NamedJob]] = defaultdict(list)
+    by_name: defaultdict[str, list[NamedJob]] = defaultdict(list)
     strangers: list[Job] = []
     for job in sorted(listing.jobs, key=lambda j: j.age_key):
         record = listing.memory.records.get(job.id)
@@ -98,8 +98,8 @@ def _standing(listing: Listing) -> tuple[defaultdict[str, list[NamedJob]], tuple
             strangers.append(job)
         else:
             name, one = found
-            standing[name].append(one)
-    return standing, tuple(strangers)
+            by_name[name].append(one)
+    return by_name, tuple(strangers)
 
 
 def is_of_another(job: Job, name: str, desired: Container[str]) -> bool:
@@ -118,9 +118,6 @@ def _stands_for(job: Job, adopter: Desired | None, record: Record | None, *, our
         # A server that drops or mangles metadata: the job we made there is known by its id, and never cancelled.
         return record.name, NamedJob(job, record.revision, record.attempt, ours=False, adopted=False)
     return None
-
-
-# ── jobs without our marks ───────────────────────────────────────────────────────────────────
 
 
 class _Trace(Struct, frozen=True):
@@ -270,9 +267,6 @@ def _may_be_file(job: Job, desired: Desired, *, files: bool) -> bool:
     return not known or (
         desired.training is not None and content_of(job.file_name) == content_of(desired.training.upload_name)
     )
-
-
-# ── how this provider lets a job be known ────────────────────────────────────────────────────
 
 
 def learned(memory: Memory, listed: Iterable[Job], fleet: str) -> Memory:

@@ -55,17 +55,17 @@ class ByType(Struct, frozen=True):
     """Which of several mappings is meant, the text of their own field ``type`` says."""
 
 
-class Told(Struct, frozen=True):
+class ForEditors(Struct, frozen=True):
     """What editors are told of a field besides: a sentence, and how its schema differs."""
 
     description: str | None = None
     adjust: Callable[[_Schema], None] | None = None
 
 
-Mark = Bounds | Before | After | Alone | ByType | Told
+Mark = Bounds | Before | After | Alone | ByType | ForEditors
 
 
-class Declared(Struct, frozen=True):
+class DeclaredField(Struct, frozen=True):
     """One field of a `Strict`: its type with marks, and what it is where it is unset."""
 
     kind: Any
@@ -76,13 +76,13 @@ class Strict:
     """A mapping that knows its fields, coerces nothing, and takes null and an empty map for unset."""
 
     # In the order in which they are declared, those of a base first.
-    fields: ClassVar[Mapping[str, Declared]] = {}
+    fields: ClassVar[Mapping[str, DeclaredField]] = {}
     # What editors are told besides.
     schema: ClassVar[_Schema] = {}
 
     def __init_subclass__(cls, schema: _Schema | None = None) -> None:
         cls.schema = schema or {}
-        own = {name: Declared(kind, getattr(cls, name, REQUIRED)) for name, kind in cls.__annotations__.items()}
+        own = {name: DeclaredField(kind, getattr(cls, name, REQUIRED)) for name, kind in cls.__annotations__.items()}
         cls.fields = {**cls.fields, **own}
 
     @classmethod
@@ -122,7 +122,7 @@ NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 Name = Annotated[
     str,
     Bounds(pattern=NAME_PATTERN),
-    Told("A DNS label: lower-case letters, digits and -, at most 63 characters."),
+    ForEditors("A DNS label: lower-case letters, digits and -, at most 63 characters."),
 ]
 # A grader's labels are words of the data.
 Label = Annotated[str, Bounds(min_length=1, max_length=256), meant(free_fault)]

@@ -16,10 +16,10 @@ from reconciler.core.scalars import (
     After,
     Bounds,
     FilePath,
+    ForEditors,
     Integer,
     Name,
     Strict,
-    Told,
     Word,
     all_filled,
     meant,
@@ -132,7 +132,7 @@ class JobSpec(Strict, schema={"oneOf": [_set("model"), _set("model_from")], "not
     model: Word | None = None
     training_file: Annotated[
         FilePath,
-        Told(
+        ForEditors(
             "A path relative to this manifest; or a file that the provider has: "
             "file-…, gs://…, a UUID, id:ANY, or sha256:HEX."
         ),
@@ -143,10 +143,10 @@ class JobSpec(Strict, schema={"oneOf": [_set("model"), _set("model_from")], "not
     method: Method | None = None
     hyperparameters: Hyperparameters | None = None
     integrations: list[Integration] | None = None
-    metadata: Annotated[_Pairs | None, Told(adjust=_bounded_pairs)] = None
+    metadata: Annotated[_Pairs | None, ForEditors(adjust=_bounded_pairs)] = None
     model_from: _ModelFrom | None = None
     # Its own fields are sent, after those of the spec (body.py).
-    extra_body: Annotated[_Extra | None, Told(adjust=_no_body_fields)] = None
+    extra_body: Annotated[_Extra | None, ForEditors(adjust=_no_body_fields)] = None
     rerun: Annotated[Integer, Bounds(ge=0, le=1_000_000)] = 0
     policy: PolicySpec = PolicySpec()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from reconciler.core.adoption import another_owner, refused_adoption, warning
+from reconciler.core.adoption import adoption_warning, another_owner, refused_adoption
 from reconciler.core.change import Adopt, Cancel, Change, Create, Hold, Keep
 from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
@@ -296,7 +296,7 @@ def _keep(case: Case, named: NamedJob) -> Keep | Adopt:
 def _differing(case: Case, named: NamedJob) -> str:
     """What of the job is not as it was sent, or as the manifest says that adopts it; "" where nothing contradicts."""
     if named.adopted:
-        return warning(case.desired, named.job) if case.desired else ""
+        return adoption_warning(case.desired, named.job) if case.desired else ""
     found = "; ".join(case.differing(named))
     return f"; warning: it is not as it was asked for ({found})" if found else ""
 

@@ -36,9 +36,9 @@ from reconciler.core.scalars import (
     Before,
     Bounds,
     ByType,
+    ForEditors,
     Mark,
     Strict,
-    Told,
     tags_of,
 )
 
@@ -150,7 +150,7 @@ def _said(mark: Mark) -> Iterator[object]:
             yield from (PlainValidator(judge), WithJsonSchema(schema))
         case ByType():
             yield Discriminator(_type)
-        case Told(description, adjust):
+        case ForEditors(description, adjust):
             yield Field(description=description, json_schema_extra=adjust)
         case _:
             assert_never(mark)

@@ -20,7 +20,7 @@ class Checkout:
         self._journal = journal
         self._stream = f"- {os.urandom(16).hex()}"
         self._fleet: Fleet | None = None
-        self._recorded: tuple[str, int] | None = None  # a fingerprint, and what `Wanted.record` returned
+        self._recorded: tuple[str, int] | None = None  # a fingerprint, and what `WantedForms.record` returned
 
     @property
     def names_read(self) -> frozenset[str]:

@@ -59,7 +59,7 @@ class Rest(Struct, frozen=True):
         """Whether everything on this side is as it was; what a look shows of the jobs is another question."""
         return (
             snapshot is self.snapshot
-            and _whoever(permission) == self.permission
+            and _read_only(permission) == self.permission
             and ports.journal.number == self.number
             and ports.journal.next_try() is None
             and ports.status_files.untouched()
@@ -79,7 +79,7 @@ def rest_after(done: Pass, ports: Ports, watch: Watch, snapshot: Snapshot, versi
         return None
     return Rest(
         snapshot=snapshot,
-        permission=_whoever(after.permission),
+        permission=_read_only(after.permission),
         number=seen.number,
         version=version,
         after=after,
@@ -91,7 +91,7 @@ def rest_after(done: Pass, ports: Ports, watch: Watch, snapshot: Snapshot, versi
     )
 
 
-def _whoever(permission: Permission) -> Permission:
+def _read_only(permission: Permission) -> Permission:
     """Without what only a write asks for."""
     return replace(permission, steady=True, gone=None)
 

@@ -16,7 +16,7 @@ from reconciler.source.data_checks import RulesOf, openai_rules
 from reconciler.source.directory import read_directory
 from reconciler.source.fingerprint import fingerprint
 from reconciler.source.known import Known
-from reconciler.source.sweep import State, Sweep, sweep_of
+from reconciler.source.sweep import Stamp, Sweep, sweep_of
 
 # A file changed in the same tick of the clock as it was read keeps its times (as in git's "racy" index).
 _RACY_SECONDS = 2.0
@@ -31,25 +31,25 @@ class DirectoryReader(Struct):
     known: Known = field(default_factory=Known)
     rules_of: RulesOf = openai_rules
     files_root: Path | None = None
-    _last: tuple[Sweep, State, Snapshot] | None = None
+    _last: tuple[Sweep, Stamp, Snapshot] | None = None
 
     def read(self) -> Snapshot:
         """The directory as it is now, in one generation."""
         if self._last is not None:
-            sweep, state, snapshot = self._last
-            if sweep.state() == state:
+            sweep, stamp, snapshot = self._last
+            if sweep.stamp() == stamp:
                 return snapshot
         snapshot = read_directory(self.root, self.own, self.known, self.rules_of, self.files_root)
         sweep = sweep_of(snapshot)
-        state = sweep.state()
-        self._last = (sweep, state, snapshot) if self._stands_for(sweep, state, snapshot) else None
+        stamp = sweep.stamp()
+        self._last = (sweep, stamp, snapshot) if self._stands_for(sweep, stamp, snapshot) else None
         return snapshot
 
-    def _stands_for(self, sweep: Sweep, state: State, snapshot: Snapshot) -> bool:
-        """Whether this state can only belong to these bytes: they were read again between two equal ones."""
+    def _stands_for(self, sweep: Sweep, stamp: Stamp, snapshot: Snapshot) -> bool:
+        """Whether this stamp can only belong to these bytes: they were read again between two equal ones."""
         return (
             not snapshot.problems
-            and state.newest < self.wall() - _RACY_SECONDS
+            and stamp.newest < self.wall() - _RACY_SECONDS
             and fingerprint(snapshot) == snapshot.fingerprint
-            and sweep.state() == state
+            and sweep.stamp() == stamp
         )

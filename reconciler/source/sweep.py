@@ -20,7 +20,7 @@ _OF_EACH = 4
 _NOTHING = (0,) * _OF_EACH
 
 
-class State(Struct, frozen=True):
+class Stamp(Struct, frozen=True):
     """What a sweep found; two are equal where another survey, and another reading, would find the same."""
 
     real: Path
@@ -45,10 +45,10 @@ class Sweep(Struct, frozen=True):
     seen: Surveyed
     paths: tuple[str, ...]
 
-    def state(self) -> State:
+    def stamp(self) -> Stamp:
         """How all of it is now."""
         real = real_path(self.root)
-        return State(
+        return Stamp(
             real,
             tuple(_names(directory) for directory in self.seen.directories),
             _times(real, self.paths),

@@ -28,7 +28,7 @@ WHERE (fleet, base_url, organization, project) = (:fleet, :base_url, :organizati
 """
 
 
-class Entry(Struct, frozen=True):
+class IdentityRow(Struct, frozen=True):
     """The row of table `identity` as it was when the journal was opened; of 0 there is none."""
 
     id: int = 0
@@ -63,7 +63,7 @@ class Fence:
             entry = _entry(connection, identity)
             if self.sealed:
                 seal.renew()
-        self.entry = entry or Entry()
+        self.entry = entry or IdentityRow()
         self._writes = self.entry.writes
 
     @property
@@ -150,11 +150,11 @@ class Fence:
         return StateReplaced(f"{self.path}: the state directory was replaced while it was in use; nothing was written")
 
 
-def _entry(connection: sqlite3.Connection, identity: Identity) -> Entry | None:
+def _entry(connection: sqlite3.Connection, identity: Identity) -> IdentityRow | None:
     cursor = connection.execute(_FIND, asdict(identity))
     cursor.row_factory = sqlite3.Row
     row = cursor.fetchone()
-    return row and Entry(row["id"], bool(row["begun"]), bool(row["settled"]), row["writes"])
+    return row and IdentityRow(row["id"], bool(row["begun"]), bool(row["settled"]), row["writes"])
 
 
 def file_of(path: Path) -> tuple[int, int] | None:

@@ -25,7 +25,7 @@ from reconciler.state.pauses import Pauses
 from reconciler.state.records import Records
 from reconciler.state.rows import Rows, Statement, put
 from reconciler.state.uploads import UploadRecords
-from reconciler.state.wanted import Manifests, Wanted
+from reconciler.state.wanted import Manifests, WantedForms
 
 # What the provider has been seen to return, in the column `identity.echoes`: our marks, or else file and seed.
 _MARKS_RETURNED = 1
@@ -46,7 +46,7 @@ class Journal:
         self.fence = fence
         rows = Rows(fence)
         self.records = Records(rows, fence.identity)
-        self.wanted = Wanted(rows)
+        self.wanted = WantedForms(rows)
         self.manifests = Manifests(rows)
         self.refusals = Refusals(rows, now)
         self.cancels = Cancels(rows, now)

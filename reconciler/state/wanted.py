@@ -41,7 +41,7 @@ class Forms(Mapping[tuple[str, str], _Form]):
         return sum(map(len, self._by_name.values()))
 
 
-class Wanted:
+class WantedForms:
     """Every (name, revision) that was ever wanted here."""
 
     def __init__(self, rows: Rows) -> None:

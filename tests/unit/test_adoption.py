@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.core.adoption import differences
+from reconciler.core.adoption import adoption_differences
 from reconciler.core.desired import Desired
 from reconciler.core.job import Job, parse_job
 from reconciler.core.plan import plan
@@ -38,12 +38,12 @@ def shows(**changed: Any) -> Job:
 
 
 def test_what_is_spelt_otherwise_or_chosen_by_the_server_is_no_difference() -> None:
-    assert differences(wants(), shows()) == ()
+    assert adoption_differences(wants(), shows()) == ()
 
 
 @pytest.mark.parametrize("field", ["model", "training_file", "user_provided_suffix", "seed", "hyperparameters"])
 def test_what_is_not_shown_proves_nothing(field: str) -> None:
-    assert differences(wants(), shows(**{field: None})) == ()
+    assert adoption_differences(wants(), shows(**{field: None})) == ()
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,18 @@ def test_what_is_not_shown_proves_nothing(field: str) -> None:
     ],
 )
 def test_what_contradicts_the_manifest_is_named(shown: dict[str, Any], said: str) -> None:
-    assert differences(wants(), shows(**shown)) == (said,)
+    assert adoption_differences(wants(), shows(**shown)) == (said,)
 
 
 def test_a_suffix_that_the_manifest_does_not_have_is_one_and_a_seed_is_none() -> None:
     spec = wants(suffix=None, seed=None)
-    assert differences(spec, shows()) == ("suffix Support Bot, its manifest none",)
+    assert adoption_differences(spec, shows()) == ("suffix Support Bot, its manifest none",)
 
 
 @pytest.mark.parametrize(("method", "said"), [("dpo", ("method dpo, its manifest supervised",)), ("supervised", ())])
 def test_a_manifest_without_a_method_is_for_a_supervised_job(method: str, said: tuple[str, ...]) -> None:
     spec = replace(wants(), body={field: value for field, value in WANTED.items() if field != "method"})
-    assert differences(spec, shows(method={"type": method}, hyperparameters=None)) == said
+    assert adoption_differences(spec, shows(method={"type": method}, hyperparameters=None)) == said
 
 
 def test_a_plan_says_so_of_the_job_that_stands_for_its_name_and_of_no_other() -> None:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from reconciler.core.acceptance import accepted
-from reconciler.core.scalars import UNSET, Bounds, Integer, Strict, Told, meant
+from reconciler.core.scalars import UNSET, Bounds, ForEditors, Integer, Strict, meant
 from reconciler.core.validation import model_of
 
 
@@ -14,7 +14,7 @@ def test_editors_are_told_what_may_be_unset_and_what_may_not() -> None:
     class Small(Strict):
         must: str
         anything: Any
-        title: Annotated[str | None, Told("what it is called")] = None
+        title: Annotated[str | None, ForEditors("what it is called")] = None
         size: Annotated[Integer, Bounds(ge=1, le=9)] = 3
         free: Any = None
 

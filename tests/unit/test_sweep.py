@@ -84,10 +84,10 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_a_directory_that_has_changed_is_another(place: Path, change: Callable[[Path], object]) -> None:
     sweep = sweep_of(read_directory(place))
-    before = sweep.state()
-    assert sweep.state() == before
+    before = sweep.stamp()
+    assert sweep.stamp() == before
     change(place)
-    assert sweep.state() != before
+    assert sweep.stamp() != before
 
 
 UNCHANGED: dict[str, Callable[[Path], object]] = {
@@ -102,9 +102,9 @@ UNCHANGED: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("change", UNCHANGED.values(), ids=UNCHANGED.keys())
 def test_what_no_reading_depends_on_makes_no_difference(place: Path, change: Callable[[Path], object]) -> None:
     sweep = sweep_of(read_directory(place))
-    before = sweep.state()
+    before = sweep.stamp()
     change(place)
-    assert sweep.state() == before
+    assert sweep.stamp() == before
 
 
 def test_a_sweep_opens_no_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_a_sweep_opens_no_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return really_open(path, flags)
 
     monkeypatch.setattr(os, "open", open_)
-    assert sweep.state() == sweep.state()
+    assert sweep.stamp() == sweep.stamp()
     assert opened == [place] * 2
 
 
@@ -124,7 +124,7 @@ def test_a_sweep_leaves_nothing_open(place: Path) -> None:
     sweep = sweep_of(read_directory(place))
     for _ in range(3):
         before = len(os.listdir("/dev/fd"))  # noqa: PTH208
-        sweep.state()
+        sweep.stamp()
         assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
 
 
@@ -136,6 +136,6 @@ def test_a_training_file_beside_the_directory_is_looked_at_too(place: Path) -> N
     snapshot = read_directory(place, files_root=place.parent)
     assert snapshot.problems == ()
     sweep = sweep_of(snapshot)
-    before = sweep.state()
+    before = sweep.stamp()
     _rewrite(outside / "t.jsonl")
-    assert sweep.state() != before
+    assert sweep.stamp() != before
