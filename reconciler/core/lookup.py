@@ -127,9 +127,6 @@ def gone_on(world: World) -> tuple[str, ...]:
     return tuple(job_id for job_id in over if not jobs[job_id].paused)
 
 
-# ── what is written down of a look ───────────────────────────────────────────────────────────
-
-
 def newly_ended(world: World, resolved: Mapping[str, str | None]) -> dict[tuple[str, str], Job]:
     """Jobs that have ended, by name and id, which the journal has as live or, made since its last look, not at all."""
     found = frozenset(resolved.values())

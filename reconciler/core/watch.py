@@ -64,8 +64,6 @@ class Watch(Struct, frozen=True):
     put_off: Mapping[CreateKey, PutOff] = field(default_factory=lambda: MappingProxyType({}))
     looked_at: float = 0.0
 
-    # ── a listing ──
-
     @property
     def settled_at(self) -> float:
         """From when on a listing shows all that happened before this run began."""
@@ -114,8 +112,6 @@ class Watch(Struct, frozen=True):
             created_at=None if over else self.created_at,
         )
 
-    # ── writes ──
-
     def created(self, at: float) -> "Watch":
         """A create was sent: a rival may have made the same job at the same moment."""
         return replace(self, created_at=at)
@@ -144,8 +140,6 @@ class Watch(Struct, frozen=True):
         """Whether a create whose file is not ready yet may be put off once more."""
         first = self.put_off.get(create)
         return first is None or at < first.since + _NOT_READY_LAST
-
-    # ── when next ──
 
     def at(self, moment: float) -> "Watch":
         """What holds at this moment is what the next decision hears."""

@@ -140,8 +140,6 @@ class Daemon:
             self._pass(snapshot, began)
         return True
 
-    # ── looking ──
-
     def _look(self) -> Snapshot:
         snapshot = self._read()
         now, checkout = self._clock.monotonic(), self._reconciler.checkout
@@ -180,8 +178,6 @@ class Daemon:
         log_problems(self._complaints, self._log)
         if self._complaints.over and not troubles:
             self._log.info("source.mended")
-
-    # ── timing ──
 
     def _wanted_at(self) -> float:
         """When the next pass is wanted: when it is due, or when a change has proved to be at rest."""

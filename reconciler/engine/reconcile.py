@@ -63,8 +63,6 @@ class Reconciler(Looking):
     _troubles = Reminders()  # what keeps names from going on
     _logged: frozenset[str] = frozenset()  # jobs whose end this run has logged
 
-    # ── the pass ──
-
     def one_pass(
         self,
         snapshot: Snapshot,
@@ -190,8 +188,6 @@ class Reconciler(Looking):
             to_pause = desired is not None and desired.policy.state is State.PAUSED
             dropped = journal.forget(name, missing, intents=stuck)
             return (*dropped, *(journal.pauses.forget_inability() if to_pause else ()))
-
-    # ── its steps ──
 
     def log_ends(self, ended: Mapping[tuple[str, str], Job], memory: Memory, log: Log) -> None:
         """Log the ends that the journal does not know of yet, before it does: a kill between the two repeats a line.

@@ -111,8 +111,6 @@ class Telemetry(DaemonListener, Collector):
         for result in ("success", "error"):
             self._passes.labels(fleet, result)
 
-    # ── what the daemon says ──
-
     def alive(self) -> None:
         """The loop turns."""
         self._alive_at = self._clock.monotonic()
@@ -154,8 +152,6 @@ class Telemetry(DaemonListener, Collector):
         """One request to the provider is over."""
         code = "none" if request.status is None else str(request.status)
         self._requests.labels(self._fleet, request.operation, code).inc()
-
-    # ── what others ask ──
 
     def collect(self) -> Iterator[Metric]:
         """How things stand when Prometheus asks: of the last pass as a whole, never of half of one."""

@@ -108,8 +108,6 @@ def others(root: Path, read: frozenset[str]) -> Iterator[tuple[str, Path]]:
                 yield relative, path
 
 
-# ── the walk ─────────────────────────────────────────────────────────────────────────────────
-
 # Whether a path, relative to the root (a directory with its slash), is ignored; None: these rules do not say.
 _Rule = Callable[[str], bool | None]
 
@@ -271,9 +269,6 @@ def _inode(entry: os.DirEntry[str]) -> tuple[int, int] | None:
 def is_state(directory: Path) -> bool:
     """Whether it is a state directory of this program, by what it holds; the walk says of others why it cannot look."""
     return any(os.path.isfile(f"{directory}/{name}") for name in _OF_STATE)  # noqa: PTH113 - raises nothing
-
-
-# ── git ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _repository(real: Path) -> tuple[Path, ...]:
