@@ -25,33 +25,25 @@ from reconciler.errors import escaped, plural
 
 
 class Permission(Struct, frozen=True):
-    """What the person in front of it, or the situation, allows.
+    """What the person in front of it, or the situation, allows."""
 
-    ``first_run``: a fleet without a single job may be begun (asked for, or the sandbox).
-    ``steady``: manifests and training files were the same in two reads.
-    ``all_valid``: additionally every manifest was read and is valid (needed for `Removed`).
-    ``gone``: names whose manifest has been gone long enough for that; None where nobody waits for it (`apply`).
-    ``approved``: `approval_key` of every write that a person agreed to; nothing else is sent but the healing of
-    duplicates, and the end of what a server made otherwise than it was asked. None: no yes is needed (`--yes`, the
-    sandbox, a daemon). ``limits_waived``: it was agreed to by its digest, and the limits do not count it. ``ahead``:
-    the `Ahead` jobs whose end a person agreed to. ``estimates``: what each create will cost, by its name, where a limit
-    of the fleet asks.
-    """
-
-    first_run: bool = False
-    steady: bool = True
-    all_valid: bool = True
-    gone: frozenset[str] | None = None
+    first_run: bool = False  # a fleet without a single job may be begun (asked for, or the sandbox)
+    steady: bool = True  # manifests and training files were the same in two reads
+    all_valid: bool = True  # additionally every manifest was read and is valid (needed for `Removed`)
+    gone: frozenset[str] | None = None  # names gone long enough for that; None where nobody waits for it (`apply`)
+    # `approval_key` of every write that a person agreed to. Nothing else is sent but the healing of duplicates, and the
+    # end of what a server made otherwise than it was asked. None: no yes is needed (`--yes`, the sandbox, a daemon).
     approved: frozenset[str] | None = None
-    limits_waived: bool = False
-    ahead: frozenset[str] = frozenset()
+    limits_waived: bool = False  # it was agreed to by its digest, and the limits do not count it
+    ahead: frozenset[str] = frozenset()  # the `Ahead` jobs whose end a person agreed to
+    # What each create will cost, by its name, where a limit of the fleet asks.
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 # The gate that holds back what a person's yes did not name.
 APPROVAL = "approval"
 _EVIDENCE = "evidence"
-# What ends a job that no plan ever asked for needs no yes of its own.
+# Reasons to end a job that no plan asked for: such an end needs no approval.
 _HEALING = frozenset({Reason.DUPLICATE, Reason.METHOD_LOST})
 # The gates that a person's approval of the digest passes by; evidence is nobody's to give.
 WAIVABLE = frozenset({"first_run", "max_creates", "max_cancels", "max_cost"})

@@ -113,47 +113,47 @@ def rejected_words(message: str) -> str:
 
 
 class Memory(Struct, frozen=True):
-    """What the journal knows of this fleet at this provider.
+    """What the journal knows of this fleet at this provider."""
 
-    ``inherited``: an earlier run left it; False for all of a run whose journal began empty ("without memory").
-    ``wanted`` maps each (name, revision) once read in this directory to its hashed form
-    (None where it was taken over from the first settled listing).
-    ``gone`` are names that were read here once and had been found gone by the last pass.
-    ``orphans`` says of each name whether its last manifest read ``on_remove: orphan``.
-    ``neighbours`` counts the live jobs that this state directory knows of other fleets at the same provider,
-    where it has no record of this one.
-    ``others`` are the ids of jobs that it knows of other fleets at this account, as long as marks were not seen to
-    come back.
-    ``lacks`` are routes (`EVENTS`, `CHECKPOINTS`) that this server was seen not to have.
-    ``elsewhere`` are this fleet's jobs at other accounts, but for those of the sandbox, which trains nothing.
-    ``refusals`` are the last of each name, until a create of it is answered; that of "" is the last of every create.
-    ``pauses`` are the jobs that were paused from here, by id. ``can_pause``: whether this server has been seen to pause
-    a job, or lately not to have such a route; None: nobody knows.
-    ``put_off`` says why a create may not be sent for a moment, by name and revision (`EVERY_CREATE`: each of them).
-    ``echoes`` says whether this provider's listing has been seen to return our marks; None: not yet known.
-    ``files``: it does not, and has been seen to return the name of the training file. ``seeds``: it does not, and has
-    been seen to return the seed that was sent.
-    """
-
+    # An earlier run left it; False for all of a run whose journal began empty ("without memory").
     inherited: bool = False
+    # The creates whose answer is not known, by name.
     intents: Mapping[str, Intent] = field(default_factory=lambda: MappingProxyType({}))
+    # The jobs that it remembers, by id.
     records: Mapping[str, Record] = field(default_factory=lambda: MappingProxyType({}))
+    # Each (name, revision) once read in this directory, and its hashed form; None: from the first settled listing.
     wanted: Mapping[tuple[str, str], Mapping[str, object] | None] = field(default_factory=lambda: MappingProxyType({}))
+    # The cancels that were sent from here, by job id.
     cancels: Mapping[str, OwnCancel] = field(default_factory=lambda: MappingProxyType({}))
+    # The jobs that were paused from here, by id.
     pauses: Mapping[str, OwnPause] = field(default_factory=lambda: MappingProxyType({}))
+    # Whether this server was seen to pause a job, or lately not to have such a route; None: nobody knows.
     can_pause: bool | None = None
+    # The creates whose back-off lasts, by name.
     rejected: Mapping[str, Rejection] = field(default_factory=lambda: MappingProxyType({}))
-    refused: str = ""  # why the provider takes no new jobs at all, while that back-off lasts
+    # Why the provider takes no new jobs at all, while that back-off lasts.
+    refused: str = ""
+    # The last of each name, until a create of it is answered; that of "" is the last of every create.
     refusals: Mapping[str, Refusal] = field(default_factory=lambda: MappingProxyType({}))
+    # Why a create may not be sent for a moment, by name and revision (`EVERY_CREATE`: each of them).
     put_off: Mapping[CreateKey, str] = field(default_factory=lambda: MappingProxyType({}))
+    # Whether this provider's listing was seen to return our marks; None: not yet known.
     echoes: bool | None = None
+    # It returns no marks, and was seen to return the name of the training file.
     files: bool = False
+    # It returns no marks, and was seen to return the seed that was sent.
     seeds: bool = False
+    # Names that were read here once and that the last pass had found gone.
     gone: frozenset[str] = frozenset()
+    # Of each name, whether its last manifest read ``on_remove: orphan``.
     orphans: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    # How many live jobs it knows of other fleets at the same provider, where it has no record of this one.
     neighbours: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    # The job ids that it knows of other fleets at this account, as long as marks were not seen to come back.
     others: frozenset[str] = frozenset()
+    # This fleet's jobs at other accounts, but for those of the sandbox, which trains nothing.
     elsewhere: tuple[Elsewhere, ...] = ()
+    # Routes (`EVENTS`, `CHECKPOINTS`) that this server was seen not to have.
     lacks: frozenset[str] = frozenset()
 
     @property
@@ -182,14 +182,17 @@ class Memory(Struct, frozen=True):
         return refusal if refusal is not None and refusal.revision == revision else None
 
     def last_refusal(self, name: str, revision: str) -> Refusal | None:
-        """Its own, else that of every create; the next try comes when neither of the two back-offs holds it."""
+        """Its own refusal, else that of every create; ``next_at`` is when neither back-off holds it."""
         own, last = self.own_refusal(name, revision), self.refusals.get("")
         if own is None or last is None:
             return own or last
         return replace(own, next_at=max(own.next_at, last.next_at))
 
     def held_back(self, name: str, revision: str) -> tuple[Reason, str]:
-        """What a create says while the provider takes none: its own refusal, or whose it was, never another's words."""
+        """What a create says while none is taken: its own refusal, or the name of the job that was refused.
+
+        It never repeats what another job was told.
+        """
         own, last = self.own_refusal(name, revision), self.refusals.get("")
         if own is not None:
             return own.reason, own.words

@@ -39,29 +39,31 @@ class LostCreate(Struct, frozen=True):
 
 
 class Watch(Struct, frozen=True):
-    """``settle`` is the settle window in seconds; ``started`` when the run began.
+    """What a run waits for, in monotonic seconds, before it may write or rest."""
 
-    ``cold`` says why it has to wait before its first write; "" where it need not (any more).
-    ``seen_first`` are the job ids of its first listing; None before it. ``lost`` are its unresolved creates by name,
-    ``in_vain`` those of them that no further look resolves by waiting. ``doubted`` are recorded cancels, by job and
-    number of tries, whose job is still live: when a look will say that they did not take; ``void`` are the jobs of
-    which one has said so. ``ended`` are jobs that were seen ended and are not yet recorded so: a listing that shows one
-    live is doubted.
-    ``created_at``: the last create, until it was looked at again. ``put_off`` are creates that have to wait;
-    ``looked_at`` the moment of the last decision.
-    """
-
+    # The settle window, in seconds.
     settle: float
+    # When the run began.
     started: float
+    # Why it has to wait before its first write; "" where it need not (any more).
     cold: str = ""
+    # The job ids of its first listing; None before it.
     seen_first: AbstractSet[str] | None = None
+    # Its unresolved creates, by name.
     lost: Mapping[str, LostCreate] = field(default_factory=lambda: MappingProxyType({}))
+    # Those of them that no further look resolves by waiting.
     in_vain: frozenset[str] = frozenset()
+    # Recorded cancels whose job is still live, by job and number of tries: when a look will say that they did not take.
     doubted: Mapping[tuple[str, int], float] = field(default_factory=lambda: MappingProxyType({}))
+    # The jobs whose cancel a look has found not to have taken.
     void: frozenset[str] = frozenset()
+    # Jobs that were seen ended and are not yet recorded so: a listing that shows one live is doubted.
     ended: frozenset[str] = frozenset()
+    # When the last create was sent; None once it was looked at again.
     created_at: float | None = None
+    # Creates that have to wait.
     put_off: Mapping[CreateKey, PutOff] = field(default_factory=lambda: MappingProxyType({}))
+    # The moment of the last decision.
     looked_at: float = 0.0
 
     @property

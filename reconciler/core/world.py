@@ -21,36 +21,26 @@ from reconciler.core.recognition import Listing, NamedJob, recognise
 
 
 class Moment(Struct, frozen=True):
-    """What is desired, what is observed, what is remembered.
-
-    ``jobs`` is a complete listing and the recorded jobs that were looked up beside it.
-    ``missing`` are recorded or adopted job ids that are not listed and answered 404, ``unseen`` those that
-    were asked for beside the listing and could not be read.
-    ``overtaken`` are names of which another run on this state directory has since wanted something else.
-    ``looked_for`` are names whose unresolved create this listing would show, since it began a settle window later.
-    ``seen_first`` are the job ids of this run's first listing.
-    ``approved_ahead`` are the `Ahead` jobs that a person agreed to retire.
-    ``gaps`` are places of the directory that could hold a name and hold nothing: why nothing is gone for certain.
-    ``leftovers`` are names without a manifest, and the file that may still hold each.
-    ``objections`` are names whose spec is not sent to this server, and why: it would train something else.
-    ``method_assumed``: the operator says that this server trains the method that it is sent, shown or not.
-    """
+    """What is desired, what is observed, what is remembered."""
 
     fleet: Fleet
     desired: Mapping[str, Desired]
-    jobs: tuple[Job, ...]
+    jobs: tuple[Job, ...]  # a complete listing, and the recorded jobs that were looked up beside it
     memory: Memory = field(default_factory=Memory)
-    broken: frozenset[str] = frozenset()
-    missing: frozenset[str] = frozenset()
-    unseen: frozenset[str] = frozenset()
-    overtaken: frozenset[str] = frozenset()
-    looked_for: frozenset[str] = frozenset()
-    seen_first: AbstractSet[str] = frozenset()
-    approved_ahead: frozenset[str] = frozenset()
-    gaps: tuple[str, ...] = ()
+    broken: frozenset[str] = frozenset()  # names whose manifest cannot be trusted
+    missing: frozenset[str] = frozenset()  # recorded or adopted job ids that are not listed and answered 404
+    unseen: frozenset[str] = frozenset()  # those that were asked for beside the listing and could not be read
+    overtaken: frozenset[str] = frozenset()  # names of which another run here has since wanted something else
+    looked_for: frozenset[str] = frozenset()  # names whose lost create this listing would show: it began late enough
+    seen_first: AbstractSet[str] = frozenset()  # the job ids of this run's first listing
+    approved_ahead: frozenset[str] = frozenset()  # the `Ahead` jobs that a person agreed to retire
+    gaps: tuple[str, ...] = ()  # places that could hold a name and hold nothing: why nothing is gone for certain
+    # Names without a manifest, and the file that may still hold each.
     leftovers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    # Names whose spec is not sent to this server, and why: it would train something else.
     objections: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    prune: bool = True
+    prune: bool = True  # a job whose manifest is gone may be ended, as far as this run goes
+    # The operator says that this server trains the method that it is sent, shown or not.
     method_assumed: bool = False
 
     def owns(self, job: Job) -> bool:
