@@ -1,4 +1,4 @@
-"""What is right at a glance: a document that its declarations accept, as the plain values that it sets.
+"""What is accepted without pydantic: a document that its declarations accept, as the plain values that it sets.
 
 Pure. `models` asks `accepted` first, and pydantic only of what is not accepted here: what is wrong with that, and
 whether anything is, `validation` says. Both read the same declarations (`scalars`). Whatever is accepted here pydantic

@@ -94,7 +94,7 @@ class _Error(Struct, frozen=True):
         return cls(found["type"], keys, found, meant_by(document, place[:-1], name))
 
     def is_entailed_by(self, others: Sequence["_Error"]) -> bool:
-        """A field is missing where another was meant for it; and of what is no integration known, nothing counts."""
+        """Whether another error explains this one: it is a misspelt field, or one of an unknown integration."""
         if self.kind not in {_MISSING, _UNKNOWN}:
             return False
         above = self.keys[:-1]

@@ -1,7 +1,7 @@
 """What a server can do, as far as a look at it tells, and what that means for the two promises.
 
-Pure. `doctor` fills `Reads` from requests that change nothing, and shows what `diagnose` makes of them. Nothing in here
-is decided by: a pass asks `recognition` and the journal's memory, which this only puts into words.
+Pure. `doctor` fills `Reads` from requests that change nothing, and shows what `diagnose` makes of them. No decision
+uses this: a pass asks `recognition` and the journal's memory, which this only puts into words.
 """
 
 from collections.abc import Callable, Iterator, Mapping

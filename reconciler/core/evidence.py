@@ -1,7 +1,7 @@
 """What successive readings prove: the files are at rest, and a name has really gone.
 
 Pure. `daemon` gives it every `Snapshot` it reads, and asks it before a pass what that pass may
-believe (README, *Concepts*: Gates). All times are monotonic seconds; after a restart the proof begins anew.
+believe (`docs/concepts.md`, Gates). All times are monotonic seconds; after a restart the proof begins anew.
 """
 
 from collections.abc import Iterable, Mapping

@@ -75,9 +75,9 @@ class Looks(Struct, frozen=True):
         return self.passes >= PASSES_BETWEEN or at - self.anew_at >= SECONDS_BETWEEN
 
     def reaches(self, page: Collection[Job]) -> bool:
-        """Whether nothing new can stand behind this page: the newest come first, and all of it has long been known.
+        """Whether nothing new can follow this page: jobs come newest first, and all of these have long been known.
 
-        It was so a settle window before the last look that walked past it.
+        They were known a settle window before an earlier look passed them.
         """
         return (
             self.newest_first and bool(page) and all(job.id in self.jobs and job.id not in self.young for job in page)

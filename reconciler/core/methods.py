@@ -208,7 +208,7 @@ def _of_type(method: str, then: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alone(method: str) -> dict[str, Any]:
-    """What `_one_method` says, for editors."""
+    """What `Method.check` says of the other methods, for editors."""
     return _of_type(method, {"properties": dict.fromkeys(sorted(_METHODS - {method}), UNSET)})
 
 

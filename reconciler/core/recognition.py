@@ -158,7 +158,7 @@ def _traces(listing: Listing, strangers: Iterable[Job]) -> Mapping[int, _Trace]:
     for intent in memory.intents.values():
         marks = Marks(fleet, intent.name, intent.revision, intent.attempt)
         derived = intent.seed == derived_seed(marks)
-        # No create is sent while a job is listed that looks like its own (row 14): one that has come since, alone, is.
+        # No create is sent while a listed job looks like its own (row 14). A single one that came since is ours.
         alone = not memory.echoes and lost[intent.seed] == shown[intent.seed] == 1
         if intent.seed is not None and (derived or alone):
             sent = _sent(listing, intent.name, intent.revision)

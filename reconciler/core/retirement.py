@@ -39,7 +39,7 @@ def retire(case: Case, decision: Decision, create: Create | Wait | None) -> Iter
     if decision.keeper is not None and not decision.keeper.job.ending:
         yield from (cancelled(case, n, Reason.SUPERSEDED, message, decision.keeper) for n in retirable)
         return
-    # Until the new revision lives, the youngest of the old ones is what this name has.
+    # Until the new revision is live, the newest old job is all that this name has.
     youngest = others[-1] if others else None
     for n in retirable:
         if n is not youngest:

@@ -30,7 +30,7 @@ _MAIL_DATE = re.compile(
 )
 _LONGEST_DATE = 64
 
-# The API's own words, and what the servers in SERVERS.md say instead.
+# The API's own words, and what the servers in `docs/servers.md` say instead.
 _LIVE = frozenset(
     {"validating_files", "queued", "running", "pending", "creating"}
     | {"paused", "pausing", "resuming", "canceling", "cancelling"}

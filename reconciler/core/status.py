@@ -162,7 +162,7 @@ def _said(change: Change) -> _Said:
 
 
 def _still_said(case: Case, change: Change, before: Mapping[str, object]) -> _Said:
-    """What did not go through stands as it was recorded, its back-off over or not, until it has been tried again."""
+    """What did not go through is still reported until it was tried again, even after its back-off."""
     memory, recorded = case.world.memory, _recorded(before, "Synced")
     create = change.write if isinstance(change, Create) or change.reason is Reason.CREATE_REFUSED else None
     if isinstance(create, Create) and not memory.refused:

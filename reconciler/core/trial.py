@@ -27,7 +27,7 @@ def _unanswered(world: World) -> str | None:
 
 
 def _order(world: World, name: str) -> tuple[bool, int, str]:
-    """First one that ends no other job and was not tried lately: a single bad job must not stand for all of them."""
+    """First the creates that end no job and were not tried lately, so that one bad job does not block the rest."""
     own = world.memory.refusals.get(name)
     return bool(world.cases[name].others), own.next_at if own else 0, name
 
