@@ -25,7 +25,7 @@ from reconciler.log import Log
 from reconciler.provider.port import Provider, is_lasting, is_not_ready, takes_no_jobs
 from reconciler.state.journal import Journal
 
-# HTTP statuses of a server that is broken, from this one on.
+# HTTP statuses from this one on say that the server is broken.
 BROKEN = 500
 
 
@@ -234,5 +234,5 @@ def _unsent(tools: CreateTools, change: Create, message: str) -> Outcome:
 
 
 def failed(change: Write, message: str, *, stop: bool = False, sent: bool = False) -> Outcome:
-    """Nothing is known to have come of it."""
+    """The outcome of a write that is not known to have had any effect."""
     return Outcome(change.name, change.action, change.reason, change.job_id, False, message, stop=stop, sent=sent)

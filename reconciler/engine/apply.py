@@ -117,7 +117,7 @@ def apply(
         listener.waiting(seconds, following)
 
     result = _repeated(reconciler, snapshot, permission, patience, replace(listener, waiting=pausing))
-    # Who never paused would only read, and hash, once more what it has just read.
+    # Without a pause, this would only hash again what was just read.
     return replace(result, outdated=pauses > 0 and not reconciler.unchanged(snapshot))
 
 
@@ -184,7 +184,7 @@ def _busy(after: Decided) -> tuple[str, ...]:
 
 
 def _merged(before: list[Outcome], now: Iterable[Outcome]) -> list[Outcome]:
-    """All that came of writes; what was put off, and tried again since, is in it once."""
+    """All outcomes; of a create that was put off and tried again, only the last."""
     fresh = tuple(now)
     again = {o.name for o in fresh if o.action is Action.CREATE}
     return [*(o for o in before if o.put_off is None or o.name not in again), *fresh]

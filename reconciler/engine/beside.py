@@ -1,4 +1,4 @@
-"""Work that is done while something else is: what `uploads` asks for, and how it goes without threads.
+"""Work that runs while something else does: what `uploads` asks for, and how it goes without threads.
 
 `cli.uploading` does it in a few threads.
 """
@@ -11,7 +11,7 @@ from reconciler.errors import ProviderError, SourceError
 
 
 class Beside(Protocol):
-    """Work that is done while something else is: each of the results waits for its own, and raises what that raised.
+    """Work that runs while something else does: each of the results waits for its own, and raises what that raised.
 
     Nothing of it goes on for long when the block ends.
     """

@@ -11,7 +11,7 @@ from reconciler.engine.act import BROKEN, Outcome, WriteTools, failed
 from reconciler.errors import NotSent, ProviderError, Refused
 from reconciler.log import Log
 
-# HTTP statuses of a server that may do another time what it did not do now, as it may where it is broken.
+# HTTP statuses after which the same cancel may work later, as it may where the server is broken.
 _WEAK = frozenset({408, 409, 425, 429})
 
 
@@ -37,7 +37,7 @@ def cancel(tools: WriteTools, change: Cancel) -> Outcome:
     try:
         tools.provider.cancel_job(job_id)
     except NotSent as error:
-        tools.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
+        tools.journal.cancels.mark_failed(job_id)
         log.warning("cancel.not_sent", error=str(error))
         return failed(change, f"not sent: {error}")
     except ProviderError as error:
@@ -72,7 +72,7 @@ def _looked_at(tools: WriteTools, change: Cancel, log: Log) -> Outcome | None:
 
 
 def _unrecord(tools: WriteTools, change: Cancel) -> None:
-    """Whoever ends the job from now on, it was not this cancel."""
+    """Take back what was recorded: whoever ends the job from now on, it was not this cancel."""
     if change.answered:
         tools.journal.cancels.mark_unsent(change.job_id)
 
@@ -80,7 +80,7 @@ def _unrecord(tools: WriteTools, change: Cancel) -> None:
 def _postpone(tools: WriteTools, job_id: str, trouble: ProviderError | None, *, under_way: bool) -> None:
     """A cancel has not taken: it is sent again in seconds, or later where that would be no use."""
     if isinstance(trouble, Refused):
-        tools.journal.cancels.mark_failed(job_id)  # whoever ends the job from now on, it was not this cancel
+        tools.journal.cancels.mark_failed(job_id)
     status = trouble.status if trouble else None
     refused = status is not None and status not in _WEAK and status < BROKEN
     wait = (trouble.retry_after if trouble else None) or 0.0

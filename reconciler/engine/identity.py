@@ -30,7 +30,7 @@ class FileNames:
         self._missed: dict[str, float] = {}  # since when a file was not there
         self._tries: dict[str, int] = {}
         self.seeds = False  # this server shows seeds
-        self.every = False  # who looks once has no later look that would ask for the rest
+        self.every = False  # a run that looks only once must ask for all names now
 
     def of(self, job: Job) -> str:
         """The name of its training file, "" where it is not known; some servers show the name for the id."""

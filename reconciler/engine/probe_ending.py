@@ -50,7 +50,10 @@ def left_by_probes(journal: Journal, snapshot: Snapshot) -> frozenset[str]:
 
 
 def hand_on(shown: Memory, journal: Journal) -> None:
-    """Tell a fleet what its probes have seen come back, or the other way; that nothing does, each must see itself."""
+    """Tell a fleet what its probes have seen come back, and the reverse.
+
+    That something does not come back, each must see itself.
+    """
     if shown.echoes or shown.files or shown.seeds:
         journal.record_echo(echoes=bool(shown.echoes), files=shown.files, seeds=shown.seeds)
 
@@ -102,6 +105,6 @@ def ending_beside(
 
 
 def _ending(run: Reconciler, snapshot: Snapshot) -> Snapshot:
-    """Another reading than the one that wants a probe: what was decided by that one does not stand for this."""
+    """The snapshot under another fingerprint, so that no decision made for the probe's own reading holds for it."""
     fleet = replace(run.checkout.fleet(snapshot), state=State.CANCELLED)
     return replace(snapshot, fleet=fleet, desired={}, fingerprint=f"{snapshot.fingerprint} ended")

@@ -94,7 +94,7 @@ def _write_fleet(ports: Ports, after: Decided) -> None:
 
 
 def _with_every_backoff(after: Decided, memory: Memory) -> Decided:
-    """What it comes to for who did not write: `apply` tries once what an earlier run was refused, and they wait."""
+    """What a command that only reads is to see: back-offs of earlier runs hold, although `apply` tries once."""
     world = after.seen.world
     waiting = {job_id for job_id, own in memory.cancels.items() if own.waiting}
     remembered = replace(

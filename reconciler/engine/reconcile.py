@@ -170,7 +170,7 @@ class Reconciler(Looking):
         return Decided(seen, wanted, gated, permission)
 
     def estimates(self, wanted: Plan, world: World) -> Mapping[str, Estimate]:
-        """What the creates of a plan will cost, by name; of no plan whose fleet has no limit of it."""
+        """What the creates of a plan will cost, by name; empty where the fleet sets no cost limit."""
         if world.fleet.limits.max_cost is None:
             return {}
         creates = [change.write for change in wanted.changes if isinstance(change.write, Create)]

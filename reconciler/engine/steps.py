@@ -19,7 +19,7 @@ class Seen(Struct, frozen=True):
 
     ``void`` are jobs that are live although a cancel was recorded a settle window ago or longer.
     ``settled``: the listing began after this run's settle window. ``complete``: no page of it was left out.
-    ``number`` is the journal's, as of which it was remembered; ``asked``: jobs were asked for beside the listing.
+    ``number``: the journal's number at this look. ``asked``: single jobs were read beside the listing.
     """
 
     world: World

@@ -125,7 +125,7 @@ class _Checks(Struct):
         return found
 
     def _read(self, file: TrainingFile, wanted: Wanted) -> Report | Unfit:
-        """Look at the bytes: those that the revision is computed from, or at none."""
+        """Check the file's bytes, where they are still those that the revision is computed from."""
         # Imported here: a file that was looked at before is not looked at again, and waits for no rule (8 ms).
         from reconciler.dataset.checking import check  # noqa: PLC0415
 

@@ -19,7 +19,7 @@ _LISTS = frozenset({("v1", "List"), (API_VERSION, "List"), (API_VERSION, "FineTu
 # Fields that no file of another tool's holds at its top: a manifest whose first lines were lost looks like this.
 _TELLING = frozenset({"metadata", "spec", "training_file"})
 _ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
-# Nearer than what a suggestion goes by (`nearest`): it decides whether a document is in error or left out.
+# Stricter than `nearest`, because this decides whether a document is an error or left out.
 _ALIKE = 0.75
 _LONGEST = 64  # no misspelling of ours is longer
 

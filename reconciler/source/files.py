@@ -151,7 +151,7 @@ def read_bounded(path: str, below: Below, limit: int) -> bytes:
     handle, size = _opened(path, below)
     try:
         content = os.read(handle, min(limit, size) + 1)
-        # Where one byte more was asked for than it is long, and not given, that was all.
+        # One byte more than its size was asked for: where exactly its size came, that was the end.
         while len(content) != size and len(content) <= limit and (more := os.read(handle, limit + 1 - len(content))):
             content += more
     except OSError as error:

@@ -182,7 +182,7 @@ class _Parser(Struct):
         # Imported here: nearly every document is right.
         from reconciler.core.complaints import problems_of  # noqa: PLC0415
 
-        # In the place of a key that is no text stands one of ours; that flaw, as a merge key, is reported as such.
+        # A key that is no text, or a merge key, was replaced by one of ours; its flaw is reported already.
         found = [one for one in problems_of(error) if not any(_is_stand_in(key) for key in one.keys)]
         for one in found:
             line = self._line_to_write(job) if job and one.keys == _ADOPTED_FOR else ""

@@ -88,7 +88,7 @@ def _marked(entry: os.DirEntry[str]) -> str:
 
 
 def _times(root: Path, paths: Iterable[str]) -> list[int]:
-    """Of each path; none where nobody can look into the root. The way to the root is gone once, not for each."""
+    """The times of each path; none where the root cannot be read. The root is opened once, not for each path."""
     try:
         place = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:

@@ -74,7 +74,7 @@ class TrainingFiles(Struct):
 
     def stands(self, manifest: str, given: str) -> bool:
         """Whether a file stands where a manifest would name it by what is the name of the provider's file, too."""
-        if given.startswith("file-"):  # an id whatever stands there: so it was before there were other names
+        if given.startswith("file-"):  # an id, whatever file stands there: ids came before the other forms
             return False
         return os.path.lexists(f"{self.below.root}/{posixpath.dirname(manifest)}/{given}")
 

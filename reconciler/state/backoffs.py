@@ -30,7 +30,7 @@ def lasts(next_at: float, now: float) -> bool:
 # answers like a breakdown.
 _IN_A_ROW = 3
 
-# Before the name of a job with whose create every one was refused: what it was told is shown, and holds nothing back.
+# Prefix of the row that keeps what one job was told when every create was refused. It is shown, and holds nothing back.
 _OF_ALL = "*"
 
 
@@ -60,7 +60,7 @@ class Refusals:
         self._fresh.add("")
 
     def record_unsent(self, name: str, revision: str, message: str) -> None:
-        """A create came to nothing before it was sent: where all others wait for it, another one is tried next."""
+        """A create failed before it was sent. Where it was the one try for all, let another be tried next."""
         if self._of_all():
             row = {"name": f"{_OF_ALL}{name}", "revision": revision, "message": message, "tries": 0}
             self._rows.write(put("refusal", [{**row, "next_at": int(self._now())}]))

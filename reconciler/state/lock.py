@@ -14,8 +14,8 @@ from pathlib import Path
 
 from reconciler.errors import JournalError, Locked, system_words
 
-# flock(2) answers with the first two while somebody else holds the lock; NFS, which makes a POSIX lock of it, also
-# with the third (fcntl(2)). Whatever else it answers is no lock at all, however long one waits.
+# flock(2) fails with the first two while another process holds the lock. On NFS, which makes a POSIX lock of it, it
+# also fails with the third (fcntl(2)). Any other error means that there are no locks, however long one waits.
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 
 _ELSEWHERE = "Say --state-dir with a directory that can be written"

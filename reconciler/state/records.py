@@ -41,7 +41,7 @@ class Records:
         return by_id
 
     def _once(self, row: Row) -> Record:
-        """What is as it was is that very record: whoever still has the last reading has no second history."""
+        """An unchanged record is the same object, so that no history is in memory twice."""
         record = _record(row)
         before = self._last.get(record.job_id)
         return before if before is not None and before == record else record

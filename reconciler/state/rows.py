@@ -47,8 +47,8 @@ def _tables_of(statement: str) -> frozenset[str]:
     return frozenset(_TABLE.findall(statement))
 
 
-# A create that is answered moves from one table to the other, by whichever run: what is read of the first anew is
-# read of the second after it, or a job that another run has just recorded would be in neither.
+# An answered create moves from `intent` to `record`, by whichever run. `record` is read last, or a job that another run
+# has just recorded would be in neither.
 _READ_AFTER = {"intent": "record"}
 
 

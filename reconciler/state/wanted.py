@@ -68,8 +68,8 @@ class WantedForms:
     ) -> int | None:
         """Remember that ``origin`` asks for these now; the number of the last change that this run knows of.
 
-        None, and nothing is remembered, where it is something new and not ``confirmed``: half of an edit, read
-        once, was never anybody's wish. Changes are the times that names were given another revision, by whichever
+        None, and nothing is recorded, where the reading holds something new that is not ``confirmed``: it may be half
+        of an edit. Changes are the times that names were given another revision, by whichever
         run: they are counted in column `turn`. ``origin`` tells one checkout from another. ``also`` is written in any
         case, in the same transaction: each of them costs what a disk needs to be sure.
         """
