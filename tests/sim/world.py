@@ -402,7 +402,8 @@ class SimWorld:
             sent = len(self.server.posts)
             self.round()
             # What a run without memory has learned may change what the next one says.
-            if len(self.server.posts) == sent and all(site.processes[-1].known_at_start for site in self.sites):
+            quiet = len(self.server.posts) == sent and not self.backoff(self.sites)
+            if quiet and all(site.processes[-1].known_at_start for site in self.sites):
                 break
         self.engine.now += self.settle
         self.watch_quiet("a round of applies", self.round)
