@@ -85,7 +85,7 @@ def gate(plan: Plan, world: World, permission: Permission) -> Gated:
     ending: list[Write] = [*removals, *(c for c in sent if isinstance(c, Create) and c.replaces)]
     judged: tuple[tuple[Verdict, Iterable[Write]], ...] = (
         (_evidence(sent, permission), sent),
-        _removal_evidence(removals, world, permission),
+        _removal_evidence([*removals, *_wrong_without_manifest(sent, world)], world, permission),
         _approval(sent, permission),
         (_first_run(plan, world, creates, permission), creates),
         (_all_missing(world, creates), creates),
@@ -178,6 +178,12 @@ def _evidence(sent: Sequence[Write], permission: Permission) -> Verdict:
     )
     message = f"the files changed while they were read; {way_on}" if refused else "files at rest"
     return Verdict(_EVIDENCE, None, len(sent), refused, message)
+
+
+def _wrong_without_manifest(sent: Iterable[Write], world: World) -> Iterator[Cancel]:
+    """Ends of wrong jobs without a manifest: as with a removal, it may be missing by mistake."""
+    cancels = (c for c in sent if isinstance(c, Cancel) and c.reason is Reason.METHOD_LOST)
+    return (c for c in cancels if c.name not in world.desired)
 
 
 def _removal_evidence(

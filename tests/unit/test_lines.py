@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from reconciler.core.change import Cancel, Hold, Keep, Pause, Resume
 from reconciler.core.desired import Desired
 from reconciler.core.fields import OnChange, State
+from reconciler.core.gates import Permission, gate
 from reconciler.core.job import Job
 from reconciler.core.lines import held_ahead
 from reconciler.core.memory import OwnCancel, OwnPause
@@ -87,6 +88,16 @@ def test_one_that_no_answer_named_is_left_whatever_its_method(wanted: list[Desir
     assert [(change.reason, type(change)) for change in changes if change.job_id == "j1"] == [
         (reason, Keep if wanted else Hold)
     ]
+
+
+def test_a_wrong_job_whose_manifest_is_missed_for_a_doubtful_reason_goes_on_for_now() -> None:
+    for seen in (
+        world([job(marked=False)], [], remembers=TOLD_BY_ITS_ANSWER, gaps=("team: an empty directory",)),
+        world([job(marked=False)], [], remembers=TOLD_BY_ITS_ANSWER, leftovers={"a": "a.yaml.bak"}),
+    ):
+        gated = gate(plan(seen), seen, Permission())
+        assert [verdict.gate for verdict in gated.refusals] == ["removal_evidence"]
+        assert gated.plan.writes == ()
 
 
 def test_a_removed_one_is_left_where_a_person_said_so() -> None:
