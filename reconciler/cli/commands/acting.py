@@ -72,5 +72,6 @@ def forget(*context: Any, **given: Any) -> Any:
     """Drop what holds up a job: a lost record, a stuck cancel.
 
     A lost record is of a job that the provider no longer knows; a stuck cancel is one that does not take.
+    For a job that is to be paused, it also drops that the server could not pause one: it is asked again.
     """
     return body("forget")(*context, **given)
