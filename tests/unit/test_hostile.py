@@ -127,8 +127,8 @@ def test_no_manifest_costs_more_than_its_share(shape: str, tmp_path: Path) -> No
     assert peak < 64 * MEGABYTE
 
 
-# 100 ms on an idle machine; a crowded one may take its time, what is quadratic takes seconds.
-LIMIT = 1.0
+# 50,000 documents take 0.3 s on an idle machine and 0.9 s on a crowded one; what is quadratic takes many seconds.
+LIMIT = 2.0
 
 
 def test_errors_beyond_a_hundred_are_counted_and_hold_the_file(tmp_path: Path) -> None:
