@@ -292,12 +292,17 @@ def s3d_only_our_own_pauses_end(world: SimWorld) -> Iterator[str]:
 def _lost_a_pause(world: SimWorld, post: Post) -> bool:
     """Whether nobody there could know that it was a human's.
 
-    A pause of their own had no known outcome; or the human came after a resume of theirs, before they had seen the
+    A pause of their own had no known outcome, be it that it was recorded and never sent; or the human came after a resume of theirs, before they had seen the
     job go on; or their state directory is an older copy, which knows of their pause and not of its end.
     """
     before = [p for p in world.server.posts if p.job_id == post.job_id and p.sent < post.sent]
     theirs = [p for p in before if p.writer.site == post.writer.site]
-    if any(p.kind == "pause" and p.took is None for p in theirs):
+    sent = {p.writer for p in theirs if p.kind == "pause"}
+    killed_before = any(
+        post.job_id in process.pauses_recorded and process not in sent and process.started < post.sent
+        for process in _site(world, post.writer).processes
+    )
+    if killed_before or any(p.kind == "pause" and p.took is None for p in theirs):
         return True
     ended = [p for p in theirs if p.kind == "resume" and p.took]
     remembers = _site(world, post.writer).state.remembers

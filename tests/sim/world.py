@@ -91,6 +91,10 @@ class Log:
             process.engine.say(f"{process.name}   {event} {' '.join(f'{k}={v}' for k, v in told.items())}"[:240])
         if event in ENDS:
             process.ends_told.add((facts["job_id"], event))
+        if event == "pausing.recorded" and facts["action"] == "pause":
+            process.pauses_recorded.add(facts["job_id"])
+        if event == "pausing.unconfirmed":
+            process.pauses_recorded.discard(facts["job_id"])
         if fault == "crash after":
             process.crash(f"after it logged {event}")
 
