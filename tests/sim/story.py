@@ -196,8 +196,9 @@ class _Story:
     def _looked_at_by_and_by(self) -> float:
         """Seconds until a daemon has seen what no pass of its own asks for."""
         jobs, late = self.world.server.jobs.values(), 0.0
-        if any(job.gone_at is not None for job in jobs):
-            late = SECONDS_BETWEEN  # a job that had ended is no longer there: a complete look shows it
+        if any(job.gone_at is not None for job in jobs) or any(site.state.paused() for site in self.watched):
+            # A complete look shows that a job which had ended is no longer there, and that a lost pause came to nothing.
+            late = SECONDS_BETWEEN
         elif any(job.marks and job.marks.fleet == PROBES for job in jobs):
             late = SECONDS_BETWEEN_ENDS  # the end of a probe, which is no job of the fleet's
         return late and late + self.pace.interval
