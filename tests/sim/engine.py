@@ -53,7 +53,6 @@ class Process:
         self.first_listing: tuple[float, frozenset[str]] | None = None
         self.looks: list[tuple[float, str, str]] = []  # GETs since its latest POST: when, job id, true status
         self.ends_told: set[tuple[str, str]] = set()  # job id and event of each end that it logged
-        self.pauses_recorded: set[str] = set()  # jobs that it recorded it would pause, with no word since
         self.known_at_start = False
         self.generation = 0  # of its state directory
         self.found: object = None  # a copy of its state directory, as it found it

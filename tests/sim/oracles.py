@@ -297,12 +297,8 @@ def _lost_a_pause(world: SimWorld, post: Post) -> bool:
     """
     before = [p for p in world.server.posts if p.job_id == post.job_id and p.sent < post.sent]
     theirs = [p for p in before if p.writer.site == post.writer.site]
-    sent = {p.writer for p in theirs if p.kind == "pause"}
-    killed_before = any(
-        post.job_id in process.pauses_recorded and process not in sent and process.started < post.sent
-        for process in _site(world, post.writer).processes
-    )
-    if killed_before or any(p.kind == "pause" and p.took is None for p in theirs):
+    unsent = (post.writer.site, post.job_id) in world.unsent_pauses
+    if unsent or any(p.kind == "pause" and p.took is None for p in theirs):
         return True
     ended = [p for p in theirs if p.kind == "resume" and p.took]
     remembers = _site(world, post.writer).state.remembers

@@ -91,10 +91,6 @@ class Log:
             process.engine.say(f"{process.name}   {event} {' '.join(f'{k}={v}' for k, v in told.items())}"[:240])
         if event in ENDS:
             process.ends_told.add((facts["job_id"], event))
-        if event == "pausing.recorded" and facts["action"] == "pause":
-            process.pauses_recorded.add(facts["job_id"])
-        if event == "pausing.unconfirmed":
-            process.pauses_recorded.discard(facts["job_id"])
         if fault == "crash after":
             process.crash(f"after it logged {event}")
 
@@ -173,6 +169,9 @@ class SimWorld:
         self.engine.on_end = self._ended
         self.calm_at: float | None = None
         self.unfindable: list[str] = []  # S5, as seen at each end of a process
+        self.unsent_pauses: set[tuple[str, str]] = (
+            set()
+        )  # site and job: recorded by a process that died before it sent it
         self.found: list[tuple[str, str]] = []  # what was wrong at a moment that is over at the end
         self.restarted: set[str] = set()
 
@@ -429,6 +428,11 @@ class SimWorld:
 
     def _ended(self, process: Process) -> None:
         """S5 at every end of a process, killed or not: is each job of ours known or findable?"""
+        sent = {(post.writer.site, post.job_id) for post in self.server.posts if post.kind == "pause"}
+        paused = {
+            (process.site, job_id) for site in self.sites if site.name == process.site for job_id in site.state.paused()
+        }
+        self.unsent_pauses |= paused - sent
         if self.server.identifies:
             return
         held = {job for site in self.sites for job in site.state.records()}
