@@ -429,10 +429,9 @@ class SimWorld:
     def _ended(self, process: Process) -> None:
         """S5 at every end of a process, killed or not: is each job of ours known or findable?"""
         sent = {(post.writer.site, post.job_id) for post in self.server.posts if post.kind == "pause"}
-        paused = {
-            (process.site, job_id) for site in self.sites if site.name == process.site for job_id in site.state.paused()
-        }
-        self.unsent_pauses |= paused - sent
+        state = next(site.state for site in self.sites if site.name == process.site)
+        paused = set[str]() if state.corrupt_now else state.paused()
+        self.unsent_pauses |= {(process.site, job_id) for job_id in paused} - sent
         if self.server.identifies:
             return
         held = {job for site in self.sites for job in site.state.records()}
