@@ -122,7 +122,7 @@ def _post_once(  # noqa: PLR0913 - what one attempt is
     )
     log.info("create.recorded")
     try:
-        job = _own(tools.provider.create_job(body), marks, tools.journal.records.by_id())
+        job = _own(tools, tools.provider.create_job(body), marks)
     except NotSent as error:
         tools.journal.drop_intent(change.name)
         log.warning("create.not_sent", error=str(error))
@@ -179,13 +179,13 @@ def _compared(tools: CreateTools, desired: Desired, marks: Marks, outcome: Outco
     return replace(outcome, ends=end)
 
 
-def _own(job: Job, marks: Marks, records: Mapping[str, Record]) -> Job:
+def _own(tools: CreateTools, job: Job, marks: Marks) -> Job:
     """The answer to a create, if it is about that create.
 
     Raises:
         OutcomeUnknown: it carries other marks, or is a job that was known before.
     """
-    if (job.marks is not None and job.marks != marks) or job.id in records:
+    if (job.marks is not None and job.marks != marks) or tools.journal.records.holds(job.id):
         raise OutcomeUnknown(f"the answer is about job {escaped(job.id)}, which is another one")
     return job
 

@@ -31,6 +31,11 @@ class Records:
         """This identity's; whoever gets them leaves them as they are."""
         return self._rows.once(self._read)
 
+    def holds(self, job_id: str) -> bool:
+        """Whether a job of this identity is recorded; costs the same however long its history is."""
+        query = "SELECT 1 FROM record WHERE identity = :identity AND job_id = :job_id"
+        return bool(self._rows.read(query, job_id=job_id))
+
     def _read(self) -> dict[str, Record]:
         records = self._rows.made(
             "SELECT job_id, name, revision, attempt, live, ended_before, stranger FROM record "
