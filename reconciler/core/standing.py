@@ -14,6 +14,7 @@ from reconciler.core.ending import By, end_of, ended_by_us
 from reconciler.core.fields import OnCancelled, State
 from reconciler.core.job import Job
 from reconciler.core.lines import (
+    cancelled,
     ended,
     forget_command,
     held,
@@ -192,7 +193,8 @@ def _row_5_removed(case: Case) -> Decision | None:
 
 
 def _removed(case: Case, named: NamedJob) -> Change:
-    if not named.ours and not made_wrong(case, named):
+    wrong = made_wrong(case, named)
+    if not named.ours and not wrong:
         return not_ours(case, named, Reason.ORPHANED)
     memory, marks = case.world.memory, named.job.marks
     marked = marks is not None and marks.orphan
@@ -204,9 +206,7 @@ def _removed(case: Case, named: NamedJob) -> Change:
         return held(case, Reason.PRUNE_DISABLED, f"its manifest is gone; {left(case, named, 'prune is off')}", named)
     if not may_retire(case, named, by_name=True):
         return held_ahead(case, named, "no manifest here ever named it")
-    if made_wrong(case, named):
-        return method_lost(case, named)
-    return ended(case, named, Reason.REMOVED, "its manifest is gone", unmarked=Reason.ORPHANED)
+    return method_lost(case, named) if wrong else cancelled(case, named, Reason.REMOVED, "its manifest is gone")
 
 
 def _row_5_adoption_refused(case: Case) -> Decision | None:
