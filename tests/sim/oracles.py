@@ -292,8 +292,9 @@ def s3d_only_our_own_pauses_end(world: SimWorld) -> Iterator[str]:
 def _lost_a_pause(world: SimWorld, post: Post) -> bool:
     """Whether nobody there could know that it was a human's.
 
-    A pause of their own had no known outcome, be it that it was recorded and never sent; or the human came after a resume of theirs, before they had seen the
-    job go on; or their state directory is an older copy, which knows of their pause and not of its end.
+    A pause of their own had no known outcome, be it that it was recorded and never sent; or the human came after a
+    resume of theirs, before they had seen the job go on; or their state directory is an older copy, which knows of their
+    pause and not of its end.
     """
     before = [p for p in world.server.posts if p.job_id == post.job_id and p.sent < post.sent]
     theirs = [p for p in before if p.writer.site == post.writer.site]

@@ -169,9 +169,8 @@ class SimWorld:
         self.engine.on_end = self._ended
         self.calm_at: float | None = None
         self.unfindable: list[str] = []  # S5, as seen at each end of a process
-        self.unsent_pauses: set[tuple[str, str]] = (
-            set()
-        )  # site and job: recorded by a process that died before it sent it
+        # By site and job: recorded by a process that died before it sent it.
+        self.unsent_pauses: set[tuple[str, str]] = set()
         self.found: list[tuple[str, str]] = []  # what was wrong at a moment that is over at the end
         self.restarted: set[str] = set()
 
@@ -399,9 +398,8 @@ class SimWorld:
         self.server.freeze()
         # A wrong job that a lagging server shows to nobody yet is ended a round after the one that made it.
         for _ in range(_ROUNDS + len(self.sites) + self.server.get_lags):
-            self.engine.now += max(
-                self.settle, self.backoff(self.sites)
-            )  # what waits for one is told otherwise once it is over
+            # What waits for a back-off is told otherwise once it is over.
+            self.engine.now += max(self.settle, self.backoff(self.sites))
             sent = len(self.server.posts)
             self.round()
             # What a run without memory has learned may change what the next one says.
